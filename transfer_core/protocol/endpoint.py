@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 Address = tuple[str, int]
 """Where datagrams go or come from: a numeric IPv4 or IPv6 address, and a UDP port."""
 
-EventT = TypeVar("EventT", covariant=True)
+EventT_co = TypeVar("EventT_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Received:
         return -(-len(self.payload) // self.segment_bytes) if len(self.payload) else 0
 
 
-class Endpoint(Protocol, Generic[EventT]):
+class Endpoint(Protocol, Generic[EventT_co]):
     """A protocol state machine. Touched by one thread alone."""
 
     def receive_datagrams(self, path: int, received: Received, now_ns: int) -> None:
@@ -66,6 +66,6 @@ class Endpoint(Protocol, Generic[EventT]):
         """When `handle_timeout` or `poll_transmit` wants to be called again; may change after any other verb."""
         ...
 
-    def poll_event(self) -> EventT | None:
+    def poll_event(self) -> EventT_co | None:
         """The next thing that the owner has to know or to do."""
         ...
