@@ -1,0 +1,87 @@
+"""One job from open to verified, on the sending side: its source, its hash, its number within a session.
+
+The source is read by the disk thread alone; the loop's thread asks for chunks and is handed records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transfer_core.errors import DrsError
+from transfer_core.jobs.model import Job
+from transfer_core.protocol.wire.chunk_record import new_record, seal_record
+from transfer_core.storage.file_hash import FollowingHash
+from transfer_core.storage.reader import SourceFile
+
+
+@dataclass(slots=True, eq=False)
+class OutgoingJob:
+    """A job that the engine has under way."""
+
+    job: Job
+    source: SourceFile
+    chunk_bytes: int
+    digest: FollowingHash
+    number: int | None = None  # within the session, None while it has none
+    failed: DrsError | None = None
+    held: str = ""
+    bytes_before: int = 0
+    base_links: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, job: Job, chunk_bytes: int) -> OutgoingJob:
+        """Open the source. Errors of the SourceError branch."""
+        source = SourceFile.open(Path(job.path))
+        return cls(
+            job=job,
+            source=source,
+            chunk_bytes=chunk_bytes,
+            digest=FollowingHash(source.fingerprint.size, chunk_bytes),
+            bytes_before=job.bytes_done,
+            base_links=dict(job.links),
+        )
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks the source has."""
+        return -(-self.source.fingerprint.size // self.chunk_bytes)
+
+    def read_records(self, first: int, count: int, give: Callable[[int, bytearray | None], None]) -> None:
+        """Read chunks and hand each one's record over; None and `failed` if the source can't be read any more."""
+        size = self.source.fingerprint.size
+        for chunk in range(first, first + count):
+            offset = chunk * self.chunk_bytes
+            length = min(self.chunk_bytes, size - offset)
+            if self.failed is not None:
+                give(chunk, None)
+                continue
+            try:
+                record, data = new_record(self.job.file_id, length)
+                self.source.read_into(offset, data)
+                seal_record(record, self.job.file_id, chunk, offset, length)
+                self.digest.feed(chunk, data)
+            except DrsError as error:
+                self.failed = error
+                give(chunk, None)
+            else:
+                give(chunk, record)
+
+    def finish_digest(self) -> str:
+        """The whole file's hash; reads what was not read in order. SourceChanged if it is another file by now."""
+        self.source.check_unchanged()
+        while not self.digest.is_complete:
+            self.digest.catch_up(self._read_chunk, self.chunks)
+        self.source.check_unchanged()
+        return self.digest.hexdigest()
+
+    def _read_chunk(self, chunk: int) -> bytearray:
+        offset = chunk * self.chunk_bytes
+        data = bytearray(min(self.chunk_bytes, self.source.fingerprint.size - offset))
+        self.source.read_into(offset, memoryview(data))
+        return data
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self.source.close()

@@ -1,0 +1,505 @@
+"""What agent and relay share: sealed datagrams over numbered paths, acknowledgements, and reliable messages.
+
+Theory of operation. Each path has its own packet numbers, loss detection, congestion control and pacer
+(`recovery/`). A packet is never sent again; what it carried is: file data goes back to the role that sent it (by its
+tag), messages go back to the head of the outbox. Messages have a sequence number of the session, so that they may
+ride any path and be told apart when one arrives twice; they are delivered in order.
+
+A datagram is believed only after it opens under the key of its path and packet number, and only once: a packet number
+that was seen, or that lies below the sender's floor, is dropped before any work is done for it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+from numpy.typing import NDArray
+
+from transfer_core.errors import RemoteProtocolError
+from transfer_core.protocol.endpoint import Address, Received, Transmit
+from transfer_core.protocol.recovery.ack import decode_ack, encode_ack
+from transfer_core.protocol.recovery.path_receiver import PathReceiver
+from transfer_core.protocol.recovery.path_sender import PathSender, Resolved
+from transfer_core.protocol.security.keys import PathKeys
+from transfer_core.protocol.wire.datagram import (
+    DATA_HEAD,
+    DATA_HEAD_BYTES,
+    FLOOR_UNIT,
+    IPV4_UDP_BYTES,
+    IPV6_UDP_BYTES,
+    OUTER,
+    OUTER_BYTES,
+    PREFIX,
+    PREFIX_BYTES,
+    SEALED_OVERHEAD,
+    TAG_BYTES,
+    BurstPool,
+    Kind,
+    floor_distance,
+)
+from transfer_core.protocol.wire.messages import Message, decode_message, encode_message
+
+BURST_DATAGRAMS = 44  # 44 x 1,472 bytes stay below what one UDP send can carry
+IP_PACKET_BYTES = 1500
+MESSAGES_AHEAD = 4096  # a message further ahead than this is refused
+PING_TAG = -1
+_FRAME_ACK = 0x01
+_FRAME_MESSAGE = 0x02
+_FRAME_PING = 0x03
+_MESSAGE_HEAD = struct.Struct(">BIH")
+_ACK_HEAD = struct.Struct(">BBH")
+_PREFIX = struct.Struct(">HI")
+
+
+def no_tags() -> NDArray[np.int64]:
+    """An empty run of tags."""
+    return np.empty(0, np.int64)
+
+
+@dataclass(slots=True)
+class Path:
+    """One link to one address of the peer, within a session."""
+
+    number: int
+    address: Address
+    sender: PathSender
+    receiver: PathReceiver
+    datagram_bytes: int
+    carries_data: bool = True  # the owner's policy
+    last_sent_ns: int = 0
+    last_heard_ns: int | None = None
+    heard_datagrams: int = 0
+    heard_bytes: int = 0
+    data_bytes: int = 0  # file data acknowledged (sender) or accepted (receiver)
+    newest_pn: int = -1
+
+
+@dataclass(slots=True)
+class Counters:
+    """Why datagrams were dropped, for tests, logs and benches."""
+
+    malformed: int = 0
+    foreign: int = 0  # another session's, or an unknown path
+    stale: int = 0  # a packet number seen before, or below the floor
+    forged: int = 0  # did not open
+    refused: int = 0  # for a file that is not known (yet)
+
+
+@dataclass(slots=True)
+class Outbox:
+    """Messages to deliver: waiting ones first in order, then those in flight by sequence number."""
+
+    next_sequence: int = 0
+    waiting: deque[tuple[int, bytes]] = field(default_factory=deque)
+    in_flight: dict[int, bytes] = field(default_factory=dict)
+
+
+class Association:
+    """One authenticated session, seen from one side. Roles extend it; touched by one thread alone."""
+
+    def __init__(
+        self,
+        *,
+        my_index: int,
+        peer_index: int,
+        send_keys: PathKeys,
+        receive_keys: PathKeys,
+        ping_interval_ns: int | None,
+    ) -> None:
+        self.my_index = my_index
+        self.peer_index = peer_index
+        self.paths: dict[int, Path] = {}
+        self.counters = Counters()
+        self.closed = False
+        self._send_keys = send_keys
+        self._receive_keys = receive_keys
+        self._ping_interval_ns = ping_interval_ns
+        self._bursts = BurstPool(BURST_DATAGRAMS)
+        self._outbox = Outbox()
+        self._packet_messages: dict[int, list[int]] = {}  # control packet's tag -> message sequence numbers
+        self._next_control_tag = -2
+        self._inbox: dict[int, bytes] = {}
+        self._inbox_next = 0
+        self._open_row = np.empty(65536, np.uint8)
+
+    # --- paths
+
+    def add_path(self, number: int, address: Address, now_ns: int, *, rtt_hint_ns: int | None = None) -> Path:
+        """Begin to use a path. Numbers are never used twice in a session, since they are part of the nonce."""
+        overhead = IPV6_UDP_BYTES if ":" in address[0] else IPV4_UDP_BYTES
+        path = Path(
+            number=number,
+            address=address,
+            sender=PathSender(now_ns, rtt_hint_ns=rtt_hint_ns, overhead_bytes=overhead),
+            receiver=PathReceiver(),
+            datagram_bytes=IP_PACKET_BYTES - overhead,
+            last_sent_ns=now_ns,
+        )
+        if rtt_hint_ns is not None:
+            path.receiver.set_rtt_hint_ns(rtt_hint_ns)
+        self.paths[number] = path
+        return path
+
+    # --- receiving
+
+    def receive_datagrams(self, path: int, received: Received, now_ns: int) -> None:  # noqa: ARG002 - named inside
+        """Take what arrived. What can't be believed is counted and dropped."""
+        payload, segment = received.payload, received.segment_bytes
+        whole = len(payload) // segment
+        if whole:
+            self._receive_rows(payload[: whole * segment], whole, segment, received.address, now_ns)
+        rest = len(payload) - whole * segment
+        if rest:
+            self._receive_rows(payload[whole * segment :], 1, rest, received.address, now_ns)
+
+    def _receive_rows(self, payload: memoryview, count: int, width: int, address: Address, now_ns: int) -> None:
+        """Take `count` datagrams of `width` bytes each, of one kind and path, or else one by one."""
+        if width < SEALED_OVERHEAD + PREFIX_BYTES:
+            self.counters.malformed += count
+            return
+        rows = np.frombuffer(payload, np.uint8).reshape(count, width)
+        outer = rows[:, :OUTER_BYTES].view(OUTER)[:, 0]
+        kind, number = int(outer["kind"][0]), int(outer["path"][0])
+        if count > 1 and not ((outer["kind"] == kind).all() and (outer["path"] == number).all()):
+            for i in range(count):
+                self._receive_rows(payload[i * width : (i + 1) * width], 1, width, address, now_ns)
+            return
+        path = self.paths.get(number)
+        if path is None:
+            path = self._unknown_path(number, address, now_ns)
+        if path is None or not (outer["session"] == self.my_index).all():
+            self.counters.foreign += count
+            return
+        pns = (outer["pn_high"].astype(np.int64) << 32) | outer["pn_low"]
+        wanted = path.receiver.is_fresh(pns)
+        plain, opened = self._open_rows(payload, wanted, pns, number, width)
+        self.counters.stale += count - int(np.count_nonzero(wanted))
+        if not opened.any():
+            self._forget_unproven(path)
+            return
+        if not opened.all():
+            pns, plain = pns[opened], plain[opened]
+        self._heard(path, address, int(pns[-1]), len(pns), width, now_ns)
+        self._take_plain(path, kind, pns, plain, now_ns)
+
+    def _open_rows(
+        self, payload: memoryview, wanted: NDArray[np.bool_], pns: NDArray[np.int64], number: int, width: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Open the wanted rows; gives their plain text as rows, and which of all rows opened."""
+        count = len(pns)
+        plain_bytes = width - SEALED_OVERHEAD
+        if count * plain_bytes > len(self._open_row):
+            self._open_row = np.empty(count * plain_bytes, np.uint8)
+        plain = self._open_row[: count * plain_bytes].reshape(count, plain_bytes)
+        opened = wanted.copy()
+        burst = self._bursts.burst(plain_bytes) if count <= BURST_DATAGRAMS else None
+        nonces = burst.nonces if burst is not None else np.zeros((count, 12), np.uint8)
+        fields = nonces[:count].view(np.dtype([("path", ">u4"), ("pn", ">u8")]))[:, 0]
+        fields["path"] = number
+        fields["pn"] = pns
+        into = memoryview(plain.reshape(-1))
+        keys = self._receive_keys
+        for i in np.flatnonzero(wanted).tolist():
+            at = i * width
+            try:
+                keys.aead(number, int(pns[i])).decrypt_into(
+                    burst.rows[i][0] if burst is not None else memoryview(nonces[i]),
+                    payload[at + OUTER_BYTES : at + width],
+                    payload[at : at + OUTER_BYTES],
+                    into[i * plain_bytes : (i + 1) * plain_bytes],
+                )
+            except InvalidTag:
+                opened[i] = False
+                self.counters.forged += 1
+        return plain, opened
+
+    def _heard(self, path: Path, address: Address, newest_pn: int, count: int, width: int, now_ns: int) -> None:
+        """Note a proof of life; the peer's address follows the newest packet that opened."""
+        if newest_pn > path.newest_pn:
+            path.newest_pn = newest_pn
+            path.address = address
+        path.last_heard_ns = now_ns
+        path.heard_datagrams += count
+        path.heard_bytes += count * width
+
+    def _take_plain(self, path: Path, kind: int, pns: NDArray[np.int64], plain: NDArray[np.uint8], now_ns: int) -> None:
+        prefix = plain[:, :PREFIX_BYTES].view(PREFIX)[:, 0]
+        floors = pns - prefix["floor"].astype(np.int64) * FLOOR_UNIT
+        tx_us = prefix["tx_us"].astype(np.uint32)
+        if kind == Kind.DATA:
+            if plain.shape[1] <= DATA_HEAD_BYTES:
+                self.counters.malformed += len(pns)
+                return
+            head = plain[:, :DATA_HEAD_BYTES].view(DATA_HEAD)[:, 0]
+            taken = self._take_data(path, head, plain[:, DATA_HEAD_BYTES:], now_ns)
+            if not taken.all():
+                self.counters.refused += len(pns) - int(np.count_nonzero(taken))
+                pns, tx_us, floors = pns[taken], tx_us[taken], floors[taken]
+            if len(pns):
+                path.receiver.on_received(pns, tx_us, floors, now_ns, True)
+            return
+        path.receiver.on_received(pns, tx_us, floors, now_ns, kind == Kind.CONTROL)
+        for row in plain:
+            try:
+                self._take_frames(memoryview(row)[PREFIX_BYTES:], now_ns)
+            except RemoteProtocolError:
+                self.counters.malformed += 1
+
+    def _take_frames(self, body: memoryview, now_ns: int) -> None:
+        at = 0
+        while at < len(body):
+            kind = body[at]
+            if kind == _FRAME_PING:
+                at += 1
+            elif kind == _FRAME_ACK and len(body) >= at + _ACK_HEAD.size:
+                _, number, length = _ACK_HEAD.unpack_from(body, at)
+                at += _ACK_HEAD.size
+                self._take_ack(number, body[at : at + length], now_ns)
+                at += length
+            elif kind == _FRAME_MESSAGE and len(body) >= at + _MESSAGE_HEAD.size:
+                _, sequence, length = _MESSAGE_HEAD.unpack_from(body, at)
+                at += _MESSAGE_HEAD.size
+                if len(body) < at + length:
+                    raise RemoteProtocolError("a message is cut short")
+                self._take_message(sequence, bytes(body[at : at + length]), now_ns)
+                at += length
+            elif kind == 0:
+                return  # padding
+            else:
+                raise RemoteProtocolError(f"unknown frame 0x{kind:02x}")
+
+    def _take_ack(self, number: int, body: memoryview, now_ns: int) -> None:
+        ack, _ = decode_ack(body)
+        path = self.paths.get(number)
+        if path is None:
+            return
+        self._on_window(ack.window_chunks)
+        self._resolve(path, path.sender.on_ack(ack, now_ns), now_ns)
+        if path.sender.srtt_ns is not None:
+            path.receiver.set_rtt_hint_ns(path.sender.srtt_ns)
+
+    def _take_message(self, sequence: int, body: bytes, now_ns: int) -> None:
+        if sequence < self._inbox_next or sequence in self._inbox:
+            return
+        if sequence >= self._inbox_next + MESSAGES_AHEAD:
+            raise RemoteProtocolError("a message is too far ahead")
+        self._inbox[sequence] = body
+        while (ready := self._inbox.pop(self._inbox_next, None)) is not None:
+            self._inbox_next += 1
+            self._on_message(decode_message(ready), now_ns)
+
+    # --- resolving what was sent
+
+    def _resolve(self, path: Path, resolved: Resolved, now_ns: int) -> None:
+        for tags, was_acked in ((resolved.acked_tags, True), (resolved.lost_tags, False)):
+            if not len(tags):
+                continue
+            data = tags[tags >= 0]
+            if len(data):
+                if was_acked:
+                    self._on_data_acked(path, data, now_ns)
+                else:
+                    self._on_data_lost(path, data, now_ns)
+            for tag in tags[tags < PING_TAG].tolist():
+                self._resolve_messages(tag, was_acked)
+
+    def _resolve_messages(self, tag: int, was_acked: bool) -> None:
+        for sequence in self._packet_messages.pop(tag, ()):
+            if was_acked:
+                self._outbox.in_flight.pop(sequence, None)
+            elif (body := self._outbox.in_flight.pop(sequence, None)) is not None:
+                self._outbox.waiting.appendleft((sequence, body))
+
+    # --- time
+
+    def handle_timeout(self, now_ns: int) -> None:
+        """Let paths notice silence and lost tails."""
+        for path in self.paths.values():
+            self._resolve(path, path.sender.on_timeout(now_ns), now_ns)
+
+    def next_timeout_ns(self) -> int | None:
+        """The earliest of all paths' deadlines, due acknowledgements and pings."""
+        earliest: int | None = None
+        for path in self.paths.values():
+            path.sender.set_demand(self._wants_to_send(path))
+            for deadline in (path.sender.next_timeout_ns(), path.receiver.next_ack_ns(), self._ping_due_ns(path)):
+                if deadline is not None and (earliest is None or deadline < earliest):
+                    earliest = deadline
+        return earliest
+
+    def _ping_due_ns(self, path: Path) -> int | None:
+        if self._ping_interval_ns is None:
+            return None
+        return path.last_sent_ns + self._ping_interval_ns
+
+    # --- sending
+
+    def send_message(self, message: Message) -> None:
+        """Deliver this message, once and in order."""
+        outbox = self._outbox
+        outbox.waiting.append((outbox.next_sequence, encode_message(message)))
+        outbox.next_sequence += 1
+
+    @property
+    def messages_pending(self) -> int:
+        """Messages that the peer has not acknowledged."""
+        return len(self._outbox.waiting) + len(self._outbox.in_flight)
+
+    def poll_transmit(self, now_ns: int, max_datagrams: int = BURST_DATAGRAMS) -> Transmit | None:
+        """The next datagrams of whichever path has something to say; None when none has, just now."""
+        for path in self.paths.values():
+            transmit = self.poll_path(path, now_ns, max_datagrams)
+            if transmit is not None:
+                return transmit
+        return None
+
+    def poll_path(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
+        """The next datagrams of one path: acknowledgements first, then messages, file data, and a ping if idle."""
+        ack_due = path.receiver.next_ack_ns()
+        if ack_due is not None and ack_due <= now_ns:
+            return self._transmit_control(path, now_ns, with_ack=True)
+        if self._outbox.waiting and path is self._message_path() and self._may_send(path, now_ns):
+            return self._transmit_control(path, now_ns, with_ack=False)
+        transmit = self._transmit_data(path, now_ns, min(max_datagrams, BURST_DATAGRAMS))
+        if transmit is not None:
+            return transmit
+        ping_due = self._ping_due_ns(path)
+        probing = path.sender.is_silent or (ping_due is not None and ping_due <= now_ns)
+        if probing and not self.closed and self._may_send(path, now_ns):
+            return self._transmit_control(path, now_ns, with_ack=False)
+        return None
+
+    def _may_send(self, path: Path, now_ns: int) -> bool:
+        return path.sender.budget_datagrams(now_ns, path.datagram_bytes) > 0
+
+    def _message_path(self) -> Path | None:
+        """Messages ride the path that answers fastest; a silent one only when all are."""
+        if not self.paths:
+            return None
+        return min(
+            self.paths.values(),
+            key=lambda path: (path.sender.is_silent, path.last_heard_ns is None, path.sender.srtt_ns or 0),
+        )
+
+    def _transmit_control(self, path: Path, now_ns: int, *, with_ack: bool) -> Transmit:
+        room = path.datagram_bytes - SEALED_OVERHEAD - PREFIX_BYTES
+        parts: list[bytes] = []
+        if with_ack:
+            ack = path.receiver.build_ack(now_ns, self._window_chunks())
+            body = encode_ack(ack, room - _ACK_HEAD.size)
+            parts.append(_ACK_HEAD.pack(_FRAME_ACK, path.number, len(body)) + body)
+            room -= len(parts[0])
+        sequences: list[int] = []
+        if self._outbox.waiting and path is self._message_path() and (not with_ack or self._may_send(path, now_ns)):
+            sequences = self._fill_messages(parts, room)
+        eliciting = bool(sequences) or not with_ack
+        if not sequences and not with_ack:
+            parts.append(bytes((_FRAME_PING,)))
+        tag = PING_TAG
+        if sequences:
+            tag = self._next_control_tag
+            self._next_control_tag -= 1
+            self._packet_messages[tag] = sequences
+        kind = Kind.CONTROL if eliciting else Kind.ACK
+        return self._seal_control(path, kind, b"".join(parts), tag, now_ns)
+
+    def _fill_messages(self, parts: list[bytes], room: int) -> list[int]:
+        sequences: list[int] = []
+        waiting = self._outbox.waiting
+        while waiting and len(waiting[0][1]) + _MESSAGE_HEAD.size <= room:
+            sequence, body = waiting.popleft()
+            parts.append(_MESSAGE_HEAD.pack(_FRAME_MESSAGE, sequence, len(body)) + body)
+            room -= len(parts[-1])
+            self._outbox.in_flight[sequence] = body
+            sequences.append(sequence)
+        return sequences
+
+    def _seal_control(self, path: Path, kind: Kind, frames: bytes, tag: int, now_ns: int) -> Transmit:
+        sender = path.sender
+        plain = _PREFIX.pack(floor_distance(sender.next_pn, sender.floor), now_ns // 1000 & 0xFFFFFFFF) + frames
+        pn = sender.on_sent(
+            now_ns,
+            1,
+            len(plain) + SEALED_OVERHEAD,
+            np.array([tag], np.int64),
+            ack_eliciting=kind == Kind.CONTROL,
+        )
+        head = struct.pack(">BBIHI", kind, path.number, self.peer_index, pn >> 32, pn & 0xFFFFFFFF)
+        nonce = struct.pack(">IQ", path.number, pn)
+        sealed = self._send_keys.aead(path.number, pn).encrypt(nonce, plain, head)
+        path.last_sent_ns = now_ns
+        return Transmit(path.number, path.address, memoryview(head + sealed), len(head) + len(sealed))
+
+    def seal_burst(self, path: Path, slice_bytes: int, count: int, tags: NDArray[np.int64], now_ns: int) -> Transmit:
+        """Seal the first `count` rows of `data_rows(slice_bytes)`, whose heads are filled but for the prefix."""
+        burst = self._bursts.burst(DATA_HEAD_BYTES + slice_bytes)
+        sender = path.sender
+        floor, first_pn = sender.floor, sender.next_pn
+        prefix = burst.plain[:count, :PREFIX_BYTES].view(PREFIX)[:, 0]
+        prefix["floor"] = np.minimum(
+            65535, (np.arange(first_pn, first_pn + count) - floor + FLOOR_UNIT - 1) // FLOOR_UNIT
+        )
+        prefix["tx_us"] = now_ns // 1000 & 0xFFFFFFFF
+        burst.address_rows(count, Kind.DATA, path.number, self.peer_index, first_pn)
+        first = self._send_keys.aead(path.number, first_pn)
+        if self._send_keys.aead(path.number, first_pn + count - 1) is first:
+            seal = first.encrypt_into
+            for nonce, plain, head, sealed in burst.rows[:count]:
+                seal(nonce, plain, head, sealed)
+        else:
+            for i, (nonce, plain, head, sealed) in enumerate(burst.rows[:count]):
+                self._send_keys.aead(path.number, first_pn + i).encrypt_into(nonce, plain, head, sealed)
+        sender.on_sent(now_ns, count, burst.datagram_bytes, tags)
+        path.last_sent_ns = now_ns
+        payload = burst.payload[: count * burst.datagram_bytes]
+        return Transmit(path.number, path.address, payload, burst.datagram_bytes)
+
+    def data_rows(self, slice_bytes: int) -> NDArray[np.uint8]:
+        """Plain rows to be filled with data heads and slices, for `seal_burst`."""
+        return self._bursts.burst(DATA_HEAD_BYTES + slice_bytes).plain
+
+    # --- what a role adds
+
+    def _unknown_path(self, number: int, address: Address, now_ns: int) -> Path | None:
+        """A datagram names a path that is not known: the relay learns paths like this, the agent refuses."""
+        return None
+
+    def _forget_unproven(self, path: Path) -> None:
+        """Nothing opened: a path that was made for these datagrams alone is dropped again."""
+        if path.last_heard_ns is None and self._ping_interval_ns is None:
+            self.paths.pop(path.number, None)
+
+    def _take_data(self, path: Path, head: NDArray[np.void], data: NDArray[np.uint8], now_ns: int) -> NDArray[np.bool_]:
+        """File data arrived; gives which rows are taken (only those are acknowledged)."""
+        return np.zeros(len(head), np.bool_)
+
+    def _on_message(self, message: Message, now_ns: int) -> None:
+        raise NotImplementedError
+
+    def _on_window(self, window_chunks: int) -> None:
+        """The peer says how many chunk buffers it spares."""
+
+    def _window_chunks(self) -> int:
+        """How many chunk buffers this side spares."""
+        return 0
+
+    def _on_data_acked(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
+        """File data has arrived at the peer."""
+
+    def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
+        """File data was lost on the way."""
+
+    def _wants_to_send(self, path: Path) -> bool:
+        """Whether this path has something to send as soon as it may."""
+        return bool(self._outbox.waiting)
+
+    def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
+        """The next datagrams with file data for this path."""
+        return None
+
+
+assert TAG_BYTES == 16

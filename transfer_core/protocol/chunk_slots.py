@@ -1,0 +1,150 @@
+"""The chunks that are on their way: one slot each, with what every slice of it has come to.
+
+A slot's slices are tracked in two-dimensional arrays, a row for each slot, so that a whole acknowledgement is worked
+off in a few array operations. A sent slice is named by a tag: generation << 40 | slot << 16 | slice; the generation
+tells a late acknowledgement for the slot's former tenant from one for the present tenant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GENERATIONS = 1 << 22
+
+
+@dataclass(slots=True, eq=False)
+class ChunkSlot:
+    """One chunk in flight: its record as rows of slices."""
+
+    number: int
+    generation: int
+    file: int
+    chunk: int
+    rows: NDArray[np.uint8]  # (slices, slice_bytes)
+    unsent_from: int = 0
+    lost: int = 0  # slices that are waiting to be sent again
+    left: int = 0  # slices not acknowledged yet
+
+    @property
+    def slices(self) -> int:
+        """How many slices the record has."""
+        return len(self.rows)
+
+    @property
+    def slice_bytes(self) -> int:
+        """How long each slice is."""
+        return int(self.rows.shape[1])
+
+    def tags(self, slices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The tags of these slices."""
+        return slices | (self.generation << 40 | self.number << 16)
+
+
+class ChunkSlots:
+    """A fixed pool of slots."""
+
+    def __init__(self, capacity: int, slices_max: int) -> None:
+        self._slots: list[ChunkSlot | None] = [None] * capacity
+        self._free = list(range(capacity - 1, -1, -1))
+        self._generations: NDArray[np.int64] = np.zeros(capacity, np.int64)
+        self._acked = np.ones((capacity, slices_max), np.bool_)
+        self._lost = np.zeros((capacity, slices_max), np.bool_)
+        self._copies = np.zeros((capacity, slices_max), np.uint8)
+
+    @property
+    def free(self) -> int:
+        """Slots without a tenant."""
+        return len(self._free)
+
+    @property
+    def used(self) -> int:
+        """Slots with a tenant."""
+        return len(self._slots) - len(self._free)
+
+    def take(self, file: int, chunk: int, rows: NDArray[np.uint8]) -> ChunkSlot:
+        """Give a chunk a slot. The caller checks `free` first."""
+        number = self._free.pop()
+        slices = len(rows)
+        self._acked[number, :slices] = False
+        self._lost[number] = False
+        self._copies[number] = 0
+        slot = ChunkSlot(number, int(self._generations[number]), file, chunk, rows, left=slices)
+        self._slots[number] = slot
+        return slot
+
+    def release(self, slot: ChunkSlot) -> None:
+        """Take the slot back; what is still in flight for it will be ignored."""
+        self._generations[slot.number] = (slot.generation + 1) % _GENERATIONS
+        self._acked[slot.number] = True
+        self._lost[slot.number] = False
+        self._slots[slot.number] = None
+        self._free.append(slot.number)
+
+    def _current(self, tags: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Slot and slice numbers of the tags whose generation is the present one and that are not acknowledged."""
+        numbers = (tags >> 16) & 0xFFFFFF
+        slices = tags & 0xFFFF
+        live = (self._generations[numbers] == tags >> 40) & ~self._acked[numbers, slices]
+        return numbers[live], slices[live]
+
+    def unacknowledged(self, tags: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of these tags whose slices are still needed."""
+        numbers = (tags >> 16) & 0xFFFFFF
+        live = (self._generations[numbers] == tags >> 40) & ~self._acked[numbers, tags & 0xFFFF]
+        return tags[live]
+
+    def acknowledge(self, tags: NDArray[np.int64]) -> list[tuple[ChunkSlot, int]]:
+        """Mark slices as arrived; gives each touched slot with how many of its slices were new."""
+        numbers, slices = self._current(tags)
+        touched: list[tuple[ChunkSlot, int]] = []
+        for number in np.unique(numbers).tolist():
+            slot = self._slots[number]
+            assert slot is not None
+            mine = slices[numbers == number]
+            self._acked[number, mine] = True
+            self._lost[number, mine] = False
+            left = slot.slices - int(np.count_nonzero(self._acked[number, : slot.slices]))
+            slot.lost = int(np.count_nonzero(self._lost[number]))
+            touched.append((slot, slot.left - left))
+            slot.left = left
+        return touched
+
+    def lose(self, tags: NDArray[np.int64]) -> list[ChunkSlot]:
+        """Mark slices to be sent again; gives the slots that have some now."""
+        numbers, slices = self._current(tags)
+        touched: list[ChunkSlot] = []
+        for number in np.unique(numbers).tolist():
+            slot = self._slots[number]
+            assert slot is not None
+            self._lost[number, slices[numbers == number]] = True
+            slot.lost = int(np.count_nonzero(self._lost[number]))
+            touched.append(slot)
+        return touched
+
+    def take_lost(self, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
+        """Up to `most` lost slices of a slot, which count as sent from now on."""
+        slices = np.flatnonzero(self._lost[slot.number])[:most]
+        self._lost[slot.number, slices] = False
+        slot.lost -= len(slices)
+        return slices
+
+    def find(self, tag: int) -> tuple[ChunkSlot, int] | None:
+        """Slot and slice of a tag, None if it is not needed any more."""
+        number = (tag >> 16) & 0xFFFFFF
+        slot = self._slots[number]
+        if slot is None or slot.generation != tag >> 40 or self._acked[number, tag & 0xFFFF]:
+            return None
+        return slot, tag & 0xFFFF
+
+    def copies(self, tags: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """How many copies of each of these slices were made."""
+        copies: NDArray[np.uint8] = self._copies[(tags >> 16) & 0xFFFFFF, tags & 0xFFFF]
+        return copies
+
+    def count_copies(self, tags: NDArray[np.int64]) -> None:
+        """Note one more copy of each of these slices."""
+        numbers, slices = (tags >> 16) & 0xFFFFFF, tags & 0xFFFF
+        self._copies[numbers, slices] = np.minimum(self._copies[numbers, slices], 250) + 1

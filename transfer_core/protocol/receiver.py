@@ -1,0 +1,354 @@
+"""The relay's side of a session: puts slices together to chunks, checks them, hands them over, says what is durable.
+
+    <- FILE_OPEN            the owner answers with `accept_file`, `hold_file` or `fail_file`
+    <- data                 a chunk whose slices are all there and whose xxHash64 fits is handed over once
+    chunk_written           its buffer is free again
+    chunks_durable          FILE_STORED goes out: only what fsync covered is called stored
+    <- FILE_FINISH          when every chunk is written, the owner is asked to verify; FILE_DONE or FILE_FAILED
+
+Data for a file that is not accepted is not acknowledged, so the sender will send it again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transfer_core.errors import ChunkHashMismatch, RemoteProtocolError
+from transfer_core.protocol.association import Association, Path
+from transfer_core.protocol.endpoint import Address
+from transfer_core.protocol.security.keys import PathKeys
+from transfer_core.protocol.wire.chunk_record import open_record, record_bytes
+from transfer_core.protocol.wire.messages import (
+    RUNS_MAX,
+    Close,
+    FileAgain,
+    FileDone,
+    FileFailed,
+    FileFinish,
+    FileHave,
+    FileHeld,
+    FileOpen,
+    FileReady,
+    FileStop,
+    FileStored,
+    Message,
+    RelayRoom,
+    Runs,
+    to_runs,
+)
+
+FILES_OPEN_MAX = 4096
+CHUNK_BYTES_MIN, CHUNK_BYTES_MAX = 4096, 1 << 20
+SIZE_MAX = 1 << 50
+
+
+@dataclass(slots=True, eq=False)
+class PartialChunk:
+    """A chunk of which some slices have arrived."""
+
+    rows: NDArray[np.uint8]
+    got: NDArray[np.bool_]
+    left: int
+
+
+@dataclass(slots=True, eq=False)
+class IncomingFile:
+    """One file of the session, as the receiver knows it."""
+
+    number: int
+    file_id: str
+    path: str
+    size: int
+    chunk_bytes: int
+    chunks: int
+    mtime_ns: int
+    fingerprint: int
+    priority: int
+    accepted: bool = False
+    have: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))  # handed over or on disk
+    missing: int = 0  # chunks not handed over
+    writing: int = 0  # chunks handed over, not written
+    partial: dict[int, PartialChunk] = field(default_factory=dict)
+    digest: str | None = None
+    verifying: bool = False
+
+    def chunk_size(self, chunk: int) -> int:
+        """Bytes of data in a chunk."""
+        return min(self.chunk_bytes, self.size - chunk * self.chunk_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class FileOffered:
+    """An agent offers a file: answer with accept_file, hold_file or fail_file."""
+
+    file: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReady:
+    """Write this chunk, then call `chunk_written`. `data` stays valid until then."""
+
+    file: int
+    chunk: int
+    offset: int
+    data: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyFile:
+    """Every chunk is written: check the whole against `digest`, put it in place, then finish_file or fail_file."""
+
+    file: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileStopped:
+    """The agent sends no more of it for now; `discard`: drop what is there."""
+
+    file: int
+    file_id: str
+    discard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The agent closed the session."""
+
+    code: str
+    text: str
+
+
+ReceiverEvent = FileOffered | ChunkReady | VerifyFile | FileStopped | SessionEnded
+
+
+class ReceiverSession(Association):
+    """A relay's session with one agent. See the module for the life of a file; five verbs as in `endpoint`."""
+
+    def __init__(
+        self, *, my_index: int, peer_index: int, send_keys: PathKeys, receive_keys: PathKeys, window_chunks: int
+    ) -> None:
+        super().__init__(
+            my_index=my_index,
+            peer_index=peer_index,
+            send_keys=send_keys,
+            receive_keys=receive_keys,
+            ping_interval_ns=None,
+        )
+        self.files: dict[int, IncomingFile] = {}
+        self._window_max = window_chunks
+        self._writing = 0
+        self._partials = 0
+        self._offered_up_to = 0
+        self._events: deque[ReceiverEvent] = deque()
+
+    # --- what the owner answers
+
+    def accept_file(self, number: int, have: NDArray[np.bool_] | None = None) -> None:
+        """Take a file, of which the disk already holds the chunks marked in `have`."""
+        file = self.files[number]
+        file.have = np.zeros(file.chunks, np.bool_) if have is None else have
+        file.missing = file.chunks - int(np.count_nonzero(file.have))
+        there = to_runs(np.flatnonzero(file.have).tolist()) if file.chunks != file.missing else ()
+        for at in range(0, len(there), RUNS_MAX):
+            self.send_message(FileHave(number, there[at : at + RUNS_MAX]))
+        file.accepted = True
+        self.send_message(FileReady(number))
+        self._verify_if_whole(file)
+
+    def hold_file(self, number: int, code: str, text: str) -> None:
+        """Ask the agent to wait; `release_file` ends it. Data that is on its way is still taken if it was accepted."""
+        if number in self.files:
+            self.send_message(FileHeld(number, code, text))
+
+    def release_file(self, number: int) -> None:
+        """End a hold of an accepted file."""
+        if number in self.files:
+            self.send_message(FileReady(number))
+
+    def fail_file(self, number: int, code: str, text: str) -> None:
+        """Give a file up and say why."""
+        if number in self.files:
+            self.send_message(FileFailed(number, code, text))
+            self._drop_file(number)
+
+    def finish_file(self, number: int, digest: str, stored_as: str) -> None:
+        """The file is verified and in its place."""
+        if number in self.files:
+            self.send_message(FileDone(number, digest, stored_as))
+            self._drop_file(number)
+
+    def chunk_written(self, number: int, chunk: int, *, ok: bool = True) -> None:
+        """The chunk's data has been handed to the system; its buffer is free. Not `ok`: it has to come again."""
+        self._writing -= 1
+        file = self.files.get(number)
+        if file is None:
+            return
+        file.writing -= 1
+        if not ok:
+            file.have[chunk] = False
+            file.missing += 1
+            self.send_message(FileAgain(number, ((chunk, 1),)))
+            return
+        self._verify_if_whole(file)
+
+    def chunks_durable(self, number: int, runs: Runs) -> None:
+        """These chunks have been fsynced."""
+        if number in self.files:
+            for at in range(0, len(runs), RUNS_MAX):
+                self.send_message(FileStored(number, runs[at : at + RUNS_MAX]))
+
+    def report_room(self, free_bytes: int) -> None:
+        """Tell the agent how much room there is."""
+        self.send_message(RelayRoom(free_bytes))
+
+    def close(self, code: str = "", text: str = "") -> None:
+        """Tell the agent that the session ends."""
+        self.closed = True
+        self.send_message(Close(code, text))
+
+    def _drop_file(self, number: int) -> None:
+        file = self.files.pop(number)
+        self._partials -= len(file.partial)
+
+    # --- what the agent says
+
+    def _on_message(self, message: Message, now_ns: int) -> None:
+        match message:
+            case FileOpen():
+                self._on_open(message)
+            case FileFinish(file=number, digest=digest):
+                file = self.files.get(number)
+                if file is not None:
+                    file.digest = digest
+                    self._verify_if_whole(file)
+            case FileStop(file=number, discard=discard):
+                file = self.files.get(number)
+                if file is not None:
+                    self._drop_file(number)
+                    self._events.append(FileStopped(number, file.file_id, bool(discard)))
+            case Close(code=code, text=text):
+                self.closed = True
+                self._events.append(SessionEnded(code, text))
+            case _:
+                raise RemoteProtocolError(f"an agent does not send {type(message).__name__}")
+
+    def _on_open(self, offer: FileOpen) -> None:
+        if offer.file <= self._offered_up_to:
+            return
+        self._offered_up_to = offer.file
+        if len(self.files) >= FILES_OPEN_MAX:
+            raise RemoteProtocolError("too many files are open at once")
+        if not CHUNK_BYTES_MIN <= offer.chunk_bytes <= CHUNK_BYTES_MAX or offer.size > SIZE_MAX or not offer.file_id:
+            self.send_message(FileFailed(offer.file, RemoteProtocolError.code, "the file's sizes make no sense"))
+            return
+        self.files[offer.file] = IncomingFile(
+            number=offer.file,
+            file_id=offer.file_id,
+            path=offer.path,
+            size=offer.size,
+            chunk_bytes=offer.chunk_bytes,
+            chunks=-(-offer.size // offer.chunk_bytes),
+            mtime_ns=offer.mtime_ns,
+            fingerprint=offer.fingerprint,
+            priority=offer.priority,
+        )
+        self._events.append(FileOffered(offer.file))
+
+    def _verify_if_whole(self, file: IncomingFile) -> None:
+        if file.accepted and file.digest is not None and not file.missing and not file.writing and not file.verifying:
+            file.verifying = True
+            self._events.append(VerifyFile(file.number, file.digest))
+
+    # --- data
+
+    def _window_chunks(self) -> int:
+        return max(0, self._window_max - self._writing)
+
+    def _take_data(self, path: Path, head: NDArray[np.void], data: NDArray[np.uint8], now_ns: int) -> NDArray[np.bool_]:
+        taken = np.ones(len(head), np.bool_)
+        keys = head["file"].astype(np.int64) << 32 | head["chunk"]
+        edges = [0, *(np.flatnonzero(np.diff(keys)) + 1).tolist(), len(keys)]
+        slices = head["slice"].astype(np.int64)
+        for first, end in zip(edges[:-1], edges[1:], strict=True):
+            number, chunk = int(keys[first] >> 32), int(keys[first] & 0xFFFFFFFF)
+            taken[first:end] = self._take_slices(path, number, chunk, slices[first:end], data[first:end])
+        return taken
+
+    def _take_slices(
+        self, path: Path, number: int, chunk: int, slices: NDArray[np.int64], data: NDArray[np.uint8]
+    ) -> bool:
+        """Slices of one chunk; False if they can't be taken now."""
+        file = self.files.get(number)
+        if file is None or not file.accepted:
+            return file is None and number <= self._offered_up_to  # late data of a file that is gone
+        if chunk >= file.chunks or file.have[chunk]:
+            return True
+        partial = self._partial(file, chunk, data.shape[1])
+        if partial is None:
+            return False
+        if slices.max() >= len(partial.got):
+            self.counters.malformed += len(slices)
+            return True
+        fresh = ~partial.got[slices]
+        count = int(np.count_nonzero(fresh))
+        if count == len(slices) and slices[-1] - slices[0] + 1 == count:
+            partial.rows[slices[0] : slices[-1] + 1] = data
+        elif count:
+            slices = slices[fresh]
+            partial.rows[slices] = data[fresh]
+        partial.got[slices] = True
+        path.data_bytes += count * data.shape[1]
+        partial.left = len(partial.got) - int(np.count_nonzero(partial.got))
+        if partial.left == 0:
+            self._complete(file, chunk, partial)
+        return True
+
+    def _partial(self, file: IncomingFile, chunk: int, slice_bytes: int) -> PartialChunk | None:
+        partial = file.partial.get(chunk)
+        if partial is not None and partial.rows.shape[1] == slice_bytes:
+            return partial
+        if partial is None:
+            if self._partials + self._writing >= 2 * self._window_max:
+                return None
+            self._partials += 1
+        length = record_bytes(file.file_id, file.chunk_size(chunk))
+        slices = -(-length // slice_bytes)
+        partial = PartialChunk(np.empty((slices, slice_bytes), np.uint8), np.zeros(slices, np.bool_), slices)
+        file.partial[chunk] = partial
+        return partial
+
+    def _complete(self, file: IncomingFile, chunk: int, partial: PartialChunk) -> None:
+        del file.partial[chunk]
+        self._partials -= 1
+        try:
+            head, data = open_record(memoryview(partial.rows.reshape(-1)))
+        except (ChunkHashMismatch, RemoteProtocolError):
+            self.send_message(FileAgain(file.number, ((chunk, 1),)))
+            return
+        fits = (
+            head.file_id == file.file_id
+            and head.chunk == chunk
+            and head.offset == chunk * file.chunk_bytes
+            and head.size == file.chunk_size(chunk)
+        )
+        if not fits:
+            self.send_message(FileAgain(file.number, ((chunk, 1),)))
+            return
+        file.have[chunk] = True
+        file.missing -= 1
+        file.writing += 1
+        self._writing += 1
+        self._events.append(ChunkReady(file.number, chunk, head.offset, data))
+
+    def _unknown_path(self, number: int, address: Address, now_ns: int) -> Path | None:
+        """An agent opens a path by sending on it; it is kept only if what came opens."""
+        return self.add_path(number, address, now_ns)
+
+    def poll_event(self) -> ReceiverEvent | None:
+        """The next thing that the relay has to know or to do."""
+        return self._events.popleft() if self._events else None

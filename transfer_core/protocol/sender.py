@@ -1,0 +1,633 @@
+"""The agent's side of a session: asks for chunks, cuts them into datagrams, and lets every path pull its next ones.
+
+    FILE_OPEN ->            opening     the relay says what it has (FILE_HAVE) and that it is ready
+    <- FILE_READY           sending     chunks are asked for, sent, acknowledged, stored
+    <- FILE_HELD            held        the relay has no room; FILE_READY ends it
+    FILE_FINISH ->          finishing   all chunks have arrived and the whole hash is known
+    <- FILE_DONE            done
+
+Paths pull: whichever may send next takes the lost slices of the most urgent file first, then unsent ones. A small
+file is sent without waiting for FILE_READY, so that it costs no round trip. When nothing is left to send, an idle
+path copies what slower or silent paths still owe, within a budget.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transfer_core.errors import LocalProtocolError
+from transfer_core.protocol.association import Association, Path
+from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
+from transfer_core.protocol.endpoint import Transmit
+from transfer_core.protocol.security.keys import PathKeys
+from transfer_core.protocol.wire.chunk_record import PAD_BYTES, record_bytes
+from transfer_core.protocol.wire.datagram import DATA_HEAD, DATA_HEAD_BYTES, slice_bytes_max
+from transfer_core.protocol.wire.messages import (
+    Close,
+    FileAgain,
+    FileDone,
+    FileFailed,
+    FileFinish,
+    FileHave,
+    FileHeld,
+    FileOpen,
+    FileReady,
+    FileStop,
+    FileStored,
+    Message,
+    RelayRoom,
+    Runs,
+)
+
+SLOTS = 1024
+READ_RUN_CHUNKS = 8  # chunks asked for at once
+READ_AHEAD_CHUNKS = 24  # at least so many chunks are ready or being read, ahead of the paths
+READ_AHEAD_NS = 40_000_000  # or as much as all paths send in this time
+EAGER_BYTES = 1 << 20  # a file up to this size is sent before the relay has answered
+COPY_SHARE = 0.03  # copies at the tail, as a share of the slices sent
+
+
+class FileState(Enum):
+    """Where an outgoing file stands within this session."""
+
+    OPENING = auto()
+    SENDING = auto()
+    HELD = auto()
+    FINISHING = auto()
+
+
+@dataclass(slots=True, eq=False)
+class OutgoingFile:
+    """One file of the session, as the sender knows it."""
+
+    number: int
+    file_id: str
+    size: int
+    chunk_bytes: int
+    chunks: int
+    order: tuple[int, float, int]
+    eager: bool
+    state: FileState = FileState.OPENING
+    have: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))  # asked for, sent or stored
+    stored: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    next_chunk: int = 0
+    unread: int = 0
+    reading: int = 0
+    again: deque[int] = field(default_factory=deque)
+    fresh: deque[ChunkSlot] = field(default_factory=deque)
+    slots: dict[int, ChunkSlot] = field(default_factory=dict)  # by chunk
+    lost: dict[int, ChunkSlot] = field(default_factory=dict)  # by slot number, insertion order
+    digest: str | None = None
+    finish_sent: bool = False
+    arrived_bytes: int = 0
+    path_bytes: dict[int, int] = field(default_factory=dict)
+    chunk_paths: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))  # 255: none yet
+    sent_slices: int = 0
+    resent_bytes: int = 0
+
+    def __lt__(self, other: OutgoingFile) -> bool:
+        return self.order < other.order
+
+    def chunk_size(self, chunk: int) -> int:
+        """Bytes of data in a chunk."""
+        return min(self.chunk_bytes, self.size - chunk * self.chunk_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksWanted:
+    """Read these chunks and hand each over with `provide_chunk`."""
+
+    file: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigestWanted:
+    """All chunks have arrived: hand over the whole file's hash with `provide_digest`, once it is known."""
+
+    file: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileAccepted:
+    """The relay is ready for this file, and holds so many bytes of it already."""
+
+    file: int
+    bytes_there: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileWaits:
+    """The relay asks to wait."""
+
+    file: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgress:
+    """More of this file is durable at the relay."""
+
+    file: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileArrived:
+    """The relay has verified the file and put it in its place."""
+
+    file: int
+    digest: str
+    stored_as: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRejected:
+    """The relay gives this file up."""
+
+    file: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomReported:
+    """The relay has so much room for this agent."""
+
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """The relay ended the session."""
+
+    code: str
+    text: str
+
+
+SenderEvent = (
+    ChunksWanted
+    | DigestWanted
+    | FileAccepted
+    | FileWaits
+    | FileProgress
+    | FileArrived
+    | FileRejected
+    | RoomReported
+    | SessionClosed
+)
+
+
+class SenderSession(Association):
+    """An agent's session with one relay. See the module for the life of a file; five verbs as in `endpoint`."""
+
+    def __init__(
+        self,
+        *,
+        my_index: int,
+        peer_index: int,
+        send_keys: PathKeys,
+        receive_keys: PathKeys,
+        window_chunks: int,
+        ping_interval_ns: int = 1_000_000_000,
+        slices_max: int = 64,
+    ) -> None:
+        super().__init__(
+            my_index=my_index,
+            peer_index=peer_index,
+            send_keys=send_keys,
+            receive_keys=receive_keys,
+            ping_interval_ns=ping_interval_ns,
+        )
+        self.files: dict[int, OutgoingFile] = {}
+        self.redundant = False
+        self._order: list[OutgoingFile] = []
+        self._slots = ChunkSlots(SLOTS, slices_max)
+        self._slices_max = slices_max
+        self._window = window_chunks
+        self._reading = 0
+        self._ready_slots = 0
+        self._events: deque[SenderEvent] = deque()
+        self._next_file = 1
+        self._sent_slices = 0
+        self._copied_slices = 0
+        self._copy_check_ns: dict[int, int] = {}
+
+    # --- files
+
+    def open_file(
+        self,
+        *,
+        file_id: str,
+        path: str,
+        size: int,
+        chunk_bytes: int,
+        mtime_ns: int,
+        fingerprint: int,
+        priority: int,
+        position: float,
+        resumed: bool,
+    ) -> int:
+        """Offer a file to the relay; gives its number within the session.
+
+        `resumed`: some of it may be there already, so it waits for the relay's word before anything is sent.
+        """
+        number = self._next_file
+        self._next_file += 1
+        chunks = -(-size // chunk_bytes)
+        file = OutgoingFile(
+            number=number,
+            file_id=file_id,
+            size=size,
+            chunk_bytes=chunk_bytes,
+            chunks=chunks,
+            order=(priority, position, number),
+            eager=not resumed and size <= EAGER_BYTES,
+            have=np.zeros(chunks, np.bool_),
+            stored=np.zeros(chunks, np.bool_),
+            unread=chunks,
+            chunk_paths=np.full(chunks, 255, np.uint8),
+        )
+        self.files[number] = file
+        insort(self._order, file)
+        self.send_message(
+            FileOpen(number, priority, size, chunk_bytes, mtime_ns, fingerprint, file_id, path),
+        )
+        self._ask_for_chunks()
+        return number
+
+    def reorder(self, number: int, priority: int, position: float) -> None:
+        """Give a file another place among the files of this session."""
+        file = self.files.get(number)
+        if file is None:
+            return
+        self._order.remove(file)
+        file.order = (priority, position, number)
+        insort(self._order, file)
+        self._ask_for_chunks()
+
+    def stop_file(self, number: int, *, discard: bool) -> None:
+        """Send no more of a file; `discard` makes the relay drop what it has."""
+        if number in self.files:
+            self.send_message(FileStop(number, int(discard)))
+            self._drop_file(self.files[number])
+
+    def provide_chunk(self, number: int, chunk: int, record: bytearray | None) -> None:
+        """Hand over a chunk record with its padding (see `chunk_record`). None: it could not be read after all."""
+        file = self.files.get(number)
+        self._reading -= 1
+        if file is None:
+            self._ask_for_chunks()
+            return
+        file.reading -= 1
+        if record is None:
+            file.again.append(chunk)
+            return
+        if self._slots.free == 0:
+            raise LocalProtocolError("more chunks were read than were asked for")
+        length = record_bytes(file.file_id, file.chunk_size(chunk))
+        slices = -(-length // self._slice_bytes())
+        slice_bytes = -(-length // slices)
+        if slices > min(self._slices_max, PAD_BYTES):
+            raise LocalProtocolError("a chunk has more slices than the session was made for")
+        rows = np.frombuffer(record, np.uint8)[: slices * slice_bytes].reshape(slices, slice_bytes)
+        slot = self._slots.take(number, chunk, rows)
+        file.slots[chunk] = slot
+        file.fresh.append(slot)
+        self._ready_slots += 1
+
+    def provide_digest(self, number: int, digest: str) -> None:
+        """Hand over the whole file's hash; may come at any time."""
+        file = self.files.get(number)
+        if file is not None:
+            file.digest = digest
+            self._finish_if_all_arrived(file)
+
+    def close(self, code: str = "", text: str = "") -> None:
+        """Tell the relay that the session ends."""
+        self.closed = True
+        self.send_message(Close(code, text))
+
+    def _slice_bytes(self) -> int:
+        smallest = min((path.datagram_bytes for path in self.paths.values()), default=1452)
+        return slice_bytes_max(smallest)
+
+    def _drop_file(self, file: OutgoingFile) -> None:
+        for slot in file.slots.values():
+            if slot.unsent_from == 0:
+                self._ready_slots -= 1
+            self._slots.release(slot)
+        del self.files[file.number]
+        self._order.remove(file)
+        self._ask_for_chunks()
+
+    # --- asking for chunks
+
+    def _may_read(self, file: OutgoingFile) -> bool:
+        return file.state is FileState.SENDING or (file.state is FileState.OPENING and file.eager)
+
+    def _ahead_chunks(self) -> int:
+        rate = sum(path.sender.rate_bytes_per_s for path in self.paths.values() if not path.sender.is_silent)
+        return min(256, max(READ_AHEAD_CHUNKS, int(rate * READ_AHEAD_NS / 1e9) // 65536))
+
+    def _ask_for_chunks(self) -> None:
+        ahead = self._ahead_chunks()
+        for file in self._order:
+            if not self._may_read(file):
+                continue
+            while file.unread:
+                room = min(
+                    ahead - self._ready_slots - self._reading,
+                    self._window - self._slots.used - self._reading,
+                    self._slots.free - self._reading,
+                )
+                if room <= 0:
+                    return
+                first, count = self._next_run(file, min(room, READ_RUN_CHUNKS))
+                file.unread -= count
+                file.reading += count
+                self._reading += count
+                self._events.append(ChunksWanted(file.number, first, count))
+
+    def _next_run(self, file: OutgoingFile, most: int) -> tuple[int, int]:
+        """The next chunks that were not asked for: a run of at most `most`."""
+        if file.again:
+            return file.again.popleft(), 1
+        while file.have[file.next_chunk]:
+            rest = file.have[file.next_chunk : file.next_chunk + 65536]
+            gap = int(np.argmin(rest))
+            file.next_chunk += gap if not rest[gap] else len(rest)
+        first = file.next_chunk
+        window = file.have[first : first + most]
+        taken = int(np.argmax(window)) if window.any() else len(window)
+        file.have[first : first + taken] = True
+        file.next_chunk = min(first + taken, file.chunks - 1)
+        return first, taken
+
+    # --- what the relay says
+
+    def _on_message(self, message: Message, now_ns: int) -> None:
+        match message:
+            case Close(code, text):
+                self.closed = True
+                self._events.append(SessionClosed(code, text))
+                return
+            case RelayRoom(free_bytes):
+                self._events.append(RoomReported(free_bytes))
+                return
+            case FileOpen() | FileFinish() | FileStop():
+                return
+        file = self.files.get(message.file)
+        if file is None:
+            return
+        match message:
+            case FileHave(runs=runs):
+                self._mark_there(file, runs)
+            case FileReady():
+                self._start_sending(file)
+            case FileHeld(code=code, text=text):
+                file.state = FileState.HELD
+                self._events.append(FileWaits(file.number, code, text))
+            case FileStored(runs=runs):
+                for first, count in runs:
+                    file.stored[first : first + count] = True
+                self._events.append(FileProgress(file.number))
+            case FileAgain(runs=runs):
+                self._send_again(file, runs)
+            case FileDone(digest=digest, stored_as=stored_as):
+                self._events.append(FileArrived(file.number, digest, stored_as))
+                self._drop_file(file)
+            case FileFailed(code=code, text=text):
+                self._events.append(FileRejected(file.number, code, text))
+                self._drop_file(file)
+
+    def _mark_there(self, file: OutgoingFile, runs: Runs) -> None:
+        """The relay holds these chunks; those not asked for yet need not be read."""
+        for first, count in runs:
+            there = file.have[first : first + count]
+            fresh = len(there) - int(np.count_nonzero(there))
+            file.unread -= fresh
+            there[:] = True
+            file.stored[first : first + count] = True
+        there_bytes = int(np.count_nonzero(file.stored)) * file.chunk_bytes
+        file.arrived_bytes = max(file.arrived_bytes, min(file.size, there_bytes))
+
+    def _start_sending(self, file: OutgoingFile) -> None:
+        was_opening = file.state is FileState.OPENING
+        file.state = FileState.SENDING
+        if was_opening:
+            self._events.append(FileAccepted(file.number, file.arrived_bytes))
+        self._ask_for_chunks()
+        self._finish_if_all_arrived(file)
+
+    def _send_again(self, file: OutgoingFile, runs: Runs) -> None:
+        for first, count in runs:
+            for chunk in range(first, min(first + count, file.chunks)):
+                if chunk not in file.slots:
+                    file.again.append(chunk)
+                    file.unread += 1
+                    file.stored[chunk] = False
+                    file.arrived_bytes -= file.chunk_size(chunk)
+        file.finish_sent = False
+        if file.state is FileState.FINISHING:
+            file.state = FileState.SENDING
+        self._ask_for_chunks()
+
+    def _finish_if_all_arrived(self, file: OutgoingFile) -> None:
+        if file.state is not FileState.SENDING or file.unread or file.reading or file.slots or file.finish_sent:
+            return
+        if file.digest is None:
+            self._events.append(DigestWanted(file.number))
+            return
+        file.finish_sent = True
+        file.state = FileState.FINISHING
+        self.send_message(FileFinish(file.number, file.digest))
+
+    # --- acknowledgements
+
+    def _on_window(self, window_chunks: int) -> None:
+        self._window = window_chunks
+
+    def _on_data_acked(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
+        for slot, new_slices in self._slots.acknowledge(tags):
+            file = self.files[slot.file]
+            arrived = min(new_slices * slot.slice_bytes, file.size)
+            file.arrived_bytes = min(file.size, file.arrived_bytes + arrived)
+            file.path_bytes[path.number] = file.path_bytes.get(path.number, 0) + arrived
+            path.data_bytes += arrived
+            if not slot.lost:
+                file.lost.pop(slot.number, None)
+            if slot.left == 0:
+                file.chunk_paths[slot.chunk] = path.number
+                del file.slots[slot.chunk]
+                if slot.unsent_from < slot.slices:
+                    file.fresh.remove(slot)
+                self._slots.release(slot)
+                if not file.unread and not file.slots:
+                    self._finish_if_all_arrived(file)
+        self._ask_for_chunks()
+
+    def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
+        for slot in self._slots.lose(tags):
+            self.files[slot.file].lost[slot.number] = slot
+
+    # --- sending
+
+    def _wants_to_send(self, path: Path) -> bool:
+        if self._outbox.waiting:
+            return True
+        return path.carries_data and any((file.fresh or file.lost) and self._may_read(file) for file in self._order)
+
+    def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
+        if not path.carries_data:
+            return None
+        budget = min(max_datagrams, path.sender.budget_datagrams(now_ns, path.datagram_bytes))
+        if budget <= 0:
+            return None
+        picked = self._pick(path, budget)
+        if not picked:
+            picked = self._pick_copies(path, budget, now_ns)
+        if not picked:
+            path.sender.set_demand(False)
+            return None
+        return self._transmit_slices(path, picked, now_ns)
+
+    def _pick(self, path: Path, most: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
+        """The next slices by urgency, all of one size, at most `most`; they count as sent from now on."""
+        picked: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
+        room_bytes = slice_bytes_max(path.datagram_bytes)
+        slice_bytes = 0
+        for file in self._order:
+            if not self._may_read(file):
+                continue
+            while most and (file.lost or file.fresh):
+                from_lost = bool(file.lost)
+                slot = next(iter(file.lost.values())) if from_lost else file.fresh[0]
+                if slice_bytes not in (0, slot.slice_bytes):
+                    return picked
+                if slot.slice_bytes > room_bytes:
+                    self._slice_again(file, slot, room_bytes)
+                    continue
+                slice_bytes = slot.slice_bytes
+                slices = self._take_lost(file, slot, most) if from_lost else self._take_fresh(file, slot, most)
+                most -= len(slices)
+                picked.append((slot, slices))
+            if not most:
+                break
+        if picked:
+            self._ask_for_chunks()
+        return picked
+
+    def _take_lost(self, file: OutgoingFile, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
+        slices = self._slots.take_lost(slot, most)
+        if not slot.lost:
+            del file.lost[slot.number]
+        file.resent_bytes += len(slices) * slot.slice_bytes
+        return slices
+
+    def _take_fresh(self, file: OutgoingFile, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
+        if slot.unsent_from == 0:
+            self._ready_slots -= 1
+        end = min(slot.slices, slot.unsent_from + most)
+        slices = np.arange(slot.unsent_from, end)
+        slot.unsent_from = end
+        if end == slot.slices:
+            file.fresh.popleft()
+        return slices
+
+    def _slice_again(self, file: OutgoingFile, slot: ChunkSlot, room_bytes: int) -> None:
+        """Cut a chunk anew for a path whose datagrams are smaller; the relay starts that chunk over."""
+        length = record_bytes(file.file_id, file.chunk_size(slot.chunk))
+        flat = slot.rows.reshape(-1)[:length]
+        slices = -(-length // room_bytes)
+        slice_bytes = -(-length // slices)
+        rows = np.zeros((slices, slice_bytes), np.uint8)
+        rows.reshape(-1)[:length] = flat
+        if slot.unsent_from == 0:
+            self._ready_slots -= 1
+        if slot.unsent_from < slot.slices:
+            file.fresh.remove(slot)
+        file.lost.pop(slot.number, None)
+        self._slots.release(slot)
+        anew = self._slots.take(file.number, slot.chunk, rows)
+        file.slots[slot.chunk] = anew
+        file.fresh.appendleft(anew)
+        self._ready_slots += 1
+
+    def _pick_copies(self, path: Path, most: int, now_ns: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
+        """Slices that other paths still owe and that this idle path would deliver sooner."""
+        srtt_ns = path.sender.srtt_ns
+        if srtt_ns is None or path.sender.is_silent or len(self.paths) < 2:
+            return []
+        if now_ns - self._copy_check_ns.get(path.number, -srtt_ns) < srtt_ns // 4 and not self.redundant:
+            return []
+        self._copy_check_ns[path.number] = now_ns
+        budget = most if self.redundant else min(most, int(COPY_SHARE * self._sent_slices) - self._copied_slices)
+        if budget <= 0:
+            return []
+        picked: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
+        for other in self.paths.values():
+            other_srtt = other.sender.srtt_ns or 0
+            if other is path or not (self.redundant or other.sender.is_silent or other_srtt > srtt_ns):
+                continue
+            picked += self._copies_of(other, path, budget - sum(len(slices) for _, slices in picked), picked)
+        copied = sum(len(slices) for _, slices in picked)
+        self._copied_slices += copied
+        return picked
+
+    def _copies_of(
+        self, other: Path, path: Path, most: int, picked: list[tuple[ChunkSlot, NDArray[np.int64]]]
+    ) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
+        tags = other.sender.outstanding_tags()
+        tags = self._slots.unacknowledged(tags[tags >= 0])
+        tags = np.unique(tags[self._slots.copies(tags) == 0])[-most:] if most > 0 else tags[:0]
+        copies: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
+        slice_bytes = picked[0][0].slice_bytes if picked else 0
+        taken: list[int] = []
+        for tag in tags.tolist():
+            found = self._slots.find(tag)
+            if found is None or found[0].slice_bytes > slice_bytes_max(path.datagram_bytes):
+                continue
+            slot, index = found
+            if slice_bytes in (0, slot.slice_bytes):
+                slice_bytes = slot.slice_bytes
+                copies.append((slot, np.array([index])))
+                taken.append(tag)
+        self._slots.count_copies(np.array(taken, np.int64))
+        return copies
+
+    def _transmit_slices(
+        self, path: Path, picked: Sequence[tuple[ChunkSlot, NDArray[np.int64]]], now_ns: int
+    ) -> Transmit:
+        slice_bytes = picked[0][0].slice_bytes
+        rows = self.data_rows(slice_bytes)
+        heads = rows[:, :DATA_HEAD_BYTES].view(DATA_HEAD)[:, 0]
+        tags: list[NDArray[np.int64]] = []
+        at = 0
+        for slot, slices in picked:
+            end = at + len(slices)
+            head = heads[at:end]
+            head["file"] = slot.file
+            head["chunk"] = slot.chunk
+            head["slice"] = slices
+            head["count"] = 1
+            if slices[-1] - slices[0] + 1 == len(slices):
+                rows[at:end, DATA_HEAD_BYTES:] = slot.rows[slices[0] : slices[-1] + 1]
+            else:
+                rows[at:end, DATA_HEAD_BYTES:] = slot.rows[slices]
+            tags.append(slot.tags(slices))
+            at = end
+        self._sent_slices += at
+        return self.seal_burst(path, slice_bytes, at, np.concatenate(tags), now_ns)
+
+    def poll_event(self) -> SenderEvent | None:
+        """The next thing that the engine has to know or to do."""
+        return self._events.popleft() if self._events else None

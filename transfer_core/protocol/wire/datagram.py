@@ -1,0 +1,114 @@
+"""The outside of a datagram, and the sealed head of a data datagram, as numpy layouts over one buffer.
+
+    offset  bytes  field        (all integers big-endian)
+    0       1      kind
+    1       1      path id
+    2       4      session index of the receiving side
+    6       6      packet number
+    12      ...    sealed: a 6-byte prefix (floor, send time), then a data head and file data, or frames
+    -16     16     AES-GCM tag
+
+A burst is a two-dimensional array, one datagram a row, so that headers are written and read by column.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+OUTER_BYTES = 12
+TAG_BYTES = 16
+PREFIX_BYTES = 6  # floor u16, send time u32
+DATA_HEAD_BYTES = 17  # the prefix, then file u32, chunk u32, slice u16, slices in this datagram u8
+SEALED_OVERHEAD = OUTER_BYTES + TAG_BYTES
+IPV4_UDP_BYTES = 28
+IPV6_UDP_BYTES = 48
+FLOOR_UNIT = 16  # the floor is sent as a distance below the packet number, in this unit, rounded down
+
+
+class Kind(IntEnum):
+    """The first byte of a datagram."""
+
+    HELLO = 0x01
+    WELCOME = 0x02
+    DATA = 0x10
+    CONTROL = 0x11  # frames that ask for an acknowledgement
+    ACK = 0x12  # frames that do not
+
+
+OUTER = np.dtype([("kind", "u1"), ("path", "u1"), ("session", ">u4"), ("pn_high", ">u2"), ("pn_low", ">u4")])
+PREFIX = np.dtype([("floor", ">u2"), ("tx_us", ">u4")])
+DATA_HEAD = np.dtype(
+    [("floor", ">u2"), ("tx_us", ">u4"), ("file", ">u4"), ("chunk", ">u4"), ("slice", ">u2"), ("count", "u1")]
+)
+assert OUTER.itemsize == OUTER_BYTES
+assert DATA_HEAD.itemsize == DATA_HEAD_BYTES
+
+
+def slice_bytes_max(datagram_bytes: int) -> int:
+    """How much file data a data datagram of that UDP payload size holds."""
+    return datagram_bytes - SEALED_OVERHEAD - DATA_HEAD_BYTES
+
+
+def floor_distance(packet_number: int, floor: int) -> int:
+    """The floor field of a datagram: how far the lowest unresolved packet lies below, rounded away."""
+    return min(65535, -(-(packet_number - floor) // FLOOR_UNIT))
+
+
+class Burst:
+    """Buffers for up to `rows` equal datagrams of `plain_bytes` before sealing, with every slice made once."""
+
+    def __init__(self, rows: int, plain_bytes: int) -> None:
+        datagram_bytes = plain_bytes + SEALED_OVERHEAD
+        self.datagram_bytes = datagram_bytes
+        self.plain: NDArray[np.uint8] = np.zeros((rows, plain_bytes), np.uint8)
+        self.sealed: NDArray[np.uint8] = np.zeros((rows, datagram_bytes), np.uint8)
+        self.outer = self.sealed[:, :OUTER_BYTES].view(OUTER)[:, 0]
+        self.nonces: NDArray[np.uint8] = np.zeros((rows, 12), np.uint8)
+        self.nonce_fields = self.nonces.view(np.dtype([("path", ">u4"), ("pn", ">u8")]))[:, 0]
+        self.payload = memoryview(self.sealed.reshape(-1))
+        self.rows = tuple(
+            (
+                memoryview(self.nonces[i]),
+                memoryview(self.plain[i]),
+                memoryview(self.sealed[i])[:OUTER_BYTES],
+                memoryview(self.sealed[i])[OUTER_BYTES:],
+            )
+            for i in range(rows)
+        )
+
+    def address_rows(self, count: int, kind: Kind, path: int, session: int, first_pn: int) -> None:
+        """Write the outer headers and the nonces of the first `count` rows."""
+        pns = np.arange(first_pn, first_pn + count, dtype=np.int64)
+        outer = self.outer[:count]
+        outer["kind"] = kind
+        outer["path"] = path
+        outer["session"] = session
+        outer["pn_high"] = pns >> 32
+        outer["pn_low"] = pns & 0xFFFFFFFF
+        nonces = self.nonce_fields[:count]
+        nonces["path"] = path
+        nonces["pn"] = pns
+
+
+class BurstPool:
+    """Bursts by plain size, so that their slices are made once; the least used one goes when there are too many."""
+
+    def __init__(self, rows: int, kept: int = 12) -> None:
+        self._rows = rows
+        self._kept = kept
+        self._bursts: OrderedDict[int, Burst] = OrderedDict()
+
+    def burst(self, plain_bytes: int) -> Burst:
+        """The burst for datagrams of that plain size."""
+        found = self._bursts.get(plain_bytes)
+        if found is None:
+            found = self._bursts[plain_bytes] = Burst(self._rows, plain_bytes)
+            if len(self._bursts) > self._kept:
+                self._bursts.popitem(last=False)
+        else:
+            self._bursts.move_to_end(plain_bytes)
+        return found
