@@ -146,7 +146,7 @@ class Association:
 
     # --- receiving
 
-    def receive_datagrams(self, path: int, received: Received, now_ns: int) -> None:  # noqa: ARG002 - named inside
+    def receive_datagrams(self, path: int, received: Received, now_ns: int) -> None:
         """Take what arrived. What can't be believed is counted and dropped."""
         payload, segment = received.payload, received.segment_bytes
         whole = len(payload) // segment

@@ -302,7 +302,9 @@ class Congestion:
         accepted = self.loss_accepted
         threshold = 4 * math.sqrt(2 * max(accepted * (1 - accepted), 0.0005) / packets) + 0.005
         overflow = sample.now_s - self._high_queue_s < 2.5 * (self.srtt_s or 0.1) + self.reorder_window_s
-        if loss < accepted - threshold:
+        if self.mode is Mode.STARTUP and self._dispersion is not None and self.rate < 0.96 * self._dispersion:
+            self.loss_accepted += 0.4 * (loss - accepted)  # far below what the train showed: no congestion
+        elif loss < accepted - threshold:
             self.loss_accepted += 0.6 * (loss - accepted)
         elif loss <= accepted + threshold:
             if loss < accepted or self._rises == 0:

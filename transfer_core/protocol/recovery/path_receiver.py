@@ -18,7 +18,7 @@ ACK_DELAY_MAX_NS = 25 * NS_PER_MS
 ACK_GAP_MIN_NS = NS_PER_MS // 2  # at high rates: no more than 2,000 acknowledgements a second
 EARLY_PACKETS = 100  # until so many have arrived, each acknowledgement is sent three times
 EARLY_REPEAT_NS = 4 * NS_PER_MS
-TRAIN_PACKETS = 10
+TRAIN_SPAN = 3  # packets that left together and arrived at least so far apart tell the dispersion
 TRAIN_TOLD_PACKETS = 1000
 LOSS_WINDOW_PACKETS = 40
 LOSS_GAIN = 0.2
@@ -41,6 +41,7 @@ class PathReceiver:
         self.received_total = 0
         self._largest_rx_us = 0
         self._min_owd_us: int | None = None
+        self._told_owd_us = 0
         self._pending = 0
         self._ack_due_ns: int | None = None
         self._last_ack_ns = -ACK_GAP_MIN_NS
@@ -48,9 +49,8 @@ class PathReceiver:
         self._rtt_ns = 100 * NS_PER_MS
         self._loss = 0.0
         self._loss_from = (0, 0)
-        self._train_first: tuple[int, int] | None = None
-        self._train_last: tuple[int, int] | None = None
-        self._train_in_order = True
+        self._train: Train | None = None
+        self._train_tx_us = -1
         self.acks_built = 0
 
     @property
@@ -88,7 +88,7 @@ class PathReceiver:
         owd_us = int((np.uint32(now_us) - tx_us).view(np.int32).min())
         self._min_owd_us = owd_us if self._min_owd_us is None else min(self._min_owd_us, owd_us)
         if self.received_total <= TRAIN_TOLD_PACKETS:
-            self._note_train(int(pns[0]), newest, now_us)
+            self._note_train(pns, tx_us, now_us)
         if newest > self.largest:
             self.largest = newest
             self._largest_rx_us = now_us
@@ -117,13 +117,16 @@ class PathReceiver:
             grown[held & (len(grown) - 1)] = self._seen[held & self._mask]
             self._seen, self._mask = grown, len(grown) - 1
 
-    def _note_train(self, first: int, last: int, now_us: int) -> None:
-        if self._train_first is None:
-            self._train_first = (first, now_us)
-        elif last < TRAIN_PACKETS and (self._train_last is None or last > self._train_last[0]):
-            self._train_last = (last, now_us)
-        elif first < self.largest and first < TRAIN_PACKETS:
-            self._train_in_order = False
+    def _note_train(self, pns: NDArray[np.int64], tx_us: NDArray[np.uint32], now_us: int) -> None:
+        """Follow the first run of packets that left together, which is told by their common send time."""
+        train = self._train
+        if train is not None and train.last_pn - train.first_pn >= TRAIN_SPAN and int(tx_us[0]) != self._train_tx_us:
+            return
+        if train is None or int(tx_us[0]) != self._train_tx_us:
+            self._train_tx_us = int(tx_us[0])
+            self._train = Train(int(pns[0]), now_us, int(pns[0]), now_us)
+        elif int(pns[0]) > train.last_pn:
+            self._train = Train(train.first_pn, train.first_rx_us, int(pns[-1]), now_us)
 
     def _note_loss(self) -> None:
         largest, total = self._loss_from
@@ -157,16 +160,17 @@ class PathReceiver:
         self.acks_built += 1
         count = max(0, self.largest - self.floor + 1)
         received = self._seen[np.arange(self.floor, self.floor + count) & self._mask]
-        owd_us, self._min_owd_us = self._min_owd_us or 0, None
-        train = None
-        if self._train_in_order and self._train_first and self._train_last and self.received_total < TRAIN_TOLD_PACKETS:
-            train = Train(*self._train_first, *self._train_last)
+        if self._min_owd_us is not None:
+            self._told_owd_us, self._min_owd_us = self._min_owd_us, None
+        train = self._train if self.received_total < TRAIN_TOLD_PACKETS else None
+        if train is not None and train.last_pn - train.first_pn < TRAIN_SPAN:
+            train = None
         return Ack(
             largest=self.largest,
             largest_rx_us=self._largest_rx_us,
             hold_us=(now_ns // 1000 - self._largest_rx_us) & _US_MASK,
             received_total=self.received_total,
-            min_owd_us=owd_us,
+            min_owd_us=self._told_owd_us,
             floor=min(self.floor, self.largest + 1),
             received=received,
             window_chunks=min(window_chunks, 65535),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack
 from transfer_core.protocol.recovery.congestion import Congestion, Mode, RateSample
 from transfer_core.protocol.recovery.pacer import Pacer
-from transfer_core.protocol.recovery.path_receiver import signed32
+from transfer_core.protocol.recovery.path_receiver import ACK_DELAY_MAX_NS, signed32
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 PACKET_BYTES = 1500
@@ -200,7 +200,7 @@ class PathSender:
     # --- resolving
 
     def on_ack(self, ack: Ack, now_ns: int) -> Resolved:
-        """Work off an acknowledgement. One that speaks of packets never sent, or of the past alone, resolves nothing."""
+        """Work off an acknowledgement. One that speaks of packets never sent resolves nothing."""
         if ack.largest >= self.next_pn or ack.largest < 0:
             return NOTHING_RESOLVED
         acked, lateness_ns = self._acknowledge(ack)
@@ -211,8 +211,8 @@ class PathSender:
             self._largest_tx_ns = int(self._tx_ns[ack.largest & self._mask])
             rtt_ns = max(1000, now_ns - self._largest_tx_ns - ack.hold_us * 1000)
             self._note_rtt(rtt_ns)
-        lost = self._lose_older(self._largest_tx_ns - int(self._congestion.reorder_window_s * NS_PER_S))
         acked_tags, acked_bytes = self._settle(acked)
+        lost = self._lose_older(self._largest_tx_ns - int(self._congestion.reorder_window_s * NS_PER_S))
         lost_tags, _ = self._settle(lost)
         if len(acked) or advanced:
             self._note_life(now_ns)
@@ -298,7 +298,7 @@ class PathSender:
         self._rx_unwrapped += signed32(ack.largest_rx_us - self._rx_reference)
         self._rx_reference = ack.largest_rx_us
         dispersion = None
-        if ack.train is not None and ack.train.last_pn - ack.train.first_pn >= 3:
+        if ack.train is not None:
             span_us = signed32(ack.train.last_rx_us - ack.train.first_rx_us)
             dispersion = (ack.train.last_pn - ack.train.first_pn) * PACKET_BYTES * 1e6 / max(span_us, 1)
         self._congestion.on_ack(
@@ -333,7 +333,9 @@ class PathSender:
 
     def _tail_wait_ns(self) -> int:
         srtt_ns = self.srtt_ns or SILENCE_UNKNOWN_NS
-        return srtt_ns + int(self._congestion.reorder_window_s * NS_PER_S + 4 * self._ack_gap_ns) + 10 * NS_PER_MS
+        ack_delay_ns = min(srtt_ns // 4, ACK_DELAY_MAX_NS)
+        window_ns = int(self._congestion.reorder_window_s * NS_PER_S)
+        return srtt_ns + ack_delay_ns + window_ns + int(4 * self._ack_gap_ns) + 10 * NS_PER_MS
 
     def on_timeout(self, now_ns: int) -> Resolved:
         """Notice silence, and a lost tail. Harmless when called early."""
