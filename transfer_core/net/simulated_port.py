@@ -39,7 +39,7 @@ class _Held:
         return bool(self._heap)
 
     def hold(self, now_ns: int, address: Address, payload: memoryview, segment_bytes: int) -> int:
-        """Put datagrams on the link; how many there were. Beyond the limit of memory they are lost as in a full queue."""
+        """Put datagrams on the link; how many there were. Beyond HELD_BYTES_MAX they are lost, as in a full queue."""
         sizes = datagram_sizes(len(payload), segment_bytes)
         if self.held_bytes + len(payload) > HELD_BYTES_MAX:
             self.link.counters.offered += len(sizes)

@@ -145,7 +145,8 @@ class World:
     def run_until(self, predicate: Callable[[], bool], limit_ns: int) -> bool:
         """Run until `predicate()` holds (True), or else until `limit_ns` (its value then).
 
-        Where nothing more can happen, time goes to the limit at once. The predicate is asked once for each instant at which something happened.
+        Where nothing more can happen, time goes to the limit at once. The predicate is asked once for each instant at
+        which something happened.
         """
         stuck = 0
         self._settle()

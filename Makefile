@@ -1,0 +1,47 @@
+# One door for everything. Each target sets up .venv by itself first; that is quick when it is done already.
+SHELL := /bin/bash
+PY := .venv/bin/python
+WORKERS ?= auto
+SEEDS ?= 200
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test unit lint types fmt bench soak pins
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv, with pinned dependencies
+	@bash packaging/bootstrap.sh dev
+
+demo: setup ## the main job: three simulated links, one of them killed, a relay, a real transfer
+	@$(PY) -m transfer_core.cli demo $(ARGS)
+
+run: setup ## open the console
+	@$(PY) main.py $(ARGS)
+
+test: lint types unit ## all checks, then the whole suite
+
+unit: setup ## the whole suite
+	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+lint: setup ## ruff and the layers of imports
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	.venv/bin/lint-imports
+
+types: setup ## mypy, strict
+	$(PY) -m mypy
+
+fmt: setup ## put the code in order
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: ## figures of speed and memory, written to docs/benchmarks.md
+	@bash packaging/bootstrap.sh dev,bench
+	$(PY) -m benchmarks $(ARGS)
+
+soak: setup ## random worlds: make soak SEEDS=2000
+	DRS_SOAK_SEEDS=$(SEEDS) QT_QPA_PLATFORM=offscreen $(PY) -m pytest -n $(WORKERS) -m soak --timeout 0 $(ARGS)
+
+pins: ## write constraints.txt anew from what pyproject.toml allows today
+	@bash packaging/pin.sh
