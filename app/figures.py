@@ -1,0 +1,66 @@
+"""How the console writes figures: fixed units and widths, a dash for what is not known. Pure."""
+
+from __future__ import annotations
+
+from transfer_core.events import LinkState
+from transfer_core.units import NS_PER_S, format_duration
+
+DASH = "—"
+STALE_NS = 2 * NS_PER_S  # figures older than this are drawn dim and hatched
+LOST_NS = 10 * NS_PER_S  # and older than this not at all
+
+_NOT_DELIVERING = (LinkState.KILLED, LinkState.DOWN, LinkState.UNUSED)
+
+
+def mbit_text(rate_bps: float | None) -> str:
+    """`78.4`, for beside a fixed `Mbit/s`."""
+    return DASH if rate_bps is None else f"{rate_bps / 1e6:.1f}"
+
+
+def ms_text(value_ms: float | None) -> str:
+    """Milliseconds: `17`, and `0.4` below ten, where the fraction matters."""
+    if value_ms is None:
+        return DASH
+    return f"{value_ms:.1f}" if value_ms < 9.95 else f"{value_ms:.0f}"
+
+
+def percent_text(share: float | None) -> str:
+    """A share of 0..1 in percent: `1.1`, `100`, and `<0.1` rather than a zero that isn't one."""
+    if share is None:
+        return DASH
+    percent = share * 100
+    if 0 < percent < 0.05:
+        return "<0.1"
+    return f"{percent:.0f}" if percent == 0 or percent >= 9.95 else f"{percent:.1f}"
+
+
+def score_text(score: float | None) -> str:
+    """A score of 0..1 with two digits."""
+    return DASH if score is None else f"{score:.2f}"
+
+
+def age_text(then_ns: int | None, now_ns: int) -> str:
+    """`0.2 s ago`; a dash for never."""
+    if then_ns is None:
+        return DASH
+    return f"{format_duration(max(0, now_ns - then_ns) / NS_PER_S) or '>4 days'} ago"
+
+
+def moment_text(at: str | None) -> str:
+    """UTC ISO 8601 as `2026-11-21 14:32:07`."""
+    return (at or "").replace("T", " ")[:19]
+
+
+def clock_text(at: str | None) -> str:
+    """The time of day of UTC ISO 8601, as `14:32:07`."""
+    return (at or "")[11:19]
+
+
+def is_stale(measured_ns: int | None, now_ns: int) -> bool:
+    """True when the figures say how it was rather than how it is."""
+    return measured_ns is None or now_ns - measured_ns > STALE_NS
+
+
+def is_lost(state: LinkState, measured_ns: int | None, now_ns: int) -> bool:
+    """True when the figures say nothing any more."""
+    return state in _NOT_DELIVERING or measured_ns is None or now_ns - measured_ns > LOST_NS

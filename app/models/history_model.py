@@ -1,0 +1,158 @@
+"""The history of jobs that ended, newest first, loaded a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from pathlib import PurePath
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from app.figures import moment_text
+from transfer_core.events import JobState, JobView
+from transfer_core.units import format_bytes, format_duration, format_rate
+
+Index = QModelIndex | QPersistentModelIndex
+
+JOB_ROLE = Qt.ItemDataRole.UserRole + 1
+PAGE_ROWS = 200
+
+
+class HistoryColumn(IntEnum):
+    """The columns, left to right."""
+
+    OUTCOME = 0
+    FINISHED = 1
+    FILE = 2
+    SIZE = 3
+    DURATION = 4
+    RATE = 5
+    DESTINATION = 6
+    ATTEMPTS = 7
+    LINKS = 8
+
+
+HEADERS = ("outcome", "finished (UTC)", "file", "size", "took", "mean rate", "destination", "tries", "links")
+_OUTCOMES = {JobState.COMPLETED: "Arrived", JobState.FAILED: "Failed", JobState.CANCELLED: "Cancelled"}
+_FIGURES = (HistoryColumn.SIZE, HistoryColumn.DURATION, HistoryColumn.RATE, HistoryColumn.ATTEMPTS)
+
+
+class HistoryModel(QAbstractTableModel):
+    """Rows that came in pages. `more_wanted(limit, offset)` asks for the next; `append` brings it."""
+
+    more_wanted = Signal(int, int)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs: list[JobView] = []
+        self._texts: list[tuple[str, ...]] = []
+        self._complete = True  # nothing older is left to load
+        self._asked = False
+
+    def replace(self, jobs: Sequence[JobView], *, limit: int = PAGE_ROWS) -> None:
+        """Show these and nothing else. Fewer than `limit` means that there are no older ones."""
+        self.beginResetModel()
+        self._jobs = list(jobs)
+        self._texts = [_texts(job) for job in jobs]
+        self._complete = len(jobs) < limit
+        self._asked = False
+        self.endResetModel()
+
+    def append(self, jobs: Sequence[JobView], *, limit: int = PAGE_ROWS) -> None:
+        """Add older ones below; one that is shown already is left out."""
+        self._asked = False
+        self._complete = len(jobs) < limit
+        shown = {(job.file_id, job.completed_at) for job in self._jobs}
+        fresh = [job for job in jobs if (job.file_id, job.completed_at) not in shown]
+        if not fresh:
+            return
+        first = len(self._jobs)
+        self.beginInsertRows(QModelIndex(), first, first + len(fresh) - 1)
+        self._jobs.extend(fresh)
+        self._texts.extend(_texts(job) for job in fresh)
+        self.endInsertRows()
+
+    def job(self, row: int) -> JobView:
+        """The job of that row."""
+        return self._jobs[row]
+
+    def row_text(self, row: int) -> str:
+        """One row for the clipboard, tab-separated, with the reason of a failure."""
+        job = self._jobs[row]
+        return "\t".join(filter(None, (*self._texts[row], job.reason, job.error or "")))
+
+    def canFetchMore(self, parent: Index) -> bool:
+        """True while older rows may exist and are not under way."""
+        return not parent.isValid() and not self._complete and not self._asked
+
+    def fetchMore(self, parent: Index) -> None:
+        """Ask for the next page; the view calls this when it is scrolled to the end."""
+        if self.canFetchMore(parent):
+            self._asked = True
+            self.more_wanted.emit(PAGE_ROWS, len(self._jobs))
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
+        """Rows loaded so far."""
+        return 0 if parent.isValid() else len(self._jobs)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:
+        """Number of columns."""
+        return 0 if parent.isValid() else len(HEADERS)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Text made before, or the job itself as `JOB_ROLE`."""
+        if not index.isValid():
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._texts[index.row()][index.column()]
+        if role == JOB_ROLE:
+            return self._jobs[index.row()]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(index.column())
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _tip(self._jobs[index.row()], index.column())
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Column names."""
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(HEADERS):
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return HEADERS[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(section)
+        return None
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column in _FIGURES else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
+def _tip(job: JobView, column: int) -> str | None:
+    if column == HistoryColumn.OUTCOME and (job.reason or job.error):
+        return " · ".join(filter(None, (job.reason, job.error)))
+    if column == HistoryColumn.FILE:
+        return "\n".join(filter(None, (job.path, job.stored_as and f"stored as {job.stored_as}", job.file_hash)))
+    return None
+
+
+def _texts(job: JobView) -> tuple[str, ...]:
+    took = job.duration_s
+    arrived = job.status is JobState.COMPLETED
+    rate = format_rate(job.size * 8 / took) if arrived and took else ""
+    total = sum(job.links.values())
+    links = " · ".join(
+        f"{name} {format_bytes(count)} ({count * 100 / total:.0f} %)" for name, count in job.links.items() if count
+    )
+    return (
+        _OUTCOMES.get(job.status, job.status.value),
+        moment_text(job.completed_at),
+        PurePath(job.path).name or job.path,
+        format_bytes(job.size),
+        format_duration(took),
+        rate,
+        job.destination,
+        str(job.attempts),
+        links,
+    )

@@ -1,0 +1,142 @@
+"""The Links page's table twin: what the plots show, as text, for eyes that can't use a plot and for copying."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from app.figures import DASH, age_text, is_lost, mbit_text, ms_text, percent_text, score_text
+from transfer_core.events import LinkView
+
+Index = QModelIndex | QPersistentModelIndex
+
+LINK_ROLE = Qt.ItemDataRole.UserRole + 1
+
+
+class LinkColumn(IntEnum):
+    """The columns, left to right."""
+
+    LINK = 0
+    STATE = 1
+    ROLE = 2
+    RATE = 3
+    RTT = 4
+    SPREAD = 5
+    JITTER = 6
+    LOSS = 7
+    SCORE = 8
+    SCORE_RATE = 9
+    SCORE_RTT = 10
+    SCORE_LOSS = 11
+    SCORE_STABILITY = 12
+    AGE = 13
+
+
+HEADERS = (
+    ("link", "The link, and its device"),
+    ("state", "How it does, and why"),
+    ("role", "Primary links work first, overflow when they are full, backup when they fail"),
+    ("Mbit/s", "File data delivered per second"),
+    ("RTT ms", "Round-trip time, median"),
+    ("p10–p90", "Round-trip time, from the 10th to the 90th percentile, in ms"),
+    ("jitter ms", "How much the round-trip time varies"),
+    ("loss %", "Share of datagrams lost"),
+    ("score", "0 to 1: the weighted sum of the four terms to the right"),
+    ("·rate", "Throughput's term of the score, 0 to 1"),
+    ("·RTT", "Round-trip time's term of the score, 0 to 1"),
+    ("·loss", "Loss's term of the score, 0 to 1"),
+    ("·stable", "Stability's term of the score, 0 to 1"),
+    ("measured", "How long ago a delivery last proved these figures"),
+)
+_TEXT_COLUMNS = (LinkColumn.LINK, LinkColumn.STATE, LinkColumn.ROLE)
+
+
+class LinksModel(QAbstractTableModel):
+    """One row a link, in the engine's fixed order. All text is made when a link changes."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._links: tuple[LinkView, ...] = ()
+        self._texts: list[list[str]] = []
+
+    def show_links(self, links: Sequence[LinkView], now_ns: int) -> None:
+        """Take these links over; only rows that differ are announced."""
+        links = tuple(links)
+        if [link.name for link in links] != [link.name for link in self._links]:
+            self.beginResetModel()
+            self._links = links
+            self._texts = [_texts(link, now_ns) for link in links]
+            self.endResetModel()
+            return
+        self._links = links
+        for row, link in enumerate(links):
+            texts = _texts(link, now_ns)
+            if texts != self._texts[row]:
+                first = next(i for i, (a, b) in enumerate(zip(texts, self._texts[row], strict=True)) if a != b)
+                self._texts[row] = texts
+                self.dataChanged.emit(self.index(row, first), self.index(row, len(HEADERS) - 1))
+
+    def age(self, now_ns: int) -> None:
+        """Bring what depends on the time alone up to date."""
+        self.show_links(self._links, now_ns)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
+        """Number of links."""
+        return 0 if parent.isValid() else len(self._links)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:
+        """Number of figures."""
+        return 0 if parent.isValid() else len(HEADERS)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Text made before, or the link itself as `LINK_ROLE`."""
+        if not index.isValid():
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._texts[index.row()][index.column()]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignLeft if index.column() in _TEXT_COLUMNS else Qt.AlignmentFlag.AlignRight
+            return side | Qt.AlignmentFlag.AlignVCenter
+        if role == LINK_ROLE:
+            return self._links[index.row()]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._links[index.row()].why or None
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Short names; the tooltip says what they mean."""
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(HEADERS):
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return HEADERS[section][0]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return HEADERS[section][1]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignLeft if section in _TEXT_COLUMNS else Qt.AlignmentFlag.AlignRight
+            return side | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+
+def _texts(link: LinkView, now_ns: int) -> list[str]:
+    name = f"{link.name} ({link.device})" if link.device and link.device != link.name else link.name
+    state = f"{link.state.value}: {link.why}" if link.why else link.state.value
+    if is_lost(link.state, link.measured_ns, now_ns):
+        figures = [DASH] * 10
+    else:
+        score = link.score
+        spread = link.rtt_p10_ms is not None and link.rtt_p90_ms is not None
+        figures = [
+            mbit_text(link.throughput_bps),
+            ms_text(link.rtt_ms),
+            f"{ms_text(link.rtt_p10_ms)}–{ms_text(link.rtt_p90_ms)}" if spread else DASH,
+            ms_text(link.jitter_ms),
+            percent_text(link.loss),
+            score_text(score.score if score else None),
+            score_text(score.throughput if score else None),
+            score_text(score.rtt if score else None),
+            score_text(score.loss if score else None),
+            score_text(score.stability if score else None),
+        ]
+    return [name, state, link.role, *figures, age_text(link.measured_ns, now_ns)]

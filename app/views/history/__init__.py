@@ -1,0 +1,1 @@
+"""The History page. May import models, widgets and theme; talks up by signals alone."""

@@ -1,0 +1,254 @@
+"""The History page: what ended, when, how fast, over which links, and what to do about what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QLineEdit, QMenu, QPushButton, QTableView, QVBoxLayout
+from PySide6.QtWidgets import QWidget
+
+from app.models.history_model import JOB_ROLE, PAGE_ROWS, HistoryColumn, HistoryModel
+from app.widgets.look import look_of
+from app.widgets.shape_delegate import ShapeDelegate
+from app.widgets.status_shape import Shape
+from transfer_core.events import JobState, JobView
+
+if TYPE_CHECKING:
+    from app.models.console_state import ConsoleState
+    from app.theme import Theme
+
+TYPING_MS = 250  # a search goes out when typing has paused so long
+RELOAD_MS = 500  # and new ends are asked for at most so often
+
+_RETRIABLE = (JobState.FAILED, JobState.CANCELLED)
+
+
+class HistoryPage(QWidget):
+    """A table of ended jobs. The owner answers `history_wanted` with `show_history`."""
+
+    title = "History"
+    shortcut = "Ctrl+3"
+
+    history_wanted = Signal(int, int, str)  # limit, offset, find
+    retry_requested = Signal(list)  # file ids
+
+    def __init__(self, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._theme = theme
+        self._look = look_of(theme)
+        self._shown = False
+        self._asked = (PAGE_ROWS, 0)
+        self._known_ends: set[str] = set()
+        self._model = HistoryModel(self)
+        self._model.more_wanted.connect(self._ask)
+        self._typing = QTimer(self, singleShot=True, interval=TYPING_MS)
+        self._typing.timeout.connect(self.reload)
+        self._ended = QTimer(self, singleShot=True, interval=RELOAD_MS)
+        self._ended.timeout.connect(self._reload_all)
+        self._build()
+        theme.changed.connect(self._apply_look)
+
+    def _build(self) -> None:
+        self.find = QLineEdit(placeholderText="Find in history", clearButtonEnabled=True)
+        self.find.setAccessibleName("Find in history")
+        self.find.setToolTip("Only jobs whose name or destination has these words  (Ctrl+F)")
+        self.find.setMaximumWidth(320)
+        self.find.textChanged.connect(lambda: self._typing.start())
+        self.retry_button = QPushButton("Retry")
+        self.retry_button.setAccessibleName("Retry the selected jobs")
+        self.retry_button.clicked.connect(self.retry_selected)
+        self.count = QLabel()
+        bar = QHBoxLayout()
+        bar.addWidget(self.retry_button)
+        bar.addWidget(self.count)
+        bar.addStretch(1)
+        bar.addWidget(self.find)
+        self.table = self._build_table()
+        self.empty = QLabel("Nothing has ended yet. Jobs come here when they arrive, fail or are cancelled.")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(10)
+        layout.addLayout(bar)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.empty, 1)
+        self._add_actions()
+        self._update_controls()
+
+    def _build_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self._model)
+        table.setAccessibleName("History of jobs")
+        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
+        table.setItemDelegateForColumn(HistoryColumn.OUTCOME, ShapeDelegate(self._shape, table))
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setTabKeyNavigation(False)
+        table.verticalHeader().hide()
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.customContextMenuRequested.connect(self._show_menu)
+        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        table.horizontalHeader().setSectionResizeMode(HistoryColumn.FILE, QHeaderView.ResizeMode.Stretch)
+        table.horizontalHeader().setHighlightSections(False)
+        table.selectionModel().selectionChanged.connect(self._update_controls)
+        self.table = table
+        self._fit()
+        return table
+
+    def _add_actions(self) -> None:
+        self.retry_action = self._action("Retry", "R", self.retry_selected)
+        self.copy_action = self._action("Copy", QKeySequence.StandardKey.Copy, self.copy_rows)
+        self.copy_error_action = self._action("Copy error", "Ctrl+Shift+C", self.copy_errors)
+        find = QAction("Find", self, shortcut=QKeySequence(QKeySequence.StandardKey.Find))
+        find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        find.triggered.connect(lambda: self.find.setFocus(Qt.FocusReason.ShortcutFocusReason))
+        self.addAction(find)
+        self.retry_button.setToolTip("Queue failed or cancelled jobs again  (R)")
+
+    def _action(self, text: str, key: QKeySequence.StandardKey | str, slot: object) -> QAction:
+        action = QAction(text, self.table, shortcut=QKeySequence(key))
+        action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        action.triggered.connect(slot)
+        self.table.addAction(action)
+        return action
+
+    # --- page contract
+    def on_shown(self) -> None:
+        """Ask for the newest page, and again when jobs end."""
+        if self._shown:
+            return
+        self._shown = True
+        self._state.jobs_changed.connect(self._note_ends)
+        self._known_ends = {job.file_id for job in self._state.jobs if job.status.is_final}
+        self.reload()
+
+    def on_hidden(self) -> None:
+        """Stop working."""
+        if not self._shown:
+            return
+        self._shown = False
+        self._state.jobs_changed.disconnect(self._note_ends)
+        self._typing.stop()
+        self._ended.stop()
+
+    @Slot()
+    def reload(self) -> None:
+        """Ask for the newest page."""
+        self._ask(PAGE_ROWS, 0)
+
+    @Slot(int, int)
+    def _ask(self, limit: int, offset: int) -> None:
+        self._asked = (limit, offset)
+        self.history_wanted.emit(limit, offset, self.find.text().strip())
+
+    @Slot()
+    def _reload_all(self) -> None:
+        self._ask(max(PAGE_ROWS, self._model.rowCount() + 1), 0)
+
+    @Slot(object)
+    def _note_ends(self, jobs: Sequence[JobView]) -> None:
+        ended = {job.file_id for job in jobs if job.status.is_final}
+        if ended - self._known_ends:
+            self._ended.start()
+        self._known_ends = ended
+
+    def show_history(self, jobs: Sequence[JobView]) -> None:
+        """The answer to the last `history_wanted`."""
+        limit, offset = self._asked
+        if offset:
+            self._model.append(jobs, limit=limit)
+        else:
+            chosen = {job.file_id for job in self._selected()}
+            self._model.replace(jobs, limit=limit)
+            for row, job in enumerate(jobs):
+                if job.file_id in chosen:
+                    self.table.selectRow(row)
+        self._update_controls()
+
+    # --- what a person does
+    def _selected(self) -> list[JobView]:
+        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
+        return [self._model.job(row) for row in rows]
+
+    @Slot()
+    def retry_selected(self) -> None:
+        """Ask to queue the selected jobs that did not arrive once more."""
+        ids = [job.file_id for job in self._selected() if job.status in _RETRIABLE]
+        if ids:
+            self.retry_requested.emit(ids)
+
+    @Slot()
+    def copy_rows(self) -> None:
+        """Put the selected rows on the clipboard, tab-separated."""
+        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
+        if rows:
+            QGuiApplication.clipboard().setText("\n".join(self._model.row_text(row) for row in rows))
+
+    @Slot()
+    def copy_errors(self) -> None:
+        """Put the errors of the selected rows on the clipboard."""
+        texts = [f"{job.path}: {job.reason} [{job.error or 'no code'}]" for job in self._selected() if _has_error(job)]
+        if texts:
+            QGuiApplication.clipboard().setText("\n".join(texts))
+
+    @Slot(QPoint)
+    def _show_menu(self, where: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addActions([self.retry_action, self.copy_action, self.copy_error_action])
+        menu.popup(self.table.viewport().mapToGlobal(where))
+
+    @Slot()
+    def _update_controls(self) -> None:
+        chosen = self._selected()
+        retriable = sum(job.status in _RETRIABLE for job in chosen)
+        self.retry_button.setEnabled(bool(retriable))
+        self.retry_button.setText(f"Retry {retriable}" if retriable > 1 else "Retry")
+        self.retry_action.setEnabled(bool(retriable))
+        self.copy_action.setEnabled(bool(chosen))
+        self.copy_error_action.setEnabled(any(_has_error(job) for job in chosen))
+        rows = self._model.rowCount()
+        more = "+" if self._model.canFetchMore(QModelIndex()) else ""
+        self.count.setText(f"{rows}{more} jobs" if rows != 1 else "1 job")
+        self.table.setVisible(bool(rows) or bool(self.find.text()))
+        self.empty.setVisible(not self.table.isVisibleTo(self))
+
+    # --- looks
+    def _shape(self, index: QModelIndex | QPersistentModelIndex) -> tuple[Shape, QColor]:
+        status = index.data(JOB_ROLE).status
+        if status is JobState.COMPLETED:
+            return Shape.CIRCLE, self._look.good
+        if status is JobState.FAILED:
+            return Shape.OCTAGON, self._look.critical
+        return Shape.CROSS, self._look.muted
+
+    @Slot()
+    def _apply_look(self) -> None:
+        self._look = look_of(self._theme)
+        self._fit()
+        self.table.viewport().update()
+
+    def _fit(self) -> None:
+        metrics = self.table.fontMetrics()
+        samples = {
+            HistoryColumn.OUTCOME: "Cancelled 00",
+            HistoryColumn.FINISHED: "2026-12-28 14:32:07",
+            HistoryColumn.SIZE: "999.9 MB",
+            HistoryColumn.DURATION: "59 min 59 s",
+            HistoryColumn.RATE: "1000.0 Mbit/s",
+            HistoryColumn.DESTINATION: "factory-relay",
+            HistoryColumn.ATTEMPTS: "tries",
+            HistoryColumn.LINKS: "wifi 999 MB (60 %) · lte 999 MB (40 %)",
+        }
+        for column, sample in samples.items():
+            self.table.setColumnWidth(column, metrics.horizontalAdvance(sample) + 20)
+        self.table.verticalHeader().setDefaultSectionSize(max(30, metrics.height() + 12))
+
+
+def _has_error(job: JobView) -> bool:
+    return bool(job.error or (job.reason and job.status is JobState.FAILED))

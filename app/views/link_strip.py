@@ -1,0 +1,192 @@
+"""The strip of link tiles at the left: every link in its fixed place, whatever page is shown.
+
+Links that are left out stand small at the bottom, with the reason. Alt+1 to Alt+9 go to a tile; K there kills or
+restores it. The strip refreshes four times a second while it can be seen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QFrame, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
+
+from app.models.link_history import LinkHistory
+from app.models.sample_rings import thin_line
+from app.views.links.simulate_dialog import SimulateDialog
+from app.widgets.link_tile import SPARK_S, LinkTile
+from app.widgets.look import look_of
+from transfer_core.events import LinkState, LinkView
+from transfer_core.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from app.models.console_state import ConsoleState
+    from app.theme import Theme
+
+REFRESH_MS = 250
+TILE_KEYS = 9
+SPARK_TOP_LEAST_BPS = 1e6  # below this a spark stays flat rather than showing noise as mountains
+
+
+class LinkStrip(QWidget):
+    """Tiles over the console's links."""
+
+    kill_requested = Signal(str)
+    restore_requested = Signal(str)
+    simulate_requested = Signal(str, object)
+
+    def __init__(
+        self, state: ConsoleState, theme: Theme, history: LinkHistory | None = None, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._theme = theme
+        self._history = history or LinkHistory(state, self)
+        self._look = look_of(theme)
+        self._tiles: dict[str, LinkTile] = {}
+        self.setAccessibleName("Links")
+        self.setObjectName("linkStrip")
+        self._build()
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self.refresh)
+        for place in range(TILE_KEYS):
+            shortcut = QShortcut(QKeySequence(f"Alt+{place + 1}"), self)
+            shortcut.activated.connect(lambda place=place: self.focus_tile(place))
+        state.links_changed.connect(self.show_links)
+        theme.changed.connect(self._apply_look)
+        self.show_links(state.links)
+
+    def _build(self) -> None:
+        self._column = QWidget()
+        self._column.setObjectName("linkColumn")
+        self._tiles_layout = QVBoxLayout(self._column)
+        self._tiles_layout.setContentsMargins(10, 10, 10, 10)
+        self._tiles_layout.setSpacing(10)
+        self._empty = QLabel("Looking for links…", wordWrap=True)
+        self._tiles_layout.addWidget(self._empty)
+        self._tiles_layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(self._column)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll = scroll
+        self._unused = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self._unused.setObjectName("unusedLinks")
+        self._unused.setAccessibleName("Links that are not used")
+        self._unused.setContentsMargins(12, 6, 12, 10)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(scroll, 1)
+        outer.addWidget(self._unused)
+        self._apply_look()
+
+    @property
+    def tiles(self) -> tuple[LinkTile, ...]:
+        """The tiles, top to bottom."""
+        return tuple(self._tiles.values())
+
+    @property
+    def unused_text(self) -> str:
+        """What the foot of the strip says."""
+        return self._unused.text()
+
+    def tile(self, link: str) -> LinkTile:
+        """The tile of a link. KeyError if it has none."""
+        return self._tiles[link]
+
+    def focus_tile(self, place: int) -> None:
+        """Give the tile at that place the keyboard, and bring it into view."""
+        if place < len(self._tiles):
+            tile = self.tiles[place]
+            tile.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            self._scroll.ensureWidgetVisible(tile)
+
+    @Slot(object)
+    def show_links(self, links: tuple[LinkView, ...]) -> None:
+        """Take over the links; tiles are made anew only when the set of links differs."""
+        used = [(place, link) for place, link in enumerate(links) if link.state is not LinkState.UNUSED]
+        if [link.name for _, link in used] != list(self._tiles):
+            self._make_tiles(used)
+        now_ns = self._state.now_ns()
+        for _, link in used:
+            self._tiles[link.name].show_link(link, now_ns)
+        self._empty.setVisible(not used)
+        unused = [f"{link.name}: {link.why or 'not used'}" for link in links if link.state is LinkState.UNUSED]
+        self._unused.setText("\n".join(unused))
+        self._unused.setVisible(bool(unused))
+
+    def _make_tiles(self, used: list[tuple[int, LinkView]]) -> None:
+        kept = self._tiles
+        self._tiles = {}
+        for row, (place, link) in enumerate(used):
+            tile = kept.pop(link.name, None)
+            if tile is None:
+                tile = LinkTile(self._look, place=place, parent=self._column)
+                tile.kill_requested.connect(self.kill_requested)
+                tile.restore_requested.connect(self.restore_requested)
+                tile.menu_requested.connect(self._show_menu)
+            tile.move_to(place, row)
+            self._tiles_layout.removeWidget(tile)
+            self._tiles_layout.insertWidget(row, tile)
+            self._tiles[link.name] = tile
+        for tile in kept.values():
+            self._tiles_layout.removeWidget(tile)
+            tile.deleteLater()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Let time pass on every tile, and move the sparks on."""
+        now_ns = self._state.now_ns()
+        end_s = now_ns / NS_PER_S
+        windows = {name: self._history.rings[name].window(end_s - SPARK_S, end_s) for name in self._tiles}
+        peaks = [float(np.fmax.reduce(window.throughput_bps)) for window in windows.values() if len(window)]
+        top_bps = max([SPARK_TOP_LEAST_BPS, *(peak for peak in peaks if np.isfinite(peak))]) * 1.05
+        for name, tile in self._tiles.items():
+            window = windows[name]
+            t_s, rate = thin_line(window.t_s, window.throughput_bps, SPARK_S, max(2, tile.width() - 20))
+            tile.show_spark(t_s, rate, end_s, top_bps)
+            tile.tick(now_ns)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin to refresh."""
+        super().showEvent(event)
+        self.refresh()
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Stop refreshing."""
+        super().hideEvent(event)
+        self._timer.stop()
+
+    @Slot(str, QPoint)
+    def _show_menu(self, name: str, where: QPoint) -> None:
+        tile = self._tiles[name]
+        menu = QMenu(self)
+        menu.addAction(tile.switch.text(), tile.ask_switch).setEnabled(tile.switch.isEnabled())
+        menu.addSeparator()
+        menu.addAction("Simulate…", lambda: self._simulate(name))
+        menu.addAction(
+            "Copy figures", lambda: QGuiApplication.clipboard().setText(f"{name}: {tile.accessibleDescription()}")
+        )
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(where)
+
+    def _simulate(self, name: str) -> None:
+        dialog = SimulateDialog([link.name for link in self._state.links], name, self)
+        dialog.simulate_requested.connect(self.simulate_requested)
+        dialog.open()
+
+    @Slot()
+    def _apply_look(self) -> None:
+        self._look = look_of(self._theme)
+        self._unused.setStyleSheet(
+            f"font-size: {self._look.small.pixelSize()}px; color: {self._look.muted.name()}; background: transparent;"
+        )
+        for tile in self._tiles.values():
+            tile.apply_look(self._look)

@@ -1,0 +1,1 @@
+"""The Links page and its parts. May import models, widgets and theme; talks up by signals alone."""

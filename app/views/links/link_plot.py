@@ -1,0 +1,356 @@
+"""One link's plot: three lanes over one time axis, drawn by pyqtgraph with every range owned by us.
+
+Theory of operation: x runs from minus the window's length to 0 (the newest moment) and y from 0 to 1, and neither ever
+changes while the window's length stays, so axes and transforms are computed once. Figures are mapped into their lanes
+in numpy (`scales`). Items are made once, in the constructor; a frame only hands them new arrays of at most one point a
+pixel. Lines are one opaque pixel without antialiasing, which is the fast path of the raster engine; the spread and the
+loss are opaque rectangles, which Qt draws in one call each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen, QWheelEvent
+
+from app.figures import clock_text
+from app.models.sample_rings import Buckets, Floats, Window, bucket, bucket_max, bucket_mean, bucket_min, thin_line
+from app.views.links.scales import LOSS, RTT, THROUGHPUT, loss_share, time_step_s
+from app.widgets.look import Look
+from transfer_core.events import LinkMark
+from transfer_core.units import NS_PER_S
+
+LABELS_MOST = 8
+HEAVY_LOSS = 0.5  # from here the bars are critical
+LIGHT_LOSS = 0.02  # and up to here they are nothing to look at
+_BAD_MARKS = frozenset({"kill", "lost", "down"})
+_WORDS = {"kill": "killed", "restore": "restored", "lost": "lost", "back": "back", "up": "up", "down": "down"}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all plots of one frame share: the newest moment, the length of the window and the tops of the scales."""
+
+    end_s: float
+    span_s: float
+    throughput_top_bps: float
+    rtt_top_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """A marker's words, and where they are written."""
+
+    text: str
+    box: QRect
+    bad: bool
+
+
+class LaneAxis(pg.AxisItem):  # type: ignore[misc]
+    """The left axis: the name and unit of each lane, and its figures, at a fixed width."""
+
+    WIDTH = 118
+
+    def __init__(self) -> None:
+        super().__init__("left")
+        self._look: Look | None = None
+        self._figures: tuple[tuple[float, float, str], ...] = ()  # height, hung (0) to stood (1), text
+        self.setWidth(self.WIDTH)
+
+    def apply_look(self, look: Look) -> None:
+        """Take over another theme; wider text makes a wider axis."""
+        self._look = look
+        self.setWidth(self.width_for(look))
+        self.update()
+
+    @staticmethod
+    def width_for(look: Look) -> int:
+        """The width that its texts need."""
+        metrics = QFontMetrics(look.small)
+        return metrics.horizontalAdvance("throughput") + metrics.horizontalAdvance("10000") + 34
+
+    def show_scales(self, throughput_top_bps: float, rtt_top_ms: float) -> None:
+        """Write the scales beside their lanes; drawn anew only when they differ."""
+        mbit = throughput_top_bps / 1e6
+        figures = (
+            (THROUGHPUT.top, 0.0, f"{mbit:g}"),
+            (THROUGHPUT.at(0.5), 0.5, f"{mbit / 2:g}"),
+            (THROUGHPUT.bottom, 1.0, "0"),
+            (RTT.top, 0.0, f"{rtt_top_ms:g}"),
+            (RTT.bottom, 1.0, "0"),
+            (LOSS.top, 0.35, "100"),
+        )
+        if figures != self._figures:
+            self._figures = figures
+            self.update()
+
+    def paint(self, painter: QPainter, _option: object, _widget: object) -> None:
+        """Draw the texts."""
+        look = self._look
+        if look is None:
+            return
+        area = self.boundingRect()
+        box = self.mapRectFromParent(self.geometry())
+        metrics = QFontMetrics(look.small)
+        height = metrics.height()
+        painter.setFont(look.small)
+        painter.setPen(look.muted)
+        for y, stood, text in self._figures:
+            top = max(area.top(), box.bottom() - y * box.height() - stood * height)
+            painter.drawText(
+                QRectF(box.left(), top, box.width() - 7, height),
+                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
+                text,
+            )
+        for lane, name, unit in ((THROUGHPUT, "throughput", "Mbit/s"), (RTT, "RTT", "ms"), (LOSS, "loss", "%")):
+            top = box.bottom() - lane.top * box.height() - 2
+            painter.setPen(look.text)
+            painter.drawText(QRectF(box.left() + 10, top, box.width(), height), Qt.AlignmentFlag.AlignLeft, name)
+            painter.setPen(look.muted)
+            beside = lane.top - lane.bottom < 2.2 * height / max(1.0, box.height())
+            x = box.left() + 10 + (metrics.horizontalAdvance(name + " ") if beside else 0)
+            painter.drawText(
+                QRectF(x, top if beside else top + height, box.width(), height), Qt.AlignmentFlag.AlignLeft, unit
+            )
+
+
+class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
+    """Throughput, round-trip time and loss of one link."""
+
+    hovered = Signal(object)  # seconds before the newest moment (<= 0), or None when the mouse has left
+
+    def __init__(self, look: Look, colour: QColor) -> None:
+        self._axis = LaneAxis()
+        super().__init__(axisItems={"left": self._axis}, background=look.card)
+        self._look = look
+        self._colour = colour
+        self._span_s = 60.0
+        self._grid_key: tuple[float, int] = (0.0, 0)
+        self._labels: tuple[_Label, ...] = ()
+        self.setAntialiasing(False)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+        plot = self.getPlotItem()
+        plot.hideAxis("bottom")
+        plot.hideButtons()
+        plot.setMenuEnabled(False)
+        plot.setMouseEnabled(False, False)
+        plot.disableAutoRange()
+        plot.setContentsMargins(0, 0, 0, 0)
+        plot.layout.setContentsMargins(0, 0, 10, 0)
+        plot.getViewBox().setBorder(None)
+        self._make_items()
+        self.apply_look(look, colour)
+        plot.setRange(xRange=(-self._span_s, 0.0), yRange=(0.0, 1.0), padding=0.0, disableAutoRange=True)
+
+    def _make_items(self) -> None:
+        self._grid = pg.PlotCurveItem(connect="pairs")
+        self._band = pg.BarGraphItem(x0=np.empty(0), x1=np.empty(0), y0=np.empty(0), y1=np.empty(0), pen=None)
+        self._loss = tuple(
+            pg.BarGraphItem(x0=np.empty(0), x1=np.empty(0), y0=np.empty(0), y1=np.empty(0), pen=None) for _ in range(3)
+        )
+        self._bad_marks = pg.PlotCurveItem(connect="pairs")
+        self._good_marks = pg.PlotCurveItem(connect="pairs")
+        self._rtt = pg.PlotCurveItem(connect="finite")
+        self._over = pg.PlotCurveItem(connect="pairs")
+        self._throughput = pg.PlotCurveItem(connect="finite")
+        self._cursor = pg.PlotCurveItem()
+        plot = self.getPlotItem()
+        for item in (
+            self._grid,
+            self._band,
+            *self._loss,
+            self._bad_marks,
+            self._good_marks,
+            self._rtt,
+            self._over,
+            self._throughput,
+            self._cursor,
+        ):
+            plot.addItem(item, ignoreBounds=True)
+
+    def sizeHint(self) -> QSize:
+        """High enough for three lanes."""
+        return QSize(600, self.minimumHeight())
+
+    def apply_look(self, look: Look, colour: QColor) -> None:
+        """Take over another theme."""
+        self._look, self._colour = look, colour
+        self.setBackground(look.card)
+        self.setMinimumHeight(6 * QFontMetrics(look.small).height() + 14)
+        self._axis.apply_look(look)
+        dash = Qt.PenStyle.DashLine
+        self._grid.setPen(_pen(look.grid))
+        self._band.setOpts(brush=look.band)
+        for bars, tint in zip(self._loss, (look.muted, look.caution, look.critical), strict=True):
+            bars.setOpts(brush=tint)
+        self._bad_marks.setPen(_pen(look.caution, style=dash))
+        self._good_marks.setPen(_pen(look.muted, style=dash))
+        self._rtt.setPen(_pen(look.text, look.line))
+        self._over.setPen(_pen(look.caution, 2))
+        self._throughput.setPen(_pen(colour, look.line))
+        self._cursor.setPen(_pen(look.text))
+        self.viewport().update()
+
+    @property
+    def pixels(self) -> int:
+        """Width of the lanes."""
+        return max(2, int(self.getPlotItem().getViewBox().width()))
+
+    @property
+    def mark_labels(self) -> list[str]:
+        """The labels of the markers in view, newest first."""
+        return [label.text for label in self._labels]
+
+    def throughput_line(self) -> tuple[Floats, Floats]:
+        """The line as drawn: x in seconds before the newest moment, y as height of 0..1."""
+        x, y = self._throughput.getData()
+        empty = np.empty(0)
+        return (empty if x is None else x), (empty if y is None else y)
+
+    # --- one frame
+    def draw(self, window: Window, marks: list[LinkMark], frame: Frame) -> None:
+        """Show this stretch of samples and marks."""
+        if frame.span_s != self._span_s:
+            self._span_s = frame.span_s
+            self.getPlotItem().setXRange(-frame.span_s, 0.0, padding=0.0)
+        self._axis.show_scales(frame.throughput_top_bps, frame.rtt_top_ms)
+        self._draw_grid()
+        t_s = window.t_s - frame.end_s
+        pixels = self.pixels
+        # buckets lie on the grid of absolute time, so that peaks keep their place as the picture moves
+        x, y = thin_line(window.t_s, window.throughput_bps, frame.span_s, pixels)
+        self._throughput.setData(x - frame.end_s, THROUGHPUT.place(y / frame.throughput_top_bps))
+        x, y = thin_line(window.t_s, window.rtt_p50_ms, frame.span_s, pixels)
+        self._rtt.setData(x - frame.end_s, RTT.place(y / frame.rtt_top_ms))
+        self._draw_overflow(x - frame.end_s, y > frame.rtt_top_ms)
+        buckets = bucket(window.t_s, frame.span_s, max(1, pixels // 2))
+        self._draw_band(window, t_s, buckets, frame)
+        self._draw_loss(window, t_s, buckets, frame)
+        self._draw_marks(marks, frame)
+
+    def show_cursor(self, x_s: float | None) -> None:
+        """Put the cursor at that many seconds before the newest moment; None takes it away."""
+        if x_s is None:
+            self._cursor.setData([], [])
+        else:
+            self._cursor.setData(np.array([x_s, x_s]), np.array([0.0, 1.0]))
+
+    def _draw_grid(self) -> None:
+        key = (self._span_s, self.pixels)
+        if key == self._grid_key:
+            return
+        self._grid_key = key
+        levels = (THROUGHPUT.top, THROUGHPUT.at(0.5), THROUGHPUT.bottom, RTT.top, RTT.bottom, LOSS.bottom)
+        step = time_step_s(self._span_s, self.pixels)
+        times = np.arange(-step, -self._span_s, -step)
+        x = np.concatenate((np.tile([-self._span_s, 0.0], len(levels)), np.repeat(times, 2)))
+        y = np.concatenate((np.repeat(levels, 2), np.tile([0.0, THROUGHPUT.top], len(times))))
+        self._grid.setData(x, y)
+
+    def _draw_overflow(self, x: Floats, over: np.ndarray) -> None:
+        at = np.repeat(x[over], 2)
+        self._over.setData(at, np.tile([RTT.top, RTT.top + 0.035], len(at) // 2))
+
+    def _draw_band(self, window: Window, t_s: Floats, buckets: Buckets | None, frame: Frame) -> None:
+        left, right = _stretches(t_s, buckets, frame.end_s)
+        low = window.rtt_p10_ms if buckets is None else bucket_min(window.rtt_p10_ms, buckets)
+        high = window.rtt_p90_ms if buckets is None else bucket_max(window.rtt_p90_ms, buckets)
+        shown = np.isfinite(low) & np.isfinite(high)
+        self._band.setOpts(
+            x0=left[shown],
+            x1=right[shown],
+            y0=RTT.place(low[shown] / frame.rtt_top_ms),
+            y1=RTT.place(high[shown] / frame.rtt_top_ms),
+        )
+
+    def _draw_loss(self, window: Window, t_s: Floats, buckets: Buckets | None, frame: Frame) -> None:
+        # a bar is as high as the worst moment in it, and as alarming as its mean
+        left, right = _stretches(t_s, buckets, frame.end_s)
+        peak = window.loss if buckets is None else bucket_max(window.loss, buckets)
+        mean = window.loss if buckets is None else bucket_mean(window.loss, buckets)
+        height = LOSS.place(loss_share(peak))
+        light = (peak > 0) & (mean <= LIGHT_LOSS)
+        heavy = mean >= HEAVY_LOSS
+        for bars, shown in zip(self._loss, (light, (mean > LIGHT_LOSS) & ~heavy, heavy), strict=True):
+            bars.setOpts(x0=left[shown], x1=right[shown], y0=LOSS.bottom, y1=height[shown])
+
+    def _draw_marks(self, marks: list[LinkMark], frame: Frame) -> None:
+        inside = [mark for mark in marks if 0 <= frame.end_s - mark.t_ns / NS_PER_S <= frame.span_s]
+        for curve, bad in ((self._bad_marks, True), (self._good_marks, False)):
+            x = np.repeat([m.t_ns / NS_PER_S - frame.end_s for m in inside if (m.what in _BAD_MARKS) == bad], 2)
+            curve.setData(x, np.tile([0.0, 1.0], len(x) // 2))
+        self._place_labels(inside, frame)
+
+    def _place_labels(self, marks: list[LinkMark], frame: Frame) -> None:
+        """Name as many marks as have room, the newest first."""
+        metrics = QFontMetrics(self._look.small)
+        right = self.viewport().width() - 10
+        left = right - self.pixels
+        taken = right + 1  # left end of the label placed last
+        labels: list[_Label] = []
+        for mark in sorted(marks, key=lambda mark: mark.t_ns, reverse=True):
+            text = f"{_WORDS.get(mark.what, mark.what)} {clock_text(mark.at)}"
+            wide = metrics.horizontalAdvance(text) + 8
+            x = right - round((frame.end_s - mark.t_ns / NS_PER_S) / frame.span_s * (right - left))
+            x = x - wide if x + wide > right else x + 1
+            if x + wide <= taken and x >= left and len(labels) < LABELS_MOST:
+                labels.append(_Label(text, QRect(x, 1, wide, metrics.height()), mark.what in _BAD_MARKS))
+                taken = x
+        if tuple(labels) != self._labels:
+            self._labels = tuple(labels)
+            self.viewport().update(0, 0, self.viewport().width(), metrics.height() + 2)
+
+    def drawForeground(self, painter: QPainter, _area: object) -> None:
+        """Write the markers' labels over everything else."""
+        look = self._look
+        painter.setFont(look.small)
+        for label in self._labels:
+            painter.fillRect(label.box, look.card)
+            painter.setPen(look.caution if label.bad else look.muted)
+            painter.drawText(label.box, Qt.AlignmentFlag.AlignCenter, label.text)
+
+    # --- the mouse reads, and does nothing else
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Tell where the mouse is on the time axis."""
+        view = self.getPlotItem().getViewBox()
+        point = view.mapSceneToView(self.mapToScene(event.position().toPoint()))
+        self.hovered.emit(float(point.x()) if -self._span_s <= point.x() <= 0 else None)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Leave clicks to the page."""
+        event.ignore()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Leave clicks to the page."""
+        event.ignore()
+
+    def leaveEvent(self, event: object) -> None:
+        """The mouse is elsewhere."""
+        super().leaveEvent(event)
+        self.hovered.emit(None)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """The wheel scrolls the page."""
+        event.ignore()
+
+
+def _pen(colour: QColor, width: int = 1, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
+    pen = QPen(colour, width, style, Qt.PenCapStyle.FlatCap)
+    pen.setCosmetic(True)
+    return pen
+
+
+def _stretches(t_s: Floats, buckets: Buckets | None, end_s: float) -> tuple[Floats, Floats]:
+    """Left and right ends of the stretch that each bar covers, in seconds before the newest moment."""
+    if buckets is not None:
+        left = buckets.t_s - end_s
+        return left, left + buckets.width_s
+    if len(t_s) < 2:
+        return t_s - 0.1, t_s
+    step = np.minimum(np.diff(t_s, prepend=t_s[0] - 0.1), 1.0)
+    return t_s - step, t_s

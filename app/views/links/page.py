@@ -1,0 +1,428 @@
+"""The Links page: three aligned lanes for each link, one time axis, one cursor, one set of scales, and a table twin.
+
+A timer redraws ten times a second while the page is shown and live; hidden it does nothing at all. Space freezes the
+picture on a copy of the samples, so the window and the cursor can still be moved while the data goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.models.link_history import LinkHistory
+from app.models.links_model import LINK_ROLE, LinkColumn, LinksModel
+from app.models.sample_rings import SampleRings, Window
+from app.views.links.link_card import LinkCard
+from app.views.links.link_plot import Frame, LaneAxis
+from app.views.links.scales import Ratchet
+from app.views.links.simulate_dialog import SimulateDialog
+from app.views.links.time_ruler import TimeRuler
+from app.widgets.look import look_of
+from app.widgets.shape_delegate import ShapeDelegate
+from app.widgets.status_shape import LINK_SHAPES, Shape, link_colour
+from transfer_core.events import LinkMark, LinkState, LinkView
+from transfer_core.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from app.models.console_state import ConsoleState
+    from app.theme import Theme
+
+FRAME_MS = 100
+AGE_EVERY = 3  # frames between two looks at the ages
+WINDOWS_S = {"1 min": 60.0, "5 min": 300.0, "30 min": 1800.0}
+RTT_SHARE = 99.5  # the percentile that the scale shows; what lies above is ticked at the top
+
+
+def utc_clock() -> str:
+    """The time of day in UTC, as `14:32:07`."""
+    return datetime.now(UTC).strftime("%H:%M:%S")
+
+
+class LinksPage(QWidget):
+    """Plots and figures of all links."""
+
+    title = "Links"
+    shortcut = "Ctrl+2"
+
+    kill_requested = Signal(str)
+    restore_requested = Signal(str)
+    simulate_requested = Signal(str, object)
+
+    def __init__(
+        self,
+        state: ConsoleState,
+        theme: Theme,
+        history: LinkHistory | None = None,
+        parent: QWidget | None = None,
+        *,
+        clock: Callable[[], str] = utc_clock,
+    ) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._theme = theme
+        self._history = history or LinkHistory(state, self)
+        self._clock = clock
+        self._look = look_of(theme)
+        self._cards: dict[str, LinkCard] = {}
+        self._span_s = 60.0
+        self._frozen: tuple[SampleRings, tuple[LinkMark, ...], int] | None = None
+        self._frozen_at = ""
+        self._cursor_s: float | None = None
+        self._frames = 0
+        self._shown = False
+        self._throughput_scale = Ratchet(1e6)
+        self._rtt_scale = Ratchet(10.0)
+        self._model = LinksModel(self)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._build()
+        self._timer = QTimer(self)
+        self._timer.setInterval(FRAME_MS)
+        self._timer.timeout.connect(self.refresh)
+        for number, label in enumerate(WINDOWS_S, 1):
+            key = QShortcut(QKeySequence(str(number)), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            key.activated.connect(self._windows[label].click)
+        theme.changed.connect(self._apply_look)
+
+    # --- building
+    def _build(self) -> None:
+        self._column = QWidget()
+        self._cards_layout = QVBoxLayout(self._column)
+        self._cards_layout.setContentsMargins(0, 0, 0, 0)
+        self._cards_layout.setSpacing(8)
+        self._empty = QLabel("No link yet. Links show up here as soon as one is found.")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._cards_layout.addWidget(self._empty)
+        scroll = QScrollArea()
+        scroll.setWidget(self._column)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._ruler = TimeRuler(self._look)
+        plots = QWidget()
+        plots_layout = QVBoxLayout(plots)
+        plots_layout.setContentsMargins(0, 0, 0, 0)
+        plots_layout.setSpacing(2)
+        plots_layout.addWidget(scroll, 1)
+        plots_layout.addWidget(self._ruler)
+        self._split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=True)
+        self._split.addWidget(plots)
+        self._split.addWidget(self._build_table())
+        self._split.setStretchFactor(0, 1)
+        self._split.setStretchFactor(1, 0)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 10)
+        layout.setSpacing(10)
+        layout.addLayout(self._build_toolbar())
+        layout.addWidget(self._split, 1)
+
+    def _build_toolbar(self) -> QHBoxLayout:
+        bar = QHBoxLayout()
+        bar.setSpacing(8)
+        self._windows: dict[str, QPushButton] = {}
+        group = QButtonGroup(self)
+        for number, (label, span_s) in enumerate(WINDOWS_S.items(), 1):
+            button = _button(label, f"Show the last {label}  ({number})")
+            button.setCheckable(True)
+            button.setChecked(span_s == self._span_s)
+            button.clicked.connect(lambda _checked=False, span_s=span_s: self.show_window(span_s))
+            group.addButton(button)
+            self._windows[label] = button
+            bar.addWidget(button)
+        bar.addSpacing(8)
+        self.freeze_button = _button("Freeze", "Hold the picture; the data goes on  (Space)")
+        self.freeze_button.setCheckable(True)
+        self.freeze_button.clicked.connect(self.set_frozen)
+        bar.addWidget(self.freeze_button)
+        bar.addStretch(1)
+        self.simulate_button = _button("Simulate…", "Lay made-up conditions over a link  (S)")
+        self.simulate_button.clicked.connect(self.open_simulate)
+        key = QShortcut(QKeySequence("S"), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        key.activated.connect(self.open_simulate)
+        bar.addWidget(self.simulate_button)
+        self.badge = _button("LIVE", "The picture follows the data")
+        self.badge.setObjectName("liveBadge")
+        self.badge.clicked.connect(lambda: self.set_frozen(False))
+        bar.addWidget(self.badge)
+        return bar
+
+    def _build_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self._model)
+        table.setAccessibleName("Figures of all links")
+        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.verticalHeader().hide()
+        table.setCornerButtonEnabled(False)
+        table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        table.setItemDelegateForColumn(LinkColumn.STATE, ShapeDelegate(self._shape, table))
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(LinkColumn.STATE, QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)
+        self._table = table
+        self._fit_table()
+        return table
+
+    def _fit_table(self) -> None:
+        small = self._look.small
+        self._table.setStyleSheet(f"QTableView, QHeaderView::section {{ font-size: {small.pixelSize()}px; }}")
+        metrics = QFontMetrics(small)
+        samples = {
+            LinkColumn.LINK: "wlan0 (wlan0)",
+            LinkColumn.ROLE: "overflow",
+            LinkColumn.RATE: "1000.0",
+            LinkColumn.SPREAD: "100–1000",
+            LinkColumn.JITTER: "jitter ms",
+            LinkColumn.AGE: "99 min 59 s ago",
+        }
+        for column in LinkColumn:
+            if column is not LinkColumn.STATE:
+                self._table.setColumnWidth(column, metrics.horizontalAdvance(samples.get(column, "·stable")) + 16)
+        row = max(24, metrics.height() + 8)
+        self._table.verticalHeader().setDefaultSectionSize(row)
+        self._table.horizontalHeader().setFixedHeight(row)
+        rows = min(6, max(1, self._model.rowCount()))
+        self._table.setMinimumHeight(row * 2)
+        self._table.setMaximumHeight(row * (rows + 1) + 4)
+
+    # --- what others may read
+    @property
+    def is_frozen(self) -> bool:
+        """True while the picture stands still."""
+        return self._frozen is not None
+
+    @property
+    def is_refreshing(self) -> bool:
+        """True while the page redraws by itself."""
+        return self._timer.isActive()
+
+    @property
+    def frames_drawn(self) -> int:
+        """How often the plots were drawn."""
+        return self._frames
+
+    @property
+    def table(self) -> QTableView:
+        """The text twin."""
+        return self._table
+
+    def card(self, link: str) -> LinkCard:
+        """The card of a link. KeyError if it has none."""
+        return self._cards[link]
+
+    # --- page contract
+    def on_shown(self) -> None:
+        """Begin to work."""
+        if self._shown:
+            return
+        self._shown = True
+        if self.focusWidget() is None:
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._state.links_changed.connect(self.show_links)
+        self.show_links(self._state.links)
+        self.refresh()
+        self._timer.start()
+
+    def on_hidden(self) -> None:
+        """Stop working."""
+        if not self._shown:
+            return
+        self._shown = False
+        self._timer.stop()
+        self._state.links_changed.disconnect(self.show_links)
+
+    @Slot(object)
+    def show_links(self, links: tuple[LinkView, ...]) -> None:
+        """Take over the links; cards are made anew only when the set of links differs."""
+        used = [(place, link) for place, link in enumerate(links) if link.state is not LinkState.UNUSED]
+        if [link.name for _, link in used] != list(self._cards):
+            self._make_cards(used)
+        now_ns = self._state.now_ns()
+        for _, link in used:
+            self._cards[link.name].show_link(link, now_ns)
+        rows = self._model.rowCount()
+        self._model.show_links([link for _, link in used], now_ns)
+        if rows != self._model.rowCount():
+            self._fit_table()
+            self._split.setSizes([10_000, self._table.maximumHeight()])
+        self._empty.setVisible(not used)
+
+    def _make_cards(self, used: list[tuple[int, LinkView]]) -> None:
+        kept, self._cards = self._cards, {}
+        for row, (place, link) in enumerate(used):
+            card = kept.pop(link.name, None)
+            if card is None:
+                card = LinkCard(self._look, place)
+                card.plot.hovered.connect(self.show_cursor)
+            else:
+                card.apply_look(self._look, place)
+                self._cards_layout.removeWidget(card)
+            card.set_frozen(self.is_frozen)
+            self._cards_layout.insertWidget(row, card, 1)
+            self._cards[link.name] = card
+        for card in kept.values():
+            self._cards_layout.removeWidget(card)
+            card.deleteLater()
+
+    # --- the picture
+    @Slot()
+    def refresh(self) -> None:
+        """Draw one frame, unless the picture is frozen; ages go on all the same."""
+        now_ns = self._state.now_ns()
+        if self._frozen is None:
+            self._draw(self._history.rings, self._history.all_marks, now_ns)
+        if self._frames % AGE_EVERY == 0 or self._frozen is not None:
+            self._model.age(now_ns)
+
+    def _draw(self, rings: SampleRings, marks: tuple[LinkMark, ...], end_ns: int) -> None:
+        self._frames += 1
+        end_s = end_ns / NS_PER_S
+        windows = {name: rings[name].window(end_s - self._span_s, end_s) for name in self._cards}
+        frame = self._frame(list(windows.values()), end_s, end_ns)
+        for name, card in self._cards.items():
+            if card.visibleRegion().isEmpty():
+                continue
+            card.draw(windows[name], [mark for mark in marks if mark.link == name], frame)
+            if self._cursor_s is not None:
+                card.show_cursor(self._cursor_s)
+        self._place_ruler()
+
+    def _frame(self, windows: list[Window], end_s: float, end_ns: int) -> Frame:
+        rates = [np.fmax.reduce(window.throughput_bps) for window in windows if len(window)]
+        rtts = [window.rtt_p90_ms[np.isfinite(window.rtt_p90_ms)] for window in windows]
+        rate = max((float(r) for r in rates if np.isfinite(r)), default=0.0)
+        rtt = max((float(np.percentile(r, RTT_SHARE)) for r in rtts if len(r)), default=0.0)
+        return Frame(end_s, self._span_s, self._throughput_scale.fit(rate, end_ns), self._rtt_scale.fit(rtt, end_ns))
+
+    def _place_ruler(self) -> None:
+        card = next(iter(self._cards.values()), None)
+        if card is None:
+            return
+        left = LaneAxis.width_for(self._look) + card.plot.x()
+        self._ruler.show_axis(self._span_s, left, left + card.plot.pixels, self._frozen_at or "now")
+
+    def show_window(self, span_s: float) -> None:
+        """Show so many seconds, live or frozen."""
+        self._span_s = span_s
+        for label, seconds in WINDOWS_S.items():
+            self._windows[label].setChecked(seconds == span_s)
+        self._throughput_scale.reset()
+        self._rtt_scale.reset()
+        if self._cursor_s is not None:
+            self.show_cursor(max(self._cursor_s, -span_s))
+        if self._frozen is not None:
+            self._draw(*self._frozen)
+        elif self._shown:
+            self.refresh()
+
+    def set_frozen(self, frozen: bool) -> None:
+        """Hold the picture, or follow the data again."""
+        if frozen == self.is_frozen:
+            return
+        if frozen:
+            self._frozen = (self._history.rings.copy(), self._history.all_marks, self._state.now_ns())
+            self._frozen_at = self._clock()
+            self.badge.setText(f"FROZEN {self._frozen_at} · jump to live")
+            self.badge.setToolTip("Follow the data again  (Space)")
+        else:
+            self._frozen, self._frozen_at = None, ""
+            self.badge.setText("LIVE")
+            self.badge.setToolTip("The picture follows the data")
+        self.freeze_button.setChecked(frozen)
+        for card in self._cards.values():
+            card.set_frozen(frozen)
+        self._mark_badge()
+        self._place_ruler()
+        if not frozen and self._shown:
+            self.refresh()
+
+    @Slot(object)
+    def show_cursor(self, x_s: float | None) -> None:
+        """Read all lanes of all links at that many seconds before the newest moment; None ends it."""
+        self._cursor_s = x_s
+        for card in self._cards.values():
+            card.show_cursor(x_s)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space freezes; Left and Right move the cursor, Esc takes it away."""
+        step_s = self._span_s / 120
+        if event.key() == Qt.Key.Key_Space:
+            self.set_frozen(not self.is_frozen)
+        elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            at_s = -self._span_s / 2 if self._cursor_s is None else self._cursor_s
+            move_s = -step_s if event.key() == Qt.Key.Key_Left else step_s
+            self.show_cursor(min(0.0, max(-self._span_s, at_s + move_s)))
+        elif event.key() == Qt.Key.Key_Escape and self._cursor_s is not None:
+            self.show_cursor(None)
+        else:
+            super().keyPressEvent(event)
+
+    @Slot()
+    def open_simulate(self) -> None:
+        """Ask for a link and its made-up conditions."""
+        names = [link.name for link in self._state.links]
+        first = next(iter(self._cards), "")
+        dialog = SimulateDialog(names, first, self)
+        dialog.simulate_requested.connect(self.simulate_requested)
+        dialog.open()
+
+    # --- looks
+    def _shape(self, index: QModelIndex | QPersistentModelIndex) -> tuple[Shape, QColor]:
+        state = index.data(LINK_ROLE).state
+        return LINK_SHAPES[state], link_colour(state, self._look)
+
+    @Slot()
+    def _apply_look(self) -> None:
+        self._look = look_of(self._theme)
+        for card in self._cards.values():
+            card.apply_look(self._look)
+        self._ruler.apply_look(self._look)
+        self._fit_table()
+        self._mark_badge()
+        if self._frozen is not None:
+            self._draw(*self._frozen)
+        elif self._shown:
+            self.refresh()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Another font makes other columns."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "_table"):
+            self._fit_table()
+
+    def _mark_badge(self) -> None:
+        colour = self._look.caution if self.is_frozen else self._look.good
+        self.badge.setStyleSheet(
+            f"QPushButton#liveBadge {{ border: 1px solid {colour.name()}; color: {self._look.text.name()}; }}"
+        )
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    """A tool button that a click doesn't give the keyboard to, so that Space stays the page's."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setAccessibleName(text)
+    button.setAccessibleDescription(tip)
+    button.setAutoDefault(False)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button

@@ -1,0 +1,234 @@
+"""The Log page: every notice of this run, filtered by severity and words, following the newest unless scrolled away."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Slot
+from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.models.log_model import LINES_MOST, NOTICE_ROLE, LogColumn, LogFilter, LogModel
+from app.widgets.look import look_of
+from app.widgets.shape_delegate import ShapeDelegate
+from app.widgets.status_shape import SEVERITY_SHAPES, Shape, severity_colour
+from transfer_core.events import Notice, Severity
+
+if TYPE_CHECKING:
+    from app.models.console_state import ConsoleState
+    from app.theme import Theme
+
+FLUSH_MS = 250
+_LEVELS = {
+    "Everything": Severity.INFO,
+    "Caution and worse": Severity.CAUTION,
+    "Serious and worse": Severity.SERIOUS,
+    "Critical only": Severity.CRITICAL,
+}
+
+
+class LogPage(QWidget):
+    """A table of notices. While hidden it only keeps them; the table is filled when the page is shown."""
+
+    title = "Log"
+    shortcut = "Ctrl+4"
+
+    def __init__(self, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._theme = theme
+        self._look = look_of(theme)
+        self._waiting: deque[Notice] = deque(maxlen=LINES_MOST)
+        self._model = LogModel(self)
+        self._filter = LogFilter(self._model, self)
+        self._timer = QTimer(self)
+        self._timer.setInterval(FLUSH_MS)
+        self._timer.timeout.connect(self.flush)
+        self._build()
+        state.noticed.connect(self.keep)
+        theme.changed.connect(self._apply_look)
+
+    def _build(self) -> None:
+        self.level = QComboBox()
+        self.level.addItems(list(_LEVELS))
+        self.level.setAccessibleName("Least severity shown")
+        self.level.setToolTip("Show only notices at least so severe  (Alt+V)")
+        label = QLabel("Se&verity")
+        label.setBuddy(self.level)
+        self.level.currentTextChanged.connect(self._choose_level)
+        self.follow = QCheckBox("&Follow")
+        self.follow.setChecked(True)
+        self.follow.setAccessibleName("Follow the newest line")
+        self.follow.setToolTip("Keep the newest line in view  (End)")
+        self.follow.toggled.connect(self._follow_changed)
+        self.copy_button = QPushButton("Copy")
+        self.copy_button.setAccessibleName("Copy the selected lines")
+        self.copy_button.setToolTip("Copy the selected lines with their errors, or all shown  (Ctrl+C)")
+        self.copy_button.clicked.connect(self.copy_lines)
+        self.find = QLineEdit(placeholderText="Find in log", clearButtonEnabled=True)
+        self.find.setAccessibleName("Find in log")
+        self.find.setToolTip("Only lines with all these words  (Ctrl+F)")
+        self.find.setMaximumWidth(320)
+        self.find.textChanged.connect(self._choose_words)
+        self.count = QLabel()
+        bar = QHBoxLayout()
+        for widget in (label, self.level, self.follow, self.copy_button, self.count):
+            bar.addWidget(widget)
+        bar.addStretch(1)
+        bar.addWidget(self.find)
+        self.table = self._build_table()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(10)
+        layout.addLayout(bar)
+        layout.addWidget(self.table, 1)
+        self._add_actions()
+        self._update_count()
+
+    def _build_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self._filter)
+        table.setAccessibleName("Log lines")
+        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
+        table.setItemDelegateForColumn(LogColumn.SEVERITY, ShapeDelegate(self._shape, table))
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setTabKeyNavigation(False)
+        table.verticalHeader().hide()
+        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        table.horizontalHeader().setStretchLastSection(True)
+        table.horizontalHeader().setHighlightSections(False)
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.customContextMenuRequested.connect(self._show_menu)
+        table.verticalScrollBar().sliderMoved.connect(self._scrolled)
+        table.verticalScrollBar().actionTriggered.connect(lambda _action: self._scrolled_later.start())
+        self._scrolled_later = QTimer(self, singleShot=True, interval=0)
+        self._scrolled_later.timeout.connect(self._scrolled)
+        self.table = table
+        self._fit()
+        return table
+
+    def _add_actions(self) -> None:
+        self.copy_action = QAction("Copy", self.table, shortcut=QKeySequence(QKeySequence.StandardKey.Copy))
+        self.copy_action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.copy_action.triggered.connect(self.copy_lines)
+        self.table.addAction(self.copy_action)
+        find = QAction("Find", self, shortcut=QKeySequence(QKeySequence.StandardKey.Find))
+        find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        find.triggered.connect(lambda: self.find.setFocus(Qt.FocusReason.ShortcutFocusReason))
+        self.addAction(find)
+        end = QAction("Follow", self.table, shortcut=QKeySequence("End"))
+        end.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        end.triggered.connect(lambda: self.follow.setChecked(True))
+        self.table.addAction(end)
+
+    # --- page contract
+    def on_shown(self) -> None:
+        """Fill the table with what came meanwhile, and go on four times a second."""
+        self.flush()
+        self._timer.start()
+
+    def on_hidden(self) -> None:
+        """Stop filling."""
+        self._timer.stop()
+
+    @Slot(object)
+    def keep(self, notice: Notice) -> None:
+        """Keep a notice until the next look."""
+        self._waiting.append(notice)
+
+    @Slot()
+    def flush(self) -> None:
+        """Move what was kept into the table."""
+        if not self._waiting:
+            return
+        self._model.append(self._waiting)
+        self._waiting.clear()
+        self._update_count()
+        if self.follow.isChecked():
+            self.table.scrollToBottom()
+
+    @property
+    def rows_shown(self) -> int:
+        """Lines that the filter lets through."""
+        return self._filter.rowCount()
+
+    # --- what a person does
+    @Slot()
+    def copy_lines(self) -> None:
+        """Put the selected lines on the clipboard, or all shown if none is selected."""
+        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
+        chosen = rows or range(self._filter.rowCount())
+        sources = [self._filter.mapToSource(self._filter.index(row, 0)).row() for row in chosen]
+        QGuiApplication.clipboard().setText("\n".join(self._model.row_text(row) for row in sources))
+
+    @Slot(str)
+    def _choose_level(self, text: str) -> None:
+        self._filter.choose(least=_LEVELS[text])
+        self._after_filter()
+
+    @Slot(str)
+    def _choose_words(self, text: str) -> None:
+        self._filter.choose(find=text)
+        self._after_filter()
+
+    def _after_filter(self) -> None:
+        self._update_count()
+        if self.follow.isChecked():
+            self.table.scrollToBottom()
+
+    @Slot(bool)
+    def _follow_changed(self, follow: bool) -> None:
+        if follow:
+            self.table.scrollToBottom()
+
+    @Slot()
+    def _scrolled(self) -> None:
+        bar = self.table.verticalScrollBar()
+        self.follow.setChecked(bar.value() >= bar.maximum())
+
+    @Slot(QPoint)
+    def _show_menu(self, where: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(self.copy_action)
+        menu.popup(self.table.viewport().mapToGlobal(where))
+
+    # --- looks
+    def _shape(self, index: QModelIndex | QPersistentModelIndex) -> tuple[Shape, QColor]:
+        severity = index.data(NOTICE_ROLE).severity
+        return SEVERITY_SHAPES[severity], severity_colour(severity, self._look)
+
+    def _update_count(self) -> None:
+        shown, all_lines = self._filter.rowCount(), self._model.rowCount()
+        self.count.setText(f"{shown} lines" if shown == all_lines else f"{shown} of {all_lines} lines")
+
+    @Slot()
+    def _apply_look(self) -> None:
+        self._look = look_of(self._theme)
+        self._fit()
+        self.table.viewport().update()
+
+    def _fit(self) -> None:
+        metrics = self.table.fontMetrics()
+        for column, sample in (
+            (LogColumn.AT, "00:00:00"),
+            (LogColumn.SEVERITY, "severity 000"),
+            (LogColumn.TOPIC, "history 0"),
+        ):
+            self.table.setColumnWidth(column, metrics.horizontalAdvance(sample) + 20)
+        self.table.verticalHeader().setDefaultSectionSize(max(26, metrics.height() + 8))

@@ -1,0 +1,381 @@
+"""One link at a glance: who it is, how it does, how old that knowledge is, and the switch that kills or restores it.
+
+The tile is painted, since ten labels a link cost more than they give; what it shows is also its accessible
+description. Figures are live, then dim and hatched when stale, then a dash when lost. A click on Kill shows
+"Killing…" at once; when the link isn't confirmed as killed within a second, the tile says so in amber and offers the
+button again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QBrush,
+    QContextMenuEvent,
+    QFocusEvent,
+    QFontMetrics,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
+
+from app.figures import DASH, age_text, is_lost, is_stale, mbit_text, ms_text, percent_text
+from app.widgets.look import Look
+from app.widgets.spark_line import Floats, paint_spark
+from app.widgets.status_shape import LINK_SHAPES, link_colour, paint_shape
+from transfer_core.events import LinkState, LinkView
+from transfer_core.units import NS_PER_S, format_duration
+
+CONFIRM_NS = NS_PER_S  # a command should be confirmed by then
+FORGET_NS = 10 * NS_PER_S  # and is no longer waited for after this
+SPARK_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A command on its way: what was asked and when."""
+
+    kill: bool
+    at_ns: int
+
+
+class LinkTile(QWidget):
+    """A tile of the link strip. `show_link` and `tick` bring the data; signals carry the person's wish."""
+
+    kill_requested = Signal(str)
+    restore_requested = Signal(str)
+    menu_requested = Signal(str, QPoint)  # link, global position
+
+    def __init__(self, look: Look, *, place: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = look
+        self._place = place
+        self._key = place + 1
+        self._link: LinkView | None = None
+        self._now_ns = 0
+        self._asked: _Asked | None = None
+        self._spark: tuple[Floats, Floats] | None = None
+        self._spark_end_s = 0.0
+        self._spark_top = 0.0
+        self._last_rate = DASH
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.switch = QPushButton(self)
+        self.switch.setObjectName("linkSwitch")
+        self.switch.setAutoDefault(False)
+        self.switch.setDefault(False)
+        self.switch.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.switch.clicked.connect(self.ask_switch)
+        self.apply_look(look)
+
+    # --- what is shown
+    @property
+    def link(self) -> LinkView | None:
+        """The link shown."""
+        return self._link
+
+    @property
+    def quality(self) -> str:
+        """How far the figures can be trusted: `live`, `stale` or `lost`."""
+        if self._link is None or is_lost(self._link.state, self._link.measured_ns, self._now_ns):
+            return "lost"
+        return "stale" if is_stale(self._link.measured_ns, self._now_ns) else "live"
+
+    @property
+    def rate_text(self) -> str:
+        """The big figure as it stands there."""
+        return DASH if self._link is None or self.quality == "lost" else mbit_text(self._link.throughput_bps)
+
+    @property
+    def foot_text(self) -> str:
+        """The lowest line: age of the figures, or what was asked, or since when the link is off."""
+        link, asked = self._link, self._asked
+        if link is None:
+            return ""
+        if asked is not None:
+            waited_ns = self._now_ns - asked.at_ns
+            if waited_ns > CONFIRM_NS:
+                return f"no answer {format_duration(waited_ns / NS_PER_S)}"
+            return "asked to stop" if asked.kill else "asked to come back"
+        if link.state in (LinkState.KILLED, LinkState.DOWN, LinkState.SILENT):
+            return f"{link.state.value} {age_text(link.since_ns, self._now_ns)}".replace(f" {DASH}", "")
+        if link.measured_ns is None:
+            return "not measured yet"
+        return age_text(link.measured_ns, self._now_ns)
+
+    @property
+    def is_overdue(self) -> bool:
+        """True while a command has waited longer for its confirmation than it should."""
+        return self._asked is not None and self._now_ns - self._asked.at_ns > CONFIRM_NS
+
+    def move_to(self, place: int, row: int) -> None:
+        """Take the colour of that place in the links' order, and the key of that row of the strip."""
+        self._place, self._key = place, row + 1
+        self.update()
+
+    def apply_look(self, look: Look) -> None:
+        """Take over another theme."""
+        self._look = look
+        self.setFont(look.font)
+        self.switch.setFont(look.small)
+        self.updateGeometry()
+        self._place_switch()
+        self.update()
+
+    def show_link(self, link: LinkView, now_ns: int) -> None:
+        """Take over the link's newest view."""
+        self._link = link
+        self._now_ns = now_ns
+        if link.throughput_bps is not None and not is_lost(link.state, link.measured_ns, now_ns):
+            self._last_rate = mbit_text(link.throughput_bps)
+        asked = self._asked
+        if asked is not None and (link.state is LinkState.KILLED) == asked.kill:
+            self._asked = None
+        self._refresh()
+
+    def show_spark(self, t_s: Floats, rate_bps: Floats, end_s: float, top_bps: float) -> None:
+        """Take over the last minute's throughput; `top_bps` is the scale that all tiles share."""
+        self._spark, self._spark_end_s, self._spark_top = (t_s, rate_bps), end_s, top_bps
+        self.update()
+
+    def tick(self, now_ns: int) -> None:
+        """Let time pass: ages grow, figures go stale, an unconfirmed command is reported."""
+        self._now_ns = now_ns
+        if self._asked is not None and now_ns - self._asked.at_ns > FORGET_NS:
+            self._asked = None
+        self._refresh()
+
+    # --- what a person does
+    def ask_switch(self) -> None:
+        """Kill the link, or restore it if it is killed."""
+        if self._link is None or not self.switch.isEnabled():
+            return
+        kill = self._link.state is not LinkState.KILLED
+        self._asked = _Asked(kill, self._now_ns)
+        self._refresh()
+        (self.kill_requested if kill else self.restore_requested).emit(self._link.name)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """K is the switch; Enter, Space and Esc are not."""
+        if event.key() == Qt.Key.Key_K and not event.modifiers() and not event.isAutoRepeat():
+            self.ask_switch()
+            event.accept()
+            return
+        event.ignore()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The strip owns the menu."""
+        if self._link is not None:
+            self.menu_requested.emit(self._link.name, event.globalPos())
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the focus ring."""
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the focus ring away."""
+        super().focusOutEvent(event)
+        self.update()
+
+    # --- form
+    def sizeHint(self) -> QSize:
+        """As wide as the strip, as high as its five lines."""
+        return QSize(186, self._lines()[-1])
+
+    def minimumSizeHint(self) -> QSize:
+        """Never lower than its lines."""
+        return QSize(150, self._lines()[-1])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the switch in its corner."""
+        super().resizeEvent(event)
+        self._place_switch()
+
+    def _lines(self) -> tuple[int, int, int, int, int, int]:
+        """Tops of the five lines, and the whole height."""
+        look = self._look
+        gap = look.gap
+        name = gap + 2
+        rate = name + QFontMetrics(look.strong).height() + 1
+        spark = rate + QFontMetrics(look.big).height() + 1
+        figures = spark + 26 + gap // 2
+        foot = figures + QFontMetrics(look.small).height() + gap // 2
+        return name, rate, spark, figures, foot, foot + max(26, self.switch.sizeHint().height()) + gap
+
+    def _place_switch(self) -> None:
+        foot = self._lines()[4]
+        hint = self.switch.sizeHint()
+        width = max(64, hint.width())
+        height = max(26, hint.height())
+        self.switch.setGeometry(self.width() - width - self._look.gap - 2, foot, width, height)
+
+    def _refresh(self) -> None:
+        link = self._link
+        if link is None:
+            return
+        killed = link.state is LinkState.KILLED
+        verb = "Restore" if killed else "Kill"
+        waiting = self._asked is not None and not self.is_overdue
+        text = ("Killing…" if self._asked and self._asked.kill else "Restoring…") if waiting else verb
+        tip = f"{verb} {link.name}  (K on this tile; Alt+{self._key} goes to it)"
+        changed = text != self.switch.text()
+        self.switch.setText(text)
+        self.switch.setEnabled(not waiting)
+        self.switch.setAccessibleName(f"{verb} link {link.name}")
+        self.switch.setToolTip("Waiting for the engine to confirm" if waiting else tip)
+        if changed:
+            self._place_switch()
+        self.setAccessibleName(f"Link {link.name}")
+        self.setAccessibleDescription(self._words(link))
+        self.setToolTip(self._tip(link))
+        self.update()
+
+    def _words(self, link: LinkView) -> str:
+        lost = self.quality == "lost"
+        return (
+            f"{link.state.value}{', ' + link.why if link.why else ''}; {self.rate_text} Mbit/s, "
+            f"round trip {DASH if lost else ms_text(link.rtt_ms)} ms, "
+            f"loss {DASH if lost else percent_text(link.loss)} %; figures {self.quality}"
+        )
+
+    def _tip(self, link: LinkView) -> str:
+        lines = [f"{link.name} · {link.device} · {link.kind.value} · {link.role}"]
+        if link.why:
+            lines.append(f"{link.state.value}: {link.why}")
+        lines.append(
+            f"jitter {ms_text(link.jitter_ms)} ms, RTT p10 to p90 {ms_text(link.rtt_p10_ms)} to "
+            f"{ms_text(link.rtt_p90_ms)} ms"
+        )
+        if link.score:
+            lines.append(f"score {link.score.score:.2f}")
+        if link.addresses:
+            lines.append(", ".join(link.addresses))
+        return "\n".join(lines)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw the tile."""
+        painter = QPainter(self)
+        look = self._look
+        frame = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(look.focus, 2) if self.hasFocus() else QPen(look.border, 1))
+        painter.setBrush(look.card)
+        painter.drawRoundedRect(frame.adjusted(0.5, 0.5, -0.5, -0.5) if self.hasFocus() else frame, 5, 5)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        if self._link is not None:
+            self._paint_name(painter, self._link)
+            self._paint_rate(painter, self._link)
+            self._paint_spark(painter)
+            self._paint_figures(painter, self._link)
+            self._paint_foot(painter)
+        painter.end()
+
+    def _paint_name(self, painter: QPainter, link: LinkView) -> None:
+        look, gap, top = self._look, self._look.gap, self._lines()[0]
+        height = QFontMetrics(look.strong).height()
+        x = gap + 2
+        side = min(12, height - 4)
+        paint_shape(
+            painter,
+            LINK_SHAPES[link.state],
+            QRect(x, top + (height - side) // 2, side, side),
+            link_colour(link.state, look),
+        )
+        x += side + gap
+        painter.fillRect(QRect(x, top, 4, height), look.link(self._place))
+        x += 4 + gap
+        right = self.width() - gap - 2
+        painter.setFont(look.small)
+        device = link.device if link.device != link.name else link.kind.value
+        metrics = QFontMetrics(look.small)
+        device = metrics.elidedText(device, Qt.TextElideMode.ElideMiddle, (right - x) // 2)
+        painter.setPen(look.muted)
+        painter.drawText(
+            QRect(x, top, right - x, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, device
+        )
+        room = right - x - metrics.horizontalAdvance(device) - gap
+        painter.setFont(look.strong)
+        painter.setPen(look.text)
+        name = QFontMetrics(look.strong).elidedText(link.name, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QRect(x, top, room, height), Qt.AlignmentFlag.AlignVCenter, name)
+
+    def _paint_rate(self, painter: QPainter, link: LinkView) -> None:
+        look, gap, top = self._look, self._look.gap, self._lines()[1]
+        height = QFontMetrics(look.big).height()
+        x, right = gap + 2, self.width() - gap - 2
+        quality = self.quality
+        base = top + QFontMetrics(look.big).ascent()
+        wide = QFontMetrics(look.big).horizontalAdvance(self.rate_text)
+        if quality == "stale":
+            painter.fillRect(QRect(x, top + 2, wide, height - 4), QBrush(look.border, Qt.BrushStyle.BDiagPattern))
+        painter.setFont(look.big)
+        painter.setPen(look.text if quality == "live" else look.muted)
+        painter.drawText(x, base, self.rate_text)
+        painter.setFont(look.small)
+        painter.setPen(look.muted)
+        unit = f"was {self._last_rate}" if quality == "lost" and self._last_rate != DASH else "Mbit/s"
+        painter.drawText(x + wide + gap, base, unit)
+        painter.drawText(
+            QRect(x, top, right - x, base - top + QFontMetrics(look.small).descent()),
+            Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom,
+            link.role,
+        )
+
+    def _paint_spark(self, painter: QPainter) -> None:
+        top = self._lines()[2]
+        area = QRectF(self._look.gap + 2, top, self.width() - 2 * self._look.gap - 4, 26)
+        painter.setPen(self._look.grid)
+        painter.drawLine(area.bottomLeft(), area.bottomRight())
+        if self._spark is not None:
+            paint_spark(
+                painter,
+                area,
+                *self._spark,
+                start_s=self._spark_end_s - SPARK_S,
+                end_s=self._spark_end_s,
+                top=self._spark_top,
+                colour=self._look.link(self._place),
+                width=self._look.line,
+            )
+
+    def _paint_figures(self, painter: QPainter, link: LinkView) -> None:
+        look, top = self._look, self._lines()[3]
+        metrics = QFontMetrics(look.small)
+        quality = self.quality
+        lost = quality == "lost"
+        x = look.gap + 2
+        base = top + metrics.ascent()
+        painter.setFont(look.small)
+        for label, value, unit in (
+            ("RTT", DASH if lost else ms_text(link.rtt_ms), "ms"),
+            ("loss", DASH if lost else percent_text(link.loss), "%"),
+        ):
+            for text, colour in (
+                (label, look.muted),
+                (value, look.text if quality == "live" else look.muted),
+                (unit, look.muted),
+            ):
+                if text is value and quality == "stale":
+                    box = QRect(x, top, metrics.horizontalAdvance(text), metrics.height())
+                    painter.fillRect(box, QBrush(look.border, Qt.BrushStyle.BDiagPattern))
+                painter.setPen(colour)
+                painter.drawText(x, base, text)
+                x += metrics.horizontalAdvance(text + " ")
+            x += look.gap
+
+    def _paint_foot(self, painter: QPainter) -> None:
+        look, top = self._look, self._lines()[4]
+        area = QRect(look.gap + 2, top, self.switch.x() - 2 * look.gap, self.switch.height())
+        painter.setFont(look.small)
+        if self.is_overdue:
+            painter.setPen(look.caution)
+        else:
+            painter.setPen(look.muted if self.quality == "live" else look.text)
+        text = QFontMetrics(look.small).elidedText(self.foot_text, Qt.TextElideMode.ElideRight, area.width())
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, text)
