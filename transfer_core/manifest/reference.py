@@ -47,7 +47,7 @@ def reference_manifest(facts: ManifestFacts) -> dict[str, Any]:
 
 
 def manifest_text(facts: ManifestFacts) -> Iterator[str]:
-    """The manifest as pieces of JSON text of a few KB, in constant memory; together the same as `reference_manifest`."""
+    """The manifest as pieces of JSON text of a few KB, in constant memory; the same as `reference_manifest`."""
     yield json.dumps(_before_chunks(facts))[:-1] + ', "chunks": {'
     for first in range(0, facts.total_chunks, 64):
         several = range(first, min(first + 64, facts.total_chunks))

@@ -1,0 +1,55 @@
+"""The agent's database, version by version."""
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE job (
+        file_id TEXT PRIMARY KEY,
+        path TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        priority INTEGER NOT NULL,
+        position REAL NOT NULL,
+        status TEXT NOT NULL,
+        destination TEXT NOT NULL,
+        dest_path TEXT NOT NULL,
+        source TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        bytes_done INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        idle_attempts INTEGER NOT NULL DEFAULT 0,
+        reason TEXT NOT NULL DEFAULT '',
+        error TEXT,
+        started_at TEXT,
+        completed_at TEXT,
+        next_try_ns INTEGER NOT NULL DEFAULT 0,
+        next_try_at TEXT,
+        duration_s REAL,
+        resent_bytes INTEGER NOT NULL DEFAULT 0,
+        stored_as TEXT NOT NULL DEFAULT '',
+        file_hash TEXT NOT NULL DEFAULT '',
+        links TEXT NOT NULL DEFAULT '{}',
+        listed INTEGER NOT NULL DEFAULT 1,
+        lease_owner TEXT,
+        changed INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+    CREATE INDEX job_order ON job (listed, priority, position);
+    CREATE INDEX job_ready ON job (status, listed, priority, position);
+    CREATE INDEX job_ended ON job (completed_at) WHERE completed_at IS NOT NULL;
+    CREATE INDEX job_changed ON job (changed);
+    CREATE TABLE undo (number INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL, rows TEXT NOT NULL);
+    CREATE TABLE destination (
+        name TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        addresses TEXT NOT NULL,
+        public_key BLOB NOT NULL,
+        secret BLOB,
+        expires_s INTEGER NOT NULL DEFAULT 0,
+        hello_counter INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE command (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, verb TEXT NOT NULL, argument TEXT NOT NULL, result TEXT
+    );
+    CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+    INSERT INTO counter VALUES ('change', 0)
+    """,
+)
