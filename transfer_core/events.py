@@ -91,6 +91,14 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """A path that did not become a job, and why."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class LinkScore:
     """The reference's formula with its four terms, each already 0..1 before weighting."""
 

@@ -22,15 +22,8 @@ from transfer_core.events import (
     LinkView,
     Notice,
     RelayView,
+    Skipped,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A path that did not become a job, and why."""
-
-    path: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)

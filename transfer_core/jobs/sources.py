@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transfer_core.service import Skipped
+from transfer_core.events import Skipped
 
 
 @dataclass(frozen=True, slots=True)
