@@ -1,62 +1,147 @@
-"""Opens SQLite databases: WAL, every commit durable, migrated by `user_version`; a broken one is set aside."""
+"""Opens SQLite databases: WAL, every commit durable, migrated by `user_version`; a broken one is set aside.
+
+Theory of operation. A database that SQLite itself calls damaged, or no database, is renamed together with its journal
+and a new one is opened in its place, so that nothing is deleted and the program still starts. Every other trouble (a
+full disk, no permission, another program's lock) says nothing about the file, so it is reported and the file is left
+alone. A migration and its `user_version` are one transaction, and the version is read again inside it: two processes
+may open the same new database at once.
+"""
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transfer_core.errors import StateError, StateNewer
+from transfer_core.errors import DiskFull, StateError, StateNewer
 
 BUSY_MS = 5000
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_COMPANIONS = ("-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A damaged database was put out of the way."""
+    """A damaged database was put out of the way, not deleted."""
 
     kept_as: Path
     why: str
 
 
+class _Damaged(Exception):
+    """What is in the file is not the database that was asked for."""
+
+
 def open_database(
     path: Path, migrations: Sequence[str], *, now_text: str
 ) -> tuple[sqlite3.Connection, Quarantined | None]:
-    """Open or create; `migrations[i]` leads from version i to i + 1. StateNewer if it is ahead of them.
+    """Open or create a database; `migrations[i]` leads from version i to i + 1.
 
-    A damaged file is renamed to `NAME.corrupt-<now_text>` and a new one opened.
+    The connection is in autocommit mode (say BEGIN yourself), has `sqlite3.Row` rows and foreign keys on, and may be
+    handed from thread to thread, though used by one at a time. A damaged file is kept as `NAME.corrupt-<now_text>`
+    and a new one opened. StateNewer if the file is ahead of the migrations; DiskFull; StateError if the system does
+    not let it be opened.
     """
     try:
-        return _open(path, migrations), None
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            raise StateError(f"{path} is locked by another program", hint="Close that program.") from error
-        kept = path.with_name(f"{path.name}.corrupt-{now_text.replace(':', '')}")
-        path.rename(kept)
-        for suffix in ("-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        return _open(path, migrations), Quarantined(kept, str(error))
+        try:
+            return _open(path, migrations), None
+        except _Damaged as damage:
+            kept = _set_aside(path, now_text)
+            return _open(path, migrations), Quarantined(kept, str(damage))
+    except (sqlite3.Error, OSError, _Damaged) as error:
+        if isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise DiskFull(f"no room left for {path}") from error
+        raise StateError(
+            f"{path} can't be opened: {error}", hint="Check its folder, permissions and disk, and who else uses it."
+        ) from error
 
 
 def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
+    _create_private(path)
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version = _version(connection)
         if version > len(migrations):
             raise StateNewer(f"{path} was written by a newer version ({version}, this one knows {len(migrations)})")
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
+            raise _Damaged(verdict)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        for number in range(version, len(migrations)):
-            connection.executescript(f"BEGIN IMMEDIATE;\n{migrations[number]};\nPRAGMA user_version = {number + 1};\nCOMMIT;")
+        _migrate(connection, migrations)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF in _DAMAGED:
+            raise _Damaged(str(error)) from error
+        raise
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _create_private(path: Path) -> None:
+    """A new database is for its owner's eyes: it holds secrets. SQLite gives its journals the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
+    while _version(connection) < len(migrations):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = _version(connection)
+            if version < 0:
+                raise _Damaged(f"version {version}")
+            if version < len(migrations):
+                for statement in _statements(migrations[version]):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version + 1}")
+        except BaseException as error:
+            connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+                # The schema is not the one that this version leaves: somebody else's database, or half of ours.
+                raise _Damaged(str(error)) from error
+            raise
+        connection.execute("COMMIT")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one; `executescript` would commit the transaction they have to share."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            if statement.strip(" \n\t;"):
+                yield statement
+            statement = ""
+    if statement.strip(" \n\t;"):
+        yield statement
+
+
+def _set_aside(path: Path, now_text: str) -> Path:
+    """Rename the database and its journals, which together may still be worth something to a person."""
+    kept = path.with_name(f"{path.name}.corrupt-{now_text.replace(':', '')}")
+    number = 2
+    while kept.exists():
+        kept = path.with_name(f"{path.name}.corrupt-{now_text.replace(':', '')}-{number}")
+        number += 1
+    for suffix in _COMPANIONS:
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.rename(kept.with_name(kept.name + suffix))
+    path.rename(kept)
+    return kept
