@@ -115,13 +115,13 @@ done_already() {
 done_already && exit 0
 need_python
 need_venv
-say "Setting up .venv with $("$python" --version)"
+say "Setting up .venv with $("$python" --version); this takes a minute or two"
 # an interrupted run, a moved folder or a vanished Python leaves one that can't be used
 if [ -d .venv ] && ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
   rm -rf .venv
 fi
 [ -d .venv ] || "$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extras]"
+.venv/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e ".[$extras]"
 need_qt_libraries
 printf '%s\n%s\n' "$wanted" "$extras" >"$stamp"
 say "Ready."

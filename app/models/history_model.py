@@ -14,6 +14,7 @@ from transfer_core.units import format_bytes, format_duration, format_rate
 
 Index = QModelIndex | QPersistentModelIndex
 
+ROOT = QModelIndex()
 JOB_ROLE = Qt.ItemDataRole.UserRole + 1
 PAGE_ROWS = 200
 
@@ -67,7 +68,7 @@ class HistoryModel(QAbstractTableModel):
         if not fresh:
             return
         first = len(self._jobs)
-        self.beginInsertRows(QModelIndex(), first, first + len(fresh) - 1)
+        self.beginInsertRows(ROOT, first, first + len(fresh) - 1)
         self._jobs.extend(fresh)
         self._texts.extend(_texts(job) for job in fresh)
         self.endInsertRows()
@@ -91,11 +92,11 @@ class HistoryModel(QAbstractTableModel):
             self._asked = True
             self.more_wanted.emit(PAGE_ROWS, len(self._jobs))
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         """Rows loaded so far."""
         return 0 if parent.isValid() else len(self._jobs)
 
-    def columnCount(self, parent: Index = QModelIndex()) -> int:
+    def columnCount(self, parent: Index = ROOT) -> int:
         """Number of columns."""
         return 0 if parent.isValid() else len(HEADERS)
 

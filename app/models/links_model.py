@@ -12,6 +12,7 @@ from transfer_core.events import LinkView
 
 Index = QModelIndex | QPersistentModelIndex
 
+ROOT = QModelIndex()
 LINK_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
@@ -82,11 +83,11 @@ class LinksModel(QAbstractTableModel):
         """Bring what depends on the time alone up to date."""
         self.show_links(self._links, now_ns)
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         """Number of links."""
         return 0 if parent.isValid() else len(self._links)
 
-    def columnCount(self, parent: Index = QModelIndex()) -> int:
+    def columnCount(self, parent: Index = ROOT) -> int:
         """Number of figures."""
         return 0 if parent.isValid() else len(HEADERS)
 

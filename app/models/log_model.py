@@ -12,6 +12,7 @@ from transfer_core.events import Notice, Severity
 
 Index = QModelIndex | QPersistentModelIndex
 
+ROOT = QModelIndex()
 NOTICE_ROLE = Qt.ItemDataRole.UserRole + 1
 LINES_MOST = 5_000
 _DROP_AT_ONCE = 250  # the oldest leave in batches, so that a full log doesn't move at every line
@@ -56,7 +57,7 @@ class LogModel(QAbstractTableModel):
         if len(self._notices) + len(fresh) > self._most:
             self._drop(min(len(self._notices), max(self._batch, len(self._notices) + len(fresh) - self._most)))
         first = len(self._notices)
-        self.beginInsertRows(QModelIndex(), first, first + len(fresh) - 1)
+        self.beginInsertRows(ROOT, first, first + len(fresh) - 1)
         for notice in fresh:
             text = _one_line(notice.text)
             self._notices.append(notice)
@@ -86,15 +87,15 @@ class LogModel(QAbstractTableModel):
         return all(word in self._search[row] for word in find.split())
 
     def _drop(self, count: int) -> None:
-        self.beginRemoveRows(QModelIndex(), 0, count - 1)
+        self.beginRemoveRows(ROOT, 0, count - 1)
         del self._notices[:count], self._texts[:count], self._search[:count]
         self.endRemoveRows()
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:
+    def rowCount(self, parent: Index = ROOT) -> int:
         """Number of lines."""
         return 0 if parent.isValid() else len(self._notices)
 
-    def columnCount(self, parent: Index = QModelIndex()) -> int:
+    def columnCount(self, parent: Index = ROOT) -> int:
         """Number of columns."""
         return 0 if parent.isValid() else len(HEADERS)
 

@@ -139,7 +139,7 @@ class Buckets:
 
 
 def bucket(t_s: Floats, span_s: float, most: int) -> Buckets | None:
-    """Cut `span_s` into `most` stretches on a fixed grid; None if the samples are few enough to be drawn as they are."""
+    """Cut `span_s` into `most` stretches on a fixed grid; None if the samples are few enough as they are."""
     if len(t_s) <= most:
         return None
     width_s = span_s / most

@@ -29,6 +29,9 @@ class OutgoingJob:
     held: str = ""
     bytes_before: int = 0
     base_links: dict[str, int] = field(default_factory=dict)
+    offered: bool = False  # to some session before
+    carried: dict[str, int] = field(default_factory=dict)  # bytes by link, once it has arrived
+    resent_bytes: int = 0
 
     @classmethod
     def open(cls, job: Job, chunk_bytes: int) -> OutgoingJob:

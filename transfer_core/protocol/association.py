@@ -144,6 +144,11 @@ class Association:
         self.paths[number] = path
         return path
 
+    def remove_path(self, number: int, now_ns: int) -> None:
+        """A path is gone: what is in flight on it is lost."""
+        path = self.paths.pop(number)
+        self._resolve(path, path.sender.abandon(), now_ns)
+
     # --- receiving
 
     def receive_datagrams(self, path: int, received: Received, now_ns: int) -> None:

@@ -31,7 +31,7 @@ def satellite() -> LinkConditions:
 
 
 def stadium() -> LinkConditions:
-    """A cell shared with a full stand: 2 Mbit/s, 160 ms round trip, 40 ms jitter, 3 % and 5 % burst loss, 800 ms of queue."""
+    """A crowded cell: 2 Mbit/s, 160 ms round trip, 40 ms jitter, 3 % and 5 % burst loss, 800 ms of queue."""
     return LinkConditions(rate_mbps=2, delay_ms=80, jitter_ms=40, loss=0.03, burst_loss=0.05, queue_ms=800)
 
 

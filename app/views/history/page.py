@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QLineEdit, QMenu, QPushButton, QTableView, QVBoxLayout
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.models.history_model import JOB_ROLE, PAGE_ROWS, HistoryColumn, HistoryModel
 from app.widgets.look import look_of
@@ -57,7 +66,7 @@ class HistoryPage(QWidget):
         self.find.setAccessibleName("Find in history")
         self.find.setToolTip("Only jobs whose name or destination has these words  (Ctrl+F)")
         self.find.setMaximumWidth(320)
-        self.find.textChanged.connect(lambda: self._typing.start())
+        self.find.textChanged.connect(self._type)
         self.retry_button = QPushButton("Retry")
         self.retry_button.setAccessibleName("Retry the selected jobs")
         self.retry_button.clicked.connect(self.retry_selected)
@@ -135,6 +144,10 @@ class HistoryPage(QWidget):
         self._state.jobs_changed.disconnect(self._note_ends)
         self._typing.stop()
         self._ended.stop()
+
+    @Slot()
+    def _type(self) -> None:
+        self._typing.start()
 
     @Slot()
     def reload(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
@@ -162,7 +164,7 @@ class LinkCard(QFrame):
 
         def at(values: object) -> float | None:
             value = float(values[found])  # type: ignore[index]
-            return None if value != value else value
+            return None if isnan(value) else value
 
         spread = f"{ms_text(at(window.rtt_p10_ms))}–{ms_text(at(window.rtt_p90_ms))}"
         return (

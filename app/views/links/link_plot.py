@@ -128,6 +128,7 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         self._look = look
         self._colour = colour
         self._span_s = 60.0
+        self._throughput_top_bps = 1e6
         self._grid_key: tuple[float, int] = (0.0, 0)
         self._labels: tuple[_Label, ...] = ()
         self.setAntialiasing(False)
@@ -212,12 +213,17 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         empty = np.empty(0)
         return (empty if x is None else x), (empty if y is None else y)
 
+    def height_of_rate(self, rate_bps: float) -> float:
+        """Where a throughput lies in the plot's height of 0..1, by the scale drawn last."""
+        return THROUGHPUT.at(rate_bps / self._throughput_top_bps)
+
     # --- one frame
     def draw(self, window: Window, marks: list[LinkMark], frame: Frame) -> None:
         """Show this stretch of samples and marks."""
         if frame.span_s != self._span_s:
             self._span_s = frame.span_s
             self.getPlotItem().setXRange(-frame.span_s, 0.0, padding=0.0)
+        self._throughput_top_bps = frame.throughput_top_bps
         self._axis.show_scales(frame.throughput_top_bps, frame.rtt_top_ms)
         self._draw_grid()
         t_s = window.t_s - frame.end_s

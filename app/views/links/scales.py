@@ -44,7 +44,7 @@ LOSS = Lane(0.01, 0.155)
 
 
 def nice_top(value: float) -> float:
-    """The smallest round figure that is no less than `value`: 1, 1.2, 1.5, 2, 3, 4, 5, 6, 8 or 10 times a power of ten."""
+    """The smallest round figure that is no less than `value`."""
     if not isfinite(value) or value <= 0:
         return 1.0
     power = 10.0 ** floor(log10(value))
@@ -85,5 +85,5 @@ class Ratchet:
 
 def time_step_s(span_s: float, pixels: int) -> float:
     """How far apart the marks of the time axis are, so that their labels have room."""
-    fitting = max(1, pixels // 90)
+    fitting = max(1, pixels // 72)
     return next((step for step in (10.0, 30.0, 60.0, 300.0, 600.0) if ceil(span_s / step) <= fitting), span_s)

@@ -1,8 +1,8 @@
 """The pairing token: a relay's public key, its addresses, and a secret that pairs one agent once.
 
-    drs1.<base64url without padding of the body>
-    body: version u8 = 1 | public key 32 | secret 16 | expires u64 (seconds since 1970) | count u8
-          | per address: length u8, "host:port" | checksum 4 (BLAKE2s of all before)
+drs1.<base64url without padding of the body>
+body: version u8 = 1 | public key 32 | secret 16 | expires u64 (seconds since 1970) | count u8
+      | per address: length u8, "host:port" | checksum 4 (BLAKE2s of all before)
 """
 
 from __future__ import annotations

@@ -1,0 +1,289 @@
+"""What arrives, on the relay's disk: part files, checkpoints, verification, the final name.
+
+Two threads work here. The write thread opens files and writes chunks, in the order in which they came. The sync
+thread makes them durable, group by group: it syncs the data, then saves the checkpoint that names it, and only then
+says so; it also verifies and renames what is whole. A chunk is called stored only after that.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transfer_core.config import RelayConfig
+from transfer_core.errors import DiskFull, DrsError, FileHashMismatch, QuotaExceeded, StorageError
+from transfer_core.protocol.wire.messages import Runs, to_runs
+from transfer_core.storage.file_hash import FollowingHash
+from transfer_core.storage.incoming import IncomingFile, part_path
+from transfer_core.storage.relay_store import PAGE_CHUNKS, Checkpoint, Completed, RelayStore
+from transfer_core.storage.safe_path import resolve_under
+
+SMALL_BYTES = 1 << 20  # a file up to this size gets no checkpoint: it is sent again as a whole
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A file that an agent wants to send."""
+
+    agent: bytes
+    file_id: str
+    path: str
+    size: int
+    chunk_bytes: int
+    mtime_ns: int
+    fingerprint: int
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks it has."""
+        return -(-self.size // self.chunk_bytes)
+
+
+@dataclass(slots=True, eq=False)
+class Arriving:
+    """A file under way."""
+
+    offer: Offer
+    target: Path
+    file: IncomingFile
+    number: int | None  # in the database, None for a small file
+    written: NDArray[np.bool_]
+    durable: NDArray[np.bool_]
+    digest: FollowingHash
+    dirty: set[int] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file that is in its place."""
+
+    digest: str
+    stored_as: str
+
+
+class Intake:
+    """The disk side of a relay. Each method names the thread that it belongs to."""
+
+    def __init__(self, root: Path, store: RelayStore, config: RelayConfig) -> None:
+        self._root = root
+        self._store = store
+        self._config = config
+        self._arriving: dict[tuple[bytes, str], Arriving] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def root(self) -> Path:
+        """Where everything is put."""
+        return self._root
+
+    def free_bytes(self) -> int:
+        """What may still be used on this disk. Any thread."""
+        return max(0, shutil.disk_usage(self._root).free - self._config.keep_free_bytes)
+
+    # --- the write thread
+
+    def open(self, offer: Offer) -> Arriving | Stored:
+        """Take a file in, or say that it is here already. DiskFull and QuotaExceeded pass; others are final."""
+        key = (offer.agent, offer.file_id)
+        with self._lock:
+            present = self._arriving.get(key)
+        if present is not None and present.offer.fingerprint == offer.fingerprint and present.offer.size == offer.size:
+            return present
+        if present is not None:
+            self._let_go(present, delete=True)
+        known = self._store.find(*key)
+        same = known is not None and (known.size, known.chunk_bytes, known.fingerprint) == (
+            offer.size,
+            offer.chunk_bytes,
+            offer.fingerprint,
+        )
+        if known is not None and same and known.status == "completed" and self._is_there(known.stored_as, offer.size):
+            return Stored(known.file_hash, known.stored_as)
+        self._check_room(offer, 0 if known is None else known.size)
+        if known is not None and same and known.status == "uploading":
+            arriving = self._resume(offer, Path(self._root, known.target), known.number)
+        else:
+            arriving = self._begin(offer)
+        with self._lock:
+            self._arriving[key] = arriving
+        return arriving
+
+    def _is_there(self, stored_as: str, size: int) -> bool:
+        try:
+            return os.stat(self._root / stored_as).st_size == size
+        except OSError:
+            return False
+
+    def _check_room(self, offer: Offer, counted: int) -> None:
+        quota = self._config.quota_bytes_per_agent
+        if quota is not None and self._store.bytes_of(offer.agent) - counted + offer.size > quota:
+            raise QuotaExceeded(f"{offer.path} does not fit into this agent's quota of {quota} bytes")
+        if offer.size <= SMALL_BYTES and self.free_bytes() < offer.size:
+            raise DiskFull(f"no room for {offer.path}")
+        if self.free_bytes() == 0:
+            raise DiskFull("the relay's disk is full")
+
+    def _begin(self, offer: Offer) -> Arriving:
+        folder = self._store.folder_of(offer.agent)
+        (self._root / folder).mkdir(exist_ok=True)
+        target = resolve_under(self._root / folder, offer.path)
+        target = self._free_target(target)
+        number = None
+        if offer.size > SMALL_BYTES:
+            number = self._store.begin(self._completed(offer, "", ""), str(target.relative_to(self._root)))
+        part_path(target).unlink(missing_ok=True)
+        return self._arrive(offer, target, number, np.zeros(offer.chunks, np.bool_))
+
+    def _free_target(self, target: Path) -> Path:
+        """A target whose part file no other file under way uses."""
+        with self._lock:
+            taken = {arriving.target for arriving in self._arriving.values()}
+        candidate, number = target, 2
+        while candidate in taken:
+            candidate, number = target.with_name(f"{target.stem} ({number}){target.suffix}"), number + 1
+        return candidate
+
+    def _resume(self, offer: Offer, target: Path, number: int) -> Arriving:
+        have = self._store.have(number, offer.chunks)
+        if not part_path(target).exists():
+            have[:] = False
+        return self._arrive(offer, target, number, have)
+
+    def _arrive(self, offer: Offer, target: Path, number: int | None, have: NDArray[np.bool_]) -> Arriving:
+        file = IncomingFile.open(part_path(target), offer.size)
+        return Arriving(
+            offer, target, file, number, have.copy(), have.copy(), FollowingHash(offer.size, offer.chunk_bytes)
+        )
+
+    def write(self, arriving: Arriving, chunk: int, offset: int, data: memoryview) -> None:
+        """Write a chunk. DiskFull, WriteFailed."""
+        if self._config.keep_free_bytes and chunk % 256 == 0 and self.free_bytes() == 0:
+            raise DiskFull("the relay's disk is full")
+        arriving.file.write_chunk(offset, data)
+        with arriving.lock:
+            arriving.written[chunk] = True
+            arriving.dirty.add(chunk)
+        if arriving.digest.feed(chunk, data):
+            for _ in range(2):  # what came early is read back behind the front
+                front = arriving.digest.front
+                if front >= offer_chunks(arriving) or not arriving.written[front]:
+                    break
+                arriving.digest.feed(front, self._read(arriving, front))
+
+    def _read(self, arriving: Arriving, chunk: int) -> bytes:
+        offset = chunk * arriving.offer.chunk_bytes
+        return arriving.file.read(offset, min(arriving.offer.chunk_bytes, arriving.offer.size - offset))
+
+    def stop(self, agent: bytes, file_id: str, *, discard: bool) -> None:
+        """The agent sends no more of it for now."""
+        with self._lock:
+            arriving = self._arriving.pop((agent, file_id), None)
+        if arriving is not None:
+            self._let_go(arriving, delete=discard)
+        if discard:
+            known = self._store.find(agent, file_id)
+            if known is not None and known.status == "uploading":
+                part_path(Path(self._root, known.target)).unlink(missing_ok=True)
+                self._store.forget(agent, file_id)
+
+    def _let_go(self, arriving: Arriving, *, delete: bool) -> None:
+        with self._lock:
+            self._arriving.pop((arriving.offer.agent, arriving.offer.file_id), None)
+        with arriving.lock:
+            if delete or arriving.number is None:
+                arriving.file.abandon()
+            else:
+                arriving.file.close()
+                arriving.dirty.clear()
+
+    # --- the sync thread
+
+    def sync(self, announce: Callable[[Arriving, Runs], None]) -> None:
+        """Make durable what was written, save it, then announce it."""
+        with self._lock:
+            candidates = [arriving for arriving in self._arriving.values() if arriving.dirty]
+        synced: list[tuple[Arriving, list[int]]] = []
+        for arriving in candidates:
+            with arriving.lock:
+                chunks, arriving.dirty = sorted(arriving.dirty), set()
+                try:
+                    if chunks and arriving.number is not None:
+                        arriving.file.sync()
+                except StorageError:
+                    arriving.dirty.update(chunks)
+                    continue
+            if chunks:
+                arriving.durable[chunks] = True
+                synced.append((arriving, chunks))
+        checkpoints = [
+            Checkpoint(arriving.number, arriving.durable, tuple(sorted({chunk // PAGE_CHUNKS for chunk in chunks})))
+            for arriving, chunks in synced
+            if arriving.number is not None
+        ]
+        if checkpoints:
+            self._store.save(checkpoints, ())
+        for arriving, chunks in synced:
+            if arriving.number is not None:
+                announce(arriving, to_runs(chunks))
+
+    def finish(self, whole: list[tuple[Arriving, str]]) -> list[tuple[Arriving, Stored | DrsError]]:
+        """Verify files that are whole, put them in their places, and record them in one transaction."""
+        results: list[tuple[Arriving, Stored | DrsError]] = []
+        completed: list[Completed] = []
+        for arriving, digest in whole:
+            try:
+                stored = self._finish_one(arriving, digest)
+            except DrsError as error:
+                results.append((arriving, error))
+            else:
+                completed.append(self._completed(arriving.offer, stored.stored_as, stored.digest))
+                results.append((arriving, stored))
+        if completed:
+            self._store.save((), completed)
+        return results
+
+    def _finish_one(self, arriving: Arriving, digest: str) -> Stored:
+        while not arriving.digest.is_complete:
+            arriving.digest.catch_up(lambda chunk: self._read(arriving, chunk), offer_chunks(arriving))
+        found = arriving.digest.hexdigest()
+        if found != digest:
+            self._let_go(arriving, delete=True)
+            self._store.forget(arriving.offer.agent, arriving.offer.file_id)
+            raise FileHashMismatch(f"{arriving.offer.path} arrived as {found}, was sent as {digest}")
+        final = arriving.file.finish(arriving.target, arriving.offer.mtime_ns)
+        with self._lock:
+            self._arriving.pop((arriving.offer.agent, arriving.offer.file_id), None)
+        return Stored(digest, final.relative_to(self._root).as_posix())
+
+    def _completed(self, offer: Offer, stored_as: str, digest: str) -> Completed:
+        return Completed(
+            offer.agent,
+            offer.file_id,
+            offer.path,
+            offer.size,
+            offer.chunk_bytes,
+            offer.fingerprint,
+            stored_as,
+            digest,
+        )
+
+    def close(self) -> None:
+        """Let go of all files; their parts stay."""
+        with self._lock:
+            arriving = list(self._arriving.values())
+            self._arriving.clear()
+        for each in arriving:
+            each.file.close()
+
+
+def offer_chunks(arriving: Arriving) -> int:
+    """How many chunks the file has."""
+    return len(arriving.written)

@@ -1,0 +1,311 @@
+"""The relay's database: whom it knows, which tokens it gave out, what it has received and which chunks are durable.
+
+Chunk bitmaps are kept in pages, so that a checkpoint of a huge file writes only the pages that changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transfer_core.clock import Clock
+from transfer_core.storage.database import open_database
+from transfer_core.units import NS_PER_S, utc_iso
+
+DATABASE_NAME = "relay.db"
+PAGE_CHUNKS = 32_768
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE agent (
+        public_key BLOB PRIMARY KEY,
+        name TEXT NOT NULL,
+        folder TEXT NOT NULL UNIQUE,
+        paired_at TEXT NOT NULL,
+        hello_counter INTEGER NOT NULL,
+        revoked INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE token (secret_hash BLOB PRIMARY KEY, expires_s INTEGER NOT NULL, used_by BLOB);
+    CREATE TABLE incoming (
+        number INTEGER PRIMARY KEY,
+        agent BLOB NOT NULL,
+        file_id TEXT NOT NULL,
+        wire_path TEXT NOT NULL,
+        target TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        chunk_bytes INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,
+        status TEXT NOT NULL,
+        stored_as TEXT NOT NULL DEFAULT '',
+        file_hash TEXT NOT NULL DEFAULT '',
+        completed_at TEXT,
+        UNIQUE (agent, file_id)
+    );
+    CREATE TABLE page (
+        incoming INTEGER NOT NULL REFERENCES incoming (number) ON DELETE CASCADE,
+        page INTEGER NOT NULL,
+        bits BLOB NOT NULL,
+        PRIMARY KEY (incoming, page)
+    ) WITHOUT ROWID
+    """,
+)
+
+
+class Verdict(Enum):
+    """What to do with a hello."""
+
+    ACCEPT = auto()
+    SILENCE = auto()
+    EXPIRED = auto()
+    USED = auto()
+    REVOKED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAgent:
+    """An agent that has paired."""
+
+    public_key: bytes
+    name: str
+    folder: str
+    paired_at: str
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingRecord:
+    """What is kept of a file that arrives."""
+
+    number: int
+    file_id: str
+    wire_path: str
+    target: str
+    size: int
+    chunk_bytes: int
+    fingerprint: int
+    status: str
+    stored_as: str
+    file_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A file that is in its place."""
+
+    agent: bytes
+    file_id: str
+    wire_path: str
+    size: int
+    chunk_bytes: int
+    fingerprint: int
+    stored_as: str
+    file_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All durable chunks of one file, of which pages `pages` have changed."""
+
+    number: int
+    have: NDArray[np.bool_]
+    pages: tuple[int, ...]
+
+
+class RelayStore:
+    """The relay's database; safe from any thread, and from several processes."""
+
+    def __init__(self, state_dir: Path, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        now_text = utc_iso(clock.wall_ns())
+        self._db, self.quarantined = open_database(state_dir / DATABASE_NAME, MIGRATIONS, now_text=now_text)
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._db.close()
+
+    # --- trust
+
+    def keep_token(self, secret: bytes, expires_s: int) -> None:
+        """Remember a token by the hash of its secret."""
+        with self._lock:
+            self._db.execute("INSERT INTO token VALUES (?, ?, NULL)", (_hash(secret), expires_s))
+
+    def judge(self, public_key: bytes, counter: int, name: str, secret: bytes | None) -> Verdict:
+        """Decide on a hello; one that is accepted moves the agent's counter, and uses the token up."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                verdict = self._judge(public_key, counter, name, secret)
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        return verdict
+
+    def _judge(self, public_key: bytes, counter: int, name: str, secret: bytes | None) -> Verdict:
+        agent = self._db.execute("SELECT * FROM agent WHERE public_key = ?", (public_key,)).fetchone()
+        if agent is not None and not agent["revoked"]:
+            if counter <= agent["hello_counter"]:
+                return Verdict.SILENCE
+            self._db.execute("UPDATE agent SET hello_counter = ? WHERE public_key = ?", (counter, public_key))
+            return Verdict.ACCEPT
+        token = None
+        if secret is not None:
+            token = self._db.execute("SELECT * FROM token WHERE secret_hash = ?", (_hash(secret),)).fetchone()
+        if token is None:
+            return Verdict.REVOKED if agent is not None else Verdict.SILENCE
+        if token["used_by"] is not None:
+            return Verdict.USED
+        if token["expires_s"] * NS_PER_S < self._clock.wall_ns():
+            return Verdict.EXPIRED
+        self._db.execute("UPDATE token SET used_by = ? WHERE secret_hash = ?", (public_key, token["secret_hash"]))
+        self._db.execute(
+            "INSERT INTO agent (public_key, name, folder, paired_at, hello_counter) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (public_key) DO UPDATE SET revoked = 0, hello_counter = excluded.hello_counter",
+            (public_key, name, self._free_folder(name), utc_iso(self._clock.wall_ns()), counter),
+        )
+        return Verdict.ACCEPT
+
+    def _free_folder(self, name: str) -> str:
+        plain = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in name).strip("-")[:60] or "agent"
+        taken = {row[0] for row in self._db.execute("SELECT folder FROM agent")}
+        folder, number = plain, 2
+        while folder in taken:
+            folder, number = f"{plain}-{number}", number + 1
+        return folder
+
+    def agents(self) -> list[KnownAgent]:
+        """All agents that have paired."""
+        with self._lock:
+            rows = self._db.execute("SELECT * FROM agent ORDER BY paired_at").fetchall()
+        return [KnownAgent(r["public_key"], r["name"], r["folder"], r["paired_at"], bool(r["revoked"])) for r in rows]
+
+    def folder_of(self, public_key: bytes) -> str:
+        """The folder of an agent's files, below the relay's."""
+        with self._lock:
+            row = self._db.execute("SELECT folder FROM agent WHERE public_key = ?", (public_key,)).fetchone()
+        return str(row[0])
+
+    def revoke(self, name: str) -> int:
+        """Trust agents of that name no more; how many there were."""
+        with self._lock:
+            return self._db.execute("UPDATE agent SET revoked = 1 WHERE name = ? OR folder = ?", (name, name)).rowcount
+
+    # --- files
+
+    def find(self, agent: bytes, file_id: str) -> IncomingRecord | None:
+        """What is known of a file."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT * FROM incoming WHERE agent = ? AND file_id = ?", (agent, file_id)
+            ).fetchone()
+        return None if row is None else _record(row)
+
+    def begin(self, record: Completed, target: str) -> int:
+        """A file begins to arrive, or begins anew; its number."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (record.agent, record.file_id))
+            number = self._insert(record, target, "uploading", None)
+            self._db.execute("COMMIT")
+        return number
+
+    def _insert(self, record: Completed, target: str, status: str, completed_at: str | None) -> int:
+        cursor = self._db.execute(
+            "INSERT INTO incoming (agent, file_id, wire_path, target, size, chunk_bytes, fingerprint, status, stored_as,"
+            " file_hash, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.agent,
+                record.file_id,
+                record.wire_path,
+                target,
+                record.size,
+                record.chunk_bytes,
+                str(record.fingerprint),
+                status,
+                record.stored_as,
+                record.file_hash,
+                completed_at,
+            ),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def have(self, number: int, chunks: int) -> NDArray[np.bool_]:
+        """Which chunks of a file are durable."""
+        bits = np.zeros(-(-max(chunks, 1) // PAGE_CHUNKS) * PAGE_CHUNKS // 8, np.uint8)
+        with self._lock:
+            rows = self._db.execute("SELECT page, bits FROM page WHERE incoming = ?", (number,)).fetchall()
+        for page, blob in rows:
+            at = page * PAGE_CHUNKS // 8
+            if at + len(blob) <= len(bits):
+                bits[at : at + len(blob)] = np.frombuffer(blob, np.uint8)
+        return np.unpackbits(bits, count=chunks, bitorder="little").astype(np.bool_)
+
+    def save(self, checkpoints: Sequence[Checkpoint], completed: Sequence[Completed]) -> None:
+        """Keep what is durable by now, in one transaction. Call it only after the data has been synced."""
+        now_text = utc_iso(self._clock.wall_ns())
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            for checkpoint in checkpoints:
+                for page in checkpoint.pages:
+                    part = checkpoint.have[page * PAGE_CHUNKS : (page + 1) * PAGE_CHUNKS]
+                    bits = np.packbits(part, bitorder="little").tobytes()
+                    self._db.execute(
+                        "INSERT OR REPLACE INTO page SELECT number, ?, ? FROM incoming WHERE number = ?",
+                        (page, bits, checkpoint.number),
+                    )
+            for record in completed:
+                self._db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (record.agent, record.file_id))
+                self._insert(record, record.stored_as, "completed", now_text)
+            self._db.execute("COMMIT")
+
+    def forget(self, agent: bytes, file_id: str) -> None:
+        """A file was given up."""
+        with self._lock:
+            self._db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (agent, file_id))
+
+    def bytes_of(self, agent: bytes) -> int:
+        """Bytes that an agent's files take, those on their way included."""
+        with self._lock:
+            row = self._db.execute("SELECT coalesce(sum(size), 0) FROM incoming WHERE agent = ?", (agent,)).fetchone()
+        return int(row[0])
+
+    def received(self, limit: int = 1000) -> list[tuple[str, IncomingRecord, str | None]]:
+        """(agent's name, file, when it was complete), newest first."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT incoming.*, agent.name AS agent_name FROM incoming JOIN agent ON agent.public_key = incoming.agent"
+                " ORDER BY number DESC LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [(row["agent_name"], _record(row), row["completed_at"]) for row in rows]
+
+
+def _hash(secret: bytes) -> bytes:
+    return hmac.digest(b"drs-sync pairing secret", secret, hashlib.sha256)
+
+
+def _record(row: sqlite3.Row) -> IncomingRecord:
+    return IncomingRecord(
+        row["number"],
+        row["file_id"],
+        row["wire_path"],
+        row["target"],
+        row["size"],
+        row["chunk_bytes"],
+        int(row["fingerprint"]),
+        row["status"],
+        row["stored_as"],
+        row["file_hash"],
+    )
