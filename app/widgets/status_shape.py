@@ -1,7 +1,7 @@
 """One mark for each state, told by its shape first and its colour second, so that nobody needs to see the colour.
 
-Circle: fine. Ring: ready, nothing measured. Triangle: look when you can. Diamond: look soon. Octagon: act now.
-Cross: switched off by a person. Bar: left out on purpose.
+Circle: fine. Ring: ready, nothing measured. Triangle: look when you can. Diamond: look soon. Octagon with a slot: act
+now. Cross: switched off by a person. Bar: left out on purpose.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import Enum
 from math import cos, pi, sin
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.widgets.look import Look
@@ -95,6 +95,11 @@ def paint_shape(painter: QPainter, shape: Shape, area: QRectF | QRect, colour: Q
         painter.drawLine(inner.bottomLeft(), inner.topRight())
     elif shape is Shape.BAR:
         painter.drawRect(QRectF(box.left(), box.center().y() - line / 2, side, line))
+    elif shape is Shape.OCTAGON:
+        solid, slot = QPainterPath(), QPainterPath()
+        solid.addPolygon(_polygon(shape, box))
+        slot.addRect(box.adjusted(side * 0.2, side * 0.4, -side * 0.2, -side * 0.4))
+        painter.drawPath(solid.subtracted(slot))
     else:
         painter.drawPolygon(_polygon(shape, box))
     painter.restore()

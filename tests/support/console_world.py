@@ -153,7 +153,7 @@ class PlainTheme(QObject):
         self.changed.emit()
 
 
-def colours_in(widget) -> set[str]:  # noqa: ANN001
+def colours_in(widget) -> set[str]:
     """All colours of a widget as it looks now."""
     image = widget.grab().toImage()
     return {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtTest import QAbstractItemModelTester
+
+from app.models.history_model import HEADERS as HISTORY_HEADERS
+from app.models.history_model import PAGE_ROWS, HistoryColumn, HistoryModel
+from app.models.links_model import LinkColumn, LinksModel
+from app.models.log_model import LogColumn, LogFilter, LogModel
+from tests.support.console_world import START_NS, job_view, link_view, notice
+from transfer_core.events import JobState, LinkState, Severity
+from transfer_core.units import NS_PER_S
+
+FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
+
+
+@pytest.fixture(autouse=True)
+def _application(qapp) -> None:
+    """Qt's model tester needs one."""
+
+
+def test_the_links_model_keeps_the_rules_while_links_come_go_and_change() -> None:
+    model = LinksModel()
+    tester = QAbstractItemModelTester(model, FATAL)
+    wifi, lte = link_view("wifi"), link_view("lte")
+    model.show_links([wifi], START_NS)
+    model.show_links([wifi, lte], START_NS)
+    model.show_links([wifi, replace(lte, throughput_bps=1e6)], START_NS)
+    model.age(START_NS + NS_PER_S)
+    model.show_links([lte], START_NS)
+    model.show_links([], START_NS)
+    assert tester.model() is model
+
+
+def test_only_the_row_that_differs_is_announced(qtbot) -> None:
+    model = LinksModel()
+    wifi, lte = link_view("wifi"), link_view("lte")
+    model.show_links([wifi, lte], START_NS)
+    with qtbot.assertNotEmitted(model.dataChanged):
+        model.show_links([wifi, lte], START_NS)
+    with qtbot.waitSignal(model.dataChanged) as changed:
+        model.show_links([wifi, replace(lte, loss=0.5)], START_NS)
+    first, last = changed.args[:2]
+    assert (first.row(), last.row()) == (1, 1)
+    assert first.column() == LinkColumn.LOSS
+    assert model.index(1, LinkColumn.LOSS).data() == "50"
+
+
+def test_a_killed_link_shows_no_figures_but_its_reason() -> None:
+    model = LinksModel()
+    model.show_links([link_view("lte", LinkState.KILLED, why="by you")], START_NS)
+    assert model.index(0, LinkColumn.STATE).data() == "killed: by you"
+    assert model.index(0, LinkColumn.RATE).data() == "—"
+
+
+def test_the_history_model_keeps_the_rules_while_pages_come(qtbot) -> None:
+    model = HistoryModel()
+    tester = QAbstractItemModelTester(model, FATAL)
+    asked: list[tuple[int, int]] = []
+    model.more_wanted.connect(lambda limit, offset: asked.append((limit, offset)))
+    model.replace([job_view(n) for n in range(PAGE_ROWS)])
+    model.fetchMore(QModelIndex())
+    assert asked == [(PAGE_ROWS, PAGE_ROWS)]  # once, although the tester asks as well
+    assert not model.canFetchMore(QModelIndex())
+    model.append([job_view(n) for n in range(PAGE_ROWS - 3, PAGE_ROWS + 50)])
+    assert model.rowCount() == PAGE_ROWS + 50
+    assert not model.canFetchMore(QModelIndex())
+    model.replace([])
+    assert model.rowCount() == 0
+    assert tester.model() is model
+
+
+def test_a_history_row_tells_all_of_a_job() -> None:
+    model = HistoryModel()
+    model.replace([job_view(7, attempts=2)])
+    texts = [model.index(0, column).data() for column in range(len(HISTORY_HEADERS))]
+    assert texts == [
+        "Arrived",
+        "2026-11-21 14:00:07",
+        "stint7.mcap",
+        "100 MB",
+        "10 s",
+        "80.0 Mbit/s",
+        "factory",
+        "2",
+        "wifi 60.0 MB (60 %) · lte 40.0 MB (40 %)",
+    ]
+
+
+def test_a_job_that_failed_has_no_mean_rate_but_a_reason_to_copy() -> None:
+    model = HistoryModel()
+    model.replace([job_view(1, JobState.FAILED, reason="server refuses the token", error="token_used")])
+    assert model.index(0, HistoryColumn.RATE).data() == ""
+    assert model.row_text(0).endswith("server refuses the token\ttoken_used")
+    assert "server refuses the token" in model.index(0, HistoryColumn.OUTCOME).data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_the_log_model_keeps_the_rules_and_its_bound() -> None:
+    model = LogModel(lines_most=40)
+    tester = QAbstractItemModelTester(model, FATAL)
+    for number in range(200):
+        model.append([notice(f"line {number}")])
+        assert model.rowCount() <= 40
+    assert model.index(model.rowCount() - 1, LogColumn.TEXT).data() == "line 199"
+    model.append([notice(f"flood {number}") for number in range(500)])
+    assert model.rowCount() == 40
+    assert model.index(0, LogColumn.TEXT).data() == "flood 460"
+    model.clear()
+    assert model.rowCount() == 0
+    assert tester.model() is model
+
+
+def test_the_log_filter_takes_severity_and_words_together() -> None:
+    log = LogModel()
+    shown = LogFilter(log)
+    tester = QAbstractItemModelTester(shown, FATAL)
+    log.append(
+        [
+            notice("LTE lost", Severity.SERIOUS),
+            notice("LTE back"),
+            notice("disk nearly full", Severity.CAUTION, topic="relay"),
+            notice("pairing failed", Severity.SERIOUS, error="TokenExpired: LTE lost the race"),
+        ]
+    )
+    shown.choose(least=Severity.CAUTION)
+    assert shown.rowCount() == 3
+    shown.choose(find="lost LTE")
+    assert [shown.index(row, LogColumn.TEXT).data() for row in range(shown.rowCount())] == [
+        "LTE lost",
+        "pairing failed",
+    ]
+    shown.choose(least=Severity.INFO, find="")
+    assert shown.rowCount() == 4
+    assert tester.model() is shown
+
+
+def test_a_log_line_is_one_line_and_copies_with_its_error() -> None:
+    log = LogModel()
+    log.append([notice("first\nsecond", Severity.CRITICAL, error="Trace:\n  where")])
+    assert log.index(0, LogColumn.TEXT).data() == "first second"
+    assert log.row_text(0).endswith("first\nsecond\nTrace:\n  where")
