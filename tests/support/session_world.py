@@ -208,7 +208,7 @@ class SessionWorld:
                         self.sender.provide_chunk(number, chunk, record)
                 case DigestWanted(number):
                     self.sender.provide_digest(number, "blake3:" + blake3.blake3(self._file(number).data).hexdigest())
-                case FileArrived(number, _, _):
+                case FileArrived(number):
                     self._file(number).arrived_ns = self.now_ns
                 case FileRejected(_, code, text):
                     raise AssertionError(f"rejected: {code} {text}")

@@ -307,17 +307,22 @@ class AgentLoop:
 
     def figures(self, uplink: Uplink, job: OutgoingJob) -> tuple[int, dict[str, int], int, int]:
         """Bytes arrived, bytes by link, bytes sent again, bytes durable, of a job under way."""
+        file = uplink.session.files.get(job.number) if uplink.session is not None and job.number is not None else None
+        if file is None:
+            return job.bytes_before, self._by_link(uplink, job, {}), 0, job.bytes_before
+        links = self._by_link(uplink, job, file.path_bytes)
+        durable = min(file.size, int(file.stored.sum()) * file.chunk_bytes)
+        return max(file.arrived_bytes, 0), links, file.resent_bytes, durable
+
+    def _by_link(self, uplink: Uplink, job: OutgoingJob, path_bytes: Mapping[int, int]) -> dict[str, int]:
+        """Bytes by link, those of former attempts and sessions included."""
         links = dict(job.base_links)
         for name, count in uplink.past_links.get(job.job.file_id, {}).items():
             links[name] = links.get(name, 0) + count
-        file = uplink.session.files.get(job.number) if uplink.session is not None and job.number is not None else None
-        if file is None:
-            return job.bytes_before, links, 0, job.bytes_before
-        for number, count in file.path_bytes.items():
+        for number, count in path_bytes.items():
             name = uplink.path_links[number]
             links[name] = links.get(name, 0) + count
-        durable = min(file.size, int(file.stored.sum()) * file.chunk_bytes)
-        return max(file.arrived_bytes, 0), links, file.resent_bytes, durable
+        return links
 
     # --- handshake
 
@@ -566,9 +571,9 @@ class AgentLoop:
                 self._listener.on_accepted(job, bytes_there)
             case FileWaits(_, code, text):
                 self._listener.on_held(job, code, text)
-            case FileArrived(_, digest, stored_as):
-                figures = self.figures(uplink, job)
-                job.carried, job.resent_bytes = figures[1], figures[2]
+            case FileArrived(_, digest, stored_as, path_bytes, resent_bytes):
+                job.carried = self._by_link(uplink, job, path_bytes)
+                job.resent_bytes = resent_bytes
                 self._forget(uplink, job)
                 self._listener.on_arrived(job, digest, stored_as)
             case FileRejected(_, code, text):

@@ -143,19 +143,18 @@ class EventLoop:
             self._calls.popleft()()
         now_ns = self._clock.monotonic_ns()
         driven.on_turn(now_ns)
-        more = self._send(driven, now_ns)
+        more = self._send(driven)
         for port in self._ports:
             port.pump(now_ns)
         self._asleep = True
         ready = self._selector.select(0 if more or self._calls else self._sleep_s(driven))
         self._asleep = False
-        now_ns = self._clock.monotonic_ns()
         for key, _ in ready:
             if key.data is None:
                 self._drain_wakes()
         # A simulated port holds arrivals back in memory, so every port is asked, not only the readable ones.
         for port in tuple(self._ports):
-            self._read(driven, port, now_ns)
+            self._read(driven, port)
 
     def _sleep_s(self, driven: Driven) -> float:
         deadlines = [driven.next_timeout_ns(), *(port.next_release_ns() for port in self._ports)]
@@ -174,8 +173,10 @@ class EventLoop:
         except BlockingIOError:
             return
 
-    def _read(self, driven: Driven, port: UdpPort, now_ns: int) -> None:
+    def _read(self, driven: Driven, port: UdpPort) -> None:
         for _ in range(READS_PER_TURN):
+            # A time older than the arrival would make the one-way delay look shorter than it can be.
+            now_ns = self._clock.monotonic_ns()
             try:
                 received = port.receive(now_ns)
             except LinkError as error:
@@ -183,15 +184,15 @@ class EventLoop:
                 return
             if received is None:
                 return
-            driven.on_received(port, received, now_ns)
+            driven.on_received(port, received, max(now_ns, self._clock.monotonic_ns()))
 
-    def _send(self, driven: Driven, now_ns: int) -> bool:
+    def _send(self, driven: Driven) -> bool:
         """Send some; True if there may be more at once."""
         for port, (transmit, payload) in list(self._backlog.items()):
             del self._backlog[port]
             self._send_one(driven, port, transmit, memoryview(payload))
         for _ in range(SENDS_PER_TURN):
-            following = driven.next_transmit(now_ns)
+            following = driven.next_transmit(self._clock.monotonic_ns())
             if following is None:
                 return False
             port, transmit = following

@@ -164,6 +164,8 @@ class Congestion:
         packets = sum(count for _, _, count in recent)
         jitter = 2 * self.lateness_s / (packets + 1)
         self.queue_s = max(0.0, min(owd for _, owd, _ in recent) - base - jitter)
+        if sample.rtt_s is not None:
+            self.queue_s = min(self.queue_s, max(0.0, sample.rtt_s - self.rtt_min_s))
         if self.queue_s > 1.5 * self.queue_target_s:
             self._high_queue_s = sample.now_s
         if self.queue_s < 0.1 * self.queue_target_s:
