@@ -46,6 +46,15 @@ def age_text(then_ns: int | None, now_ns: int) -> str:
     return f"{format_duration(max(0, now_ns - then_ns) / NS_PER_S) or '>4 days'} ago"
 
 
+def since_text(state: LinkState, since_ns: int | None, now_ns: int) -> str:
+    """`killed 12 s ago`, `silent for 3.0 s`; the state alone when nobody knows since when."""
+    if since_ns is None:
+        return state.value
+    if state is LinkState.KILLED:
+        return f"killed {age_text(since_ns, now_ns)}"
+    return f"{state.value} for {format_duration(max(0, now_ns - since_ns) / NS_PER_S) or 'days'}"
+
+
 def moment_text(at: str | None) -> str:
     """UTC ISO 8601 as `2026-11-21 14:32:07`."""
     return (at or "").replace("T", " ")[:19]

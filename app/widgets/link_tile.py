@@ -24,7 +24,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
-from app.figures import DASH, age_text, is_lost, is_stale, mbit_text, ms_text, percent_text
+from app.figures import DASH, age_text, is_lost, is_stale, mbit_text, ms_text, percent_text, since_text
 from app.widgets.look import Look
 from app.widgets.spark_line import Floats, paint_spark
 from app.widgets.status_shape import LINK_SHAPES, link_colour, paint_shape
@@ -103,7 +103,7 @@ class LinkTile(QWidget):
                 return f"no answer {format_duration(waited_ns / NS_PER_S)}"
             return "asked to stop" if asked.kill else "asked to come back"
         if link.state in (LinkState.KILLED, LinkState.DOWN, LinkState.SILENT):
-            return f"{link.state.value} {age_text(link.since_ns, self._now_ns)}".replace(f" {DASH}", "")
+            return since_text(link.state, link.since_ns, self._now_ns)
         if link.measured_ns is None:
             return "not measured yet"
         return age_text(link.measured_ns, self._now_ns)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
-from app.figures import DASH, age_text, mbit_text, ms_text, percent_text, score_text
+from app.figures import DASH, mbit_text, ms_text, percent_text, score_text, since_text
 from app.models.sample_rings import Window
 from app.views.links.link_plot import Frame, LinkPlot
 from app.widgets.look import Look
@@ -42,12 +42,7 @@ class CardHead(QWidget):
 
     def show_link(self, link: LinkView, now_ns: int) -> None:
         """Take over the link's newest view."""
-        if link.state is LinkState.UP:
-            right = "up"
-        elif link.since_ns is None:
-            right = link.state.value
-        else:
-            right = f"{link.state.value} {age_text(link.since_ns, now_ns)}"
+        right = "up" if link.state is LinkState.UP else since_text(link.state, link.since_ns, now_ns)
         if link.why:
             right += f" · {link.why}"
         if link != self._link or right != self._right:

@@ -18,7 +18,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen, QWh
 
 from app.figures import clock_text
 from app.models.sample_rings import Buckets, Floats, Window, bucket, bucket_max, bucket_mean, bucket_min, thin_line
-from app.views.links.scales import LOSS, RTT, THROUGHPUT, loss_share, time_step_s
+from app.views.links.scales import LOSS, RTT, THROUGHPUT, loss_share, rtt_is_log, rtt_share, time_step_s
 from app.widgets.look import Look
 from transfer_core.events import LinkMark
 from transfer_core.units import NS_PER_S
@@ -57,6 +57,7 @@ class LaneAxis(pg.AxisItem):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__("left")
         self._look: Look | None = None
+        self._rtt_unit = "ms"
         self._figures: tuple[tuple[float, float, str], ...] = ()  # height, hung (0) to stood (1), text
         self.setWidth(self.WIDTH)
 
@@ -75,16 +76,19 @@ class LaneAxis(pg.AxisItem):  # type: ignore[misc]
     def show_scales(self, throughput_top_bps: float, rtt_top_ms: float) -> None:
         """Write the scales beside their lanes; drawn anew only when they differ."""
         mbit = throughput_top_bps / 1e6
+        log = rtt_is_log(rtt_top_ms)
         figures = (
             (THROUGHPUT.top, 0.0, f"{mbit:g}"),
-            (THROUGHPUT.at(0.5), 0.5, f"{mbit / 2:g}"),
             (THROUGHPUT.bottom, 1.0, "0"),
+            (THROUGHPUT.at(0.5), 0.5, f"{mbit / 2:g}"),
             (RTT.top, 0.0, f"{rtt_top_ms:g}"),
             (RTT.bottom, 1.0, "0"),
+            *([(RTT.at(float(rtt_share(np.array(100.0), rtt_top_ms))), 0.5, "100")] if log else []),
             (LOSS.top, 0.35, "100"),
         )
         if figures != self._figures:
             self._figures = figures
+            self._rtt_unit = "ms, log" if log else "ms"
             self.update()
 
     def paint(self, painter: QPainter, _option: object, _widget: object) -> None:
@@ -98,14 +102,22 @@ class LaneAxis(pg.AxisItem):  # type: ignore[misc]
         height = metrics.height()
         painter.setFont(look.small)
         painter.setPen(look.muted)
+        taken: list[float] = []
         for y, stood, text in self._figures:
             top = max(area.top(), box.bottom() - y * box.height() - stood * height)
+            if any(abs(top - other) < height - 3 for other in taken):
+                continue  # no room: the earlier ones matter more
+            taken.append(top)
             painter.drawText(
                 QRectF(box.left(), top, box.width() - 7, height),
                 Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
                 text,
             )
-        for lane, name, unit in ((THROUGHPUT, "throughput", "Mbit/s"), (RTT, "RTT", "ms"), (LOSS, "loss", "%")):
+        for lane, name, unit in (
+            (THROUGHPUT, "throughput", "Mbit/s"),
+            (RTT, "RTT", self._rtt_unit),
+            (LOSS, "loss", "%"),
+        ):
             top = box.bottom() - lane.top * box.height() - 2
             painter.setPen(look.text)
             painter.drawText(QRectF(box.left() + 10, top, box.width(), height), Qt.AlignmentFlag.AlignLeft, name)
@@ -182,7 +194,7 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         """Take over another theme."""
         self._look, self._colour = look, colour
         self.setBackground(look.card)
-        self.setMinimumHeight(6 * QFontMetrics(look.small).height() + 14)
+        self.setMinimumHeight(5 * QFontMetrics(look.small).height() + 10)
         self._axis.apply_look(look)
         dash = Qt.PenStyle.DashLine
         self._grid.setPen(_pen(look.grid))
@@ -232,7 +244,7 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         x, y = thin_line(window.t_s, window.throughput_bps, frame.span_s, pixels)
         self._throughput.setData(x - frame.end_s, THROUGHPUT.place(y / frame.throughput_top_bps))
         x, y = thin_line(window.t_s, window.rtt_p50_ms, frame.span_s, pixels)
-        self._rtt.setData(x - frame.end_s, RTT.place(y / frame.rtt_top_ms))
+        self._rtt.setData(x - frame.end_s, RTT.place(rtt_share(y, frame.rtt_top_ms)))
         self._draw_overflow(x - frame.end_s, y > frame.rtt_top_ms)
         buckets = bucket(window.t_s, frame.span_s, max(1, pixels // 2))
         self._draw_band(window, t_s, buckets, frame)
@@ -270,8 +282,8 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         self._band.setOpts(
             x0=left[shown],
             x1=right[shown],
-            y0=RTT.place(low[shown] / frame.rtt_top_ms),
-            y1=RTT.place(high[shown] / frame.rtt_top_ms),
+            y0=RTT.place(rtt_share(low[shown], frame.rtt_top_ms)),
+            y1=RTT.place(rtt_share(high[shown], frame.rtt_top_ms)),
         )
 
     def _draw_loss(self, window: Window, t_s: Floats, buckets: Buckets | None, frame: Frame) -> None:

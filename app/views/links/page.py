@@ -264,7 +264,7 @@ class LinksPage(QWidget):
         self._model.show_links([link for _, link in used], now_ns)
         if rows != self._model.rowCount():
             self._fit_table()
-            self._split.setSizes([3 * self.height() // 4, min(self.height() // 4, self._table.maximumHeight())])
+            self._split.setSizes([4 * self.height() // 5, min(self.height() // 5, self._table.maximumHeight())])
         self._empty.setVisible(not used)
 
     def _make_cards(self, used: list[tuple[int, LinkView]]) -> None:

@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 
 SHRINK_AFTER_NS = 10 * NS_PER_S
 LOSS_KNEE = 0.001  # below 0.1 % the loss scale is linear, above it logarithmic
+RTT_LINEAR_MS = 300.0
+RTT_KNEE_MS = 10.0
 _LOSS_FULL = log10(1 + 1 / LOSS_KNEE)
 _NICE = (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # each can be halved into a round figure
 
@@ -54,6 +56,18 @@ def nice_top(value: float) -> float:
 def loss_share(loss: Floats) -> Floats:
     """Loss of 0..1 on a scale that starts at a true zero, shows 0.1 % and still tells 10 % from 100 %."""
     return np.log10(1 + np.clip(loss, 0.0, 1.0) / LOSS_KNEE) / _LOSS_FULL
+
+
+def rtt_is_log(top_ms: float) -> bool:
+    """Whether a round-trip scale up to there is logarithmic: once a slow link would press the fast ones flat."""
+    return top_ms > RTT_LINEAR_MS
+
+
+def rtt_share(rtt_ms: Floats, top_ms: float) -> Floats:
+    """Round-trip times on a scale from a true zero to `top_ms`; above 1 where they exceed it."""
+    if not rtt_is_log(top_ms):
+        return rtt_ms / top_ms
+    return np.log1p(rtt_ms / RTT_KNEE_MS) / np.log1p(top_ms / RTT_KNEE_MS)
 
 
 class Ratchet:

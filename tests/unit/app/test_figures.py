@@ -13,6 +13,7 @@ from app.figures import (
     moment_text,
     ms_text,
     percent_text,
+    since_text,
 )
 from transfer_core.events import LinkState
 
@@ -52,3 +53,9 @@ def test_figures_are_stale_and_then_lost_by_their_age() -> None:
 @pytest.mark.parametrize("state", [LinkState.KILLED, LinkState.DOWN, LinkState.UNUSED])
 def test_a_link_that_is_off_has_no_figures_however_fresh(state: LinkState) -> None:
     assert is_lost(state, 0, 0)
+
+
+def test_a_killed_link_tells_when_and_others_how_long() -> None:
+    assert since_text(LinkState.KILLED, 0, 12_000_000_000) == "killed 12 s ago"
+    assert since_text(LinkState.SILENT, 0, 3_000_000_000) == "silent for 3.0 s"
+    assert since_text(LinkState.DOWN, None, 0) == "down"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.views.links.scales import LOSS, SHRINK_AFTER_NS, Ratchet, loss_share, nice_top, time_step_s
+from app.views.links.scales import LOSS, SHRINK_AFTER_NS, Ratchet, loss_share, nice_top, rtt_share, time_step_s
 
 
 @given(st.floats(min_value=1e-6, max_value=1e12))
@@ -60,3 +60,12 @@ def test_a_lane_holds_what_lies_above_it_at_its_top_and_keeps_gaps() -> None:
 @pytest.mark.parametrize("span_s", [60.0, 300.0, 1800.0])
 def test_time_labels_always_have_room(span_s: float, pixels: int) -> None:
     assert pixels / (span_s / time_step_s(span_s, pixels)) >= 60
+
+
+def test_round_trips_are_linear_until_a_slow_link_would_press_the_others_flat() -> None:
+    assert rtt_share(np.array([0.0, 50.0, 100.0, 150.0]), 100.0).tolist() == [0.0, 0.5, 1.0, 1.5]
+    zero, fast, slow, full = rtt_share(np.array([0.0, 17.0, 600.0, 1000.0]), 1000.0)
+    assert zero == 0.0
+    assert 0.15 < fast < 0.3
+    assert 0.8 < slow < 1.0
+    assert full == pytest.approx(1.0)
