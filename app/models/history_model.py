@@ -8,9 +8,9 @@ from pathlib import PurePath
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from app.figures import moment_text
+from app.figures import mbit_text, moment_text
 from transfer_core.events import JobState, JobView
-from transfer_core.units import format_bytes, format_duration, format_rate
+from transfer_core.units import format_bytes, format_duration
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -33,7 +33,7 @@ class HistoryColumn(IntEnum):
     LINKS = 8
 
 
-HEADERS = ("outcome", "finished (UTC)", "file", "size", "took", "mean rate", "destination", "tries", "links")
+HEADERS = ("outcome", "finished (UTC)", "file", "size", "took", "Mbit/s", "destination", "tries", "links")
 _OUTCOMES = {JobState.COMPLETED: "Arrived", JobState.FAILED: "Failed", JobState.CANCELLED: "Cancelled"}
 _FIGURES = (HistoryColumn.SIZE, HistoryColumn.DURATION, HistoryColumn.RATE, HistoryColumn.ATTEMPTS)
 
@@ -135,17 +135,21 @@ def _tip(job: JobView, column: int) -> str | None:
         return " · ".join(filter(None, (job.reason, job.error)))
     if column == HistoryColumn.FILE:
         return "\n".join(filter(None, (job.path, job.stored_as and f"stored as {job.stored_as}", job.file_hash)))
+    if column == HistoryColumn.LINKS and job.links:
+        total = max(1, sum(job.links.values()))
+        return "\n".join(
+            f"{name}: {format_bytes(count)}, {count * 100 / total:.0f} %" for name, count in job.links.items()
+        )
+    if column == HistoryColumn.RATE:
+        return "Mean over the whole time that the job took"
     return None
 
 
 def _texts(job: JobView) -> tuple[str, ...]:
     took = job.duration_s
     arrived = job.status is JobState.COMPLETED
-    rate = format_rate(job.size * 8 / took) if arrived and took else ""
-    total = sum(job.links.values())
-    links = " · ".join(
-        f"{name} {format_bytes(count)} ({count * 100 / total:.0f} %)" for name, count in job.links.items() if count
-    )
+    rate = mbit_text(job.size * 8 / took) if arrived and took else ""
+    links = " · ".join(f"{name} {format_bytes(count)}" for name, count in job.links.items() if count)
     return (
         _OUTCOMES.get(job.status, job.status.value),
         moment_text(job.completed_at),

@@ -83,10 +83,10 @@ def test_a_history_row_tells_all_of_a_job() -> None:
         "stint7.mcap",
         "100 MB",
         "10 s",
-        "80.0 Mbit/s",
+        "80.0",
         "factory",
         "2",
-        "wifi 60.0 MB (60 %) · lte 40.0 MB (40 %)",
+        "wifi 60.0 MB · lte 40.0 MB",
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeySequence
+from PySide6.QtGui import QAction, QColor, QFontMetrics, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
@@ -102,7 +102,7 @@ class HistoryPage(QWidget):
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
         table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        table.horizontalHeader().setSectionResizeMode(HistoryColumn.FILE, QHeaderView.ResizeMode.Stretch)
+        table.horizontalHeader().setStretchLastSection(True)
         table.horizontalHeader().setHighlightSections(False)
         table.selectionModel().selectionChanged.connect(self._update_controls)
         self.table = table
@@ -247,19 +247,19 @@ class HistoryPage(QWidget):
         self.table.viewport().update()
 
     def _fit(self) -> None:
-        metrics = self.table.fontMetrics()
+        metrics = QFontMetrics(self._look.font)
         samples = {
-            HistoryColumn.OUTCOME: "Cancelled 00",
+            HistoryColumn.OUTCOME: "Cancelled 0",
             HistoryColumn.FINISHED: "2026-12-28 14:32:07",
             HistoryColumn.SIZE: "999.9 MB",
             HistoryColumn.DURATION: "59 min 59 s",
-            HistoryColumn.RATE: "1000.0 Mbit/s",
-            HistoryColumn.DESTINATION: "factory-relay",
+            HistoryColumn.RATE: "1000.0",
+            HistoryColumn.DESTINATION: "destination",
             HistoryColumn.ATTEMPTS: "tries",
-            HistoryColumn.LINKS: "wifi 999 MB (60 %) · lte 999 MB (40 %)",
+            HistoryColumn.FILE: "telemetry_car23_stint12.mcap",
         }
         for column, sample in samples.items():
-            self.table.setColumnWidth(column, metrics.horizontalAdvance(sample) + 20)
+            self.table.setColumnWidth(column, metrics.horizontalAdvance(sample) + 16)
         self.table.verticalHeader().setDefaultSectionSize(max(30, metrics.height() + 12))
 
 

@@ -199,7 +199,7 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         dash = Qt.PenStyle.DashLine
         self._grid.setPen(_pen(look.grid))
         self._band.setOpts(brush=look.band)
-        for bars, tint in zip(self._loss, (look.muted, look.caution, look.critical), strict=True):
+        for bars, tint in zip(self._loss, (look.band, look.caution, look.critical), strict=True):
             bars.setOpts(brush=tint)
         self._bad_marks.setPen(_pen(look.caution, style=dash))
         self._good_marks.setPen(_pen(look.muted, style=dash))

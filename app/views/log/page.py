@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Slot
-from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeySequence
+from PySide6.QtGui import QAction, QColor, QFontMetrics, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -224,7 +224,7 @@ class LogPage(QWidget):
         self.table.viewport().update()
 
     def _fit(self) -> None:
-        metrics = self.table.fontMetrics()
+        metrics = QFontMetrics(self._look.font)
         for column, sample in (
             (LogColumn.AT, "00:00:00"),
             (LogColumn.SEVERITY, "severity 000"),
