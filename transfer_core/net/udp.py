@@ -6,50 +6,69 @@ import errno
 import socket
 import sys
 
-from transfer_core.errors import LinkDown, PortInUse
+from transfer_core.errors import BindRefused, LinkDown, LinkError, PortInUse
 from transfer_core.net.base import UdpPort
 from transfer_core.net.bind_device import bind_to_device
+from transfer_core.net.dont_fragment import forbid_fragments
+from transfer_core.net.socket_buffers import enlarge_buffers
 from transfer_core.net.udp_linux import LinuxUdpPort
 from transfer_core.net.udp_plain import PlainUdpPort
 from transfer_core.protocol.endpoint import Address
 
 BUFFER_BYTES = 4 * 1024 * 1024
-_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
-_IP_MTU_DISCOVER, _IP_PMTUDISC_PROBE = 10, 3
+_WSAEACCES = 10013  # Windows says this, too, when another program has the port
 
 
 def open_udp_port(
-    bind: Address | None = None, *, device: str | None = None, six: bool = False, plain: bool = False
+    bind: Address | None = None,
+    *,
+    device: str | None = None,
+    six: bool = False,
+    plain: bool = False,
+    buffer_bytes: int = BUFFER_BYTES,
 ) -> UdpPort:
-    """A non-blocking port. PortInUse, LinkDown if the address is not here, BindRefused."""
+    """A non-blocking port, bound to `bind` (None: any address, a free port) and to `device`.
+
+    IPv6 if `six` or if `bind` is an IPv6 address; bound to `::` it also speaks IPv4. `plain` forgoes bursts. PortInUse;
+    LinkDown if the address or the device is not here; BindRefused.
+    """
     family = socket.AF_INET6 if six or (bind is not None and ":" in bind[0]) else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+    except OSError as error:
+        raise LinkDown(f"this system has no {'IPv6' if family == socket.AF_INET6 else 'IPv4'}") from error
     try:
         sock.setblocking(False)
-        _enlarge_buffers(sock)
+        if sys.platform == "win32":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        notes = enlarge_buffers(sock, buffer_bytes)
         if device is not None:
-            bind_to_device(sock, device)
-        if sys.platform == "linux" and family == socket.AF_INET:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_PROBE)
-        sock.bind(bind or (("::" if family == socket.AF_INET6 else "0.0.0.0"), 0))
-    except OSError as error:
-        sock.close()
-        if error.errno == errno.EADDRINUSE and bind is not None:
-            raise PortInUse(f"UDP {bind[0]}:{bind[1]} is in use") from error
-        raise LinkDown(f"can't open a UDP port on {bind}: {error.strerror or error}") from error
-    except LinkDown:
+            notes += bind_to_device(sock, device)
+        notes += forbid_fragments(sock)
+        _bind(sock, bind or ("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
+    except BaseException:
         sock.close()
         raise
     if sys.platform == "linux" and not plain:
-        return LinuxUdpPort(sock, device)
-    return PlainUdpPort(sock, device)
+        return LinuxUdpPort(sock, device, notes)
+    return PlainUdpPort(sock, device, notes)
 
 
-def _enlarge_buffers(sock: socket.socket) -> None:
-    for option, force in ((socket.SO_SNDBUF, _SO_SNDBUFFORCE), (socket.SO_RCVBUF, _SO_RCVBUFFORCE)):
-        sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
-        if sys.platform == "linux" and sock.getsockopt(socket.SOL_SOCKET, option) < 2 * BUFFER_BYTES:
-            try:
-                sock.setsockopt(socket.SOL_SOCKET, force, BUFFER_BYTES)
-            except PermissionError:
-                continue  # the granted size is shown in the capabilities
+def _bind(sock: socket.socket, address: Address) -> None:
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address[0] != "::"))
+    try:
+        sock.bind(address)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise _bind_error(error, address) from error
+
+
+def _bind_error(error: Exception, address: Address) -> LinkError:
+    place = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EADDRINUSE, _WSAEACCES):
+        return PortInUse(f"UDP {place} is in use by another program")
+    if number in (errno.EACCES, errno.EPERM):
+        return BindRefused(f"this program may not listen on UDP {place}", hint="Take a port from 1024 up.")
+    reason = getattr(error, "strerror", None) or error
+    return LinkDown(f"UDP {place} can't be opened: {reason}")

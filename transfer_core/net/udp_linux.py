@@ -1,4 +1,10 @@
-"""UDP on Linux with segmentation (UDP_SEGMENT, 4.18) and coalescing (UDP_GRO, 5.0): one call, many datagrams."""
+"""UDP on Linux with segmentation (UDP_SEGMENT, 4.18) and coalescing (UDP_GRO, 5.0): one call, many datagrams.
+
+Whether the kernel has these is asked, not guessed from its version. A driver may still refuse a burst at run time
+(EIO without checksum offload, EINVAL or EOPNOTSUPP in tunnels). The same errors also come when one datagram would not
+go either, because it is over the MTU or its source address is gone; so the burst is sent again one by one, and only if
+that works is segmentation to blame, and given up for good.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +13,22 @@ import socket
 import struct
 
 from transfer_core.net.base import Capabilities
-from transfer_core.net.udp_plain import FULL, GONE, PlainUdpPort
+from transfer_core.net.udp_plain import ERRORS_PER_RECEIVE, FULL, PlainUdpPort, peer_address
 from transfer_core.protocol.endpoint import Address, Received
 
 _SOL_UDP = 17
-_UDP_SEGMENT = 103
+_UDP_SEGMENT = 103  # linux/udp.h
 _UDP_GRO = 104
-SEGMENTS_MAX = 64
+SEGMENTS_MAX = 64  # UDP_MAX_SEGMENTS; 128 since 6.9, which nobody can rely on
 SEND_BYTES_MAX = 65_507
-_REFUSED = frozenset({errno.EIO, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOPROTOOPT})
-_SEGMENT_STRUCT = struct.Struct("=H")
-_CMSG_SPACE = socket.CMSG_SPACE(4) if hasattr(socket, "CMSG_SPACE") else 64
+_REFUSED = frozenset({errno.EIO, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOPROTOOPT, errno.EMSGSIZE})
+_SEGMENT = struct.Struct("=H")
+_GRO = struct.Struct("=i")
+_CMSG_SPACE = socket.CMSG_SPACE(_GRO.size) if hasattr(socket, "CMSG_SPACE") else 64
 
 
 def supports_segmentation(sock: socket.socket) -> bool:
-    """Ask the kernel instead of guessing by its version."""
+    """Whether this kernel knows UDP_SEGMENT."""
     try:
         sock.setsockopt(_SOL_UDP, _UDP_SEGMENT, 0)
     except OSError:
@@ -39,12 +46,15 @@ def enable_coalescing(sock: socket.socket) -> bool:
 
 
 class LinuxUdpPort(PlainUdpPort):
-    """A UDP socket that sends and receives bursts. Falls back for good when a driver refuses segmentation."""
+    """A UDP socket that sends and receives bursts. See `base.UdpPort`."""
 
     def __init__(self, sock: socket.socket, device: str | None, notes: tuple[str, ...] = ()) -> None:
         super().__init__(sock, device, notes)
         self._segmentation = supports_segmentation(sock)
         self._coalescing = enable_coalescing(sock)
+        self._buffers = (self._buffer,)
+        self._control: list[tuple[int, int, bytes]] = []
+        self._control_bytes = 0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -55,41 +65,54 @@ class LinuxUdpPort(PlainUdpPort):
         """Send the datagrams in as few calls as possible; how many the system took."""
         if len(payload) <= segment_bytes or not self._segmentation:
             return super().send(address, payload, segment_bytes)
-        per_call = min(SEGMENTS_MAX, SEND_BYTES_MAX // segment_bytes)
-        control = [(_SOL_UDP, _UDP_SEGMENT, _SEGMENT_STRUCT.pack(segment_bytes))]
+        if segment_bytes != self._control_bytes:
+            self._control = [(_SOL_UDP, _UDP_SEGMENT, _SEGMENT.pack(segment_bytes))]
+            self._control_bytes = segment_bytes
+        step = min(SEGMENTS_MAX, SEND_BYTES_MAX // segment_bytes) * segment_bytes
         taken = 0
-        step = per_call * segment_bytes
-        for at in range(0, len(payload), step):
-            part = payload[at : at + step]
+        for at in range(0, len(payload), step or len(payload)):
+            burst = payload[at : at + step]
+            count = -(-len(burst) // segment_bytes)
             try:
-                self._sock.sendmsg((part,), control, 0, address)
+                self._sock.sendmsg((burst,), self._control, 0, address)
             except OSError as error:
                 if error.errno in FULL:
                     return taken
                 if error.errno in _REFUSED:
-                    self._segmentation = False
-                    self._notes += (f"segmentation refused: {error.strerror}",)
-                    return taken + super().send(address, payload[at:], segment_bytes)
-                if error.errno in GONE:
-                    self._raise_if_gone(error)
-            taken += -(-len(part) // segment_bytes)
+                    one_by_one = self._send_refused(address, burst, segment_bytes, error)
+                    taken += one_by_one
+                    if one_by_one < count:
+                        return taken
+                    continue
+                self._raise_if_gone(error)
+            taken += count
         return taken
+
+    def _send_refused(self, address: Address, burst: memoryview, segment_bytes: int, refusal: OSError) -> int:
+        """Send a refused burst one by one; if the first datagram goes, it was the segmentation that was refused."""
+        try:
+            self._sock.sendto(burst[:segment_bytes], address)
+        except OSError as error:
+            if error.errno in FULL:
+                return 0
+            self._raise_if_gone(error)
+        else:
+            self._segmentation = False
+            self._notes += (f"segmentation was refused: {refusal.strerror}",)
+        return 1 + super().send(address, burst[segment_bytes:], segment_bytes)
 
     def receive(self, now_ns: int) -> Received | None:
         """The next burst from one sender."""
-        while True:
+        for _ in range(ERRORS_PER_RECEIVE):
             try:
-                size, control, _, address = self._sock.recvmsg_into((self._buffer,), _CMSG_SPACE)
+                size, control, _, address = self._sock.recvmsg_into(self._buffers, _CMSG_SPACE)
             except BlockingIOError:
                 return None
             except OSError as error:
-                if error.errno in GONE:
-                    self._raise_if_gone(error)
-                continue
-            if not size:
-                continue
-            segment = size
-            for level, kind, data in control:
-                if level == _SOL_UDP and kind == _UDP_GRO:
-                    segment = int.from_bytes(data[:2], "little") if len(data) < 4 else struct.unpack("=i", data[:4])[0]
-            return Received(address[:2], self._view[:size], segment)
+                self._raise_if_gone(error)
+                continue  # an ICMP answer to something sent earlier
+            if size:
+                # A lone datagram brings no control message; nothing else was asked for that could bring one.
+                segment_bytes = _GRO.unpack_from(control[0][2])[0] if control else size
+                return Received(peer_address(address), self._view[:size], segment_bytes)
+        return None

@@ -1,4 +1,4 @@
-"""UDP with one system call for each datagram: works on every system."""
+"""UDP with one system call for each datagram: works on every system. Also what all other ports fall back to."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import socket
 
 from transfer_core.errors import LinkDown
 from transfer_core.net.base import Capabilities
+from transfer_core.net.socket_buffers import granted_bytes
 from transfer_core.protocol.endpoint import Address, Received
 
 RECEIVE_BYTES = 65_536
-GONE = frozenset({errno.ENODEV, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.ENXIO})
 FULL = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM})
+GONE = frozenset({errno.ENODEV, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.ENXIO})
+CLOSED = frozenset({errno.EBADF, errno.ENOTSOCK})
+ERRORS_PER_RECEIVE = 64  # each pending ICMP answer costs one read
 
 
 class PlainUdpPort:
@@ -39,8 +42,8 @@ class PlainUdpPort:
         return Capabilities(
             segmentation=segmentation,
             coalescing=coalescing,
-            send_buffer_bytes=self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF),
-            receive_buffer_bytes=self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF),
+            send_buffer_bytes=granted_bytes(self._sock, socket.SO_SNDBUF),
+            receive_buffer_bytes=granted_bytes(self._sock, socket.SO_RCVBUF),
             bound_to_device=self._device,
             notes=self._notes,
         )
@@ -62,24 +65,44 @@ class PlainUdpPort:
             taken += 1
         return taken
 
-    def _raise_if_gone(self, error: OSError) -> None:
-        """What concerns one destination is a lost datagram; an interface that is gone is not."""
-        if error.errno in GONE:
-            raise LinkDown(f"{self._device or 'the interface'} is gone: {error.strerror}") from error
-
     def receive(self, now_ns: int) -> Received | None:
         """The next datagram."""
-        while True:
+        for _ in range(ERRORS_PER_RECEIVE):
             try:
                 size, address = self._sock.recvfrom_into(self._buffer)
             except BlockingIOError:
                 return None
             except OSError as error:
-                if error.errno in GONE:
-                    self._raise_if_gone(error)
+                self._raise_if_gone(error)
                 continue  # an ICMP answer to something sent earlier
             if size:
-                return Received(address[:2], self._view[:size], size)
+                return Received(peer_address(address), self._view[:size], size)
+        return None
+
+    def _raise_if_gone(self, error: OSError) -> None:
+        """What concerns one destination counts as a lost datagram; the way out being gone does not.
+
+        A port that is bound to nothing in particular has many ways out, so that nothing is gone for all of it.
+        """
+        if error.errno in CLOSED:
+            raise LinkDown("the port is closed") from error
+        if error.errno in GONE and (self._device is not None or not self._is_wildcard()):
+            raise LinkDown(f"{self._device or self.local_address[0]} is gone: {error.strerror}") from error
+        if error.errno == errno.EINVAL and not self._is_address_here():
+            raise LinkDown(f"this machine has the address {self.local_address[0]} no more") from error
+
+    def _is_wildcard(self) -> bool:
+        return self.local_address[0] in ("0.0.0.0", "::")
+
+    def _is_address_here(self) -> bool:
+        """Linux says EINVAL when the source address is gone, and also for a destination that makes no sense."""
+        host, _, *scope = self._sock.getsockname()
+        with socket.socket(self._sock.family, socket.SOCK_DGRAM) as trial:
+            try:
+                trial.bind((host, 0, *scope))
+            except OSError:
+                return False
+        return True
 
     def next_release_ns(self) -> int | None:
         """Nothing is held back."""
@@ -91,3 +114,10 @@ class PlainUdpPort:
     def close(self) -> None:
         """Close the socket."""
         self._sock.close()
+
+
+def peer_address(address: tuple[str, int] | tuple[str, int, int, int]) -> Address:
+    """Host and port; a link-local host keeps its scope, without which nothing could be sent back to it."""
+    if len(address) == 4 and address[3]:
+        return f"{address[0]}%{address[3]}", address[1]
+    return address[:2]
