@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.models.sample_rings import SampleRings
 from transfer_core.events import LinkMark, LinkSample
+
+if TYPE_CHECKING:
+    from app.models.console_state import ConsoleState
 
 MARKS_MOST = 500
 
@@ -21,12 +25,12 @@ class LinkHistory(QObject):
 
     marked = Signal(object)  # LinkMark
 
-    def __init__(self, state: QObject, parent: QObject | None = None) -> None:
+    def __init__(self, state: ConsoleState, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.rings = SampleRings()
         self._marks: deque[LinkMark] = deque(maxlen=MARKS_MOST)
-        state.samples_arrived.connect(self.keep_samples)  # type: ignore[attr-defined]
-        state.link_marked.connect(self.keep_mark)  # type: ignore[attr-defined]
+        state.samples_arrived.connect(self.keep_samples)
+        state.link_marked.connect(self.keep_mark)
 
     def marks(self, link: str) -> list[LinkMark]:
         """The link's marks, oldest first."""

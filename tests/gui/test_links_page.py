@@ -4,6 +4,7 @@ import numpy as np
 import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton
 
 from app.models.link_history import LinkHistory
@@ -219,6 +220,14 @@ def test_figures_in_the_table_are_dashes_once_lost(page, state) -> None:
     model = page.table.model()
     assert [model.index(0, column).data() for column in range(3, 13)] == ["—"] * 10
     assert model.index(0, 13).data() == "12 s ago"
+
+
+def test_the_table_copies_all_figures_with_their_headings(page) -> None:
+    page.table.copy_rows()
+    lines = QGuiApplication.clipboard().text().splitlines()
+    assert lines[0].startswith("link\tstate\trole\tMbit/s")
+    assert lines[1].startswith("wifi (dev-wifi)\tup\tprimary\t78.4\t17\t15–22")
+    assert len(lines) == 3
 
 
 def test_another_theme_is_drawn_at_once(page, theme, state) -> None:

@@ -11,33 +11,30 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QScrollArea,
     QSplitter,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from app.models.link_history import LinkHistory
-from app.models.links_model import LINK_ROLE, LinkColumn, LinksModel
+from app.models.links_model import LinksModel
 from app.models.sample_rings import SampleRings, Window
+from app.views.links.figures_table import FiguresTable
 from app.views.links.link_card import LinkCard
 from app.views.links.link_plot import Frame, LaneAxis
 from app.views.links.scales import Ratchet
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.links.time_ruler import TimeRuler
 from app.widgets.look import look_of
-from app.widgets.shape_delegate import ShapeDelegate
-from app.widgets.status_shape import LINK_SHAPES, Shape, link_colour
 from transfer_core.events import LinkMark, LinkState, LinkView
 from transfer_core.units import NS_PER_S
 
@@ -125,7 +122,8 @@ class LinksPage(QWidget):
         plots_layout.addWidget(self._ruler)
         self._split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=True)
         self._split.addWidget(plots)
-        self._split.addWidget(self._build_table())
+        self._table = FiguresTable(self._model, self._look)
+        self._split.addWidget(self._table)
         self._split.setStretchFactor(0, 1)
         self._split.setStretchFactor(1, 0)
         layout = QVBoxLayout(self)
@@ -164,47 +162,6 @@ class LinksPage(QWidget):
         bar.addWidget(self.badge)
         return bar
 
-    def _build_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self._model)
-        table.setAccessibleName("Figures of all links")
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.verticalHeader().hide()
-        table.setCornerButtonEnabled(False)
-        table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        table.setItemDelegateForColumn(LinkColumn.STATE, ShapeDelegate(self._shape, table))
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(LinkColumn.STATE, QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
-        self._table = table
-        self._fit_table()
-        return table
-
-    def _fit_table(self) -> None:
-        small = self._look.small
-        self._table.setStyleSheet(f"QTableView, QHeaderView::section {{ font-size: {small.pixelSize()}px; }}")
-        metrics = QFontMetrics(small)
-        samples = {
-            LinkColumn.LINK: "wlan0 (wlan0)",
-            LinkColumn.ROLE: "overflow",
-            LinkColumn.RATE: "1000.0",
-            LinkColumn.SPREAD: "100–1000",
-            LinkColumn.JITTER: "jitter ms",
-            LinkColumn.AGE: "99 min 59 s ago",
-        }
-        for column in LinkColumn:
-            if column is not LinkColumn.STATE:
-                self._table.setColumnWidth(column, metrics.horizontalAdvance(samples.get(column, "·stable")) + 16)
-        row = max(24, metrics.height() + 8)
-        self._table.verticalHeader().setDefaultSectionSize(row)
-        self._table.horizontalHeader().setFixedHeight(row)
-        rows = min(6, max(1, self._model.rowCount()))
-        self._table.setMinimumHeight(row * 2)
-        self._table.setMaximumHeight(row * (rows + 1) + 4)
-
     # --- what others may read
     @property
     def is_frozen(self) -> bool:
@@ -222,7 +179,7 @@ class LinksPage(QWidget):
         return self._frames
 
     @property
-    def table(self) -> QTableView:
+    def table(self) -> FiguresTable:
         """The text twin."""
         return self._table
 
@@ -263,7 +220,7 @@ class LinksPage(QWidget):
         rows = self._model.rowCount()
         self._model.show_links([link for _, link in used], now_ns)
         if rows != self._model.rowCount():
-            self._fit_table()
+            self._table.fit()
             self._split.setSizes([4 * self.height() // 5, min(self.height() // 5, self._table.maximumHeight())])
         self._empty.setVisible(not used)
 
@@ -387,28 +344,18 @@ class LinksPage(QWidget):
         dialog.open()
 
     # --- looks
-    def _shape(self, index: QModelIndex | QPersistentModelIndex) -> tuple[Shape, QColor]:
-        state = index.data(LINK_ROLE).state
-        return LINK_SHAPES[state], link_colour(state, self._look)
-
     @Slot()
     def _apply_look(self) -> None:
         self._look = look_of(self._theme)
         for card in self._cards.values():
             card.apply_look(self._look)
         self._ruler.apply_look(self._look)
-        self._fit_table()
+        self._table.apply_look(self._look)
         self._mark_badge()
         if self._frozen is not None:
             self._draw(*self._frozen)
         elif self._shown:
             self.refresh()
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Another font makes other columns."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange and hasattr(self, "_table"):
-            self._fit_table()
 
     def _mark_badge(self) -> None:
         colour = self._look.caution if self.is_frozen else self._look.good
