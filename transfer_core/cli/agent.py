@@ -1,0 +1,49 @@
+"""`drs-sync agent`: run the queue, with no window."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from transfer_core.cli import compose, output
+from transfer_core.cli.options import Json, Links, PolicyName, Simulate, State, link_names, parse_listen
+from transfer_core.cli.stop_signal import stop_on_signals
+
+
+def agent(
+    once: Annotated[bool, typer.Option("--once", help="End with the queue; exit 1 if a job failed.")] = False,
+    links: Links = None,
+    simulate: Simulate = None,
+    policy: PolicyName = None,
+    api: Annotated[
+        str | None, typer.Option("--api", metavar="HOST:PORT", help="Serve the REST and WebSocket API there.")
+    ] = None,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Send what is queued until Ctrl+C."""
+    from transfer_core.cli.agent_loop import drained, follow
+    from transfer_core.cli.reporting import choose_reporter
+
+    api_address = None if api is None else parse_listen(api)
+    with (
+        stop_on_signals() as stop,
+        compose.open_service(state, links=link_names(links), simulation=simulate, policy=policy) as service,
+    ):
+        service.start()
+        with compose.open_api(service, api_address) as api_where:
+            if json:
+                used = [link.name for link in service.links() if link.state.value != "unused"]
+                output.json_event("ready", {"links": used, "api": api_where})
+            elif api_where is not None:
+                output.line(f"API on http://{api_where}")
+            watch = follow(service, choose_reporter(as_json=json, bars=False), stop, drained(service) if once else None)
+    failed, left = watch.failed(), watch.left()
+    if json:
+        counts = {"completed": len(watch.completed()), "failed": len(failed), "left": len(left)}
+        output.json_event("stopped", counts)
+    if once:
+        for job in failed:
+            output.error_line(output.job_error(job))
+        raise typer.Exit(1 if failed or left else 0)

@@ -1,0 +1,60 @@
+"""Runs a started service in the foreground until it is told to stop, or until there is nothing left to do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from transfer_core.cli.reporting import Reporter
+from transfer_core.cli.watch import Watch
+from transfer_core.errors import ConflictError
+from transfer_core.events import JobState
+from transfer_core.service import TransferService
+
+TURN_S = 0.2
+PAUSED_HINT = "Let it go on with `drs-sync resume --all`."
+
+
+def follow(
+    service: TransferService, reporter: Reporter, stop: threading.Event, finished: Callable[[Watch], bool] | None
+) -> Watch:
+    """Report what happens until `stop` is set or `finished`, asked five times a second, holds. None: run on.
+
+    ConflictError if the queue as a whole is paused and somebody waits for its end.
+    """
+    watch = Watch()
+    subscription = service.subscribe()
+    try:
+        with reporter:
+            reporter.report(watch, watch.take(subscription.drain()))
+            while not stop.is_set():
+                if finished is not None:
+                    if finished(watch):
+                        break
+                    if watch.engine is not None and watch.engine.paused:
+                        raise ConflictError("the queue as a whole is paused", hint=PAUSED_HINT)
+                stop.wait(TURN_S)
+                reporter.report(watch, watch.take(subscription.drain()))
+    finally:
+        subscription.close()
+    return watch
+
+
+def drained(service: TransferService) -> Callable[[Watch], bool]:
+    """Whether no job goes on by itself any more: asked of the events first, and of the queue itself to be sure."""
+
+    def over(watch: Watch) -> bool:
+        if watch.left():
+            return False
+        return not any(job.status in (JobState.PENDING, JobState.UPLOADING) for job in service.jobs())
+
+    return over
+
+
+def ended(file_ids: set[str]) -> Callable[[Watch], bool]:
+    """Whether these jobs have ended, are paused, or were taken off the list."""
+
+    def over(watch: Watch) -> bool:
+        return not any(job.file_id in file_ids for job in watch.left())
+
+    return over

@@ -1,0 +1,138 @@
+"""Makes the services that commands call. The one place of the command line that knows their classes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transfer_core.errors import DrsError, NotFoundError, StateError, UsageError
+
+if TYPE_CHECKING:
+    from transfer_core.config import Policy
+    from transfer_core.server.relay import Relay
+    from transfer_core.service import Token, TransferService
+    from transfer_core.storage.relay_store import RelayStore
+
+STATE_VARIABLE = "DRS_SYNC_STATE"
+
+
+def state_directory(asked: Path | None) -> Path:
+    """The directory asked for, else that of DRS_SYNC_STATE, else this user's; made if it isn't there."""
+    chosen = asked or _state_of_user()
+    try:
+        chosen.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        what = f"the state directory {chosen} can't be made: {error.strerror or error}"
+        raise StateError(what, hint="Choose another one with --state.") from error
+    return chosen
+
+
+def _state_of_user() -> Path:
+    named = os.environ.get(STATE_VARIABLE)
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "drs-sync"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "drs-sync"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "drs-sync"
+
+
+@contextmanager
+def open_service(
+    state: Path | None,
+    *,
+    links: Sequence[str] | None = None,
+    simulation: Path | None = None,
+    policy: Policy | None = None,
+) -> Iterator[TransferService]:
+    """This machine's agent, not started; stopped at the end. UsageError if the simulation file isn't there."""
+    from transfer_core.engine.local_service import LocalService
+
+    if simulation is not None and not simulation.is_file():
+        raise UsageError(f"{simulation} is no file", hint="Name a simulation file with --simulate.")
+    service = LocalService(state_directory(state), links=links, simulation=simulation, policy=policy)
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+def open_relay(
+    state: Path | None,
+    directory: Path,
+    listen: tuple[str, int],
+    on_event: Callable[[dict[str, Any]], None],
+) -> Relay:
+    """A relay on this machine's state, not started."""
+    from transfer_core.config import RelayConfig
+    from transfer_core.server.relay import Relay
+
+    config = RelayConfig(listen_host=listen[0], listen_port=listen[1])
+    return Relay(state_directory(state), directory, listen, config, on_event)
+
+
+def make_relay_token(state: Path | None, addresses: Sequence[str], expires_s: float) -> Token:
+    """A token of this state's relay, whether it runs in another process or never did."""
+    from transfer_core.engine.system import SystemClock
+    from transfer_core.server.relay import make_token
+
+    return make_token(state_directory(state), SystemClock(), tuple(addresses), expires_s)
+
+
+@contextmanager
+def open_relay_store(state: Path | None) -> Iterator[RelayStore]:
+    """What this state's relay knows, whether it runs or not."""
+    from transfer_core.engine.system import SystemClock
+    from transfer_core.storage.relay_store import RelayStore
+
+    store = RelayStore(state_directory(state), SystemClock())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def open_console() -> Any:
+    """The module `app.application`. It is another package, above this one, so it is looked for by name."""
+    try:
+        return importlib.import_module("app.application")
+    except ImportError as error:
+        what = f"the console can't be opened: {error}"
+        raise DrsError(what, hint="`make setup` installs it, and names system libraries that lack.") from error
+
+
+def whole_ids(service: TransferService, starts: Sequence[str]) -> list[str]:
+    """The jobs whose ids begin like these. NotFoundError for none, UsageError for several."""
+    known = [job.file_id for job in service.jobs()]
+    whole: list[str] = []
+    for start in starts:
+        found = [start] if start in known else [file_id for file_id in known if file_id.startswith(start)]
+        if not found or not start:
+            raise NotFoundError(f"there is no job {start!r}")
+        if len(found) > 1:
+            raise UsageError(f"{start!r} is the start of {len(found)} jobs", hint="Write more of the id.")
+        whole.append(found[0])
+    return whole
+
+
+@contextmanager
+def open_api(service: TransferService, address: tuple[str, int] | None) -> Iterator[str | None]:
+    """The local API while the block runs: `HOST:PORT` as it listens, None if no address was given."""
+    if address is None:
+        yield None
+        return
+    from transfer_core.server.local_api import LocalApi
+
+    api = LocalApi(service, address)
+    api.start()
+    try:
+        host, port = api.address
+        yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    finally:
+        api.stop()

@@ -1,0 +1,169 @@
+"""`drs-sync relay`: receive. Its sub-commands pair agents and list what is there, also while it runs elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from transfer_core.cli import compose, output
+from transfer_core.cli.options import Json, State, format_address, parse_address, parse_listen, parse_seconds
+from transfer_core.cli.stop_signal import stop_on_signals
+from transfer_core.config import RelayConfig
+from transfer_core.errors import DrsError, NotFoundError, UsageError, WriteFailed
+
+if TYPE_CHECKING:
+    from transfer_core.server.relay import Relay
+
+group = typer.Typer(help="Receive files, and pair agents with this relay.", invoke_without_command=True)
+LISTEN_DEFAULT = format_address((RelayConfig().listen_host, RelayConfig().listen_port))
+TURN_S = 0.5
+
+
+@group.callback(invoke_without_command=True)
+def relay(
+    context: typer.Context,
+    directory: Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="Where files are put.")] = None,
+    listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="UDP; port 0: any.")] = LISTEN_DEFAULT,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Receive files until Ctrl+C."""
+    if context.invoked_subcommand is not None:
+        context.obj = state
+        return
+    if directory is None:
+        raise UsageError("the relay needs --dir", hint="Write `drs-sync relay --dir DIR`.")
+    address = parse_listen(listen)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteFailed(f"{directory} can't be made: {error.strerror or error}") from error
+    with stop_on_signals() as stop:
+        receiver = compose.open_relay(state, directory, address, lambda event: _say(event, as_json=json))
+        receiver.start()
+        try:
+            _keep_listen(state, format_address(receiver.address))
+            _run_until(receiver, stop)
+        finally:
+            receiver.stop()
+    if json:
+        output.json_event("stopped")
+
+
+@group.command("pair")
+def pair(
+    context: typer.Context,
+    address: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--address", metavar="HOST:PORT", help="Where agents reach it; may be given again.", show_default="all"
+        ),
+    ] = None,
+    expires: Annotated[str, typer.Option("--expires", metavar="10m", help="How long the token can be used.")] = "10m",
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Print a pairing token, which pairs one agent."""
+    state = state or context.obj
+    seconds = parse_seconds(expires)
+    addresses = [format_address(parse_address(text)) for text in address or []] or _own_addresses(state)
+    token = compose.make_relay_token(state, addresses, seconds)
+    if json:
+        output.json_document(asdict(token))
+        return
+    output.line(token.text)
+    output.note(f"For {', '.join(token.addresses)}, until {token.expires_at}. On the agent: drs-sync pair TOKEN")
+
+
+@group.command("list")
+def list_arrived(context: typer.Context, state: State = None, json: Json = False) -> None:
+    """Show what is arriving and what has arrived, newest first."""
+    from transfer_core.server.relay import list_incoming
+
+    with compose.open_relay_store(state or context.obj) as store:
+        incoming = list_incoming(store)
+    if json:
+        output.json_document([asdict(each) for each in incoming])
+        return
+    if not incoming:
+        output.line("Nothing has arrived yet.")
+        return
+    rows = [
+        (each.agent, each.path, output.arrived(each), each.status.value, each.completed_at or "", each.stored_as)
+        for each in incoming
+    ]
+    output.table(("agent", "file", "arrived", "status", "completed", "stored as"), rows, right=("arrived",))
+
+
+@group.command("agents")
+def list_agents(context: typer.Context, state: State = None, json: Json = False) -> None:
+    """Show the agents that are paired."""
+    with compose.open_relay_store(state or context.obj) as store:
+        agents = store.agents()
+    if json:
+        output.json_document([{**asdict(each), "public_key": each.public_key.hex()} for each in agents])
+        return
+    if not agents:
+        output.line("No agent is paired yet. Make a token with `drs-sync relay pair`.")
+        return
+    rows = [
+        (each.name, each.public_key.hex()[:16], each.folder, each.paired_at, "revoked" if each.revoked else "")
+        for each in agents
+    ]
+    output.table(("agent", "key", "folder", "paired", ""), rows)
+
+
+@group.command("revoke")
+def revoke(
+    context: typer.Context,
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="Its name or folder, as in `relay agents`.")],
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Forget an agent: it can't begin to send here any more until it is paired again."""
+    with compose.open_relay_store(state or context.obj) as store:
+        if not store.revoke(agent):
+            raise NotFoundError(f"no agent is called {agent!r}", hint="See `drs-sync relay agents`.")
+    if json:
+        output.json_document({"revoked": agent})
+    else:
+        output.line(f"{agent}: revoked")
+
+
+def _run_until(receiver: Relay, stop: threading.Event) -> None:
+    """Wait for a signal. DrsError if the relay ends before."""
+    while not stop.wait(TURN_S):
+        failure = receiver.failure
+        if isinstance(failure, DrsError):
+            raise failure
+        if failure is not None:
+            raise DrsError(f"the relay ended: {type(failure).__name__}: {failure}") from failure
+
+
+def _keep_listen(state: Path | None, listen: str) -> None:
+    from transfer_core.cli.own_addresses import keep_listen
+
+    keep_listen(compose.state_directory(state), listen)
+
+
+def _own_addresses(state: Path | None) -> list[str]:
+    from transfer_core.cli.own_addresses import kept_listen, reachable_hosts
+
+    host, port = parse_listen(kept_listen(compose.state_directory(state), LISTEN_DEFAULT))
+    return [format_address((each, port)) for each in reachable_hosts(host)]
+
+
+def _say(event: dict[str, Any], *, as_json: bool) -> None:
+    """One event of the relay; it brings its name and time along."""
+    fields = dict(event)
+    name = str(fields.pop("event"))
+    if as_json:
+        output.json_event(name, fields)
+        return
+    fields.pop("at", None)
+    facts = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in fields.items())
+    output.line(output.printable(f"{name.replace('_', ' ')}: {facts}"))
