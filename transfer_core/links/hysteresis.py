@@ -1,0 +1,191 @@
+"""Decides which link is best and which state a link is in, so that neither changes back and forth.
+
+Theory of operation. A radio link on a race track comes and goes within seconds, and a link that carries nothing always
+measures beautifully. Hence three rules. *Leaving is quick, coming back is earned*: a link is silent as soon as nothing
+has proved delivery for a while, but it is up again only after it has delivered without a break, for twice as long after
+each relapse. *Thresholds come in pairs*: what makes a link degraded is worse than what it takes to be fine again, and
+either has to last. *A flapping link is announced once*: after four changes, each within a minute of the last, no more
+notices are due until it has held still for a minute.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from transfer_core.events import LinkState
+from transfer_core.links.measure import LinkFigures
+from transfer_core.units import NS_PER_S
+
+_FIXED_STATES = frozenset({LinkState.DOWN, LinkState.KILLED, LinkState.UNUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class BestLinkConfig:
+    """When another link takes over."""
+
+    margin: float = 0.10  # so much better has it to be (srtla: "10 % hysteresis")
+    hold_ns: int = 3 * NS_PER_S  # for so long
+
+
+class BestLink:
+    """Picks the link with the highest score, and stays with it unless another is clearly and lastingly better."""
+
+    def __init__(self, config: BestLinkConfig | None = None) -> None:
+        self._config = BestLinkConfig() if config is None else config
+        self._chosen: str | None = None
+        self._challenger: str | None = None
+        self._challenged_ns = 0
+
+    @property
+    def chosen(self) -> str | None:
+        """The link that was picked last."""
+        return self._chosen
+
+    def choose(self, scores: Mapping[str, float], now_ns: int) -> str | None:
+        """The link to use; None when there is none. Among equals the first in the order of `scores` is taken.
+
+        A link that is missing from `scores` can't be used: it is left at once.
+        """
+        if not scores:
+            self._chosen = self._challenger = None
+            return None
+        best, chosen = max(scores, key=lambda name: scores[name]), self._chosen
+        if chosen is None or chosen not in scores:
+            self._take(best)
+        elif best == chosen or scores[best] <= scores[chosen] * (1 + self._config.margin):
+            self._challenger = None
+        elif best != self._challenger:
+            self._challenger, self._challenged_ns = best, now_ns
+        elif now_ns - self._challenged_ns >= self._config.hold_ns:
+            self._take(best)
+        return self._chosen
+
+    def _take(self, name: str) -> None:
+        self._chosen, self._challenger = name, None
+
+
+@dataclass(frozen=True, slots=True)
+class StateConfig:
+    """When a link is silent or degraded, and for how long it has to be otherwise."""
+
+    silent_after_ns: int = 2_500_000_000  # two probes of one second and a slow answer
+    earn_ns: int = 2 * NS_PER_S  # delivering without a break before it is up again
+    earn_max_ns: int = 30 * NS_PER_S
+    forgive_ns: int = 60 * NS_PER_S  # of good behaviour, after which relapses are forgotten
+    hold_ns: int = 3 * NS_PER_S  # between up and degraded
+    loss_bad: float = 0.10
+    loss_good: float = 0.05
+    rtt_bad_ms: float = 400.0
+    rtt_good_ms: float = 300.0
+    notices_max: int = 4  # within `forgive_ns`
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A link went from one state to another."""
+
+    before: LinkState
+    after: LinkState
+    at_ns: int
+    why: str
+    announce: bool  # worth a notice
+    flapping: bool = False  # the last notice for now: say that it comes and goes
+
+
+class LinkStateJudge:
+    """Keeps the state of one link. Times are monotonic and do not go back."""
+
+    def __init__(self, now_ns: int, config: StateConfig | None = None) -> None:
+        self._config = StateConfig() if config is None else config
+        self._state = LinkState.IDLE
+        self._why = ""
+        self._since_ns = now_ns
+        self._wanted: LinkState | None = None
+        self._wanted_ns = now_ns
+        self._relapses = 0
+        self._changes_ns: deque[int] = deque(maxlen=self._config.notices_max + 1)
+
+    @property
+    def state(self) -> LinkState:
+        """As it is."""
+        return self._state
+
+    @property
+    def since_ns(self) -> int:
+        """When this state began."""
+        return self._since_ns
+
+    @property
+    def why(self) -> str:
+        """For people; empty when all is well."""
+        return self._why
+
+    def judge(
+        self, figures: LinkFigures, now_ns: int, *, in_session: bool, fixed: LinkState | None = None, why: str = ""
+    ) -> StateChange | None:
+        """Look again; what changed, if anything did. Call it a few times a second.
+
+        `in_session` says that the path has shaken hands. `fixed` is a state that is known from elsewhere: down, killed
+        or unused, with the reason.
+        """
+        if fixed is not None:
+            if fixed not in _FIXED_STATES:
+                raise ValueError(f"{fixed} is measured, not set")
+            return self._become(fixed, why, now_ns)
+        wanted, wanted_why = self._look(figures, now_ns, in_session)
+        if wanted is self._state:
+            self._wanted, self._why = None, wanted_why
+            if wanted is LinkState.UP and now_ns - self._since_ns >= self._config.forgive_ns:
+                self._relapses = 0
+            return None
+        # A silent link earns its way back by delivering, well or badly.
+        if self._wanted is None or (wanted is not self._wanted and self._state is not LinkState.SILENT):
+            self._wanted_ns = now_ns
+        self._wanted = wanted
+        if now_ns - self._wanted_ns < self._hold_ns(wanted):
+            return None
+        return self._become(wanted, wanted_why, now_ns)
+
+    def _look(self, figures: LinkFigures, now_ns: int, in_session: bool) -> tuple[LinkState, str]:
+        config = self._config
+        if figures.measured_ns is None or not in_session:
+            return LinkState.IDLE, "" if in_session else "no session yet"
+        age_ns = now_ns - figures.measured_ns
+        if age_ns > config.silent_after_ns:
+            return LinkState.SILENT, "nothing comes back"
+        is_bad = self._state is LinkState.DEGRADED
+        if figures.loss is not None and figures.loss >= (config.loss_good if is_bad else config.loss_bad):
+            return LinkState.DEGRADED, f"{figures.loss:.0%} of the datagrams are lost"
+        if figures.rtt_ms is not None and figures.rtt_ms >= (config.rtt_good_ms if is_bad else config.rtt_bad_ms):
+            return LinkState.DEGRADED, f"a round trip takes {figures.rtt_ms:.0f} ms"
+        return LinkState.UP, ""
+
+    def _hold_ns(self, wanted: LinkState) -> int:
+        config = self._config
+        if wanted in (LinkState.SILENT, LinkState.IDLE):
+            return 0
+        if self._state is LinkState.SILENT:
+            return min(config.earn_max_ns, config.earn_ns << min(self._relapses - 1, 8) if self._relapses else 0)
+        if self._state in (LinkState.UP, LinkState.DEGRADED):
+            return config.hold_ns
+        return 0
+
+    def _become(self, state: LinkState, why: str, now_ns: int) -> StateChange | None:
+        self._wanted, self._why = None, why
+        if state is self._state:
+            return None
+        before, self._state, self._since_ns = self._state, state, now_ns
+        if state is LinkState.SILENT:
+            self._relapses += 1
+        announce, flapping = self._notice_due(now_ns)
+        return StateChange(before, state, now_ns, why, announce, flapping)
+
+    def _notice_due(self, now_ns: int) -> tuple[bool, bool]:
+        config = self._config
+        if self._changes_ns and now_ns - self._changes_ns[-1] > config.forgive_ns:
+            self._changes_ns.clear()
+        self._changes_ns.append(now_ns)
+        recent = len(self._changes_ns)
+        return recent <= config.notices_max, recent == config.notices_max
