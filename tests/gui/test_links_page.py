@@ -8,6 +8,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton
 
 from app.models.link_history import LinkHistory
+from app.models.sample_rings import SampleRings
 from app.views.links.page import LinksPage
 from app.views.links.simulate_dialog import SimulateDialog
 from tests.support.console_world import SUN, HandState, PlainTheme, colours_in, link_view
@@ -135,6 +136,15 @@ def test_another_window_of_a_frozen_picture_still_ends_at_the_freeze(page, state
     page.show_window(300.0)
     assert len(line(page)) == 100
     assert line(page)[-1, 0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_frozen_picture_outlives_the_ring_it_was_taken_from(page, state, history) -> None:
+    history.rings = SampleRings(capacity=150)
+    state.run(10, "wifi")
+    page.set_frozen(True)
+    state.run(60, "wifi")
+    page.show_window(300.0)
+    assert len(line(page)) == 100
 
 
 def test_the_badge_jumps_to_live(page, qtbot) -> None:
