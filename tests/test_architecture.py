@@ -21,6 +21,14 @@ PURE = (
     "transfer_core/protocol",
     "transfer_core/manifest",
     "transfer_core/sim",
+    "transfer_core/links/classify.py",
+    "transfer_core/links/hysteresis.py",
+    "transfer_core/links/measure.py",
+    "transfer_core/links/model.py",
+    "transfer_core/links/ring.py",
+    "transfer_core/links/score.py",
+    "transfer_core/jobs/model.py",
+    "transfer_core/jobs/policy.py",
 )
 
 NOT_PURE = {
