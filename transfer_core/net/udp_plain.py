@@ -13,6 +13,8 @@ from transfer_core.protocol.endpoint import Address, Received
 RECEIVE_BYTES = 65_536
 FULL = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM})
 GONE = frozenset({errno.ENODEV, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.ENXIO})
+_NO_ROUTE = frozenset({errno.EINVAL, errno.ENETUNREACH})
+WILDCARDS = ("0.0.0.0", "::")
 CLOSED = frozenset({errno.EBADF, errno.ENOTSOCK})
 ERRORS_PER_RECEIVE = 64  # each pending ICMP answer costs one read
 
@@ -86,16 +88,16 @@ class PlainUdpPort:
         """
         if error.errno in CLOSED:
             raise LinkDown("the port is closed") from error
-        if error.errno in GONE and (self._device is not None or not self._is_wildcard()):
-            raise LinkDown(f"{self._device or self.local_address[0]} is gone: {error.strerror}") from error
-        if error.errno == errno.EINVAL and not self._is_address_here():
-            raise LinkDown(f"this machine has the address {self.local_address[0]} no more") from error
-
-    def _is_wildcard(self) -> bool:
-        return self.local_address[0] in ("0.0.0.0", "::")
+        host = self.local_address[0]
+        if self._device is None and host in WILDCARDS:
+            return
+        if error.errno in GONE:
+            raise LinkDown(f"{self._device or host} is gone: {error.strerror}") from error
+        if error.errno in _NO_ROUTE and not self._is_address_here():
+            raise LinkDown(f"this machine has the address {host} no more") from error
 
     def _is_address_here(self) -> bool:
-        """Linux says EINVAL when the source address is gone, and also for a destination that makes no sense."""
+        """Linux names no error of its own for a source address that is gone, so a trial has to tell."""
         host, _, *scope = self._sock.getsockname()
         with socket.socket(self._sock.family, socket.SOCK_DGRAM) as trial:
             try:
