@@ -159,7 +159,7 @@ class AgentLoop:
         self._identity, self._name = identity, name
         self._clock, self._entropy, self._listener = clock, entropy, listener
         self._disk = DiskThread("agent-read")
-        self._policy = Policy.BONDED
+        self.policy = Policy.BONDED
         self._policy_due_ns = 0
         self._best: dict[str, tuple[int, int]] = {}  # relay -> (path, chosen at)
         self._turns = 0
@@ -252,11 +252,22 @@ class AgentLoop:
 
     def set_policy(self, policy: Policy) -> None:
         """How paths share the work."""
-        self._policy = policy
+        self.policy = policy
         self._policy_due_ns = 0
         for uplink in self.uplinks.values():
             if uplink.session is not None:
                 uplink.session.redundant = policy is Policy.REDUNDANT
+
+    def set_roles(self, roles: Mapping[str, str]) -> None:
+        """Roles of links by name; the others are primary."""
+        for link in self.links.values():
+            link.role = roles.get(link.name, "primary")
+        self._policy_due_ns = 0
+
+    def set_paused(self, paused: bool) -> None:
+        """Send no file data, or go on."""
+        self.paused = paused
+        self._policy_due_ns = 0
 
     # --- jobs
 
@@ -345,7 +356,7 @@ class AgentLoop:
         uplink.hello_sent_ns.clear()
 
     def _needs_hello(self, uplink: Uplink, now_ns: int) -> bool:
-        if now_ns < uplink.refused_until_ns or self.paused or not self.links:
+        if now_ns < uplink.refused_until_ns or not self.links:
             return False
         session = uplink.session
         if session is None or session.closed:
@@ -395,7 +406,7 @@ class AgentLoop:
             receive_keys=accepted.receive_keys,
             window_chunks=accepted.welcome.window_chunks,
         )
-        uplink.session.redundant = self._policy is Policy.REDUNDANT
+        uplink.session.redundant = self.policy is Policy.REDUNDANT
         uplink.path_links.clear()
         uplink.by_number.clear()
         uplink.next_path, uplink.address = 0, received.address
@@ -482,7 +493,7 @@ class AgentLoop:
         roles = {path.number: self.links[uplink.path_links[path.number]].role for path in session.paths.values()}
         primaries = [path for path in live if roles[path.number] != "backup"]
         usable = {path.number for path in (primaries or live)}
-        if self._policy is Policy.BEST and usable:
+        if self.policy is Policy.BEST and usable:
             usable = {self._choose_best(uplink, [path for path in live if path.number in usable], now_ns)}
         for path in session.paths.values():
             path.carries_data = not self.paused and (path.number in usable or path.sender.is_silent)

@@ -36,5 +36,5 @@ class DiskThread:
         while (call := self._calls.get()) is not None:
             try:
                 call()
-            except Exception:
+            except Exception:  # noqa: BLE001 - the thread serves all files; one may not end it
                 _LOG.exception("disk work failed in an unforeseen way")

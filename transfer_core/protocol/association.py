@@ -206,7 +206,7 @@ class Association:
         fields = nonces[:count].view(np.dtype([("path", ">u4"), ("pn", ">u8")]))[:, 0]
         fields["path"] = number
         fields["pn"] = pns
-        into = memoryview(plain.reshape(-1))
+        into = memoryview(plain.reshape(-1).data)
         keys = self._receive_keys
         for i in np.flatnonzero(wanted).tolist():
             at = i * width

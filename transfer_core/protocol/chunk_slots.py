@@ -94,7 +94,8 @@ class ChunkSlots:
         """Those of these tags whose slices are still needed."""
         numbers = (tags >> 16) & 0xFFFFFF
         live = (self._generations[numbers] == tags >> 40) & ~self._acked[numbers, tags & 0xFFFF]
-        return tags[live]
+        needed: NDArray[np.int64] = tags[live]
+        return needed
 
     def acknowledge(self, tags: NDArray[np.int64]) -> list[tuple[ChunkSlot, int]]:
         """Mark slices as arrived; gives each touched slot with how many of its slices were new."""

@@ -11,6 +11,7 @@ Data for a file that is not accepted is not acknowledged, so the sender will sen
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -274,7 +275,7 @@ class ReceiverSession(Association):
         keys = head["file"].astype(np.int64) << 32 | head["chunk"]
         edges = [0, *(np.flatnonzero(np.diff(keys)) + 1).tolist(), len(keys)]
         slices = head["slice"].astype(np.int64)
-        for first, end in zip(edges[:-1], edges[1:], strict=True):
+        for first, end in itertools.pairwise(edges):
             number, chunk = int(keys[first] >> 32), int(keys[first] & 0xFFFFFFFF)
             taken[first:end] = self._take_slices(path, number, chunk, slices[first:end], data[first:end])
         return taken
@@ -326,7 +327,7 @@ class ReceiverSession(Association):
         del file.partial[chunk]
         self._partials -= 1
         try:
-            head, data = open_record(memoryview(partial.rows.reshape(-1)))
+            head, data = open_record(memoryview(partial.rows.reshape(-1).data))
         except (ChunkHashMismatch, RemoteProtocolError):
             self.send_message(FileAgain(file.number, ((chunk, 1),)))
             return

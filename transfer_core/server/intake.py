@@ -7,7 +7,6 @@ says so; it also verifies and renames what is whole. A chunk is called stored on
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -118,7 +117,7 @@ class Intake:
 
     def _is_there(self, stored_as: str, size: int) -> bool:
         try:
-            return os.stat(self._root / stored_as).st_size == size
+            return (self._root / stored_as).stat().st_size == size
         except OSError:
             return False
 

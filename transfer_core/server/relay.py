@@ -157,6 +157,11 @@ class Relay:
         """Agents that have paired."""
         return self._store.agents()
 
+    @property
+    def directory(self) -> Path:
+        """Where files are put."""
+        return self._directory
+
     def agents_online(self) -> int:
         """Sessions that are open."""
         return len({session.agent for session in list(self._sessions.values())})
@@ -404,7 +409,11 @@ class Relay:
             whole, self._whole = self._whole, []
         if whole:
             results = self._intake.finish(whole)
-            self._loop.post(lambda: [self._finished(arriving, result) for arriving, result in results])
+            self._loop.post(lambda: self._all_finished(results))
+
+    def _all_finished(self, results: list[tuple[Arriving, Stored | DrsError]]) -> None:
+        for arriving, result in results:
+            self._finished(arriving, result)
 
     def _finished(self, arriving: Arriving, result: Stored | DrsError) -> None:
         place = self._by_file.pop(arriving, None)

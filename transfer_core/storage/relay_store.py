@@ -198,7 +198,7 @@ class RelayStore:
         return str(row[0])
 
     def revoke(self, name: str) -> int:
-        """Trust agents of that name no more; how many there were."""
+        """Trust agents of that name or folder no more, until they pair again; how many there were."""
         with self._lock:
             return self._db.execute("UPDATE agent SET revoked = 1 WHERE name = ? OR folder = ?", (name, name)).rowcount
 

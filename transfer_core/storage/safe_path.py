@@ -1,8 +1,11 @@
 """Turns a path from the wire into one that is safe below a root folder. Names from the wire are untrusted.
 
-Kept as they are: letters of all scripts, spaces inside, emoji. Written as %XX (UTF-8, reversible): control characters,
-`<>:"|?*\\%`, trailing dots and spaces, and the first letter of names that Windows reserves. Too long names are cut and
-get a hash, so that two of them stay two. Refused: absolute paths, `..`, empty parts, too many parts.
+Kept as they are: letters of all scripts, spaces inside, emoji, dots in front. Written as %XX, byte by byte of UTF-8:
+control characters, what turns the direction of text, `<>:"|?*\\`, dots and spaces at the end, bytes that are no UTF-8,
+the first letter of names that Windows reserves, and the dot of `.part` at the end, which is ours. A `%` that would read
+as such an escape is escaped itself, so that `wire_name` finds the name again. Names over 255 bytes are cut and get a
+hash, so that two of them stay two. Refused: absolute paths, `.` and `..`, empty parts, NUL, too deep or too long paths,
+and folders that are symbolic links, wherever they lead.
 """
 
 from __future__ import annotations
@@ -11,69 +14,117 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
-from transfer_core.errors import NameRefused
+from transfer_core.errors import NameRefused, WriteFailed
+from transfer_core.storage.durable import sync_folder
 
-NAME_BYTES_MAX = 240  # leaves room for `.part` and ` (99)` within 255
+NAME_BYTES_MAX = 255  # of ext4, XFS, APFS; NTFS counts UTF-16 units, of which a name never has more than bytes
+PATH_BYTES_MAX = 4000  # PATH_MAX less what the system may add
 DEPTH_MAX = 64
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\%]|[. ]+$')
-_SURROGATES = re.compile("[\ud800-\udfff]")
-
-
-def _percent(text: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape"))
+PART_SUFFIX = ".part"
+_SUFFIX_BYTES_MAX = 24  # more than this after the last dot is no file type that has to be kept
+_HASH_BYTES = 6
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff<>:\"|?*\\]"
+    r"|%(?=[0-9A-Fa-f]{2})"
+    r"|[. ]+\Z"
+    r"|\.(?=part\Z)",
+    re.IGNORECASE,
+)
+_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|clock\$|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?: *\..*)?", re.IGNORECASE | re.DOTALL
+)
+_ESCAPES = re.compile(r"(?:%[0-9A-F]{2})+")
 
 
 def safe_name(name: str) -> str:
-    """One part of a path, made safe for every system."""
+    """One part of a path, made safe for every system. NameRefused if it can't be written down at all."""
     try:
-        safe = _SURROGATES.sub(lambda match: _percent(match[0]), name)
+        safe = _UNSAFE.sub(lambda match: _escape(match[0]), name)
     except UnicodeEncodeError as error:
         raise NameRefused(f"the name {name!a} can't be written down") from error
-    safe = _UNSAFE.sub(lambda match: _percent(match[0]), safe)
     if _RESERVED.fullmatch(safe):
-        safe = _percent(safe[0]) + safe[1:]
-    raw = safe.encode()
-    if len(raw) > NAME_BYTES_MAX:
-        stem, dot, suffix = safe.rpartition(".")
-        ending = (dot + suffix) if dot and len(suffix) <= 16 else ""
-        mark = "~" + hashlib.blake2s(raw, digest_size=6).hexdigest() + ending
-        room = NAME_BYTES_MAX - len(mark.encode())
-        safe = (stem if ending else safe).encode()[:room].decode(errors="ignore") + mark
-    return safe
+        safe = _escape(safe[0]) + safe[1:]
+    return fit_name(safe)
+
+
+def wire_name(stored: str) -> str:
+    """The name that `safe_name` made this of, unless it had to be cut."""
+    return _ESCAPES.sub(
+        lambda match: bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "surrogateescape"), stored
+    )
+
+
+def fit_name(name: str, ending: str = "") -> str:
+    """The name with that ending, cut to 255 bytes if need be: then with a hash of the whole, and with its file type."""
+    raw = name.encode()
+    if len(raw) + len(ending) <= NAME_BYTES_MAX:
+        return name + ending
+    stem, dot, suffix = name.rpartition(".")
+    kind = dot + suffix if dot and stem and len(suffix.encode()) <= _SUFFIX_BYTES_MAX else ""
+    tail = f"~{hashlib.blake2s(raw, digest_size=_HASH_BYTES).hexdigest()}{kind}{ending}"
+    head = raw[: NAME_BYTES_MAX - len(tail.encode())].decode(errors="ignore")
+    return re.sub(r"%[0-9A-F]?\Z", "", head) + tail
 
 
 def safe_parts(wire_path: str) -> list[str]:
     """The safe parts of a '/'-separated path from the wire. NameRefused if it is not acceptable at all."""
     parts = wire_path.split("/")
     if not wire_path or wire_path.startswith("/") or "\0" in wire_path:
-        raise NameRefused(f"{wire_path!a} is no relative path")
-    if any(part in ("", ".", "..") for part in parts) or len(parts) > DEPTH_MAX:
-        raise NameRefused(f"{wire_path!a} has parts that are not allowed")
+        raise NameRefused(f"{wire_path[:200]!a} is no relative path")
+    if any(part in ("", ".", "..") for part in parts):
+        raise NameRefused(f"{wire_path[:200]!a} has parts that are not allowed")
+    if len(parts) > DEPTH_MAX:
+        raise NameRefused(f"{wire_path[:200]!a} is more than {DEPTH_MAX} folders deep")
     return [safe_name(part) for part in parts]
 
 
 def resolve_under(root: Path, wire_path: str) -> Path:
-    """The place for a path from the wire; its folders are made. NameRefused if a symlink leads out of `root`."""
+    """The place for a path from the wire; its folders below `root`, which must be there, are made.
+
+    NameRefused if the path can't be taken, or if something that is no folder, such as a symbolic link, is in its way.
+    WriteFailed if a folder can't be made.
+    """
     parts = safe_parts(wire_path)
+    target = root.joinpath(*parts)
+    if len(os.fsencode(target)) > PATH_BYTES_MAX:
+        raise NameRefused(f"{wire_path[:200]!a} is too long a path")
     folder = root
     for part in parts[:-1]:
-        folder = folder / part
+        parent, folder = folder, folder / part
         try:
-            os.mkdir(folder, 0o755)
+            folder.mkdir(0o755)
+            sync_folder(parent)
         except FileExistsError:
-            facts = os.lstat(folder)
-            if not stat.S_ISDIR(facts.st_mode):
+            if not stat.S_ISDIR(folder.lstat().st_mode):
                 raise NameRefused(f"{folder.name!a} is in the way: it is no folder") from None
-    return folder / parts[-1]
+        except OSError as error:
+            raise WriteFailed(f"{folder} can't be made: {error.strerror or error}") from error
+    return target
+
+
+def part_path(target: Path) -> Path:
+    """Where a file lies while it arrives; no name from the wire ends like this."""
+    return target.with_name(fit_name(target.name, PART_SUFFIX))
+
+
+def free_names(target: Path) -> Iterator[Path]:
+    """The path itself, then `name (2).ext`, `name (3).ext` and so on, whether or not they are free."""
+    yield target
+    number = 2
+    while True:
+        numbered = f"{target.stem} ({number}){target.suffix}"
+        # `fit_name` hashes the whole, so that cut names with different numbers stay different.
+        yield target.with_name(fit_name(numbered))
+        number += 1
 
 
 def free_name(target: Path) -> Path:
-    """The path itself, or `name (2).ext` and so on if something is there."""
-    candidate, number = target, 2
-    while os.path.lexists(candidate):
-        candidate = target.with_name(f"{target.stem} ({number}){target.suffix}")
-        number += 1
-    return candidate
+    """The first of `free_names` at which there is nothing."""
+    return next(candidate for candidate in free_names(target) if not os.path.lexists(candidate))
+
+
+def _escape(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape"))

@@ -241,7 +241,8 @@ class PathSender:
             return _NO_TAGS
         pns = np.arange(self.floor, self._largest_acked)
         places = pns & self._mask
-        return pns[(self._state[places] == _FLYING) & (self._tx_ns[places] < than_ns)]
+        old: NDArray[np.int64] = pns[(self._state[places] == _FLYING) & (self._tx_ns[places] < than_ns)]
+        return old
 
     def _settle(self, pns: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
         """Take packets out of flight; gives their tags and bytes."""
@@ -392,7 +393,8 @@ class PathSender:
         """Tags of the packets in flight, oldest first."""
         pns = np.arange(self.floor, self.next_pn)
         places = pns & self._mask
-        return self._tags[places[self._state[places] == _FLYING]]
+        tags: NDArray[np.int64] = self._tags[places[self._state[places] == _FLYING]]
+        return tags
 
     def abandon(self) -> Resolved:
         """The path is gone: everything in flight is lost."""

@@ -69,7 +69,7 @@ class Burst:
         self.outer = self.sealed[:, :OUTER_BYTES].view(OUTER)[:, 0]
         self.nonces: NDArray[np.uint8] = np.zeros((rows, 12), np.uint8)
         self.nonce_fields = self.nonces.view(np.dtype([("path", ">u4"), ("pn", ">u8")]))[:, 0]
-        self.payload = memoryview(self.sealed.reshape(-1))
+        self.payload = memoryview(self.sealed.reshape(-1).data)
         self.rows = tuple(
             (
                 memoryview(self.nonces[i]),

@@ -219,13 +219,16 @@ class _Reader:
         return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
+def _integer_reader(code: str) -> Callable[[_Reader], Any]:
+    return lambda reader: reader.integer(code)
+
+
 def _field_readers(cls: type[Any]) -> list[tuple[str, Callable[[_Reader], Any]]]:
     hints = get_type_hints(cls)
     readers: list[tuple[str, Callable[[_Reader], Any]]] = []
     for field in fields(cls):
         if hints[field.name] is int:
-            code = _INT_FORMATS[field.name]
-            readers.append((field.name, lambda reader, code=code: reader.integer(code)))
+            readers.append((field.name, _integer_reader(_INT_FORMATS[field.name])))
         elif hints[field.name] is str:
             readers.append((field.name, _Reader.text))
         else:

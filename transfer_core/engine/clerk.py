@@ -1,0 +1,530 @@
+"""Works the queue: a thread of its own, since SQLite and sources may make it wait.
+
+Ten times a second it takes in what the loop reported, notices what people and other processes changed, claims the
+next jobs for relays that are online, and keeps progress. It is the only one that moves a job from state to state on
+the engine's behalf.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from transfer_core.clock import Clock
+from transfer_core.config import EngineConfig
+from transfer_core.engine.agent_loop import AgentLoop, RelayTarget
+from transfer_core.engine.event_bus import EventBus
+from transfer_core.engine.link_desk import LinkDesk
+from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.entropy import Entropy
+from transfer_core.errors import DrsError, LinkError, NoUsableLink, SourceChanged
+from transfer_core.events import (
+    DestinationsChanged,
+    DestinationView,
+    EngineChanged,
+    EngineView,
+    JobsChanged,
+    JobsRemoved,
+    JobState,
+    JobView,
+    LinkState,
+    LinkView,
+    Severity,
+)
+from transfer_core.jobs.model import Job, LiveFigures, to_view
+from transfer_core.jobs.policy import Outcome, after_failure
+from transfer_core.jobs.store import Command, Destination, JobStore
+from transfer_core.protocol.endpoint import Address
+from transfer_core.protocol.security.tokens import fingerprint, parse_address
+from transfer_core.units import NS_PER_MS, NS_PER_S
+
+_LOG = logging.getLogger(__name__)
+TURN_S = 0.1
+FIGURES_NS = 250 * NS_PER_MS
+KEEP_NS = NS_PER_S
+RATE_GAIN = 0.25
+PAUSED_KEY = "paused_all"
+_LIVE_LINKS = frozenset({LinkState.UP, LinkState.DEGRADED})
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A job under way, as the clerk follows it."""
+
+    out: OutgoingJob
+    relay: str
+    priority: int
+    position: float
+    figures: tuple[int, dict[str, int], int, int] = (0, {}, 0, 0)
+    counted_bytes: int | None = None
+    counted_ns: int = 0
+    rate_bps: float = 0.0
+    kept_bytes: int = -1
+
+
+class Clerk:
+    """See the module. Also the `AgentListener` of the loop: those methods only put something into its inbox."""
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        loop: AgentLoop,
+        clock: Clock,
+        entropy: Entropy,
+        bus: EventBus,
+        config: EngineConfig,
+        notify: Callable[[Severity, str, str, str], None],
+    ) -> None:
+        self._store, self._loop, self._clock, self._entropy = store, loop, clock, entropy
+        self._bus, self._config, self._notify = bus, config, notify
+        self.desk: LinkDesk | None = None
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._running: dict[str, _Running] = {}
+        self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
+        self._online: dict[str, bool] = {}
+        self._why: dict[str, str] = {}
+        self._room: dict[str, int] = {}
+        self._change = -1
+        self._targets: tuple[Destination, ...] = ()
+        self._hosts: list[str] = []
+        self._rescan_due_ns = 0
+        self._figures_due_ns = 0
+        self._keep_due_ns = 0
+        self._engine_due_ns = 0
+        self._rate_bps = 0.0
+        self._stopping = threading.Event()
+        self._arrived: list[tuple[str, str, str, dict[str, int], int]] = []
+        self.paused = bool(store.setting(PAUSED_KEY))
+        self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
+        self.failure: BaseException | None = None
+
+    # --- any thread
+
+    def start(self) -> None:
+        """Begin."""
+        reclaimed = self._store.reclaim(self._owner)
+        if reclaimed:
+            self._notify(Severity.INFO, "queue", f"{reclaimed} jobs of the last run go on", "")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Put back what is under way, and end."""
+        self._stopping.set()
+        self.poke()
+        self._thread.join(10)
+
+    def poke(self) -> None:
+        """Look at the queue at once."""
+        self._inbox.put(_nothing)
+
+    def do(self, call: Callable[[], None]) -> None:
+        """Have the clerk's thread make this call."""
+        self._inbox.put(call)
+
+    def wait_online(self, relay: str, timeout_s: float) -> bool:
+        """Wait until a relay answers."""
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            if self._online.get(relay):
+                return True
+            if self._why.get(relay, "").startswith("E_"):
+                return False
+            self._stopping.wait(0.05)
+        return False
+
+    def why(self, relay: str) -> str:
+        """Why a relay is not online."""
+        return self._why.get(relay, "")
+
+    def live_views(self, jobs: list[Job]) -> list[JobView]:
+        """Jobs with the newest figures of those under way."""
+        return [self._view(job) for job in jobs]
+
+    def destination_views(self) -> list[DestinationView]:
+        """Where jobs can go, and whether it answers."""
+        return [
+            DestinationView(
+                name=each.name,
+                kind=each.kind,
+                addresses=each.addresses,
+                online=self._online.get(each.name),
+                why=self._why.get(each.name, ""),
+                free_bytes=self._room.get(each.name),
+                fingerprint=fingerprint(each.public_key),
+            )
+            for each in self._store.destinations()
+        ]
+
+    # --- the listener: the loop's thread
+
+    def hello_counter(self, relay: str) -> None:
+        """See `AgentListener`."""
+
+        def answer() -> None:
+            counter = self._store.next_hello_counter(relay)
+            self._loop.loop.post(lambda: self._loop.hello(relay, counter))
+
+        self._inbox.put(answer)
+
+    def on_paired(self, relay: str) -> None:
+        """See `AgentListener`."""
+        self._inbox.put(lambda: self._store.mark_paired(relay))
+
+    def on_online(self, relay: str, online: bool, why: str) -> None:
+        """See `AgentListener`."""
+        self._inbox.put(lambda: self._online_changed(relay, online, why))
+
+    def on_refused(self, relay: str, error: DrsError) -> None:
+        """See `AgentListener`."""
+
+        def refused() -> None:
+            self._why[relay] = error.one_line()
+            self._notify(Severity.SERIOUS, "relay", f"{relay}: {error.message}", error.one_line())
+            self._store.say_why(relay, error.message)
+            self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
+
+        self._inbox.put(refused)
+
+    def on_accepted(self, job: OutgoingJob, bytes_there: int) -> None:
+        """See `AgentListener`."""
+        self._inbox.put(lambda: self._held(job, None, ""))
+
+    def on_held(self, job: OutgoingJob, code: str, text: str) -> None:
+        """See `AgentListener`."""
+        self._inbox.put(lambda: self._held(job, code, text))
+
+    def on_arrived(self, job: OutgoingJob, digest: str, stored_as: str) -> None:
+        """See `AgentListener`."""
+
+        def arrived() -> None:
+            self._running.pop(job.job.file_id, None)
+            self._arrived.append((job.job.file_id, digest, stored_as, job.carried, job.resent_bytes))
+
+        self._inbox.put(arrived)
+
+    def on_failed(self, job: OutgoingJob, error: DrsError) -> None:
+        """See `AgentListener`."""
+        self._inbox.put(lambda: self._failed(job.job.file_id, error))
+
+    def on_room(self, relay: str, free_bytes: int) -> None:
+        """See `AgentListener`."""
+        self._inbox.put(lambda: self._room.__setitem__(relay, free_bytes))
+
+    def on_link_failed(self, link: str, error: LinkError) -> None:
+        """See `AgentListener`."""
+
+        def failed() -> None:
+            if self.desk is not None:
+                self.desk.on_failed(link)
+            self._rescan_due_ns = 0
+            self._notify(Severity.CAUTION, "link", f"{link}: {error.message}", error.one_line())
+
+        self._inbox.put(failed)
+
+    # --- the clerk's thread
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._turn()
+            self._put_back()
+        except BaseException as error:
+            self.failure = error
+            _LOG.exception("the clerk ended")
+            self._notify(Severity.CRITICAL, "engine", f"the queue is not worked any more: {error}", repr(error))
+            raise
+
+    def _turn(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._inbox.get(timeout=TURN_S)()
+        for _ in range(1000):
+            try:
+                self._inbox.get_nowait()()
+            except queue.Empty:
+                break
+        if self._arrived:
+            arrived, self._arrived = self._arrived, []
+            self._store.complete(arrived)
+        now_ns = self._clock.monotonic_ns()
+        if self.desk is not None:
+            self.desk.play(now_ns)
+            if now_ns >= self._rescan_due_ns:
+                self._rescan(now_ns)
+        self._follow_changes()
+        self._claim()
+        if now_ns >= self._figures_due_ns:
+            self._figures_due_ns = now_ns + FIGURES_NS
+            self._loop.loop.post(self._collect)
+        if now_ns >= self._keep_due_ns:
+            self._keep_due_ns = now_ns + KEEP_NS
+            self._keep_progress()
+        if now_ns >= self._engine_due_ns:
+            self._engine_due_ns = now_ns + FIGURES_NS
+            self._bus.publish(EngineChanged(self.engine_view()))
+
+    def _put_back(self) -> None:
+        """Running jobs are pending again, with their progress."""
+        self._keep_progress()
+        if self._arrived:
+            self._store.complete(self._arrived)
+        for file_id in list(self._running):
+            self._store.wait(file_id, None, "", is_attempt=False)
+
+    def _rescan(self, now_ns: int) -> None:
+        assert self.desk is not None
+        self._rescan_due_ns = now_ns + int(self._config.scan_interval_s * NS_PER_S)
+        if self.desk.rescan(self._hosts):
+            self._store.try_now()
+
+    # --- what changed
+
+    def _follow_changes(self) -> None:
+        if self._store.newest_change() == self._change:
+            return
+        destinations = tuple(self._store.destinations())
+        if destinations != self._targets:
+            self._targets = destinations
+            self._point_at(destinations)
+        for command in self._store.commands():
+            self._obey(command)
+        self._change, jobs, gone = self._store.changes_since(self._change)
+        for job in jobs:
+            self._follow(job)
+        for file_id in gone:
+            self._stop(file_id, discard=True)
+        if jobs:
+            self._bus.publish(JobsChanged(tuple(self._view(job) for job in jobs)))
+        if gone:
+            self._bus.publish(JobsRemoved(tuple(gone)))
+
+    def _follow(self, job: Job) -> None:
+        running = self._running.get(job.file_id)
+        if running is None:
+            return
+        if job.status is not JobState.UPLOADING:
+            self._stop(job.file_id, discard=job.status is JobState.CANCELLED)
+        elif (job.priority, job.position) != (running.priority, running.position):
+            running.priority, running.position = job.priority, job.position
+            relay, file_id, priority, position = running.relay, job.file_id, job.priority, job.position
+            self._loop.loop.post(lambda: self._loop.reorder(relay, file_id, priority, position))
+
+    def _stop(self, file_id: str, *, discard: bool) -> None:
+        running = self._running.pop(file_id, None)
+        if running is not None:
+            self._loop.loop.post(lambda: self._loop.stop_job(running.relay, file_id, discard=discard))
+
+    def _point_at(self, destinations: tuple[Destination, ...]) -> None:
+        targets = [
+            RelayTarget(each.name, _resolve(each.addresses), each.public_key, each.secret)
+            for each in destinations
+            if each.kind == "relay"
+        ]
+        self._hosts = sorted({address[0] for target in targets for address in target.addresses})
+        self._rescan_due_ns = 0
+        for name in {*self._online} - {each.name for each in destinations}:
+            self._online.pop(name)
+        self._loop.loop.post(lambda: self._loop.set_relays(targets))
+        self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
+
+    def _obey(self, command: Command) -> None:
+        assert self.desk is not None
+        try:
+            if command.verb == "kill":
+                self.desk.kill(command.argument)
+            elif command.verb == "restore":
+                self.desk.restore(command.argument)
+            elif command.verb == "pause_all":
+                self.set_paused(command.argument == "1")
+            result = "ok"
+        except DrsError as error:
+            result = f"{error.code} {error.message}"
+        self._store.answer(command.number, result)
+
+    def set_paused(self, paused: bool) -> None:
+        """Send nothing at all, or go on."""
+        self.paused = paused
+        self._store.set_setting(PAUSED_KEY, paused)
+
+        def apply() -> None:
+            self._loop.set_paused(paused)
+
+        self._loop.loop.post(apply)
+
+    # --- jobs
+
+    def _claim(self) -> None:
+        room = self._config.open_files_max - len(self._running)
+        ready = [name for name, online in self._online.items() if online]
+        if self.paused or room <= 0 or not ready:
+            return
+        for job in self._store.claim(self._owner, room, ready):
+            self._begin(job)
+
+    def _begin(self, job: Job) -> None:
+        try:
+            out = OutgoingJob.open(job, self._config.chunk_bytes)
+        except DrsError as error:
+            self._failed(job.file_id, error)
+            return
+        self._running[job.file_id] = _Running(out, job.destination, job.priority, job.position)
+        self._loop.loop.post(lambda: self._loop.begin(job.destination, out))
+
+    def _held(self, out: OutgoingJob, code: str | None, text: str) -> None:
+        if out.job.file_id in self._running and out.held != text:
+            out.held = text
+            self._store.say_why_of(out.job.file_id, code, text)
+            if text:
+                self._notify(Severity.CAUTION, "relay", f"{out.job.destination}: {text}", f"{code}: {text}")
+
+    def _failed(self, file_id: str, error: DrsError) -> None:
+        running = self._running.pop(file_id, None)
+        job = self._store.job(file_id)
+        if job.status is not JobState.UPLOADING:
+            return
+        moved = running is not None and running.figures[3] > job.bytes_done
+        decision = after_failure(
+            job.idle_attempts, error, made_progress=moved, config=self._config.retry, entropy=self._entropy
+        )
+        if isinstance(error, SourceChanged) and job.attempts >= self._config.retry.max_attempts:
+            decision = type(decision)(Outcome.GIVE_UP)
+        if decision.outcome is Outcome.GIVE_UP:
+            self._store.fail(file_id, error.code, error.message)
+            self._notify(Severity.SERIOUS, "queue", f"{job.path}: {error.message}", error.one_line())
+        else:
+            is_attempt = decision.outcome is Outcome.PUT_OFF
+            self._store.wait(file_id, error.code, error.message, delay_ns=decision.delay_ns, is_attempt=is_attempt)
+
+    def _online_changed(self, relay: str, online: bool, why: str) -> None:
+        before = self._online.get(relay)
+        self._online[relay], self._why[relay] = online, "" if online else why
+        if online:
+            self._store.say_why(relay, "")
+            self._store.try_now()
+        else:
+            reason = NoUsableLink(why).message
+            for file_id, running in list(self._running.items()):
+                if running.relay == relay:
+                    self._store.wait(file_id, None, reason, is_attempt=False)
+                    self._stop(file_id, discard=False)
+            self._store.say_why(relay, reason)
+        if before != online:
+            severity = Severity.INFO if online else Severity.CAUTION
+            self._notify(severity, "relay", f"{relay} {'is online' if online else 'is offline: ' + why}", "")
+            self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
+
+    # --- figures
+
+    def _collect(self) -> None:
+        """In the loop's thread: figures of all jobs under way."""
+        found: dict[str, tuple[int, dict[str, int], int, int]] = {}
+        for uplink in self._loop.uplinks.values():
+            for file_id, out in uplink.jobs.items():
+                found[file_id] = self._loop.figures(uplink, out)
+        self._inbox.put(lambda: self._take_figures(found))
+
+    def _take_figures(self, found: dict[str, tuple[int, dict[str, int], int, int]]) -> None:
+        now_ns = self._clock.monotonic_ns()
+        changed: list[str] = []
+        for file_id, figures in found.items():
+            running = self._running.get(file_id)
+            if running is None:
+                continue
+            if running.counted_bytes is not None and now_ns > running.counted_ns:
+                moved = max(0, figures[0] - running.counted_bytes)
+                rate_bps = moved * 8e9 / (now_ns - running.counted_ns)
+                running.rate_bps += RATE_GAIN * (rate_bps - running.rate_bps)
+            if figures != running.figures:
+                changed.append(file_id)
+            running.counted_bytes, running.counted_ns, running.figures = figures[0], now_ns, figures
+        total_bps = sum(running.rate_bps for running in self._running.values())
+        self._rate_bps = total_bps
+        if changed:
+            views = [self._view(self._running[file_id].out.job, running=True) for file_id in changed]
+            self._bus.publish(JobsChanged(tuple(views)))
+
+    def _view(self, job: Job, *, running: bool = False) -> JobView:
+        live = self._running.get(job.file_id)
+        if live is None or (job.status is not JobState.UPLOADING and not running) or live.counted_bytes is None:
+            return to_view(job)
+        arrived, links, resent, _ = live.figures
+        left = max(0, job.size - arrived)
+        eta_s = left * 8 / live.rate_bps if live.rate_bps > 1000 else None
+        view = to_view(job, LiveFigures(min(job.size, arrived), live.rate_bps, eta_s, links, resent))
+        if live.out.held:
+            return replace(view, reason=live.out.held)
+        return view
+
+    def _keep_progress(self) -> None:
+        rows = []
+        for file_id, running in self._running.items():
+            _, links, resent, durable = running.figures
+            if durable != running.kept_bytes and running.counted_bytes is not None:
+                running.kept_bytes = durable
+                rows.append((file_id, durable, links, resent))
+        if rows:
+            self._store.progress(rows)
+
+    def engine_view(self) -> EngineView:
+        """The bar on top."""
+        links = [] if self.desk is None else self.desk.views()
+        files_left, bytes_left = self._store.counts_left()
+        for running in self._running.values():
+            bytes_left -= max(0, min(running.figures[0], running.out.job.size) - max(running.kept_bytes, 0))
+        rate_bps = self._rate_bps if self._running else 0.0
+        severity, why = self._worst(links, files_left)
+        return EngineView(
+            online=any(self._online.values()),
+            paused=self.paused,
+            rate_bps=rate_bps,
+            files_left=files_left,
+            bytes_left=max(0, bytes_left),
+            eta_s=bytes_left * 8 / rate_bps if rate_bps > 1000 and files_left else None,
+            links_up=sum(link.state in _LIVE_LINKS for link in links),
+            links_total=sum(link.state is not LinkState.UNUSED for link in links),
+            severity=severity,
+            why=why,
+            policy=self._loop.policy.value,
+            undo=self._store.undo_label(),
+        )
+
+    def _worst(self, links: list[LinkView], files_left: int) -> tuple[Severity, str]:
+        bad = [link for link in links if link.state in (LinkState.SILENT, LinkState.DOWN, LinkState.KILLED)]
+        if files_left and self._targets and not any(self._online.values()):
+            reason = next((why for why in self._why.values() if why), "no relay answers yet")
+            return Severity.SERIOUS, reason
+        held = next((running.out.held for running in self._running.values() if running.out.held), "")
+        if held:
+            return Severity.SERIOUS, held
+        if bad:
+            return Severity.CAUTION, ", ".join(f"{link.name} {link.state}" for link in bad)
+        degraded = next((link for link in links if link.state is LinkState.DEGRADED), None)
+        if degraded is not None:
+            return Severity.CAUTION, f"{degraded.name}: {degraded.why}"
+        return Severity.INFO, ""
+
+
+def _nothing() -> None:
+    """A poke."""
+
+
+def _resolve(addresses: tuple[str, ...]) -> tuple[Address, ...]:
+    """Numeric addresses; names are looked up, and left out if that fails."""
+    found: dict[Address, None] = {}
+    for text in addresses:
+        host, port = parse_address(text)
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        except OSError as error:
+            _LOG.info("%s can't be looked up: %s", host, error)
+            continue
+        for _, _, _, _, address in entries:
+            found[(str(address[0]), int(address[1]))] = None
+    return tuple(found)

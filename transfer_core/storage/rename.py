@@ -1,0 +1,59 @@
+"""Gives a file its final name without ever overwriting another one."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import sys
+from pathlib import Path
+
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+_NOT_HERE = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK})
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Rename; FileExistsError if there is something of that name. Other OSErrors pass."""
+    if sys.platform == "win32":
+        source.rename(target)  # refuses to overwrite
+    elif not _rename_exclusively(source, target):
+        _link_and_unlink(source, target)
+
+
+def _link_and_unlink(source: Path, target: Path) -> None:
+    """A crash in between leaves both names to the same file, and nothing lost."""
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NOT_HERE:
+            raise
+        # A file system with neither, such as FAT: another program could come between, the relay itself can't.
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        source.rename(target)
+    else:
+        source.unlink()
+
+
+if sys.platform == "linux":
+    _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)  # glibc 2.28
+
+    def _rename_exclusively(source: Path, target: Path) -> bool:
+        """False where the system or the file system does not have it."""
+        if _renameat2 is None:
+            return False
+        if _renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+            return True
+        number = ctypes.get_errno()
+        if number in _NOT_HERE:
+            return False
+        raise OSError(number, os.strerror(number), str(target))
+
+else:
+
+    def _rename_exclusively(source: Path, target: Path) -> bool:
+        """False: this system does not have it."""
+        return False
