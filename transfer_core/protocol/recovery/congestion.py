@@ -22,6 +22,8 @@ DISPERSION_MAX = 500e6 / 8  # a train faster than this is only known to be fast
 FAST_RATE = 400e6 / 8  # beyond this, host scheduling is noisier than any queue
 FAST_QUEUE_S = 0.004
 ROUND_MIN_S = 0.002
+JITTER_ROUND = 50  # a round is so many mean steps of the delay long, so that its rate is known to about a tenth
+JITTER_ALLOWED = 6  # of the mean step of the delay: about what its least value strays from the least of all
 BASE_BUCKET_S = 0.5
 BASE_KEPT_S = 10.0
 RATE_MAX = 2e9
@@ -72,6 +74,8 @@ class Congestion:
         self.lateness_s = 0.0
         self._base: list[tuple[float, float]] = []  # (bucket start, least one-way delay)
         self._recent_owd: list[tuple[float, float, int]] = []
+        self._owd_before: tuple[float, float] | None = None
+        self._step_s = 0.0
         self._round_pn = 0
         self._round: RateSample | None = None
         self._dispersion: float | None = None
@@ -128,7 +132,8 @@ class Congestion:
             self._round_pn = sample.next_pn
         if sample.dispersion is not None and not self._got_train:
             self._take_dispersion(sample.dispersion)
-        long_enough = sample.now_s - self._round.now_s >= max(ROUND_MIN_S, min(self.rtt_min_s, 0.5) * 0.5)
+        round_s = max(ROUND_MIN_S, min(self.rtt_min_s, 0.5) * 0.5, JITTER_ROUND * self._step_s)
+        long_enough = sample.now_s - self._round.now_s >= round_s
         if sample.largest >= self._round_pn and sample.largest - self._round.largest >= 8 and long_enough:
             self._end_round(sample)
         elif (self.mode is Mode.STARTUP or self._speed_up > 1) and not self._braked:
@@ -162,7 +167,8 @@ class Congestion:
         while len(recent) > 1 and recent[0][0] < horizon:
             recent.pop(0)
         packets = sum(count for _, _, count in recent)
-        jitter = 2 * self.lateness_s / (packets + 1)
+        self._note_jitter(sample)
+        jitter = max(2 * self.lateness_s / (packets + 1), JITTER_ALLOWED * self._step_s)
         self.queue_s = max(0.0, min(owd for _, owd, _ in recent) - base - jitter)
         if sample.rtt_s is not None:
             self.queue_s = min(self.queue_s, max(0.0, sample.rtt_s - self.rtt_min_s))
@@ -170,6 +176,16 @@ class Congestion:
             self._high_queue_s = sample.now_s
         if self.queue_s < 0.1 * self.queue_target_s:
             self._drain_due_s = sample.now_s + max(5.0, 20 * self.rtt_min_s)
+
+    def _note_jitter(self, sample: RateSample) -> None:
+        """How far the delay jumps from one acknowledgement to the next: a queue of ours moves slowly, a radio does not."""
+        if self._owd_before is not None:
+            before_s, owd_s = self._owd_before
+            passed_s = max(sample.now_s - before_s, 1e-6)
+            own_s = 0.25 * min(passed_s, 0.1) if self._speed_up > 1 or self.mode is Mode.STARTUP else 0.0
+            step_s = max(0.0, abs(sample.owd_s - owd_s) - own_s)
+            self._step_s += 0.05 * (min(step_s, 0.1) - self._step_s)
+        self._owd_before = (sample.now_s, sample.owd_s)
 
     def _take_dispersion(self, dispersion: float) -> None:
         self._got_train = True
@@ -244,7 +260,10 @@ class Congestion:
             measured = arriving
             if self.queue_s > 2 * target and loss > self.loss_accepted + noise:
                 measured = arriving * (1 - loss) / max(0.05, 1 - self.loss_accepted)
-            self.capacity = (self.capacity + measured) / 2 if self._was_saturated else measured
+            if 0.95 * sending < arriving < 1.05 * sending:  # arrivals tell of our own rate: the link carries at least that
+                self.capacity = max(self.capacity, measured)
+            else:
+                self.capacity = (self.capacity + measured) / 2 if self._was_saturated else measured
             self._was_saturated, self._speed_up, self._rises = True, 1.0, 0
         else:
             self._was_saturated = False
