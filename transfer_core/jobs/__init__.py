@@ -5,6 +5,12 @@ May import: `storage` (to open the database) and the vocabulary. Knows no engine
     model     P  Job, its states and what may follow what
     policy    P  the order, who may run now, what a failure means
     schema       the tables, version by version
-    store        everything that is asked of the database, each verb one transaction
+    database     one connection: transactions, change numbers, errors
+    reading      what the queue holds
+    working      the agent's side: add, claim, report, give back
+    asking       a person's side: pause, resume, cancel, retry
+    ordering     priority, position, removal, and the way back
+    tables       destinations, settings, commands to a running agent
+    store        all of that as one `JobStore`
     sources      folders become files
 """

@@ -29,13 +29,25 @@ MIGRATIONS: tuple[str, ...] = (
         links TEXT NOT NULL DEFAULT '{}',
         listed INTEGER NOT NULL DEFAULT 1,
         lease_owner TEXT,
+        claimed_ns INTEGER,
+        active_ns INTEGER NOT NULL DEFAULT 0,
         changed INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
     CREATE INDEX job_order ON job (listed, priority, position);
     CREATE INDEX job_ready ON job (status, listed, priority, position);
     CREATE INDEX job_ended ON job (completed_at) WHERE completed_at IS NOT NULL;
     CREATE INDEX job_changed ON job (changed);
-    CREATE TABLE undo (number INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL, rows TEXT NOT NULL);
+    CREATE TABLE undo (number INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT NOT NULL);
+    CREATE TABLE undo_row (
+        number INTEGER NOT NULL REFERENCES undo (number) ON DELETE CASCADE,
+        file_id TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        position REAL NOT NULL,
+        status_before TEXT,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (number, file_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX undo_order ON undo_row (priority, position);
     CREATE TABLE destination (
         name TEXT PRIMARY KEY,
         kind TEXT NOT NULL,

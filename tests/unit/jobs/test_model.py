@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from transfer_core.errors import ConflictError
+from transfer_core.events import JobState
+from transfer_core.jobs.model import (
+    TRANSITIONS,
+    Job,
+    LiveFigures,
+    check_transition,
+    new_file_id,
+    states_before,
+    to_view,
+)
+from transfer_core.sim.seeded_entropy import SeededEntropy
+
+
+def job(**more: object) -> Job:
+    values: dict[str, object] = {
+        "file_id": "a",
+        "path": "/data/a.bin",
+        "size": 1000,
+        "priority": 5,
+        "position": 1024.0,
+        "status": JobState.PENDING,
+        "destination": "pit",
+        "dest_path": "a.bin",
+    }
+    return Job(**{**values, **more})  # type: ignore[arg-type]
+
+
+def test_every_state_has_its_row_and_only_what_has_arrived_is_the_end() -> None:
+    assert set(TRANSITIONS) == set(JobState)
+    assert [state for state, after in TRANSITIONS.items() if not after] == [JobState.COMPLETED]
+
+
+def test_every_state_can_be_reached_from_pending() -> None:
+    reached, todo = {JobState.PENDING}, [JobState.PENDING]
+    while todo:
+        for after in TRANSITIONS[todo.pop()] - reached:
+            reached.add(after)
+            todo.append(after)
+    assert reached == set(JobState)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (JobState.COMPLETED, JobState.PENDING),
+        (JobState.COMPLETED, JobState.CANCELLED),
+        (JobState.PAUSED, JobState.UPLOADING),
+        (JobState.FAILED, JobState.UPLOADING),
+        (JobState.CANCELLED, JobState.COMPLETED),
+    ],
+)
+def test_a_forbidden_change_is_a_conflict_that_names_the_job_and_both_states(before: JobState, after: JobState) -> None:
+    with pytest.raises(ConflictError, match=f"job a is {before}.* {after}"):
+        check_transition("a", before, after)
+
+
+def test_the_states_before_are_the_table_read_backwards() -> None:
+    assert set(states_before(JobState.COMPLETED)) == {JobState.PENDING, JobState.UPLOADING, JobState.PAUSED}
+
+
+def test_a_view_shows_the_engines_newer_figures() -> None:
+    row = job(status=JobState.UPLOADING, bytes_done=100, links={"wifi": 100})
+    assert to_view(row).bytes_done == 100
+    live = to_view(row, LiveFigures(bytes_done=400, rate_bps=8e6, eta_s=3.0, links={"lte": 300}, resent_bytes=5))
+    assert (live.bytes_done, live.rate_bps, live.eta_s, live.links, live.resent_bytes) == (
+        400,
+        8e6,
+        3.0,
+        {"lte": 300},
+        5,
+    )
+    assert (live.file_id, live.status, live.priority, live.dest_path) == ("a", JobState.UPLOADING, 5, "a.bin")
+
+
+def test_bytes_left_are_never_negative() -> None:
+    assert job(size=1000, bytes_done=300).bytes_left == 700
+    assert job(size=1000, bytes_done=1300).bytes_left == 0
+
+
+def test_a_file_id_is_a_random_uuid_of_version_4() -> None:
+    entropy = SeededEntropy(7)
+    one, two = new_file_id(entropy), new_file_id(entropy)
+    assert one != two
+    parsed = uuid.UUID(one)
+    assert str(parsed) == one
+    assert (parsed.version, parsed.variant) == (4, uuid.RFC_4122)

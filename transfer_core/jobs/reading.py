@@ -1,0 +1,75 @@
+"""What the queue holds, and what has become of its jobs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from transfer_core.errors import NotFoundError
+from transfer_core.jobs.database import COLUMNS, StateDatabase, as_set, change_number, job_of
+from transfer_core.jobs.model import Job
+
+
+class JobReading(StateDatabase):
+    """Reads jobs; changes nothing."""
+
+    def jobs(self) -> list[Job]:
+        """The list in its order."""
+        with self._read() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM job WHERE listed = 1 ORDER BY priority, position, file_id"
+            ).fetchall()
+        return [job_of(row) for row in rows]
+
+    def job(self, file_id: str) -> Job:
+        """One job, listed or not. NotFoundError."""
+        with self._read() as db:
+            return jobs_by_id(db, [file_id])[0]
+
+    def changes_since(self, change: int) -> tuple[int, list[Job], list[str]]:
+        """The newest change number, listed jobs changed after `change`, and ids that left the list since."""
+        with self._read() as db:
+            newest = change_number(db)
+            if newest == change:
+                return newest, [], []
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM job WHERE changed > ? AND listed = 1 ORDER BY priority, position, file_id",
+                (change,),
+            ).fetchall()
+            gone = db.execute("SELECT file_id FROM job WHERE changed > ? AND listed = 0", (change,)).fetchall()
+        return newest, [job_of(row) for row in rows], [row[0] for row in gone]
+
+    def history(self, *, limit: int, offset: int, find: str) -> list[Job]:
+        """Jobs that ended, newest first, whose path or destination contains `find`; also those not listed any more."""
+        pattern = "%" + find.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        with self._read() as db:
+            rows = db.execute(
+                f"SELECT {COLUMNS} FROM job WHERE completed_at IS NOT NULL"
+                " AND (CAST(path AS TEXT) LIKE ?1 ESCAPE '\\' OR destination LIKE ?1 ESCAPE '\\')"
+                " ORDER BY completed_at DESC, file_id LIMIT ?2 OFFSET ?3",
+                (pattern, limit, offset),
+            ).fetchall()
+        return [job_of(row) for row in rows]
+
+    def counts_left(self) -> tuple[int, int]:
+        """Files and bytes that are not done yet and not given up."""
+        with self._read() as db:
+            row = db.execute(
+                "SELECT count(*), coalesce(sum(max(0, size - bytes_done)), 0) FROM job"
+                " WHERE listed = 1 AND status IN ('pending', 'uploading', 'paused')"
+            ).fetchone()
+        return int(row[0]), int(row[1])
+
+
+def jobs_by_id(db: sqlite3.Connection, file_ids: Sequence[str], *, listed_only: bool = False) -> list[Job]:
+    """The jobs in the order of `file_ids`, each once. NotFoundError if one is missing."""
+    condition = " AND listed = 1" if listed_only else ""
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM job WHERE file_id IN (SELECT value FROM json_each(?)){condition}", (as_set(file_ids),)
+    )
+    found = {job.file_id: job for job in map(job_of, rows)}
+    wanted = list(dict.fromkeys(file_ids))
+    for file_id in wanted:
+        if file_id not in found:
+            raise NotFoundError(f"there is no job {file_id}" + (" on the list" if listed_only else ""))
+    return [found[file_id] for file_id in wanted]

@@ -1,0 +1,256 @@
+"""The agent's side of the queue: jobs are added, claimed, reported on, and given back.
+
+A claimed job is leased to its agent by name. Since a state directory has one agent at a time, whoever starts there
+knows that every other lease is a dead agent's, and reclaims it: no clock is asked, so none can be wrong. A report about
+a job that was meanwhile taken away (paused, cancelled, removed) changes nothing, except that what has arrived has
+arrived.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from transfer_core.errors import ConflictError, UsageError
+from transfer_core.events import JobState
+from transfer_core.jobs.database import (
+    as_set,
+    change_number,
+    column_of_links,
+    column_of_name,
+    column_of_text,
+)
+from transfer_core.jobs.model import Job, states_before
+from transfer_core.jobs.reading import JobReading, jobs_by_id
+from transfer_core.units import utc_iso
+
+GAP = 1024.0
+_ACTIVE_NS = "active_ns + max(0, :now_ns - coalesce(claimed_ns, :now_ns))"
+STOP_THE_CLOCK = f"active_ns = {_ACTIVE_NS}, claimed_ns = NULL, lease_owner = NULL"
+SET_DURATION = f"duration_s = CASE WHEN started_at IS NOT NULL THEN ({_ACTIVE_NS}) / 1e9 END"
+_BEFORE_COMPLETED = as_set(states_before(JobState.COMPLETED))
+_BEFORE_FAILED = as_set(states_before(JobState.FAILED))
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What it takes to queue a file."""
+
+    file_id: str
+    path: str
+    size: int
+    priority: int
+    destination: str
+    dest_path: str
+    source: str
+
+
+class JobWorking(JobReading):
+    """Adds jobs and works them off."""
+
+    def add_many(self, jobs: Sequence[NewJob]) -> list[Job]:
+        """Queue files at the end of their priorities. ConflictError if an id is there already; then none is queued."""
+        now_text = self._now_text()
+        with self._write() as db:
+            change = change_number(db)
+            ends = {priority: end_of(db, priority) for priority in {new.priority for new in jobs}}
+            rows = []
+            for new in jobs:
+                _check(new)
+                ends[new.priority] += GAP
+                names = column_of_name(new.path), column_of_name(new.dest_path)
+                place = new.priority, ends[new.priority]
+                rows.append((new.file_id, *names, new.size, *place, new.destination, new.source, now_text, change))
+            try:
+                db.executemany(
+                    "INSERT INTO job (file_id, path, dest_path, size, priority, position, status, destination, source,"
+                    " created_at, changed) VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?)",
+                    rows,
+                )
+            except sqlite3.IntegrityError as error:
+                raise ConflictError("one of these jobs is queued already") from error
+            return jobs_by_id(db, [new.file_id for new in jobs])
+
+    def claim(self, owner: str, limit: int, destinations: Sequence[str]) -> list[Job]:
+        """Take the next jobs for those destinations, at most `limit`; they are `uploading` from now on."""
+        if limit <= 0 or not destinations:
+            return []
+        wall_ns = self._clock.wall_ns()
+        with self._write() as db:
+            rows = db.execute(
+                "SELECT file_id FROM job WHERE status = 'pending' AND listed = 1 AND next_try_ns <= ?"
+                " AND destination IN (SELECT value FROM json_each(?))"
+                " ORDER BY priority, position, file_id LIMIT ?",
+                (wall_ns, as_set(destinations), limit),
+            ).fetchall()
+            ids = [row[0] for row in rows]
+            db.execute(
+                "UPDATE job SET status = 'uploading', lease_owner = ?, claimed_ns = ?, attempts = attempts + 1,"
+                " reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL,"
+                " started_at = coalesce(started_at, ?), changed = ?"
+                " WHERE file_id IN (SELECT value FROM json_each(?))",
+                (owner, wall_ns, utc_iso(wall_ns), change_number(db), as_set(ids)),
+            )
+            return jobs_by_id(db, ids)
+
+    def reclaim(self, owner: str) -> int:
+        """Jobs that a dead agent was working on are pending again; how many. `owner` is the agent that lives."""
+        with self._write() as db:
+            cursor = db.execute(
+                "UPDATE job SET status = 'pending', lease_owner = NULL, claimed_ns = NULL, next_try_ns = 0,"
+                " next_try_at = NULL, changed = ? WHERE status = 'uploading' AND lease_owner IS NOT ?",
+                (change_number(db), owner),
+            )
+            return cursor.rowcount
+
+    def release(self, owner: str) -> int:
+        """The agent stops cleanly: its jobs are pending again, and that was no failed attempt; how many."""
+        with self._write() as db:
+            cursor = db.execute(
+                f"UPDATE job SET status = 'pending', {STOP_THE_CLOCK}, changed = :change"
+                " WHERE status = 'uploading' AND lease_owner = :owner",
+                {"change": change_number(db), "now_ns": self._clock.wall_ns(), "owner": owner},
+            )
+            return cursor.rowcount
+
+    def progress(self, rows: Sequence[tuple[str, int, Mapping[str, int], int]]) -> None:
+        """Keep (file id, bytes done, bytes by link, bytes sent again) of running jobs. Totals, not differences."""
+        if not rows:
+            return
+        with self._write() as db:
+            change = change_number(db)
+            db.executemany(
+                "UPDATE job SET idle_attempts = CASE WHEN bytes_done < ?1 THEN 0 ELSE idle_attempts END,"
+                " bytes_done = ?1, links = ?2, resent_bytes = ?3, changed = ?4"
+                " WHERE file_id = ?5 AND status = 'uploading'",
+                [(done, column_of_links(links), resent, change, fid) for fid, done, links, resent in rows],
+            )
+
+    def complete(self, rows: Sequence[tuple[str, str, str, Mapping[str, int], int]]) -> list[str]:
+        """These jobs have arrived: (file id, hash, stored as, bytes by link, bytes sent again).
+
+        Returns the ids for which that is news: not those that somebody cancelled meanwhile.
+        """
+        wall_ns = self._clock.wall_ns()
+        with self._write() as db:
+            change, taken = change_number(db), []
+            for file_id, digest, stored_as, links, resent in rows:
+                cursor = db.execute(
+                    f"UPDATE job SET {SET_DURATION}, {STOP_THE_CLOCK}, status = 'completed', bytes_done = size,"
+                    " file_hash = :digest, stored_as = :stored_as, links = :links, resent_bytes = :resent,"
+                    " completed_at = :now, reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL,"
+                    " idle_attempts = 0, changed = :change"
+                    " WHERE file_id = :file_id AND status IN (SELECT value FROM json_each(:states))",
+                    {
+                        "now_ns": wall_ns,
+                        "now": utc_iso(wall_ns),
+                        "change": change,
+                        "file_id": file_id,
+                        "digest": digest,
+                        "stored_as": column_of_text(stored_as),
+                        "links": column_of_links(links),
+                        "resent": resent,
+                        "states": _BEFORE_COMPLETED,
+                    },
+                )
+                if cursor.rowcount:
+                    taken.append(file_id)
+            return taken
+
+    def fail(self, file_id: str, code: str, reason: str) -> None:
+        """Give a job up."""
+        wall_ns = self._clock.wall_ns()
+        with self._write() as db:
+            db.execute(
+                f"UPDATE job SET {SET_DURATION}, {STOP_THE_CLOCK}, status = 'failed', error = :code, reason = :reason,"
+                " completed_at = :now, next_try_ns = 0, next_try_at = NULL, changed = :change"
+                " WHERE file_id = :file_id AND status IN (SELECT value FROM json_each(:states))",
+                {
+                    "now_ns": wall_ns,
+                    "now": utc_iso(wall_ns),
+                    "change": change_number(db),
+                    "file_id": file_id,
+                    "code": code,
+                    "reason": column_of_text(reason),
+                    "states": _BEFORE_FAILED,
+                },
+            )
+
+    def wait(self, file_id: str, code: str | None, reason: str, *, delay_ns: int = 0, is_attempt: bool = True) -> None:
+        """Put a running job back: it waits, for this reason, and is tried again after `delay_ns`.
+
+        `is_attempt` False takes back that the claim counted as an attempt.
+        """
+        wall_ns = self._clock.wall_ns()
+        try_ns = wall_ns + delay_ns if delay_ns > 0 else 0
+        with self._write() as db:
+            db.execute(
+                f"UPDATE job SET {STOP_THE_CLOCK}, status = 'pending', error = :code, reason = :reason,"
+                " next_try_ns = :try_ns, next_try_at = :try_at, idle_attempts = idle_attempts + :is_attempt,"
+                " attempts = max(0, attempts - (status = 'uploading' AND NOT :is_attempt)), changed = :change"
+                " WHERE file_id = :file_id AND status IN ('pending', 'uploading')",
+                {
+                    "now_ns": wall_ns,
+                    "change": change_number(db),
+                    "file_id": file_id,
+                    "code": code,
+                    "reason": column_of_text(reason),
+                    "try_ns": try_ns,
+                    "try_at": utc_iso(try_ns) if try_ns else None,
+                    "is_attempt": int(is_attempt),
+                },
+            )
+
+    def resize(self, file_id: str, size: int) -> None:
+        """The source has another size than when it was queued."""
+        with self._write() as db:
+            db.execute("UPDATE job SET size = ?, changed = ? WHERE file_id = ?", (size, change_number(db), file_id))
+
+    def say_why(self, destination: str, reason: str) -> None:
+        """All pending jobs of a destination wait for this reason; empty when they don't any more."""
+        text = column_of_text(reason)
+        concerned = "status = 'pending' AND listed = 1 AND destination = ?1 AND error IS NULL AND reason <> ?2"
+        with self._read() as db:
+            if db.execute(f"SELECT 1 FROM job WHERE {concerned} LIMIT 1", (destination, text)).fetchone() is None:
+                return
+        with self._write() as db:
+            db.execute(
+                f"UPDATE job SET reason = ?2, changed = ?3 WHERE {concerned}", (destination, text, change_number(db))
+            )
+
+    def try_now(self) -> None:
+        """A link came up: no pending job waits any longer."""
+        self._forget_delays_after(0)
+
+    def forget_delays_of_the_future(self, longest_ns: int) -> None:
+        """A clock that jumped back must not make jobs wait for ever."""
+        self._forget_delays_after(self._clock.wall_ns() + longest_ns)
+
+    def _forget_delays_after(self, limit_ns: int) -> None:
+        concerned = "status = 'pending' AND next_try_ns > ?1"
+        with self._read() as db:
+            if db.execute(f"SELECT 1 FROM job WHERE {concerned} LIMIT 1", (limit_ns,)).fetchone() is None:
+                return
+        with self._write() as db:
+            db.execute(
+                f"UPDATE job SET next_try_ns = 0, next_try_at = NULL, changed = ?2 WHERE {concerned}",
+                (limit_ns, change_number(db)),
+            )
+
+
+def end_of(db: sqlite3.Connection, priority: int) -> float:
+    """The last position that is taken within a priority, by a listed job or by one that undo may bring back."""
+    (end,) = db.execute(
+        "SELECT max(coalesce((SELECT max(position) FROM job WHERE listed = 1 AND priority = ?1), 0),"
+        " coalesce((SELECT max(position) FROM undo_row WHERE priority = ?1), 0))",
+        (priority,),
+    ).fetchone()
+    return float(end)
+
+
+def _check(new: NewJob) -> None:
+    if not 1 <= new.priority <= 10:
+        raise UsageError(f"priority {new.priority} is not from 1 to 10")
+    if new.size < 0:
+        raise UsageError(f"{new.path!r} can't have {new.size} bytes")
