@@ -77,14 +77,11 @@ class JobWorking(JobReading):
         if limit <= 0 or not destinations:
             return []
         wall_ns = self._clock.wall_ns()
+        with self._read() as db:
+            if not _ready(db, wall_ns, 1, destinations):  # asked often, so that nothing is written for nothing
+                return []
         with self._write() as db:
-            rows = db.execute(
-                "SELECT file_id FROM job WHERE status = 'pending' AND listed = 1 AND next_try_ns <= ?"
-                " AND destination IN (SELECT value FROM json_each(?))"
-                " ORDER BY priority, position, file_id LIMIT ?",
-                (wall_ns, as_set(destinations), limit),
-            ).fetchall()
-            ids = [row[0] for row in rows]
+            ids = _ready(db, wall_ns, limit, destinations)
             db.execute(
                 "UPDATE job SET status = 'uploading', lease_owner = ?, claimed_ns = ?, attempts = attempts + 1,"
                 " reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL,"
@@ -219,6 +216,14 @@ class JobWorking(JobReading):
                 f"UPDATE job SET reason = ?2, changed = ?3 WHERE {concerned}", (destination, text, change_number(db))
             )
 
+    def say_why_of(self, file_id: str, code: str | None, reason: str) -> None:
+        """A running job is held up for this reason (a full relay); empty when it goes on."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE job SET error = ?, reason = ?, changed = ? WHERE file_id = ? AND status = 'uploading'",
+                (code if reason else None, column_of_text(reason), change_number(db), file_id),
+            )
+
     def try_now(self) -> None:
         """A link came up: no pending job waits any longer."""
         self._forget_delays_after(0)
@@ -247,6 +252,15 @@ def end_of(db: sqlite3.Connection, priority: int) -> float:
         (priority,),
     ).fetchone()
     return float(end)
+
+
+def _ready(db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str]) -> list[str]:
+    rows = db.execute(
+        "SELECT file_id FROM job WHERE status = 'pending' AND listed = 1 AND next_try_ns <= ?"
+        " AND destination IN (SELECT value FROM json_each(?)) ORDER BY priority, position, file_id LIMIT ?",
+        (wall_ns, as_set(destinations), limit),
+    )
+    return [row[0] for row in rows]
 
 
 def _check(new: NewJob) -> None:
