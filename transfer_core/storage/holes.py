@@ -9,6 +9,8 @@ import ctypes
 import errno
 import os
 import sys
+from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
@@ -35,16 +37,18 @@ def is_hole(fd: int, offset: int, size: int) -> bool:
         return error.errno == errno.ENXIO  # no data from here to the end
 
 
-if sys.platform == "linux" and ctypes.sizeof(ctypes.c_void_p) == 8:
-    _fallocate = ctypes.CDLL(None, use_errno=True).fallocate
-    _fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+def set_aside(fd: int, offset: int, size: int) -> bool:
+    """Have the disk keep room there, in one piece if it can, and leave the data alone; False if it can't."""
+    return _FALLOCATE is not None and _FALLOCATE(fd, _FALLOC_FL_KEEP_SIZE, offset, size) == 0
 
-    def set_aside(fd: int, offset: int, size: int) -> bool:
-        """Have the disk keep room there, in one piece if it can; False if it can't."""
-        return bool(_fallocate(fd, _FALLOC_FL_KEEP_SIZE, offset, size) == 0)
 
-else:
+def _load_fallocate() -> Callable[[int, int, int, int], int] | None:
+    """Linux's own call: `posix_fallocate` writes zeros where the file system can't set room aside."""
+    if sys.platform != "linux" or ctypes.sizeof(ctypes.c_void_p) != 8:
+        return None
+    call = ctypes.CDLL(None, use_errno=True).fallocate
+    call.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+    return cast("Callable[[int, int, int, int], int]", call)
 
-    def set_aside(fd: int, offset: int, size: int) -> bool:
-        """This system offers nothing that leaves the data alone."""
-        return False
+
+_FALLOCATE = _load_fallocate()

@@ -1,20 +1,42 @@
 """A file that arrives: `NAME.part` beside its place, synced before anything is said to be there, renamed when verified.
 
-Chunks of zeros that fall into a hole stay a hole, so that a sparse source stays sparse.
+Theory of operation. The part file has its full size from the start, and is a hole at first. Room is set aside in
+windows as writing proceeds; chunks of zeros that fall into a hole stay a hole, so that a sparse source stays sparse.
+`sync` covers the file's data, and its name when it is new; only after it returns may a checkpoint name what was written
+before. A sync that failed has perhaps thrown data away and the next would not tell, so the file takes no more after
+that: open it again and send what no checkpoint names. A part file has one owner, by a lock that ends with the process.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
+import sys
 from pathlib import Path
 
 from transfer_core.errors import DiskFull, StorageError, WriteFailed
-from transfer_core.storage.safe_path import free_name
+from transfer_core.storage.durable import sync_file, sync_folder
+from transfer_core.storage.file_hash import algorithm_of, hash_of_file
+from transfer_core.storage.holes import is_hole, is_zero, set_aside
+from transfer_core.storage.positional import read_at, write_at
+from transfer_core.storage.rename import rename_new
+from transfer_core.storage.safe_path import free_names, part_path
 
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["WINDOW_BYTES", "IncomingFile", "part_path", "storage_error"]
+
+WINDOW_BYTES = 16 * 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_OPEN_FLAGS = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_ZEROS = bytes(1 << 20)
+_OPEN_FLAGS = (
+    os.O_RDWR
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:
@@ -25,17 +47,22 @@ def storage_error(error: OSError, path: Path) -> StorageError:
 
 
 class IncomingFile:
-    """An open `.part`. Chunk writes may come from one thread while another syncs."""
+    """An open `.part`. One thread may write while another reads or syncs; the rest is for one thread at a time."""
 
     def __init__(self, part: Path, size: int, fd: int, *, created: bool) -> None:
         self.part = part
         self.size = size
         self.created = created
         self._fd = fd
+        self._name_is_durable = not created
+        self._broken: StorageError | None = None
+        self._ready = False  # synced as a whole, only the name is missing
+        self._windows_set_aside: set[int] = set()
+        self._sets_aside = size > WINDOW_BYTES
 
     @classmethod
     def open(cls, part: Path, size: int) -> IncomingFile:
-        """Open or create the part file. DiskFull, WriteFailed."""
+        """Open the part file again, or create it, `size` bytes long. DiskFull, WriteFailed."""
         created = False
         try:
             try:
@@ -43,77 +70,146 @@ class IncomingFile:
             except FileNotFoundError:
                 fd = os.open(part, _OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
                 created = True
-            if os.fstat(fd).st_size != size:
-                os.ftruncate(fd, size)
+            try:
+                _take(fd, part)
+                if os.fstat(fd).st_size != size:
+                    os.ftruncate(fd, size)
+            except BaseException:
+                os.close(fd)
+                if created:
+                    part.unlink()
+                raise
         except OSError as error:
             raise storage_error(error, part) from error
         return cls(part, size, fd, created=created)
 
     def write_chunk(self, offset: int, data: memoryview) -> None:
-        """Write a chunk. DiskFull, WriteFailed."""
+        """Write a chunk. DiskFull, WriteFailed; then nothing is known of what is there, so write it again later."""
         try:
-            if self.created and data == _ZEROS[: len(data)]:
-                return  # a new part file reads as zeros where nothing was written
-            written = 0
-            while written < len(data):
-                written += os.pwrite(self._fd, data[written:], offset + written)
+            if is_zero(data) and is_hole(self._fd, offset, len(data)):
+                return
+            if self._sets_aside:
+                self._set_aside(offset // WINDOW_BYTES)
+            write_at(self._fd, data, offset)
         except OSError as error:
             raise storage_error(error, self.part) from error
 
-    def read(self, offset: int, size: int) -> bytes:
+    def _set_aside(self, window: int) -> None:
+        if window in self._windows_set_aside:
+            return
+        self._windows_set_aside.add(window)
+        offset = window * WINDOW_BYTES
+        # A disk that can't keep a whole window may still have room for the chunk: the write itself decides.
+        self._sets_aside = set_aside(self._fd, offset, min(WINDOW_BYTES, self.size - offset))
+
+    def read(self, offset: int, size: int) -> bytearray:
         """Read back. WriteFailed if the disk does not give it."""
+        data = bytearray(size)
         try:
-            data = os.pread(self._fd, size, offset)
+            filled = read_at(self._fd, memoryview(data), offset)
         except OSError as error:
-            raise storage_error(error, self.part) from error
-        if len(data) != size:
+            raise WriteFailed(f"{self.part} can't be read back: {error.strerror or error}") from error
+        if filled != size:
             raise WriteFailed(f"{self.part} is shorter than it was")
         return data
 
     def sync(self) -> None:
-        """Return when everything written is on the disk."""
+        """Return when everything written before is on the disk. DiskFull, WriteFailed, from then on for ever."""
+        self._require_usable()
         try:
-            getattr(os, "fdatasync", os.fsync)(self._fd)
+            sync_file(self._fd)
+            if not self._name_is_durable:
+                sync_folder(self.part.parent)
+                self._name_is_durable = True
         except OSError as error:
-            raise storage_error(error, self.part) from error
+            self._broken = storage_error(error, self.part)
+            raise self._broken from error
 
-    def finish(self, target: Path, mtime_ns: int) -> Path:
-        """Sync, give it its name without overwriting anything, sync the folder; gives the name it got."""
+    def _require_usable(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+        if self._fd < 0:
+            raise WriteFailed(f"{self.part} is closed")
+
+    def finish(self, target: Path, mtime_ns: int, *, digest: str | None = None) -> Path:
+        """Sync, give it its name without overwriting anything, sync the folder; gives the name that it got.
+
+        That is `target`, or `name (2).ext` and so on if something else is there. With `digest`, the hash of this file,
+        a file there with the same content is replaced by this one instead. DiskFull, WriteFailed: call it again, or
+        `abandon`.
+        """
         try:
-            if mtime_ns > 0:
-                os.utime(self._fd if os.utime in os.supports_fd else self.part, ns=(mtime_ns, mtime_ns))
-            os.fsync(self._fd)
-            final = free_name(target)
-            os.rename(self.part, final)
+            if not self._ready:
+                self._require_usable()
+                self._set_mtime(mtime_ns)
+                os.fsync(self._fd)  # the whole inode, the time of change included
+                self.sync()
+                self._ready = True
+            final = self._take_place(target, digest)
             sync_folder(final.parent)
         except OSError as error:
             raise storage_error(error, self.part) from error
         self.close()
         return final
 
+    def _take_place(self, target: Path, digest: str | None) -> Path:
+        if sys.platform == "win32":
+            self.close()  # an open file can't be renamed there
+        for candidate in free_names(target):
+            if candidate == self.part:
+                break  # an earlier call came this far
+            try:
+                rename_new(self.part, candidate)
+            except FileExistsError:
+                if candidate.samefile(self.part):
+                    self.part.unlink()  # a crash between link and unlink; a rename would do nothing
+                elif digest is not None and _has_content(candidate, self.size, digest):
+                    self.part.replace(candidate)
+                else:
+                    continue
+            self.part = candidate
+            break
+        return self.part
+
+    def _set_mtime(self, mtime_ns: int) -> None:
+        if mtime_ns <= 0:
+            return
+        try:
+            os.utime(self._fd if os.utime in os.supports_fd else self.part, ns=(mtime_ns, mtime_ns))
+        except OverflowError:
+            return  # a time that this system can't express is no reason to refuse the data
+
     def abandon(self) -> None:
-        """Delete it."""
+        """Delete it. WriteFailed."""
         self.close()
-        self.part.unlink(missing_ok=True)
+        try:
+            self.part.unlink(missing_ok=True)
+        except OSError as error:
+            raise WriteFailed(f"{self.part} can't be deleted: {error.strerror or error}") from error
 
     def close(self) -> None:
-        """Let go of it; the part file stays."""
+        """Let go of it; the part file stays. May be called twice."""
         if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+            fd, self._fd = self._fd, -1
+            os.close(fd)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable; systems that can't open folders do it by themselves."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _take(fd: int, part: Path) -> None:
+    """Own a part file, or WriteFailed: only a regular file that nobody else writes."""
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise WriteFailed(f"{part} is in the way: it is no part file")
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WriteFailed(f"{part} is written by another transfer") from error
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise  # some network file systems have no locks
 
 
-def part_path(target: Path) -> Path:
-    """Where a file's part lies."""
-    return target.with_name(target.name + ".part")
+def _has_content(path: Path, size: int, digest: str) -> bool:
+    facts = path.lstat()
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size != size:
+        return False
+    return hash_of_file(path, algorithm_of(digest)) == digest

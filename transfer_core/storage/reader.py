@@ -1,13 +1,21 @@
-"""Reads a source file by offset, and notices when it is not the file any more that was opened."""
+"""Reads a source file by offset, and notices when it is not the file any more that was opened.
+
+A file's size, time of change and inode together are its fingerprint. They are compared after each read, so that what
+has been read is of the fingerprint's state: a change in place shows in the open file, a replacement shows by its name.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from transfer_core.errors import SourceChanged, SourceMissing, SourceUnreadable
+from transfer_core.storage.positional import read_at
+
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,36 +43,47 @@ class SourceFile:
 
     @classmethod
     def open(cls, path: Path) -> SourceFile:
-        """SourceMissing, SourceUnreadable; only regular files."""
+        """Open a regular file, or a link to one. SourceMissing, SourceUnreadable."""
         try:
-            fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
-        except FileNotFoundError as error:
+            # A device is never opened, since that alone can have an effect.
+            _require_regular(path, path.stat())
+            fd = os.open(path, _OPEN_FLAGS)
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise SourceMissing(f"{path} is gone") from error
         except (OSError, ValueError) as error:
             raise SourceUnreadable(f"{path} can't be opened: {getattr(error, 'strerror', None) or error}") from error
-        facts = os.fstat(fd)
-        if not stat.S_ISREG(facts.st_mode):
+        try:
+            facts = os.fstat(fd)
+            _require_regular(path, facts)
+            if sys.platform == "linux":
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        except BaseException:
             os.close(fd)
-            raise SourceUnreadable(f"{path} is no regular file")
+            raise
         return cls(path, fd, _fingerprint(facts))
 
     def read_into(self, offset: int, view: memoryview) -> None:
-        """Fill the view from that offset. SourceChanged if the file ends before, SourceUnreadable if it fails."""
-        filled = 0
-        while filled < len(view):
-            try:
-                got = os.preadv(self._fd, [view[filled:]], offset + filled)
-            except OSError as error:
-                raise SourceUnreadable(f"{self.path} can't be read: {error.strerror or error}") from error
-            if got == 0:
-                raise SourceChanged(f"{self.path} has become shorter while it was sent")
-            filled += got
+        """Fill the view from that offset. SourceChanged if the file is not as it was, SourceUnreadable if it fails."""
+        try:
+            filled = read_at(self._fd, view, offset)
+            facts = os.fstat(self._fd)
+        except OSError as error:
+            raise SourceUnreadable(f"{self.path} can't be read: {error.strerror or error}") from error
+        if filled < len(view) or facts.st_size < self.fingerprint.size:
+            raise SourceChanged(f"{self.path} has become shorter while it was sent")
+        if facts.st_mtime_ns != self.fingerprint.mtime_ns or facts.st_size != self.fingerprint.size:
+            raise SourceChanged(f"{self.path} changed while it was sent")
+
+    def will_read(self, offset: int, size: int) -> None:
+        """Have the system read ahead there, if it can; returns at once."""
+        if sys.platform == "linux" and self._fd >= 0:
+            os.posix_fadvise(self._fd, offset, size, os.POSIX_FADV_WILLNEED)
 
     def check_unchanged(self) -> None:
-        """SourceChanged if size or time of change differ from when it was opened, SourceMissing if it is gone."""
+        """SourceChanged if there is another state, or another file, under its name; SourceMissing if it is gone."""
         try:
-            here = os.stat(self.path)
-        except FileNotFoundError as error:
+            here = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise SourceMissing(f"{self.path} went away while it was sent") from error
         except OSError as error:
             raise SourceUnreadable(f"{self.path} can't be looked at: {error.strerror or error}") from error
@@ -72,10 +91,16 @@ class SourceFile:
             raise SourceChanged(f"{self.path} changed while it was sent")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file. May be called twice."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _require_regular(path: Path, facts: os.stat_result) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        kind = "a folder" if stat.S_ISDIR(facts.st_mode) else "no regular file"
+        raise SourceUnreadable(f"{path} is {kind}", hint="Queue regular files.")
 
 
 def _fingerprint(facts: os.stat_result) -> Fingerprint:

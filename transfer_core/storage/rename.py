@@ -38,22 +38,17 @@ def _link_and_unlink(source: Path, target: Path) -> None:
         source.unlink()
 
 
-if sys.platform == "linux":
-    _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)  # glibc 2.28
-
-    def _rename_exclusively(source: Path, target: Path) -> bool:
-        """False where the system or the file system does not have it."""
-        if _renameat2 is None:
-            return False
-        if _renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
-            return True
-        number = ctypes.get_errno()
-        if number in _NOT_HERE:
-            return False
-        raise OSError(number, os.strerror(number), str(target))
-
-else:
-
-    def _rename_exclusively(source: Path, target: Path) -> bool:
-        """False: this system does not have it."""
+def _rename_exclusively(source: Path, target: Path) -> bool:
+    """Linux can do it in one step; False where the system or the file system does not have it."""
+    if _RENAMEAT2 is None:
         return False
+    if _RENAMEAT2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NOT_HERE:
+        return False
+    raise OSError(number, os.strerror(number), str(target))
+
+
+# In glibc since 2.28.
+_RENAMEAT2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None

@@ -1,0 +1,83 @@
+"""How much may still be stored: what the disk has, less what is kept free, less what is promised, within a quota.
+
+A file that begins to arrive claims the room that it will need, so that two files that would each fit do not fill the
+disk together. A claim shrinks as the file is written, since the disk then shows it itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Hashable
+from pathlib import Path
+
+from transfer_core.errors import DiskFull, QuotaExceeded, WriteFailed
+from transfer_core.units import format_bytes
+
+
+def usable_bytes(folder: Path, keep_free_bytes: int = 0) -> int:
+    """What may still be written below a folder, or below the nearest one above it that exists. WriteFailed."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        free_bytes = shutil.disk_usage(place).free
+    except OSError as error:
+        raise WriteFailed(f"the free space of {folder} can't be read: {error.strerror or error}") from error
+    return max(0, free_bytes - keep_free_bytes)
+
+
+def require_quota(used_bytes: int, wanted_bytes: int, quota_bytes: int | None, what: str) -> None:
+    """QuotaExceeded if that much more would be over the limit; None is no limit."""
+    if quota_bytes is not None and used_bytes + wanted_bytes > quota_bytes:
+        left = format_bytes(max(0, quota_bytes - used_bytes))
+        raise QuotaExceeded(f"{what} needs {format_bytes(wanted_bytes)}, the agent's quota has {left} left")
+
+
+class Room:
+    """The room of one disk, and who was promised how much of it. Safe from any thread."""
+
+    def __init__(self, folder: Path, keep_free_bytes: int) -> None:
+        self._folder = folder
+        self._keep_free_bytes = keep_free_bytes
+        self._lock = threading.Lock()
+        self._claims: dict[Hashable, int] = {}
+
+    @property
+    def claimed_bytes(self) -> int:
+        """What is promised and not yet written."""
+        with self._lock:
+            return sum(self._claims.values())
+
+    def free_bytes(self) -> int:
+        """What is neither used, nor kept free, nor promised."""
+        return max(0, usable_bytes(self._folder, self._keep_free_bytes) - self.claimed_bytes)
+
+    def claim(self, owner: Hashable, needed_bytes: int, what: str, *, sparse_ok: bool = False) -> None:
+        """Promise room to an owner, in place of what it was promised before. DiskFull if it is not there.
+
+        `sparse_ok` takes a file that is larger than the disk, as long as there is any room: it may be mostly holes.
+        """
+        usable = usable_bytes(self._folder, self._keep_free_bytes)
+        with self._lock:
+            others = sum(claim for each, claim in self._claims.items() if each != owner)
+            free = max(0, usable - others)
+            if needed_bytes > free and not (sparse_ok and free > 0):
+                raise DiskFull(f"{what} needs {format_bytes(needed_bytes)}, there are {format_bytes(free)} free")
+            self._claims[owner] = min(needed_bytes, free)
+
+    def written(self, owner: Hashable, count_bytes: int) -> None:
+        """That much of an owner's claim is on the disk."""
+        with self._lock:
+            if owner in self._claims:
+                self._claims[owner] = max(0, self._claims[owner] - count_bytes)
+
+    def release(self, owner: Hashable) -> None:
+        """The owner is done, or gone."""
+        with self._lock:
+            self._claims.pop(owner, None)
+
+    def require_any(self) -> None:
+        """DiskFull when writing has reached what is to be kept free."""
+        if usable_bytes(self._folder, self._keep_free_bytes) == 0:
+            raise DiskFull(f"the disk of {self._folder} is full", hint=DiskFull.default_hint)
