@@ -177,7 +177,7 @@ class Intake:
                     break
                 arriving.digest.feed(front, self._read(arriving, front))
 
-    def _read(self, arriving: Arriving, chunk: int) -> bytes:
+    def _read(self, arriving: Arriving, chunk: int) -> bytearray:
         offset = chunk * arriving.offer.chunk_bytes
         return arriving.file.read(offset, min(arriving.offer.chunk_bytes, arriving.offer.size - offset))
 
