@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 from collections.abc import Callable, Sequence
@@ -170,7 +171,6 @@ class SessionWorld:
         other = self.receiver if side is self.sender else self.sender
         sizes = datagram_sizes(len(transmit.payload), transmit.segment_bytes)
         payload = bytes(transmit.payload)
-        address = ("10.0.0.2", transmit.path + 1)
         for i, release_ns in enumerate(link.offer(self.now_ns, sizes).tolist()):
             if release_ns == DROPPED:
                 continue
@@ -179,14 +179,13 @@ class SessionWorld:
                 at = int(self.rng.integers(len(datagram)))
                 datagram = datagram[:at] + bytes([datagram[at] ^ 1 << int(self.rng.integers(8))]) + datagram[at + 1 :]
             copies = 2 if self.duplicate and self.rng.random() < self.duplicate else 1
+            arrive = functools.partial(self._arrive, other, link, transmit.path, datagram)
             for _ in range(copies):
-                heapq.heappush(
-                    self._heap,
-                    (release_ns, next(self._order), lambda d=datagram: self._arrive(other, link, transmit.path, address, d)),
-                )
+                heapq.heappush(self._heap, (release_ns, next(self._order), arrive))
 
-    def _arrive(self, side: Association, link: SimulatedLink, path: int, address: tuple[str, int], datagram: bytes) -> None:
+    def _arrive(self, side: Association, link: SimulatedLink, path: int, datagram: bytes) -> None:
         if side in (self.sender, self.receiver) and link.deliver(1):
+            address = ("10.0.0.2", path + 1)
             side.receive_datagrams(path, Received(address, memoryview(datagram), len(datagram)), self.now_ns)
 
     def _file(self, number: int) -> WorldFile:

@@ -224,14 +224,6 @@ class JobWorking(JobReading):
                 (code if reason else None, column_of_text(reason), change_number(db), file_id),
             )
 
-    def say_why_of(self, file_id: str, code: str | None, reason: str) -> None:
-        """A running job is held up, for this reason; empty when it is not any more."""
-        with self._write() as db:
-            db.execute(
-                "UPDATE job SET reason = ?, error = ?, changed = ? WHERE file_id = ? AND status = 'uploading'",
-                (reason, code, change_number(db), file_id),
-            )
-
     def try_now(self) -> None:
         """A link came up: no pending job waits any longer."""
         self._forget_delays_after(0)

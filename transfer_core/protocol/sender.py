@@ -405,9 +405,7 @@ class SenderSession(Association):
             case FileAgain(runs=runs):
                 self._send_again(file, runs)
             case FileDone(digest=digest, stored_as=stored_as):
-                self._events.append(
-                    FileArrived(file.number, digest, stored_as, file.path_bytes, file.resent_bytes)
-                )
+                self._events.append(FileArrived(file.number, digest, stored_as, file.path_bytes, file.resent_bytes))
                 self._drop_file(file)
             case FileFailed(code=code, text=text):
                 self._events.append(FileRejected(file.number, code, text))

@@ -91,7 +91,7 @@ class Relay:
         self._clock = clock or SystemClock()
         self._entropy = SystemEntropy()
         self._config = config or RelayConfig()
-        self._on_event = on_event or (lambda event: None)
+        self._on_event = on_event or _ignore
         self._state_dir, self._directory, self._listen, self._name = state_dir, directory, listen, name
         self._lock = StateLock(state_dir, "relay")
         self._sessions: dict[int, _Session] = {}
@@ -133,7 +133,7 @@ class Relay:
         """Stop receiving; everything that was said to be stored is."""
         self._loop.stop()
         self._write.stop()
-        self._sync.post(lambda: self._intake.sync(lambda arriving, runs: None))
+        self._sync.post(lambda: self._intake.sync(_ignore))
         self._sync.stop()
         self._intake.close()
         self._store.close()
@@ -435,6 +435,10 @@ class Relay:
             session.protocol.finish_file(number, result.digest, result.stored_as)
         else:
             session.protocol.fail_file(number, result.code, result.message)
+
+
+def _ignore(*_: object) -> None:
+    """Nobody listens."""
 
 
 def make_token(state_dir: Path, clock: Clock, addresses: tuple[str, ...], expires_s: float) -> Token:

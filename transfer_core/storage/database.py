@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from transfer_core.errors import DiskFull, StateError, StateNewer
 
 BUSY_MS = 5000
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_REFUSED = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+)
+_HINT = "Check its folder, permissions and disk, and who else uses it."
 _COMPANIONS = ("-wal", "-shm")
 
 
@@ -51,11 +56,32 @@ def open_database(
             kept = _set_aside(path, now_text)
             return _open(path, migrations), Quarantined(kept, str(damage))
     except (sqlite3.Error, OSError, _Damaged) as error:
-        if isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_FULL:
             raise DiskFull(f"no room left for {path}") from error
-        raise StateError(
-            f"{path} can't be opened: {error}", hint="Check its folder, permissions and disk, and who else uses it."
-        ) from error
+        raise StateError(f"{path} can't be opened: {error}", hint=_HINT) from error
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One write transaction, durable when the block is left; taken back as a whole if anything fails.
+
+    DiskFull if there is no room for it, StateError for what else the system refuses; both may be tried again.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # SQLite takes it back by itself when the disk is full
+                connection.execute("ROLLBACK")
+            raise
+    except sqlite3.OperationalError as error:
+        if _code(error) == sqlite3.SQLITE_FULL:
+            raise DiskFull("no room left for the database") from error
+        if _code(error) in _REFUSED:
+            raise StateError(f"the database can't be written: {error}", hint=_HINT) from error
+        raise  # a mistake in a statement
 
 
 def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
@@ -77,13 +103,18 @@ def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         _migrate(connection, migrations)
     except sqlite3.DatabaseError as error:
         connection.close()
-        if error.sqlite_errorcode & 0xFF in _DAMAGED:
+        if _code(error) in _DAMAGED:
             raise _Damaged(str(error)) from error
         raise
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary result code; errors of the module itself, not of SQLite, have none."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF
 
 
 def _create_private(path: Path) -> None:
@@ -111,8 +142,9 @@ def _migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {version + 1}")
         except BaseException as error:
-            connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError) and _code(error) == sqlite3.SQLITE_ERROR:
                 # The schema is not the one that this version leaves: somebody else's database, or half of ours.
                 raise _Damaged(str(error)) from error
             raise

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.clock import Clock
-from transfer_core.storage.database import open_database
+from transfer_core.storage.database import open_database, transaction
+from transfer_core.storage.safe_path import safe_name
 from transfer_core.units import NS_PER_S, utc_iso
 
 DATABASE_NAME = "relay.db"
@@ -36,7 +37,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE TABLE token (secret_hash BLOB PRIMARY KEY, expires_s INTEGER NOT NULL, used_by BLOB);
     CREATE TABLE incoming (
-        number INTEGER PRIMARY KEY,
+        number INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice, so that a late checkpoint finds nothing
         agent BLOB NOT NULL,
         file_id TEXT NOT NULL,
         wire_path TEXT NOT NULL,
@@ -138,20 +139,13 @@ class RelayStore:
 
     def keep_token(self, secret: bytes, expires_s: int) -> None:
         """Remember a token by the hash of its secret."""
-        with self._lock:
-            self._db.execute("INSERT INTO token VALUES (?, ?, NULL)", (_hash(secret), expires_s))
+        with self._lock, transaction(self._db) as db:
+            db.execute("INSERT INTO token VALUES (?, ?, NULL)", (_hash(secret), expires_s))
 
     def judge(self, public_key: bytes, counter: int, name: str, secret: bytes | None) -> Verdict:
         """Decide on a hello; one that is accepted moves the agent's counter, and uses the token up."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                verdict = self._judge(public_key, counter, name, secret)
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        return verdict
+        with self._lock, transaction(self._db):
+            return self._judge(public_key, counter, name, secret)
 
     def _judge(self, public_key: bytes, counter: int, name: str, secret: bytes | None) -> Verdict:
         agent = self._db.execute("SELECT * FROM agent WHERE public_key = ?", (public_key,)).fetchone()
@@ -178,10 +172,11 @@ class RelayStore:
         return Verdict.ACCEPT
 
     def _free_folder(self, name: str) -> str:
-        plain = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in name).strip("-")[:60] or "agent"
-        taken = {row[0] for row in self._db.execute("SELECT folder FROM agent")}
+        letters = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in name).strip("-")[:60]
+        plain = safe_name(letters or "agent")
+        taken = {row[0].casefold() for row in self._db.execute("SELECT folder FROM agent")}
         folder, number = plain, 2
-        while folder in taken:
+        while folder.casefold() in taken:  # two that differ in case only are one on Windows and macOS
             folder, number = f"{plain}-{number}", number + 1
         return folder
 
@@ -199,8 +194,8 @@ class RelayStore:
 
     def revoke(self, name: str) -> int:
         """Trust agents of that name or folder no more, until they pair again; how many there were."""
-        with self._lock:
-            return self._db.execute("UPDATE agent SET revoked = 1 WHERE name = ? OR folder = ?", (name, name)).rowcount
+        with self._lock, transaction(self._db) as db:
+            return db.execute("UPDATE agent SET revoked = 1 WHERE name = ? OR folder = ?", (name, name)).rowcount
 
     # --- files
 
@@ -214,17 +209,14 @@ class RelayStore:
 
     def begin(self, record: Completed, target: str) -> int:
         """A file begins to arrive, or begins anew; its number."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (record.agent, record.file_id))
-            number = self._insert(record, target, "uploading", None)
-            self._db.execute("COMMIT")
-        return number
+        with self._lock, transaction(self._db) as db:
+            db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (record.agent, record.file_id))
+            return self._insert(record, target, "uploading", None)
 
     def _insert(self, record: Completed, target: str, status: str, completed_at: str | None) -> int:
         cursor = self._db.execute(
-            "INSERT INTO incoming (agent, file_id, wire_path, target, size, chunk_bytes, fingerprint, status, stored_as,"
-            " file_hash, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO incoming (agent, file_id, wire_path, target, size, chunk_bytes, fingerprint, status,"
+            " stored_as, file_hash, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.agent,
                 record.file_id,
@@ -255,25 +247,23 @@ class RelayStore:
     def save(self, checkpoints: Sequence[Checkpoint], completed: Sequence[Completed]) -> None:
         """Keep what is durable by now, in one transaction. Call it only after the data has been synced."""
         now_text = utc_iso(self._clock.wall_ns())
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._lock, transaction(self._db) as db:
             for checkpoint in checkpoints:
                 for page in checkpoint.pages:
                     part = checkpoint.have[page * PAGE_CHUNKS : (page + 1) * PAGE_CHUNKS]
                     bits = np.packbits(part, bitorder="little").tobytes()
-                    self._db.execute(
+                    db.execute(
                         "INSERT OR REPLACE INTO page SELECT number, ?, ? FROM incoming WHERE number = ?",
                         (page, bits, checkpoint.number),
                     )
             for record in completed:
-                self._db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (record.agent, record.file_id))
+                db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (record.agent, record.file_id))
                 self._insert(record, record.stored_as, "completed", now_text)
-            self._db.execute("COMMIT")
 
     def forget(self, agent: bytes, file_id: str) -> None:
         """A file was given up."""
-        with self._lock:
-            self._db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (agent, file_id))
+        with self._lock, transaction(self._db) as db:
+            db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (agent, file_id))
 
     def bytes_of(self, agent: bytes) -> int:
         """Bytes that an agent's files take, those on their way included."""
@@ -285,8 +275,8 @@ class RelayStore:
         """(agent's name, file, when it was complete), newest first."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT incoming.*, agent.name AS agent_name FROM incoming JOIN agent ON agent.public_key = incoming.agent"
-                " ORDER BY number DESC LIMIT ?",
+                "SELECT incoming.*, agent.name AS agent_name FROM incoming"
+                " JOIN agent ON agent.public_key = incoming.agent ORDER BY number DESC LIMIT ?",
                 (limit,),
             ).fetchall()
         return [(row["agent_name"], _record(row), row["completed_at"]) for row in rows]

@@ -178,7 +178,7 @@ class Congestion:
             self._drain_due_s = sample.now_s + max(5.0, 20 * self.rtt_min_s)
 
     def _note_jitter(self, sample: RateSample) -> None:
-        """How far the delay jumps from one acknowledgement to the next: a queue of ours moves slowly, a radio does not."""
+        """How far the delay jumps from one acknowledgement to the next: a radio's does, a queue's hardly."""
         if self._owd_before is not None:
             before_s, owd_s = self._owd_before
             passed_s = max(sample.now_s - before_s, 1e-6)
@@ -260,7 +260,7 @@ class Congestion:
             measured = arriving
             if self.queue_s > 2 * target and loss > self.loss_accepted + noise:
                 measured = arriving * (1 - loss) / max(0.05, 1 - self.loss_accepted)
-            if 0.95 * sending < arriving < 1.05 * sending:  # arrivals tell of our own rate: the link carries at least that
+            if 0.95 * sending < arriving < 1.05 * sending:  # that is our own rate: the link carries it at least
                 self.capacity = max(self.capacity, measured)
             else:
                 self.capacity = (self.capacity + measured) / 2 if self._was_saturated else measured
