@@ -98,7 +98,6 @@ def test_no_checkpoint_names_what_is_not_there_whenever_the_writer_is_killed(tmp
         named, there = named_and_there(tmp_path)
         assert there == named
         progress.append(named)
-    print("chunks named after each kill:", progress)
     assert len(progress) >= 3, "it was killed at work several times"
     assert progress == sorted(progress)
     assert progress[-1] > 0, "and had got on meanwhile"
