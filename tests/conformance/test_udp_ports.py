@@ -4,13 +4,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 from tests.conformance.udp_port_suite import UdpPortSuite
 from transfer_core.errors import LinkError
 from transfer_core.net.base import UdpPort
 from transfer_core.net.memory_port import memory_port_pair
+from transfer_core.net.simulated_port import SimulatedPort
 from transfer_core.net.udp import open_udp_port
+from transfer_core.sim.duplex import DuplexLink
 
 
 @contextmanager
@@ -75,6 +78,14 @@ class TestIpv6Port(UdpPortSuite):
     def ports(self) -> Iterator[tuple[UdpPort, UdpPort]]:
         with two_ports("::1", plain=False) as pair:
             yield pair
+
+
+class TestSimulatedPortWithoutConditions(UdpPortSuite):
+    @pytest.fixture
+    def ports(self) -> Iterator[tuple[UdpPort, UdpPort]]:
+        link = DuplexLink("lte", None, np.random.default_rng(1))
+        with two_ports("127.0.0.1", plain=False) as (here, there):
+            yield SimulatedPort(here, link.up, link.down), there
 
 
 class TestMemoryPort(UdpPortSuite):

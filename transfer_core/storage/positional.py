@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import threading
+
+_POSITION = threading.Lock()
+
+
+def read_by_seeking(fd: int, view: memoryview, offset: int) -> int:
+    """For systems without `preadv`: moves the file's position, so one at a time. How much came, 0 at the end."""
+    with _POSITION:
+        os.lseek(fd, offset, os.SEEK_SET)
+        data = os.read(fd, len(view))
+    view[: len(data)] = data
+    return len(data)
+
+
+def write_by_seeking(fd: int, data: memoryview, offset: int) -> int:
+    """For systems without `pwrite`, likewise. How much went."""
+    with _POSITION:
+        os.lseek(fd, offset, os.SEEK_SET)
+        return os.write(fd, data)
+
 
 if sys.platform == "win32":
-    import threading
-
-    _POSITION = threading.Lock()
-
-    def read_some(fd: int, view: memoryview, offset: int) -> int:
-        """Fill the view from that offset; how much came, 0 at the end of the file."""
-        with _POSITION:
-            os.lseek(fd, offset, os.SEEK_SET)
-            data = os.read(fd, len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def write_some(fd: int, data: memoryview, offset: int) -> int:
-        """Write at that offset; how much went."""
-        with _POSITION:
-            os.lseek(fd, offset, os.SEEK_SET)
-            return os.write(fd, data)
-
+    read_some, write_some = read_by_seeking, write_by_seeking
 else:
 
     def read_some(fd: int, view: memoryview, offset: int) -> int:
         """Fill the view from that offset; how much came, 0 at the end of the file."""
-        buffers: Sequence[memoryview] = (view,)
-        return os.preadv(fd, buffers, offset)
+        return os.preadv(fd, [view], offset)
 
     def write_some(fd: int, data: memoryview, offset: int) -> int:
         """Write at that offset; how much went."""
