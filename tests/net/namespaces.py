@@ -37,6 +37,15 @@ def _ip(*words: str) -> None:
         pytest.fail(f"ip {' '.join(words)}: {done.stderr.strip()}")
 
 
+def _why_refused(name: str) -> str | None:
+    """Root in a container often may not; found out by making one and taking it away."""
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+    if made.returncode:
+        return f"this system makes no network namespaces: {made.stderr.strip()}"
+    _ip("netns", "delete", name)
+    return None
+
+
 @dataclass(frozen=True)
 class Namespaces:
     """`near` has devices cable0 (10.77.0.1) and cable1 (10.77.1.1), `far` their other ends (10.77.x.2)."""
@@ -68,13 +77,14 @@ class Namespaces:
 @contextmanager
 def namespaces() -> Iterator[Namespaces]:
     """Make them; skips the test where that can't be."""
-    reason = why_not()
+    made = Namespaces(f"drs-near-{os.getpid()}", f"drs-far-{os.getpid()}")
+    reason = why_not() or _why_refused(made.near)
     if reason is not None:
         pytest.skip(reason)
-    made = Namespaces(f"drs-near-{os.getpid()}", f"drs-far-{os.getpid()}")
     try:
+        _ip("netns", "add", made.near)
+        _ip("netns", "add", made.far)
         for name in (made.near, made.far):
-            _ip("netns", "add", name)
             _ip("-n", name, "link", "set", "lo", "up")
         for number in (0, 1):
             here, there = f"cable{number}", f"far{number}"
