@@ -4,13 +4,14 @@ Theory of operation. The list is ordered by (priority, position). Positions have
 only the rows that moved: they are spread evenly over the gap in which they land, and only when a gap is used up is the
 whole priority spaced anew. The journal keeps, for each of the last hundred changes, the places of the rows that it
 moved or took off the list. Those places are places in the same order: whoever spaces a priority anew spaces them along,
-so that undo puts a row back between the same neighbours however often it was spaced since.
+so that undo puts a row back between the same neighbours however often it was spaced since. Changes are taken back in
+reverse, and new rows go behind every remembered place, so the place that a row comes back to is free.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 from transfer_core.errors import UsageError
@@ -93,8 +94,6 @@ class JobOrdering(JobReading):
                 if status is not None:
                     _list_again(db, file_id, JobState(status), reason)
             _put(db, [(file_id, priority, position) for file_id, priority, position, _, _ in rows])
-            for came_back_to in {row["priority"] for row in rows}:
-                _part_ties(db, came_back_to, [row["file_id"] for row in rows])
             return str(last["what"])
 
     def undo_label(self) -> str | None:
@@ -166,7 +165,7 @@ def _insert(
         step = GAP if low is None or high is None else (high - low) / (len(file_ids) + 1)
         if step > _GAP_MIN:
             break
-        _space_anew(db, priority, room_for=len(file_ids))
+        _space_anew(db, priority, len(file_ids))
     first = low + step if low is not None else (high or 0.0) - step * len(file_ids)
     _put(db, [(file_id, priority, first + step * i) for i, file_id in enumerate(file_ids)])
 
@@ -177,18 +176,17 @@ def _position(db: sqlite3.Connection, neighbour: Job | None, priority: int) -> f
     return float(db.execute("SELECT position FROM job WHERE file_id = ?", (neighbour.file_id,)).fetchone()[0])
 
 
-def _space_anew(db: sqlite3.Connection, priority: int, *, room_for: int = 0, returned: Collection[str] = ()) -> None:
-    """Even gaps within a priority, for its rows and for the places that the journal remembers, in the same order.
+def _space_anew(db: sqlite3.Connection, priority: int, room_for: int) -> None:
+    """Even gaps within a priority, each with room for so many rows: for its rows and for the remembered places alike.
 
-    Where several have the same place, remembered places come first, then the rows that have just `returned`.
+    A remembered place that has been taken since gets one of its own, in front of the row that took it.
     """
-    values = {"priority": priority, "gap": GAP + room_for, "returned": as_set(returned), "change": change_number(db)}
+    values = {"priority": priority, "gap": GAP + room_for, "change": change_number(db)}
     db.execute(
         "CREATE TEMP TABLE spaced AS"
-        " SELECT file_id, position AS old, row_number() OVER (ORDER BY position, rank, file_id) * :gap AS new FROM ("
-        "  SELECT file_id, position, 2 - (file_id IN (SELECT value FROM json_each(:returned))) AS rank"
-        "   FROM job WHERE listed = 1 AND priority = :priority"
-        "  UNION ALL SELECT DISTINCT NULL, position, 0 FROM undo_row WHERE priority = :priority)",
+        " SELECT file_id, position AS old, row_number() OVER (ORDER BY position, file_id) * :gap AS new FROM ("
+        "  SELECT file_id, position FROM job WHERE listed = 1 AND priority = :priority"
+        "  UNION SELECT NULL, position FROM undo_row WHERE priority = :priority)",
         values,
     )
     db.execute(
@@ -200,15 +198,6 @@ def _space_anew(db: sqlite3.Connection, priority: int, *, room_for: int = 0, ret
         values,
     )
     db.execute("DROP TABLE spaced")
-
-
-def _part_ties(db: sqlite3.Connection, priority: int, returned: Collection[str]) -> None:
-    """Where a row came back to a place that is taken by now, put it in front of the one that took it."""
-    tie = db.execute(
-        "SELECT 1 FROM job WHERE listed = 1 AND priority = ? GROUP BY position HAVING count(*) > 1 LIMIT 1", (priority,)
-    ).fetchone()
-    if tie is not None:
-        _space_anew(db, priority, returned=returned)
 
 
 def _put(db: sqlite3.Connection, places: Sequence[tuple[str, int, float]]) -> None:
