@@ -456,7 +456,10 @@ class SenderSession(Association):
     # --- acknowledgements
 
     def _on_window(self, window_chunks: int) -> None:
+        opened = window_chunks > self._window
         self._window = window_chunks
+        if opened:
+            self._ask_for_chunks()
 
     def _on_data_acked(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
         for slot, new_slices in self._slots.acknowledge(tags):
