@@ -2,9 +2,16 @@
 
     ack             what an acknowledgement says, and its bytes
     path_receiver   marks what arrives, decides when to acknowledge
-    path_sender     remembers what was sent, resolves it, says how much may go now
-    congestion      how fast: capacity read from the receiver's clock, a small standing queue held on purpose
-    pacer           bursts of about a millisecond
+    path_sender     holds the sending parts together:
+      sent_packets    what was sent, and what became of it
+      rtt             round trips
+      loss            when a packet is lost; whether loss has risen above the path's own
+      capacity        what the bottleneck lets through, and how long its queue is
+      congestion      how fast: a small queue held on purpose
+      loss_trial      whether a rise of loss without a queue is congestion
+      pacer           bursts of about a millisecond
+      silence         when nobody answers, and when to probe
 
-To add another congestion controller, give it the methods of `congestion.Congestion` and pass it to PathSender.
+May import the vocabulary only. A mode for the company of flows that fill every buffer goes beside `congestion` as a
+file of its own: something with its `rate`, `on_sample` and `on_final`.
 """

@@ -11,6 +11,8 @@
 36  1   flags: 1 the body lists holes, else it is a bitmap; 2 the opening train follows the body
 37  ..  bitmap, least significant bit first; or u16 count and holes (offset u32, length u16)
 ..  16  train: first pn u32, its arrival us u32, last pn u32, its arrival us u32
+
+Holes are in rising order and do not overlap. Integers are big-endian.
 """
 
 from __future__ import annotations
@@ -26,13 +28,15 @@ from transfer_core.errors import RemoteProtocolError
 WINDOW_PACKETS_MAX = 1 << 18  # packet numbers between floor and largest
 _HEAD = struct.Struct(">HIIIHIiHHIIB")
 _TRAIN = struct.Struct(">IIII")
+_HOLE = np.dtype([("offset", ">u4"), ("length", ">u2")])
+_HOLE_MAX = 65_535
 _HOLES = 1
 _HAS_TRAIN = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """First and last arrival of the opening train, if it came in order."""
+    """First and last arrival of the opening train, packets that left together, if they came in order."""
 
     first_pn: int
     first_rx_us: int
@@ -45,53 +49,64 @@ class Ack:
     """An acknowledgement. `received[i]` tells of packet `floor + i`; packets not told of are not judged."""
 
     largest: int
-    largest_rx_us: int
+    largest_rx_us: int  # receiver's clock, us mod 2**32
     hold_us: int
     received_total: int
-    min_owd_us: int
+    min_owd_us: int  # signed
     floor: int
     received: NDArray[np.bool_]
     window_chunks: int = 0
     train: Train | None = None
+    turn: int = 0  # not on the wire: which part to tell of, where not everything fits
 
 
-def _holes(received: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(offset, length) of each run of missing packets, runs over 65,535 split."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([True], received, [True])).astype(np.int8)))
+def _holes(received: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Offset and length of each run of missing packets; a run over 65,535 is split."""
+    missing = np.empty(len(received) + 2, np.int8)
+    missing[0] = missing[-1] = 0
+    np.logical_not(received, out=missing[1:-1].view(np.bool_))
+    edges = np.flatnonzero(np.diff(missing))
     starts, lengths = edges[::2], edges[1::2] - edges[::2]
-    if len(lengths) and lengths.max() > 65535:
-        parts = [(s + k, min(65535, n - k)) for s, n in zip(starts, lengths, strict=True) for k in range(0, n, 65535)]
-        return np.array(parts, np.int64)
-    return np.stack((starts, lengths), axis=1).astype(np.int64)
+    if not len(lengths) or lengths.max() <= _HOLE_MAX:
+        return starts, lengths
+    parts = -(-lengths // _HOLE_MAX)
+    index = np.arange(int(parts.sum())) - np.repeat(np.cumsum(parts) - parts, parts)
+    rest = np.repeat(lengths, parts) - index * _HOLE_MAX
+    return np.repeat(starts, parts) + index * _HOLE_MAX, np.minimum(rest, _HOLE_MAX)
 
 
-def encode_ack(ack: Ack, limit_bytes: int, *, oldest_first: bool = False) -> bytes:
-    """The acknowledgement in at most `limit_bytes`.
+def _bitmap_part(ack: Ack, packets: int) -> tuple[int, NDArray[np.bool_]]:
+    """The part of `packets` packets to tell of this time, as its first packet number and its bits."""
+    count = len(ack.received)
+    if count <= packets:
+        return ack.floor, ack.received
+    older = -(-count // packets) - 1
+    start = count - packets if ack.turn % 2 == 0 else (ack.turn // 2 % older) * packets
+    return ack.floor + start, ack.received[start : start + packets]
 
-    Where everything does not fit, it tells of the newest packets, or with `oldest_first` of the oldest; a receiver
-    takes turns, so that each packet's fate gets told.
+
+def encode_ack(ack: Ack, limit_bytes: int) -> bytes:
+    """The acknowledgement in at most `limit_bytes`, which must be at least 64.
+
+    Holes or a bitmap, whichever is shorter. Where neither fits whole, every other acknowledgement (by `turn`) tells
+    of the newest packets, and those between go through the older parts in turn, so that each packet's fate is told.
     """
-    train = (
-        b""
-        if ack.train is None
-        else _TRAIN.pack(ack.train.first_pn, ack.train.first_rx_us, ack.train.last_pn, ack.train.last_rx_us)
-    )
+    train = b""
+    if ack.train is not None:
+        train = _TRAIN.pack(ack.train.first_pn, ack.train.first_rx_us, ack.train.last_pn, ack.train.last_rx_us)
     room = limit_bytes - _HEAD.size - len(train)
-    received, floor = ack.received, ack.floor
-    holes = _holes(received)
+    floor, received = ack.floor, ack.received
     flags = _HAS_TRAIN if train else 0
-    hole_bytes = 2 + 6 * len(holes)
-    if hole_bytes <= min(room, (len(received) + 7) // 8):
-        flags |= _HOLES
-        layout = np.zeros(len(holes), np.dtype([("offset", ">u4"), ("length", ">u2")]))
-        if len(holes):
-            layout["offset"], layout["length"] = holes[:, 0], holes[:, 1]
-        body = struct.pack(">H", len(holes)) + layout.tobytes()
-    else:
-        if len(received) > 8 * room:
-            cut = len(received) - 8 * room
-            received = received[: 8 * room] if oldest_first else received[cut:]
-            floor = floor if oldest_first else floor + cut
+    body: bytes | None = None
+    if len(received) > 16:
+        starts, lengths = _holes(received)
+        if 2 + _HOLE.itemsize * len(starts) <= min(room, (len(received) + 7) // 8):
+            flags |= _HOLES
+            layout = np.empty(len(starts), _HOLE)
+            layout["offset"], layout["length"] = starts, lengths
+            body = struct.pack(">H", len(starts)) + layout.tobytes()
+    if body is None:
+        floor, received = _bitmap_part(ack, 8 * room)
         body = np.packbits(received, bitorder="little").tobytes()
     head = _HEAD.pack(
         ack.largest >> 32,
@@ -118,6 +133,8 @@ def decode_ack(data: memoryview | bytes) -> tuple[Ack, int]:
         _HEAD.unpack_from(data, 0)
     )
     largest, floor = high << 32 | low, floor_high << 32 | floor_low
+    if flags & ~(_HOLES | _HAS_TRAIN):
+        raise RemoteProtocolError("an acknowledgement has unknown flags")
     if count > WINDOW_PACKETS_MAX or floor + count > largest + 1 or largest - floor > WINDOW_PACKETS_MAX:
         raise RemoteProtocolError("an acknowledgement's window makes no sense")
     received, at = _decode_body(data, count, flags)
@@ -138,16 +155,23 @@ def _decode_body(data: memoryview | bytes, count: int, flags: int) -> tuple[NDAr
         if len(data) < at + size:
             raise RemoteProtocolError("an acknowledgement's bitmap is cut short")
         bits = np.unpackbits(np.frombuffer(data, np.uint8, size, at), count=count, bitorder="little")
-        return bits.astype(np.bool_), at + size
+        return bits.view(np.bool_), at + size
     if len(data) < at + 2:
         raise RemoteProtocolError("an acknowledgement's holes are cut short")
     (holes,) = struct.unpack_from(">H", data, at)
     at += 2
-    if len(data) < at + 6 * holes:
+    end = at + _HOLE.itemsize * holes
+    if len(data) < end:
         raise RemoteProtocolError("an acknowledgement's holes are cut short")
     received = np.ones(count, np.bool_)
-    for offset, length in struct.iter_unpack(">IH", bytes(data[at : at + 6 * holes])):
-        if offset + length > count:
-            raise RemoteProtocolError("an acknowledgement's hole lies outside its window")
-        received[offset : offset + length] = False
-    return received, at + 6 * holes
+    if not holes:
+        return received, end
+    layout = np.frombuffer(data, _HOLE, holes, at)
+    starts = layout["offset"].astype(np.int64)
+    ends = starts + layout["length"]
+    if int(ends[-1]) > count or (starts[1:] < ends[:-1]).any() or (ends <= starts).any():
+        raise RemoteProtocolError("an acknowledgement's holes lie outside its window, or are out of order")
+    runs = np.diff(np.stack((starts, ends), axis=1).reshape(-1), prepend=0, append=count)
+    kinds = np.ones(len(runs), np.bool_)
+    kinds[1::2] = False
+    return np.repeat(kinds, runs), end

@@ -1,32 +1,50 @@
 """How fast a path may send: capacity is read from the receiver's clock, and a small queue is kept standing.
 
-Theory of operation. Every packet has its own number, so the rate at which packet numbers advance at the receiver is
-what the bottleneck lets through, and random loss cancels out of it, at 70 % as at none. While a small queue stands
-at the bottleneck that rate is the capacity itself; no probing is needed. The controller steers the queue that it
-predicts from what is sent but not yet reflected in the newest acknowledgement, which takes the delay out of the
-loop. Loss is no sign of congestion while a queue is seen; a rise of loss without any queue (a policer, a very short
-buffer) is tried out: send slower for a while, and see whether the loss follows the rate.
+Theory of operation. While a small queue stands at the bottleneck, the link is always full, and the rate at which
+packet numbers arrive is its capacity (see `capacity`): no probing is needed in steady state. The controller steers
+the queue that it predicts from what is sent but not yet reflected in the newest acknowledgement,
 
-STARTUP doubles per round until a queue shows or the opening train's dispersion is reached; CRUISE holds the queue.
+    q_p = max(0, q + X / C - T)        X bytes sent after the newest acknowledged packet, T time since that was sent
+    r   = C (1 + K (q_t - q_p) / max(RTT_min, 2 q_t))
+
+which takes the delay out of the loop; steering by the measured queue swings for ever. The target q_t falls with the
+logarithm of the rate: of two flows that see the same queue the smaller one wants a little more of it, and that is the
+whole force towards fairness. No queue seen: if faster sending arrives as fast as it is sent, the rate grows, faster
+each time. Now and then the queue is drained, so that the base delay stays known.
+
+STARTUP sends a train back to back, whose spread at the receiver tells the order of the capacity; then doubles per
+round until a queue shows or the train's figure is reached. CRUISE holds the queue. Loss is no sign of congestion while
+the queue explains itself; a rise without a queue is put on trial (see `loss_trial`), and a rate that proved too high
+is a ceiling, approached again in small steps. A controller for the company of buffer-filling flows would be a third
+mode beside these two.
+
 Rates are bytes per second in sent terms (lost packets included), times are seconds.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import deque
 from enum import Enum, auto
 
+from transfer_core.protocol.recovery.capacity import DISPERSION_MAX, QueueMeter, Round, RoundMeter, Sample, round_span_s
+from transfer_core.protocol.recovery.loss import LossWindow, LossWindows, Trend
+from transfer_core.protocol.recovery.loss_trial import Before, LossTrial, Verdict
+from transfer_core.protocol.recovery.rtt import RttEstimator
+from transfer_core.protocol.recovery.sent_packets import InOrder
+from transfer_core.units import NS_PER_S
+
 GAIN = 0.5
-DISPERSION_MAX = 500e6 / 8  # a train faster than this is only known to be fast
-FAST_RATE = 400e6 / 8  # beyond this, host scheduling is noisier than any queue
-FAST_QUEUE_S = 0.004
-ROUND_MIN_S = 0.002
-JITTER_ROUND = 50  # a round is so many mean steps of the delay long, so that its rate is known to about a tenth
-JITTER_ALLOWED = 6  # of the mean step of the delay: about what its least value strays from the least of all
-BASE_BUCKET_S = 0.5
-BASE_KEPT_S = 10.0
-RATE_MAX = 2e9
+TRAIN_PACKETS = 10
+BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
+QUEUE_TARGET_MIN_S = 0.003  # less is not told apart from two programs' own pauses
+RATE_MAX = 2.5e9
+WANDER_MATTERS = 0.1  # of the queue target
+PAUSE_S = 0.1  # a round that spans more of a pause than this is void
+IDLE_KEPT_S = 10.0
+IDLE_FORGOTTEN_S = 60.0
+_CEILING_KEPT_S = 10.0
+_ROUTE_ROUNDS = 6
 
 
 class Mode(Enum):
@@ -36,335 +54,393 @@ class Mode(Enum):
     CRUISE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class RateSample:
-    """What one acknowledgement tells; times in seconds, sizes in bytes."""
-
-    now_s: float
-    largest: int  # packet number
-    largest_tx_s: float
-    largest_rx_s: float  # receiver's clock, unwrapped
-    bytes_to_largest: int  # sent up to and including it
-    bytes_sent: int  # sent in all
-    next_pn: int
-    received_total: int
-    owd_s: float  # least one-way delay since the last acknowledgement, any origin
-    packets_since: int  # packets that it is the least of
-    rtt_s: float | None
-    acked: int
-    lost: int
-    lateness_s: float  # greatest reordering lateness of late
-    dispersion: float | None  # bytes per second of the opening train
-
-
 class Congestion:
-    """One path's controller. Owns no clock, no packets, no counters of what is in flight."""
+    """One path's controller. Owns no clock, no packets, no count of what is in flight."""
 
-    def __init__(self, now_s: float, rtt_s: float | None, packet_bytes: int) -> None:
+    def __init__(self, now_s: float, rtt: RttEstimator, packet_bytes: int) -> None:
         self.mode = Mode.STARTUP
         self.packet_bytes = packet_bytes
-        self.srtt_s = rtt_s
-        self.rttvar_s = (rtt_s or 0.1) / 2
-        self.rtt_min_s = rtt_s or 0.1
-        self._rtt_known = rtt_s is not None
-        self.rate = 10 * packet_bytes / max(self.rtt_min_s, 0.001)
-        self.capacity = self.rate
-        self.queue_s = 0.0
-        self.loss_accepted = 0.0
+        self.rtt = rtt
         self.lateness_s = 0.0
-        self._base: list[tuple[float, float]] = []  # (bucket start, least one-way delay)
-        self._recent_owd: list[tuple[float, float, int]] = []
-        self._owd_before: tuple[float, float] | None = None
-        self._step_s = 0.0
-        self._round_pn = 0
-        self._round: RateSample | None = None
+        self.queue = QueueMeter()
+        self.losses = LossWindows()
+        self._rounds = RoundMeter()
+        self.rate = self._opening_rate()
+        self.capacity = self.rate
+        self._last: Sample | None = None
         self._dispersion: float | None = None
-        self._got_train = False
+        self._has_train = False
         self._was_saturated = False
         self._speed_up = 1.0
         self._rises = 0
         self._misses = 0
-        self._braked = False
-        self._drain_due_s = now_s + 5.0
-        self._draining_rounds = 0
-        self._high_queue_s = -1e9
-        self._window_acked = 0
-        self._window_lost = 0
-        self._window_from: tuple[float, int] = (now_s, 0)
-        self._suspect = 0
-        self._trial: tuple[float, float, float] | None = None  # rate before, loss before, judge from
-        self._trial_counts = [0, 0]
-        self._hold_until_s = 0.0
+        self._has_braked = False
+        self._drain_due_s = now_s + self._drain_every_s()
+        self._drained_rounds = 0
+        self._high_queue_s = -math.inf
+        self._suspicions = 0
+        self._trial: LossTrial | None = None
+        self._hold_until_s = -math.inf
+        self._hold_factor = 1
+        self._ceiling = 0.0
+        self._may_step = False
+        self._verify_at_s = math.inf
+        self._verify_wait_s = 0.0
+        self._history: deque[tuple[float, float]] = deque(maxlen=_ROUTE_ROUNDS)  # (queue, rate) of round ends
 
     # --- what others read
 
     @property
-    def queue_target_s(self) -> float:
-        """The queue to keep standing. Its slope over the rate is what makes flows fair to each other."""
-        x = min(9.2, max(1.0, 9.2 - math.log2(max(self.rate * 8e-6, 1e-3))))
-        by_rtt = min((self.rtt_min_s / 20 + 0.0008) * x, 0.15 * self.rtt_min_s + 0.010)
-        by_packets = min(2.5 * self.packet_bytes / max(self.rate, 1.0), 0.030)
-        fast = FAST_QUEUE_S if self.rate > FAST_RATE else 0.0
-        return max(by_rtt, by_packets, fast)
+    def rtt_min_s(self) -> float:
+        """The least round trip."""
+        return self.rtt.min_ns / NS_PER_S
 
     @property
-    def reorder_window_s(self) -> float:
-        """A packet is lost when one sent this much later has been acknowledged."""
-        srtt = self.srtt_s or 0.1
-        usual = srtt / 8 if srtt < 0.4 else 0.050
-        return max(usual, min(1.25 * self.lateness_s, 1.5 * srtt), 0.001)
+    def queue_target_s(self) -> float:
+        """The queue to keep standing."""
+        rtt_s = self.rtt.min_ns / NS_PER_S
+        slope = min(9.2, max(1.0, 9.2 - math.log2(max(self.rate * 8e-6, 1e-3))))
+        by_rtt = min((rtt_s / 20 + 0.0008) * slope, 0.15 * rtt_s + 0.010)
+        by_packets = min(2.5 * self.packet_bytes / max(self.rate, 1.0), 0.030)
+        return max(by_rtt, by_packets, QUEUE_TARGET_MIN_S)
 
-    def in_flight_cap_bytes(self, ack_gap_s: float) -> float:
+    def in_flight_cap_bytes(self, reorder_s: float, ack_gap_s: float) -> float:
         """A safety net only, never the regulator."""
-        standing = 1.5 * (self.rtt_min_s + 2 * self.queue_target_s) + self.reorder_window_s + 4 * ack_gap_s + 0.010
-        return 44 * self.packet_bytes + self.rate * standing
+        standing_s = 1.5 * (self.rtt_min_s + 2 * self.queue_target_s) + reorder_s + 4 * ack_gap_s + 0.010
+        return BURST_ROOM_PACKETS * self.packet_bytes + self.rate * standing_s
 
     # --- what it learns from
 
-    def on_ack(self, sample: RateSample) -> None:
-        """Learn from an acknowledgement, and set the rate anew when a round is over."""
-        self._note_rtt(sample)
-        self.lateness_s = max(sample.lateness_s, self.lateness_s * 0.999)
-        self._note_queue(sample)
-        self._note_loss(sample)
-        if self._round is None:
-            self._round = sample
-            self._round_pn = sample.next_pn
-        if sample.dispersion is not None and not self._got_train:
+    def on_sample(self, sample: Sample) -> None:
+        """Learn from an acknowledgement of something new, and set the rate anew when a round is over."""
+        self._last = sample
+        self.queue.on_sample(sample, self.rtt_min_s, self.lateness_s)
+        if self.rtt.latest_ns is not None:
+            self.queue.limit((self.rtt.latest_ns - self.rtt.min_ns) / NS_PER_S)
+        target_s = self.queue_target_s
+        if self.queue.queue_s > 1.5 * target_s:
+            self._high_queue_s = sample.now_s
+        elif self.queue.queue_s < 0.1 * target_s:
+            self._drain_due_s = sample.now_s + self._drain_every_s()
+        if sample.dispersion is not None and not self._has_train:
             self._take_dispersion(sample.dispersion)
-        round_s = max(ROUND_MIN_S, min(self.rtt_min_s, 0.5) * 0.5, JITTER_ROUND * self._step_s)
-        long_enough = sample.now_s - self._round.now_s >= round_s
-        if sample.largest >= self._round_pn and sample.largest - self._round.largest >= 8 and long_enough:
-            self._end_round(sample)
-        elif (self.mode is Mode.STARTUP or self._speed_up > 1) and not self._braked:
+        measured = self._rounds.on_sample(sample, self.rtt_min_s, self.lateness_s, self._wander_s())
+        if measured is not None:
+            self._has_braked = False
+            self._end_round(sample, measured)
+        elif not self._has_braked and (self.mode is Mode.STARTUP or self._speed_up > 1):
             self._brake(sample)
 
-    def _note_rtt(self, sample: RateSample) -> None:
-        rtt = sample.rtt_s
-        if rtt is None:
-            return
-        if self.srtt_s is None or not self._rtt_known:
-            self.srtt_s, self.rttvar_s, self.rtt_min_s = rtt, rtt / 2, rtt
-            self._rtt_known = True
-            self.rate = max(self.rate, 10 * self.packet_bytes / max(rtt, 0.001))
-            return
-        self.rttvar_s += (abs(rtt - self.srtt_s) - self.rttvar_s) / 4
-        self.srtt_s += (rtt - self.srtt_s) / 8
-        self.rtt_min_s = min(self.rtt_min_s, rtt)
+    def on_final(self, part: InOrder, now_s: float) -> None:
+        """Packets have found their final fate, in order."""
+        if self._trial is not None:
+            verdict = self._trial.add(part)
+            if verdict is not None:
+                self._end_trial(self._trial, verdict, now_s)
+        packets_min = 32 if self.mode is Mode.STARTUP else 128
+        window = self.losses.add(part, packets_min, self.rtt.min_ns // 2)
+        if window is not None:
+            self._may_step = True
+            if self._trial is None:
+                self._on_window(window, now_s)
 
-    def _note_queue(self, sample: RateSample) -> None:
-        bucket = math.floor(sample.now_s / BASE_BUCKET_S) * BASE_BUCKET_S
-        if self._base and self._base[-1][0] == bucket:
-            self._base[-1] = (bucket, min(self._base[-1][1], sample.owd_s))
-        else:
-            self._base.append((bucket, sample.owd_s))
-            while self._base[0][0] < sample.now_s - BASE_KEPT_S:
-                self._base.pop(0)
-        base = min(owd for _, owd in self._base)
-        recent = self._recent_owd
-        recent.append((sample.now_s, sample.owd_s, sample.packets_since))
-        horizon = sample.now_s - max(self.rtt_min_s / 2, ROUND_MIN_S)
-        while len(recent) > 1 and recent[0][0] < horizon:
-            recent.pop(0)
-        packets = sum(count for _, _, count in recent)
-        self._note_jitter(sample)
-        jitter = max(2 * self.lateness_s / (packets + 1), JITTER_ALLOWED * self._step_s)
-        self.queue_s = max(0.0, min(owd for _, owd, _ in recent) - base - jitter)
-        if sample.rtt_s is not None:
-            self.queue_s = min(self.queue_s, max(0.0, sample.rtt_s - self.rtt_min_s))
-        if self.queue_s > 1.5 * self.queue_target_s:
-            self._high_queue_s = sample.now_s
-        if self.queue_s < 0.1 * self.queue_target_s:
-            self._drain_due_s = sample.now_s + max(5.0, 20 * self.rtt_min_s)
+    def on_resume(self) -> None:
+        """The path answers again after a silence: go on at the saved rate; what was being measured is void."""
+        self._rounds.restart()
+        self.losses.restart()
+        self.queue.forget_recent()
+        self._speed_up, self._rises, self._misses = 1.0, 0, 0
+        if self._trial is not None:
+            self.rate = self._trial.before.rate
+            self._trial = None
 
-    def _note_jitter(self, sample: RateSample) -> None:
-        """How far the delay jumps from one acknowledgement to the next: a radio's does, a queue's hardly."""
-        if self._owd_before is not None:
-            before_s, owd_s = self._owd_before
-            passed_s = max(sample.now_s - before_s, 1e-6)
-            own_s = 0.25 * min(passed_s, 0.1) if self._speed_up > 1 or self.mode is Mode.STARTUP else 0.0
-            step_s = max(0.0, abs(sample.owd_s - owd_s) - own_s)
-            self._step_s += 0.05 * (min(step_s, 0.1) - self._step_s)
-        self._owd_before = (sample.now_s, sample.owd_s)
+    def on_idle(self, idle_s: float) -> bool:
+        """The path is used again after a pause; True if it has to begin with a train."""
+        if idle_s > self.rtt_min_s + PAUSE_S:
+            self._rounds.restart()
+        if idle_s <= IDLE_KEPT_S:
+            return False
+        if idle_s <= IDLE_FORGOTTEN_S:
+            self.rate, self.capacity = self.rate / 2, self.capacity / 2
+            return False
+        self.mode = Mode.STARTUP
+        self.rate = self.capacity = self._opening_rate()
+        self._dispersion, self._has_train = None, True  # an old train must not be taken for a new one
+        return True
+
+    # --- rounds
+
+    def _opening_rate(self) -> float:
+        return TRAIN_PACKETS * self.packet_bytes / max(self.rtt_min_s, 0.001)
+
+    def _drain_every_s(self) -> float:
+        return max(5.0, 20 * self.rtt_min_s)
 
     def _take_dispersion(self, dispersion: float) -> None:
-        self._got_train = True
+        self._has_train = True
+        if self.mode is not Mode.STARTUP:
+            return
         if dispersion <= DISPERSION_MAX:
             self._dispersion = dispersion
             self.rate = min(max(3 * self.rate, 0.7 * dispersion), 0.9 * dispersion)
         else:
             self.rate *= 3
 
-    def _brake(self, sample: RateSample) -> None:
-        """A queue has shown while growing: settle at once."""
-        if self.queue_s <= 0.7 * self.queue_target_s or self._round is None:
+    def _brake(self, sample: Sample) -> None:
+        """A queue has shown while growing: settle at once, not at the round's end."""
+        if self.queue.queue_s <= 0.7 * self.queue_target_s:
             return
-        passed_s = sample.largest_rx_s - self._round.largest_rx_s
-        passed = sample.bytes_to_largest - self._round.bytes_to_largest
-        if passed_s < ROUND_MIN_S or passed < 8 * self.packet_bytes:
+        measured = self._rounds.so_far(sample)
+        if measured is None or not self._is_filling(measured) or measured.span_s < 8 * self._wander_s():
             return
-        self._braked = True
-        self._cruise(sample, passed / passed_s, first=True)
+        self._has_braked = True
+        keeps = self.mode is Mode.CRUISE and self._wander_s() > 0  # part of a round tells too little there
+        self._cruise(sample, self.capacity if keeps else measured.arriving)
 
-    # --- rounds
+    def _is_filling(self, measured: Round) -> bool:
+        """While growing a queue that is one shows in the rates, too; or else is so long that there's no doubt."""
+        return measured.arriving < 0.95 * measured.sending or self.queue.queue_s > 2 * self.queue_target_s
 
-    def _end_round(self, sample: RateSample) -> None:
-        before = self._round
-        assert before is not None
-        self._round, self._round_pn, self._braked = sample, sample.next_pn, False
-        rx_s = sample.largest_rx_s - before.largest_rx_s
-        tx_s = sample.largest_tx_s - before.largest_tx_s
-        passed = sample.bytes_to_largest - before.bytes_to_largest
-        if rx_s <= 0 or tx_s <= 0:
+    def _end_round(self, sample: Sample, measured: Round) -> None:
+        if self._is_new_route(measured):
             return
-        arriving, sending = passed / rx_s, passed / tx_s
-        packets = sample.largest - before.largest
-        loss = min(1.0, max(0.0, 1 - (sample.received_total - before.received_total) / packets))
         if self.mode is Mode.STARTUP:
-            self._startup_round(sample, arriving, sending)
+            self._startup_round(sample, measured)
         else:
-            self._cruise_round(sample, arriving, sending, loss, packets)
-        self.rate = min(RATE_MAX, max(self.rate, self.packet_bytes / max(self.rtt_min_s, 0.01)))
+            self._cruise_round(sample, measured)
+        self.rate = min(RATE_MAX, max(self.rate, self.packet_bytes / max(self.rtt_min_s, 0.010)))
 
-    def _startup_round(self, sample: RateSample, arriving: float, sending: float) -> None:
-        disp = self._dispersion
-        if disp is not None and arriving > 1.15 * disp:
-            disp = self._dispersion = None
-        if self.queue_s > self.queue_target_s:
-            self._cruise(sample, arriving, first=True)
-        elif disp is not None and self.rate >= 0.85 * disp and sending > 0.75 * disp:
-            self._cruise(sample, disp, first=True)
-        elif max(arriving, sending) >= 0.6 * self.rate and self._suspect == 0:
-            ceiling = 0.95 * disp if disp is not None and self.rate < disp else RATE_MAX
-            self.rate = max(self.rate, min(2 * self.rate, 2.5 * arriving, ceiling))
+    def _startup_round(self, sample: Sample, measured: Round) -> None:
+        spread = self._dispersion
+        if spread is not None and measured.arriving > 1.15 * spread:
+            spread = self._dispersion = None  # the train was held up together: its figure is too small
+        if self.queue.queue_s > self.queue_target_s and self._is_filling(measured):
+            self._cruise(sample, measured.arriving)
+        elif spread is not None and self.rate >= 0.85 * spread and measured.sending > 0.75 * spread:
+            self._cruise(sample, spread)
+        elif self._suspicions == 0 and self._trial is None and not self._is_short_of_data(measured):
+            most = 0.95 * spread if spread is not None and self.rate < spread else RATE_MAX
+            self.rate = max(self.rate, min(2 * self.rate, 2.5 * measured.arriving, most))
 
-    def _cruise(self, sample: RateSample, capacity: float, *, first: bool) -> None:
+    def _cruise(self, sample: Sample, capacity: float) -> None:
+        """Begin to hold the queue, at first without a rise."""
         self.mode = Mode.CRUISE
         self.capacity = capacity
         self._was_saturated, self._speed_up, self._rises, self._misses = True, 1.0, 0, 0
-        self._steer(sample, most=1.0 if first else 1.25)
+        if self._trial is None:
+            self._steer(sample, most=1.0)
 
-    def _steer(self, sample: RateSample, most: float = 1.25) -> None:
-        """Set the rate from the predicted queue: what is under way, drained at the capacity since it was sent."""
-        target = self.queue_target_s
-        under_way = sample.bytes_sent - sample.bytes_to_largest
+    def _steer(self, sample: Sample, most: float = 1.25) -> None:
+        target_s = self.queue_target_s
+        under_way = sample.bytes_sent - sample.bytes_through
         elapsed_s = sample.now_s - sample.largest_tx_s
-        predicted_s = max(0.0, self.queue_s + under_way / self.capacity - elapsed_s)
-        factor = 1 + GAIN * (target - predicted_s) / max(self.rtt_min_s, 2 * target)
+        predicted_s = max(0.0, self.queue.queue_s + under_way / max(self.capacity, 1.0) - elapsed_s)
+        # the rate stays until the next round ends, so that is the least time to put the queue right in
+        span_s = max(self.rtt_min_s, 2 * target_s, round_span_s(self._wander_s()))
+        factor = 1 + GAIN * (target_s - predicted_s) / span_s
+        if self._wander_s() and not self._was_saturated:
+            factor = max(factor, 1.05)  # enough to find out whether more arrives
         self.rate = self.capacity * min(most, max(0.5, factor))
 
-    def _cruise_round(self, sample: RateSample, arriving: float, sending: float, loss: float, packets: int) -> None:
-        target = self.queue_target_s
-        if self.queue_s > 0.35 * target:
-            noise = 4 * math.sqrt(max(self.loss_accepted * (1 - self.loss_accepted), 0.0005) / packets) + 0.02
-            measured = arriving
-            if self.queue_s > 2 * target and loss > self.loss_accepted + noise:
-                measured = arriving * (1 - loss) / max(0.05, 1 - self.loss_accepted)
-            if 0.95 * sending < arriving < 1.05 * sending:  # that is our own rate: the link carries it at least
-                self.capacity = max(self.capacity, measured)
+    def _is_short_of_data(self, measured: Round) -> bool:
+        return max(measured.sending, measured.arriving) < 0.6 * self.rate
+
+    def _cruise_round(self, sample: Sample, measured: Round) -> None:
+        target_s = self.queue_target_s
+        if self.queue.queue_s > 0.35 * target_s:
+            kept = self._kept_at_overflow(measured)
+            arriving = measured.arriving * kept
+            if kept == 1.0 and self._is_own_rate(measured):
+                self.capacity = max(self.capacity, min(measured.arriving, measured.sending))
             else:
-                self.capacity = (self.capacity + measured) / 2 if self._was_saturated else measured
+                is_sure = not self._was_saturated and not self._wander_s()
+                self.capacity = arriving if is_sure else (self.capacity + arriving) / 2
             self._was_saturated, self._speed_up, self._rises = True, 1.0, 0
         else:
             self._was_saturated = False
-            if sending > 1.02 * self.capacity and arriving > 0.85 * sending:
-                self.capacity = sending
-                self._rises += 1
-                self._misses = 0
-                self._speed_up = min(2 * self._speed_up, 8.0)
-            else:
-                self._misses += 1
-                if self._misses >= 3:
-                    self._rises, self._speed_up = 0, 1.0
-        if self._trial is not None or sample.now_s < self._hold_until_s:
+            self._look_for_more(measured)
+        is_held = sample.now_s < self._hold_until_s and self.queue.queue_s <= target_s
+        if self._trial is not None or is_held or self._drain(sample):
             return
-        if self._drain(sample):
-            return
-        idle = max(sending, arriving) < 0.6 * self.rate
-        before = self.rate
-        if self._speed_up > 1 and self._suspect == 0:
-            step = min(1.5, 1 + GAIN * self._speed_up * target / max(self.rtt_min_s, 2 * target))
-            self.rate = min(self.rate * step, 1.8 * self.capacity)
+        before, is_short = self.rate, self._is_short_of_data(measured)
+        if self._speed_up > 1 and self._suspicions == 0:
+            self._grow(sample.now_s, target_s)
         else:
-            self._steer(sample, most=1.0 if self._suspect else 1.25)
-        if idle:
+            self._steer(sample, most=1.0 if self._suspicions else 1.25)
+            self.rate = min(self.rate, self._step_limit(sample.now_s, before))
+        if is_short:
             self.rate = min(self.rate, before)
 
-    def _drain(self, sample: RateSample) -> bool:
-        """Now and then empty the queue, so that the base delay is seen again."""
-        if self._draining_rounds == 0 and sample.now_s < self._drain_due_s:
+    def _wander_s(self) -> float:
+        """How much the delay wanders, where that is enough to be mistaken for a queue."""
+        wander_s = self.queue.wander_s
+        return wander_s if wander_s > WANDER_MATTERS * self.queue_target_s else 0.0
+
+    def _is_own_rate(self, measured: Round) -> bool:
+        """Where the delay wanders, what looks like a queue may be none. Then arrivals tell only of the rate that was
+        sent at, which the link carries; unless they are slower than that by more than wandering explains."""
+        wander_s = self._wander_s()
+        if not wander_s or self.queue.queue_s > 2 * (self.queue_target_s + wander_s):
             return False
-        self._draining_rounds += 1
-        if self.queue_s < 0.1 * self.queue_target_s or self._draining_rounds > 3:
-            self._draining_rounds = 0
-            self._drain_due_s = sample.now_s + max(5.0, 20 * self.rtt_min_s)
+        tolerance = min(0.2, max(0.05, 2.8 * wander_s / measured.span_s))
+        return measured.arriving > (1 - tolerance) * measured.sending
+
+    def _kept_at_overflow(self, measured: Round) -> float:
+        """The bottleneck's queue is full: packet numbers advance by what was dropped there, too. Take that out."""
+        accepted = self.losses.accepted
+        noise = 4 * self.losses.deviation(measured.packets) + 0.02
+        if self.queue.queue_s <= 2 * self.queue_target_s or measured.loss <= accepted + noise:
+            return 1.0
+        return min(1.0, (1 - measured.loss) / max(0.02, 1 - accepted))
+
+    def _look_for_more(self, measured: Round) -> None:
+        """No queue: if more than the capacity known so far is sent and arrives, that is the capacity."""
+        if measured.sending > 1.02 * self.capacity and measured.arriving > 0.85 * measured.sending:
+            self.capacity = measured.sending
+            self._rises += 1
+            self._misses = 0
+            self._speed_up = min(2 * self._speed_up, 8.0)
+            return
+        self._misses += 1
+        if self._misses >= 3:
+            self._rises, self._speed_up = 0, 1.0
+
+    def _grow(self, now_s: float, target_s: float) -> None:
+        span_s = max(self.rtt_min_s, 2 * target_s, round_span_s(self._wander_s()) / 2)
+        step = min(1.5, 1 + GAIN * self._speed_up * target_s / span_s)
+        self.rate = min(self.rate * step, 1.8 * self.capacity, self._step_limit(now_s, self.rate))
+
+    def _step_limit(self, now_s: float, rate: float) -> float:
+        """After a ceiling was found: one small step per resolved loss window."""
+        if now_s > self._hold_until_s + _CEILING_KEPT_S:
+            return RATE_MAX
+        if not self._may_step:
+            return rate
+        self._may_step = False
+        return rate * (1.15 if rate > 1.15 * self._ceiling else 1.05)
+
+    def _drain(self, sample: Sample) -> bool:
+        """Now and then empty the queue, so that the base delay is seen again."""
+        if self._drained_rounds == 0 and sample.now_s < self._drain_due_s:
+            return False
+        self._drained_rounds += 1
+        if self.queue.queue_s < 0.1 * self.queue_target_s or self._drained_rounds > 3:
+            self._drained_rounds = 0
+            self._drain_due_s = sample.now_s + self._drain_every_s()
             return False
         self.rate = 0.75 * self.capacity
         return True
 
+    def _is_new_route(self, measured: Round) -> bool:
+        """A queue obeys: one that stays put while the rate falls is a longer way. Then measure it anew."""
+        queue_s, target_s, rtt_s = self.queue.queue_s, self.queue_target_s, self.rtt_min_s
+        history = self._history
+        if queue_s <= max(1.25 * target_s, 0.22 * rtt_s) + 0.001 or self.mode is not Mode.CRUISE:
+            history.clear()
+            return False
+        history.append((queue_s, self.rate))
+        if len(history) < _ROUTE_ROUNDS:
+            return False
+        queues = [queue for queue, _ in history]
+        is_constant = max(queues) - min(queues) < 0.04 * rtt_s + 0.001
+        if not is_constant or history[0][1] < 1.25 * self.rate:
+            return False
+        history.clear()
+        self.queue.rebase()
+        self.rtt.rebase()
+        self._rounds.restart()
+        self.rate = self.capacity = max(self.capacity, measured.arriving)
+        return True
+
     # --- loss
 
-    def _note_loss(self, sample: RateSample) -> None:
-        self._window_acked += sample.acked
-        self._window_lost += sample.lost
-        if self._trial is not None and sample.now_s >= self._trial[2]:
-            self._trial_counts[0] += sample.acked
-            self._trial_counts[1] += sample.lost
-            self._judge_trial(sample)
-        packets = self._window_acked + self._window_lost
-        since_s, since_bytes = self._window_from
-        passed_s = sample.now_s - since_s
-        if packets < 128 or passed_s < max(self.rtt_min_s / 2, 0.05):
+    def _on_window(self, window: LossWindow, now_s: float) -> None:
+        losses = self.losses
+        queue_s, target_s = self.queue.queue_s, self.queue_target_s
+        spread = self._dispersion
+        if self.mode is Mode.STARTUP and spread is not None and self.rate < 0.96 * spread:
+            losses.accept(window.loss, 0.4, window.send_rate)  # far below what the train showed: no congestion
             return
-        loss = self._window_lost / packets
-        sent_rate = (sample.bytes_sent - since_bytes) / passed_s
-        self._window_acked = self._window_lost = 0
-        self._window_from = (sample.now_s, sample.bytes_sent)
-        accepted = self.loss_accepted
-        threshold = 4 * math.sqrt(2 * max(accepted * (1 - accepted), 0.0005) / packets) + 0.005
-        overflow = sample.now_s - self._high_queue_s < 2.5 * (self.srtt_s or 0.1) + self.reorder_window_s
-        if self.mode is Mode.STARTUP and self._dispersion is not None and self.rate < 0.96 * self._dispersion:
-            self.loss_accepted += 0.4 * (loss - accepted)  # far below what the train showed: no congestion
-        elif loss < accepted - threshold:
-            self.loss_accepted += 0.6 * (loss - accepted)
-        elif loss <= accepted + threshold:
-            if loss < accepted or self._rises == 0:
-                self.loss_accepted += 0.15 * (loss - accepted)
-            self._suspect = 0
-        elif overflow:
+        if window.trend is not Trend.ROSE:
+            self._suspicions = 0
+        if window.trend is Trend.FELL:
+            losses.accept(window.loss, 0.6, window.send_rate)
+        elif window.trend is Trend.SAME:
+            # never let it creep up along with the rate: at a policer that would end nowhere
+            grew = self._rises > 0 or window.send_rate > 1.03 * losses.accepted_rate
+            if window.loss <= losses.accepted or not grew:
+                losses.accept(window.loss, 0.15, window.send_rate)
+        elif queue_s > 2 * target_s or now_s - self._high_queue_s < self._overflow_echo_s():
+            return  # drops at a full queue, found late; the capacity has been corrected for them
+        elif queue_s >= 0.8 * target_s:
+            losses.accept(window.loss, 0.3, window.send_rate)
+        elif now_s >= self._hold_until_s:
+            self._suspicions += 1
+            if self._suspicions >= 2:
+                self._begin_trial(window)
             return
-        elif self.queue_s >= 0.8 * self.queue_target_s:
-            self.loss_accepted += 0.3 * (loss - accepted)
-        elif self._trial is None and sample.now_s >= self._hold_until_s:
-            self._suspect += 1
-            if self._suspect >= 2:
-                self._begin_trial(sample, loss, sent_rate)
+        if now_s >= self._verify_at_s and losses.accepted > 0.04 and queue_s < 0.35 * target_s:
+            self._verify_at_s = math.inf
+            self._begin_trial(window, verifying=True)
 
-    def _begin_trial(self, sample: RateSample, loss: float, sent_rate: float) -> None:
-        """Send slower for a while: does the loss follow the rate?"""
-        shrink = 0.85 if loss - self.loss_accepted < 0.15 else 0.7
-        before = min(self.rate, max(sent_rate, 1.0))
-        self._trial = (before, loss, sample.now_s + (self.srtt_s or 0.1) + self.reorder_window_s)
-        self._trial_counts = [0, 0]
-        self.rate = shrink * before
+    def _overflow_echo_s(self) -> float:
+        srtt_s = self.rtt.smoothed_ns / NS_PER_S
+        return 2.5 * srtt_s + max(srtt_s / 8, 1.25 * self.lateness_s)
 
-    def _judge_trial(self, sample: RateSample) -> None:
-        assert self._trial is not None
-        before, loss_before, _ = self._trial
-        acked, lost = self._trial_counts
-        packets = acked + lost
-        if packets < 200:
+    def _begin_trial(self, window: LossWindow, *, verifying: bool = False) -> None:
+        accepted = 0.0 if verifying else self.losses.accepted
+        sending = window.send_rate or self.rate
+        before = Before(window.loss, sending, self.rate, accepted)
+        shrink = 0.85 if window.loss - accepted < 0.15 else 0.7
+        rate = shrink * min(self.rate, sending)
+        if self.mode is Mode.STARTUP:
+            shrink = 0.5
+            rate = min(0.5 * min(self.rate, sending), before.delivering / max(0.02, 1 - accepted))
+        self._start_trial(before, shrink, rate, 0)
+
+    def _start_trial(self, before: Before, shrink: float, rate: float, repeats: int) -> None:
+        self.rate = max(rate, self.packet_bytes / max(self.rtt_min_s, 0.010))
+        self.losses.restart()
+        factor = self.losses.burstiness.factor * self.losses.boost
+        self._trial = LossTrial(
+            before,
+            shrink=shrink,
+            first_pn=self._last.next_pn if self._last is not None else 0,
+            burst_factor=factor,
+            span_min_s=self.rtt_min_s / 2,
+            repeats=repeats,
+        )
+
+    def _end_trial(self, trial: LossTrial, verdict: Verdict, now_s: float) -> None:
+        before = trial.before
+        self._trial = None
+        self.losses.restart()
+        self._rounds.restart()
+        if verdict is Verdict.UNSURE:
+            now = Before(trial.loss, trial.sending, before.rate, before.accepted)
+            self._start_trial(now, 0.85, 0.85 * min(self.rate, trial.sending), trial.repeats + 1)
             return
-        loss = lost / packets
-        fell = loss_before - loss
-        could_fall = loss_before - max(self.loss_accepted, 1 - (1 - loss_before) * before / max(self.rate, 1.0))
-        self._trial, self._suspect = None, 0
-        if could_fall > 0.005 and fell > 0.5 * could_fall:
-            ceiling = before * (1 - loss_before) / max(0.05, 1 - self.loss_accepted)
-            self.rate = self.capacity = max(0.98 * ceiling, 0.45 * before)
-            self._hold_until_s = sample.now_s + max(8 * self.rtt_min_s, 1.0)
-            if self.mode is Mode.STARTUP:
-                self._cruise(sample, self.capacity, first=True)
+        self._suspicions = 0
+        self._speed_up, self._rises, self._misses = 1.0, 0, 0
+        if verdict is Verdict.CONGESTION:
+            self._take_ceiling(min(before.delivering / max(0.02, 1 - before.accepted), before.rate), before, now_s)
         else:
-            self.loss_accepted = loss
-            self.rate = before
+            are_alike = abs(trial.loss - before.loss) < 0.1
+            self.losses.accepted = (trial.loss + before.loss) / 2 if are_alike else trial.loss
+            self.losses.accepted_rate = before.sending
+            self.losses.widen()
+            self.rate = before.rate
+            self._verify_wait_s = min(30.0, max(1.0, 12 * self.rtt_min_s, 3 * self._verify_wait_s))
+            self._verify_at_s = now_s + self._verify_wait_s
+        if self.mode is Mode.STARTUP and verdict is Verdict.CONGESTION:
+            self.mode = Mode.CRUISE
+            self._was_saturated = False
+
+    def _take_ceiling(self, ceiling: float, before: Before, now_s: float) -> None:
+        """The bottleneck drops above this rate without a queue that could be seen: stay below it for a while."""
+        is_again = self._ceiling > 0 and abs(ceiling / self._ceiling - 1) < 0.12
+        self._hold_factor = min(4, 2 * self._hold_factor) if is_again else 1
+        self._ceiling = ceiling
+        self.rate = self.capacity = max(0.98 * ceiling, 0.45 * before.rate)
+        self._hold_until_s = now_s + self._hold_factor * max(8 * self.rtt_min_s, 1.0)
+        self._verify_wait_s, self._verify_at_s = 0.0, math.inf

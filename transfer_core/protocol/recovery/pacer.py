@@ -1,26 +1,37 @@
-"""Spreads datagrams over time: bursts of about a millisecond of the rate, so that one system call carries many."""
+"""Spreads datagrams over time: bursts of about a millisecond of the rate, so that one system call carries many.
+
+A bucket fills at the rate. A burst goes when a burst's worth has come together: a millisecond of the rate, at most
+64 KiB, at least one datagram. A stall of this program saves up two milliseconds and no more, since whatever goes out
+at once has to fit into some queue on the way.
+"""
 
 from __future__ import annotations
 
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 BURST_NS = NS_PER_MS
-CREDIT_NS = 2 * NS_PER_MS  # what a stall may save up
+CREDIT_NS = 2 * NS_PER_MS
 BURST_BYTES_MAX = 65_536
+_NEARLY = 0.98  # a burst that lacks less than this goes now: a timer rarely hits the nanosecond
 
 
 class Pacer:
-    """A bucket that fills at the rate. Sending may overdraw it by less than one datagram."""
+    """A bucket of bytes. It may be overdrawn, by packets that do not wait for it."""
 
-    def __init__(self, now_ns: int, opening_bytes: int) -> None:
+    def __init__(self, now_ns: int, rate_bytes_per_s: float, opening_bytes: int) -> None:
         self._credit_bytes = float(opening_bytes)
         self._filled_ns = now_ns
-        self._rate = 0.0
+        self._rate = rate_bytes_per_s
 
     def set_rate(self, rate_bytes_per_s: float, now_ns: int) -> None:
         """Change the rate from now on."""
         self._fill(now_ns)
         self._rate = rate_bytes_per_s
+
+    def grant(self, opening_bytes: int, now_ns: int) -> None:
+        """Let this much go at once, as at the start."""
+        self._fill(now_ns)
+        self._credit_bytes = max(self._credit_bytes, float(opening_bytes))
 
     def _fill(self, now_ns: int) -> None:
         passed_ns = now_ns - self._filled_ns
@@ -29,24 +40,23 @@ class Pacer:
             self._credit_bytes = min(most, self._credit_bytes + self._rate * passed_ns / NS_PER_S)
             self._filled_ns = now_ns
 
-    def _burst_bytes(self, datagram_bytes: int) -> float:
-        return max(datagram_bytes, min(self._rate * BURST_NS / NS_PER_S, BURST_BYTES_MAX))
+    def _burst_bytes(self, packet_bytes: int) -> float:
+        return max(packet_bytes, min(self._rate * BURST_NS / NS_PER_S, BURST_BYTES_MAX))
 
-    def datagrams(self, now_ns: int, datagram_bytes: int) -> int:
-        """How many datagrams may go now: none until a burst's worth has come together."""
+    def packets(self, now_ns: int, packet_bytes: int) -> int:
+        """How many packets may go now: none until a burst's worth has come together."""
         self._fill(now_ns)
-        burst = self._burst_bytes(datagram_bytes)
-        if self._credit_bytes < burst * 0.98:
+        if self._credit_bytes < self._burst_bytes(packet_bytes) * _NEARLY:
             return 0
-        return max(1, int(min(self._credit_bytes, BURST_BYTES_MAX) // datagram_bytes))
+        return max(1, int(min(self._credit_bytes, BURST_BYTES_MAX) // packet_bytes))
 
     def on_sent(self, sent_bytes: int) -> None:
-        """Take what was sent out of the bucket."""
-        self._credit_bytes -= sent_bytes
+        """Take what was sent out of the bucket; at most a burst is owed."""
+        self._credit_bytes = max(self._credit_bytes - sent_bytes, -float(BURST_BYTES_MAX))
 
-    def next_ns(self, datagram_bytes: int) -> int:
+    def next_ns(self, packet_bytes: int) -> int:
         """When the next burst may go."""
-        lacking = self._burst_bytes(datagram_bytes) - self._credit_bytes
+        lacking = self._burst_bytes(packet_bytes) - self._credit_bytes
         if lacking <= 0 or self._rate <= 0:
             return self._filled_ns
         return self._filled_ns + int(lacking / self._rate * NS_PER_S)

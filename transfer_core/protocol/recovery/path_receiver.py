@@ -1,8 +1,13 @@
 """What has arrived on a path, and when to say so.
 
-An acknowledgement goes out about four times in a round trip, more often when many get lost, so that about four of
-them survive: after 25 packets, a quarter of the round trip or 25 ms, each times the share that arrives. The first
-ones go three times, since the start hangs on them.
+Theory of operation. Each acknowledgement tells of everything since the sender's floor, so that one that gets through
+is enough. They go out after 25 packets, a quarter of the round trip or 25 ms, each times the share of packets that
+arrives, so that about four of them survive per round trip at any loss; at high rates at most one in a sixteenth of
+the round trip (and never more than a thousand a second), since each costs the sender some work. The first ones go
+three times, because the start hangs on them.
+
+Arrivals are kept as one array of marks from a little below the floor; what is still wanted is moved to its front when
+it is full.
 """
 
 from __future__ import annotations
@@ -15,13 +20,17 @@ from transfer_core.units import NS_PER_MS
 
 ACK_PACKETS = 25
 ACK_DELAY_MAX_NS = 25 * NS_PER_MS
-ACK_GAP_MIN_NS = NS_PER_MS // 2  # at high rates: no more than 2,000 acknowledgements a second
+ACK_GAP_MIN_NS = NS_PER_MS
+ACK_GAP_MAX_NS = 5 * NS_PER_MS
 EARLY_PACKETS = 100  # until so many have arrived, each acknowledgement is sent three times
+EARLY_TIMES = 3
 EARLY_REPEAT_NS = 4 * NS_PER_MS
 TRAIN_SPAN = 3  # packets that left together and arrived at least so far apart tell the dispersion
 TRAIN_TOLD_PACKETS = 1000
 LOSS_WINDOW_PACKETS = 40
 LOSS_GAIN = 0.2
+_FIRST_MARKS = 8192
+_RTT_UNKNOWN_NS = 100 * NS_PER_MS
 _US_MASK = 0xFFFFFFFF
 
 
@@ -34,38 +43,45 @@ class PathReceiver:
     """Marks packets as they arrive; judges which are fresh; builds acknowledgements."""
 
     def __init__(self) -> None:
-        self._seen = np.zeros(4096, np.bool_)
-        self._mask = 4095
         self.floor = 0
         self.largest = -1
         self.received_total = 0
+        self.acks_built = 0
+        self.loss = 0.0  # share of the peer's packets that do not arrive, smoothed
+        self._marks: NDArray[np.bool_] = np.zeros(_FIRST_MARKS, np.bool_)
+        self._origin = 0  # packet number of the first mark
         self._largest_rx_us = 0
         self._min_owd_us: int | None = None
         self._told_owd_us = 0
         self._pending = 0
         self._ack_due_ns: int | None = None
-        self._last_ack_ns = -ACK_GAP_MIN_NS
+        self._last_ack_ns: int | None = None
         self._repeats = 0
-        self._rtt_ns = 100 * NS_PER_MS
-        self._loss = 0.0
-        self._loss_from = (0, 0)
+        self._rtt_ns = _RTT_UNKNOWN_NS
+        self._loss_from = (-1, 0)
         self._train: Train | None = None
         self._train_tx_us = -1
-        self.acks_built = 0
-
-    @property
-    def loss(self) -> float:
-        """Share of the peer's packets that do not arrive, smoothed."""
-        return self._loss
+        self._train_is_over = False
 
     def set_rtt_hint_ns(self, rtt_ns: int) -> None:
         """The round trip, as the sending half of this path knows it."""
         self._rtt_ns = rtt_ns
 
+    # --- arrivals
+
     def is_fresh(self, pns: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of these were not seen yet, and lie within the window."""
+        """Which of these would be taken: not seen yet, not below the sender's floor, not too far ahead. Marks none."""
         fresh: NDArray[np.bool_] = (pns >= self.floor) & (pns < self.floor + WINDOW_PACKETS_MAX)
-        fresh &= ~(self._seen[pns & self._mask] & (pns <= self.largest) & (pns < self.floor + len(self._seen)))
+        places = pns - self._origin
+        known = fresh & (places < len(self._marks))
+        if known.all():
+            fresh = ~self._marks[places]
+        else:
+            fresh[known] = ~self._marks[places[known]]
+        if len(pns) > 1 and not (pns[1:] > pns[:-1]).all():
+            first = np.zeros(len(pns), np.bool_)
+            first[np.unique(pns, return_index=True)[1]] = True
+            fresh &= first
         return fresh
 
     def on_received(
@@ -74,105 +90,117 @@ class PathReceiver:
         tx_us: NDArray[np.uint32],
         floors: NDArray[np.int64],
         now_ns: int,
-        ack_eliciting: bool,
-    ) -> None:
-        """Mark fresh packets that arrived together. `tx_us` is the sender's clock mod 2**32."""
+        ack_eliciting: NDArray[np.bool_] | bool = True,
+    ) -> NDArray[np.bool_]:
+        """Mark packets that arrived together; gives which of them were fresh.
+
+        `tx_us` is the sender's clock mod 2**32, `floors` the sender's floor, both as each packet carried them. Only
+        what the session has authenticated may be told here: floors are believed.
+        """
+        fresh = self.is_fresh(pns)
+        if not fresh.all():
+            pns, tx_us, floors = pns[fresh], tx_us[fresh], floors[fresh]
+            if not isinstance(ack_eliciting, bool):
+                ack_eliciting = ack_eliciting[fresh]
+        count = len(pns)
+        if not count:
+            return fresh
         now_us = now_ns // 1000 & _US_MASK
         newest = int(pns.max())
-        self._move_floor(int(floors.max()))
-        self._make_room(newest)
-        places = pns & self._mask
-        fresh = int(np.count_nonzero(~self._seen[places]))
-        self._seen[places] = True
-        self.received_total += fresh
+        if newest - self._origin >= len(self._marks):
+            self._make_room(newest)
+        self._marks[pns - self._origin] = True
+        self.floor = max(self.floor, int(floors.max()))
+        self.received_total += count
         owd_us = int((np.uint32(now_us) - tx_us).view(np.int32).min())
         self._min_owd_us = owd_us if self._min_owd_us is None else min(self._min_owd_us, owd_us)
-        if self.received_total <= TRAIN_TOLD_PACKETS:
+        if not self._train_is_over:
             self._note_train(pns, tx_us, now_us)
         if newest > self.largest:
             self.largest = newest
             self._largest_rx_us = now_us
             self._note_loss()
-        if ack_eliciting:
-            self._schedule(fresh, now_ns)
-
-    def _move_floor(self, floor: int) -> None:
-        if floor <= self.floor:
-            return
-        if floor - self.floor >= len(self._seen):
-            self._seen[:] = False
-        else:
-            start, end = self.floor & self._mask, floor & self._mask
-            if start < end:
-                self._seen[start:end] = False
-            else:
-                self._seen[start:] = False
-                self._seen[:end] = False
-        self.floor = floor
+        eliciting = (count if ack_eliciting else 0) if isinstance(ack_eliciting, bool) else int(ack_eliciting.sum())
+        if eliciting:
+            self._schedule(eliciting, now_ns)
+        return fresh
 
     def _make_room(self, newest: int) -> None:
-        while newest - self.floor >= len(self._seen):
-            held = np.arange(self.floor, self.floor + len(self._seen))
-            grown = np.zeros(2 * len(self._seen), np.bool_)
-            grown[held & (len(grown) - 1)] = self._seen[held & self._mask]
-            self._seen, self._mask = grown, len(grown) - 1
+        keep_from = max(self._origin, self.floor)
+        rows = len(self._marks)
+        while 2 * (newest - keep_from + 1) > rows:
+            rows *= 2
+        marks = np.zeros(rows, np.bool_)
+        kept = self._marks[keep_from - self._origin :]
+        marks[: len(kept)] = kept
+        self._marks, self._origin = marks, keep_from
 
     def _note_train(self, pns: NDArray[np.int64], tx_us: NDArray[np.uint32], now_us: int) -> None:
         """Follow the first run of packets that left together, which is told by their common send time."""
-        train = self._train
-        if train is not None and train.last_pn - train.first_pn >= TRAIN_SPAN and int(tx_us[0]) != self._train_tx_us:
+        if self.received_total > TRAIN_TOLD_PACKETS:
+            self._train, self._train_is_over = None, True
             return
-        if train is None or int(tx_us[0]) != self._train_tx_us:
-            self._train_tx_us = int(tx_us[0])
-            self._train = Train(int(pns[0]), now_us, int(pns[0]), now_us)
-        elif int(pns[0]) > train.last_pn:
+        train, same = self._train, tx_us == self._train_tx_us
+        if train is not None and same.any():
+            pns = pns[same]
+            if int(pns[0]) < train.last_pn:
+                self._train, self._train_is_over = None, True  # out of order: the spread means nothing
+                return
             self._train = Train(train.first_pn, train.first_rx_us, int(pns[-1]), now_us)
+        elif train is None or train.last_pn - train.first_pn < TRAIN_SPAN:
+            # of packets handed over together, only the last one's arrival is known
+            self._train_tx_us = int(tx_us[-1])
+            self._train = Train(int(pns[-1]), now_us, int(pns[-1]), now_us)
 
     def _note_loss(self) -> None:
         largest, total = self._loss_from
         passed = self.largest - largest
         if passed >= LOSS_WINDOW_PACKETS:
             lost = min(1.0, max(0.0, 1 - (self.received_total - total) / passed))
-            self._loss += LOSS_GAIN * (lost - self._loss)
+            self.loss += LOSS_GAIN * (lost - self.loss)
             self._loss_from = (self.largest, self.received_total)
 
-    def _schedule(self, fresh: int, now_ns: int) -> None:
-        self._pending += fresh
-        share = max(0.02, 1 - self._loss)
+    # --- acknowledgements
+
+    def _schedule(self, eliciting: int, now_ns: int) -> None:
+        self._pending += eliciting
+        share = max(0.02, 1 - self.loss)
         enough = self._pending >= max(2, ACK_PACKETS * share)
-        delay_ns = 0 if enough else int(min(self._rtt_ns / 4, ACK_DELAY_MAX_NS) * share)
-        due_ns = max(now_ns + delay_ns, self._last_ack_ns + ACK_GAP_MIN_NS)
+        due_ns = now_ns if enough else now_ns + int(min(self._rtt_ns / 4, ACK_DELAY_MAX_NS) * share)
+        if self._last_ack_ns is not None:
+            gap_ns = min(ACK_GAP_MAX_NS, max(ACK_GAP_MIN_NS, self._rtt_ns // 16)) * share
+            due_ns = max(due_ns, self._last_ack_ns + int(gap_ns))
         if self._ack_due_ns is None or due_ns < self._ack_due_ns:
             self._ack_due_ns = due_ns
-        if self.received_total < EARLY_PACKETS:
-            self._repeats = 3
+        if self.received_total <= EARLY_PACKETS:
+            self._repeats = EARLY_TIMES
 
     def next_ack_ns(self) -> int | None:
         """When an acknowledgement is due; None if there is nothing to say."""
         return self._ack_due_ns
 
     def build_ack(self, now_ns: int, window_chunks: int) -> Ack:
-        """The acknowledgement to send now."""
+        """The acknowledgement to send now; may be asked for before it is due, too."""
         self._pending = 0
         self._last_ack_ns = now_ns
-        self._repeats -= 1
-        self._ack_due_ns = now_ns + EARLY_REPEAT_NS if self._repeats > 0 else None
+        self._repeats = max(0, self._repeats - 1)
+        self._ack_due_ns = now_ns + EARLY_REPEAT_NS if self._repeats else None
         self.acks_built += 1
-        count = max(0, self.largest - self.floor + 1)
-        received = self._seen[np.arange(self.floor, self.floor + count) & self._mask]
         if self._min_owd_us is not None:
             self._told_owd_us, self._min_owd_us = self._min_owd_us, None
-        train = self._train if self.received_total < TRAIN_TOLD_PACKETS else None
+        floor = min(self.floor, self.largest + 1)
+        train = self._train
         if train is not None and train.last_pn - train.first_pn < TRAIN_SPAN:
             train = None
         return Ack(
-            largest=self.largest,
+            largest=max(self.largest, 0),
             largest_rx_us=self._largest_rx_us,
             hold_us=(now_ns // 1000 - self._largest_rx_us) & _US_MASK,
             received_total=self.received_total,
             min_owd_us=self._told_owd_us,
-            floor=min(self.floor, self.largest + 1),
-            received=received,
-            window_chunks=min(window_chunks, 65535),
+            floor=floor,
+            received=self._marks[floor - self._origin : self.largest + 1 - self._origin].copy(),
+            window_chunks=min(window_chunks, 0xFFFF),
             train=train,
+            turn=self.acks_built,
         )

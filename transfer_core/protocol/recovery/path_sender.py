@@ -1,32 +1,39 @@
-"""What was sent on a path and what became of it; how much may go now; when a path counts as silent.
+"""The sending half of one path: what was sent and what became of it, how much may go now, when it counts as silent.
 
-Sent packets are kept in a ring of numpy arrays by packet number; an acknowledgement is worked off in a few array
-operations, whatever it covers. A packet is lost when another, sent a reordering window later, has been acknowledged.
+It holds the parts together: `sent_packets` (the record), `rtt`, `loss` (when a packet is lost), `congestion` (how
+fast), `pacer` (when), `silence` (whether anybody answers). Direction plays no role: agent and relay have one each.
+
 Nothing is lost only because acknowledgements are missing, until the whole path is taken for silent: then everything
-in flight is, at once, so that other paths can take it, and two probes go out now and then until one is answered.
+in flight is given up at once, so that other paths can take it. The rate is kept over a silence and over a pause.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack
-from transfer_core.protocol.recovery.congestion import Congestion, Mode, RateSample
+from transfer_core.protocol.recovery.capacity import Sample
+from transfer_core.protocol.recovery.congestion import TRAIN_PACKETS, Congestion, Mode
+from transfer_core.protocol.recovery.loss import ReorderWindow
 from transfer_core.protocol.recovery.pacer import Pacer
 from transfer_core.protocol.recovery.path_receiver import ACK_DELAY_MAX_NS, signed32
+from transfer_core.protocol.recovery.rtt import RttEstimator
+from transfer_core.protocol.recovery.sent_packets import WRITTEN_OFF, SentPackets
+from transfer_core.protocol.recovery.silence import Silence
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 PACKET_BYTES = 1500
-TRAIN_PACKETS = 10
-SILENCE_SLACK_NS = 40 * NS_PER_MS
-SILENCE_UNKNOWN_NS = 500 * NS_PER_MS  # before any round trip is known
-PROBE_MIN_NS, PROBE_MAX_NS = 20 * NS_PER_MS, 100 * NS_PER_MS
-_FREE, _FLYING = 0, 1
-_NO_TAGS = np.empty(0, np.int64)
+TAIL_SLACK_NS = 10 * NS_PER_MS
+_NO_TAGS: NDArray[np.int64] = np.empty(0, np.int64)
+_NUMBERS_SPARED = 64  # for acknowledgements, when the window of packet numbers is full
+
+
+def _no_tags() -> NDArray[np.int64]:
+    return _NO_TAGS
 
 
 class PathState(Enum):
@@ -44,114 +51,181 @@ class Resolved:
     acked_tags: NDArray[np.int64]
     lost_tags: NDArray[np.int64]
     acked_bytes: int = 0
+    rtt_ns: int | None = None
+    late_tags: NDArray[np.int64] = field(default_factory=_no_tags)  # given up before, and arrived after all
+
+    @property
+    def lost_count(self) -> int:
+        """How many were lost."""
+        return len(self.lost_tags)
+
+    @property
+    def spurious(self) -> int:
+        """How many had been given up and arrived after all."""
+        return len(self.late_tags)
 
 
 NOTHING_RESOLVED = Resolved(_NO_TAGS, _NO_TAGS)
 
 
 class PathSender:
-    """The sending half of one path. Sizes are IP bytes: payload plus `overhead_bytes`."""
+    """The sending half of one path. Sizes are IP bytes: payload plus `overhead_bytes`. Touched by one thread alone."""
 
     def __init__(self, now_ns: int, *, rtt_hint_ns: int | None = None, overhead_bytes: int = 28) -> None:
-        self.next_pn = 0
-        self.floor = 0
-        self.in_flight_bytes = 0
-        self.in_flight_packets = 0
-        self.sent_bytes = 0
         self.delivered_bytes = 0
-        self.lost_packets = 0
         self.acked_packets = 0
-        self.is_silent = False
+        self.lost_packets = 0
+        self.late_packets = 0
+        self.loss = 0.0  # share of packets lost, smoothed
         self.last_delivery_ns: int | None = None
-        self.latest_rtt_ns: int | None = None
-        self.jitter_ns = 0.0
+        self._rate_cap: float | None = None
         self._overhead = overhead_bytes
-        self._tags: NDArray[np.int64] = np.zeros(4096, np.int64)
-        self._tx_ns: NDArray[np.int64] = np.zeros(4096, np.int64)
-        self._cumulative: NDArray[np.int64] = np.zeros(4096, np.int64)
-        self._sizes: NDArray[np.int32] = np.zeros(4096, np.int32)
-        self._state: NDArray[np.uint8] = np.zeros(4096, np.uint8)
-        self._mask = 4095
-        self._congestion = Congestion(now_ns / NS_PER_S, rtt_hint_ns / NS_PER_S if rtt_hint_ns else None, PACKET_BYTES)
-        self._pacer = Pacer(now_ns, TRAIN_PACKETS * PACKET_BYTES)
-        self._pacer.set_rate(self._congestion.rate, now_ns)
+        self._packets = SentPackets()
+        self._rtt = RttEstimator(rtt_hint_ns)
+        self._reorder = ReorderWindow()
+        self._congestion = Congestion(now_ns / NS_PER_S, self._rtt, PACKET_BYTES)
+        self._pacer = Pacer(now_ns, self._congestion.rate, TRAIN_PACKETS * PACKET_BYTES)
+        self._silence = Silence(now_ns)
+        self._packet_bytes = PACKET_BYTES
         self._largest_acked = -1
-        self._largest_tx_ns = 0
-        self._rx_reference: int | None = None
-        self._rx_unwrapped = 0
-        self._owd_reference = 0
+        self._told = (0, 0)  # packets that the acknowledgement before spoke about
+        self._rx_us: int | None = None
+        self._rx_unwrapped_us = 0
+        self._owd_reference_us = 0
         self._received_before = 0
-        self._last_ack_ns = now_ns
-        self._ack_gap_ns = 0.0
-        self._silence_from_ns = now_ns
-        self._probes_left = 0
-        self._probe_due_ns = 0
-        self._probe_wait_ns = float(PROBE_MIN_NS)
-        self._demand = False
-        self._loss_smoothed = 0.0
-        self.rate_cap_bytes_per_s: float | None = None
+        self._busy_ns = now_ns
+        self._has_demand = False
 
     # --- figures
 
     @property
+    def next_pn(self) -> int:
+        """The number of the next packet."""
+        return self._packets.next_pn
+
+    @property
+    def floor(self) -> int:
+        """The lowest packet in flight; `next_pn` if there is none. Goes into data packets."""
+        return self._packets.floor
+
+    @property
+    def in_flight_packets(self) -> int:
+        """Packets neither acknowledged nor lost."""
+        return self._packets.in_flight_packets
+
+    @property
+    def in_flight_bytes(self) -> int:
+        """Their IP bytes."""
+        return self._packets.in_flight_bytes
+
+    @property
+    def sent_bytes(self) -> int:
+        """IP bytes of all packets sent."""
+        return self._packets.sent_bytes
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody has answered for so long that the path is only probed."""
+        return self._silence.is_silent
+
+    @property
     def state(self) -> PathState:
         """What this half is doing."""
-        if self.is_silent:
+        if self._silence.is_silent:
             return PathState.SILENT
         return PathState.STARTUP if self._congestion.mode is Mode.STARTUP else PathState.CRUISE
 
     @property
     def srtt_ns(self) -> int | None:
-        """Smoothed round trip, None before the first."""
-        srtt_s = self._congestion.srtt_s
-        return None if srtt_s is None else int(srtt_s * NS_PER_S)
+        """Smoothed round trip; None before the first, if there was no hint."""
+        return self._rtt.srtt_ns
 
     @property
     def min_rtt_ns(self) -> int:
         """Least round trip."""
-        return int(self._congestion.rtt_min_s * NS_PER_S)
+        return self._rtt.min_ns
 
     @property
-    def loss(self) -> float:
-        """Share of packets lost, smoothed, 0..1."""
-        return self._loss_smoothed
+    def latest_rtt_ns(self) -> int | None:
+        """The newest round trip measured."""
+        return self._rtt.latest_ns
+
+    @property
+    def rttvar_ns(self) -> int:
+        """Mean deviation of the round trip."""
+        return self._rtt.rttvar_ns
+
+    @property
+    def jitter_ns(self) -> int:
+        """Mean difference of successive round trips."""
+        return self._rtt.jitter_ns
 
     @property
     def rate_bytes_per_s(self) -> float:
         """Pacing rate, lost packets included."""
         rate = self._congestion.rate
-        return rate if self.rate_cap_bytes_per_s is None else min(rate, self.rate_cap_bytes_per_s)
+        return rate if self._rate_cap is None else min(rate, self._rate_cap)
+
+    @property
+    def rate_cap_bytes_per_s(self) -> float | None:
+        """A limit set from outside; None for none."""
+        return self._rate_cap
+
+    @rate_cap_bytes_per_s.setter
+    def rate_cap_bytes_per_s(self, cap: float | None) -> None:
+        self._rate_cap = cap
 
     @property
     def capacity_bytes_per_s(self) -> float:
-        """What the path is thought to carry."""
+        """What the path is thought to carry, lost packets included."""
         return self._congestion.capacity
+
+    @property
+    def accepted_loss(self) -> float:
+        """The loss that is taken for the path's own, no sign of congestion."""
+        return self._congestion.losses.accepted
+
+    @property
+    def ack_gap_ns(self) -> int:
+        """The usual gap between acknowledgements."""
+        return self._silence.ack_gap_ns
 
     @property
     def queue_delay_ns(self) -> int:
         """The standing queue."""
-        return int(self._congestion.queue_s * NS_PER_S)
+        return int(self._congestion.queue.queue_s * NS_PER_S)
+
+    @property
+    def queue_target_ns(self) -> int:
+        """The queue that is aimed at."""
+        return int(self._congestion.queue_target_s * NS_PER_S)
+
+    def outstanding_tags(self) -> NDArray[np.int64]:
+        """Tags of the packets in flight, oldest first."""
+        return self._packets.outstanding_tags()
 
     # --- sending
 
     def set_demand(self, has_data: bool) -> None:
         """Whether there is something to send as soon as it may go."""
-        self._demand = has_data
+        self._has_demand = has_data
 
     def budget_datagrams(self, now_ns: int, datagram_bytes: int) -> int:
-        """How many datagrams may go right now."""
-        if self.is_silent:
-            if now_ns >= self._probe_due_ns:
-                self._probes_left = 2
-                self._probe_due_ns = now_ns + int(self._probe_wait_ns)
-                self._probe_wait_ns = min(PROBE_MAX_NS, self._probe_wait_ns * 1.1)
-            return self._probes_left
-        size = datagram_bytes + self._overhead
-        room = self._congestion.in_flight_cap_bytes(self._ack_gap_ns / NS_PER_S) - self.in_flight_bytes
-        numbers = WINDOW_PACKETS_MAX - 64 - (self.next_pn - self.floor)
-        if room < size or numbers <= 0:
-            return 0
-        return min(self._pacer.datagrams(now_ns, size), int(room // size), numbers)
+        """How many datagrams of that UDP payload may go right now."""
+        if self._silence.is_silent:
+            return self._silence.probes(now_ns)
+        packet_bytes = datagram_bytes + self._overhead
+        self._packet_bytes = packet_bytes
+        room = self._room_packets(packet_bytes)
+        return min(room, self._pacer.packets(now_ns, packet_bytes)) if room > 0 else 0
+
+    def _room_packets(self, packet_bytes: int) -> int:
+        packets = self._packets
+        cap = self._congestion.in_flight_cap_bytes(
+            self._reorder_window_ns() / NS_PER_S, self._silence.ack_gap_ns / NS_PER_S
+        )
+        numbers = WINDOW_PACKETS_MAX - _NUMBERS_SPARED - (packets.next_pn - packets.floor)
+        return min(int((cap - packets.in_flight_bytes) // packet_bytes), numbers)
 
     def on_sent(
         self,
@@ -160,245 +234,195 @@ class PathSender:
         datagram_bytes: int,
         tags: NDArray[np.int64],
         *,
+        last_bytes: int | None = None,
         ack_eliciting: bool = True,
     ) -> int:
-        """Note packets sent together; gives the first one's number. The tags come back when they are resolved."""
-        first = self.next_pn
-        self._make_room(first + count)
-        size = datagram_bytes + self._overhead
-        places = np.arange(first, first + count) & self._mask
-        self._tags[places] = tags
-        self._tx_ns[places] = now_ns
-        self._sizes[places] = size
-        self._cumulative[places] = self.sent_bytes + size * np.arange(1, count + 1)
-        self._state[places] = _FLYING if ack_eliciting else _FREE
-        self.sent_bytes += size * count
-        self.next_pn = first + count
-        self._pacer.on_sent(size * count)
+        """Note packets sent together; gives the first one's number. The tags come back when they are resolved.
+
+        All have a UDP payload of `datagram_bytes`, but for the last, if `last_bytes` is given. Packets that ask for
+        no acknowledgement use up a number, and are never in flight or lost.
+        """
+        packets = self._packets
+        if ack_eliciting and packets.in_flight_packets == 0:
+            self._silence.on_first_in_flight(now_ns)
+            self._end_pause(now_ns)
+        packet_bytes = datagram_bytes + self._overhead
+        last = packet_bytes if last_bytes is None else last_bytes + self._overhead
+        first = packets.append(now_ns, count, packet_bytes, tags, last_bytes=last, flying=ack_eliciting)
+        self._pacer.on_sent(packet_bytes * (count - 1) + last)
         if ack_eliciting:
-            if self.in_flight_packets == 0:
-                self._silence_from_ns = now_ns
-            self.in_flight_bytes += size * count
-            self.in_flight_packets += count
-            self._probes_left = max(0, self._probes_left - count)
-        elif self.in_flight_packets == 0:
-            self.floor = self.next_pn
+            self._silence.on_probes_sent(count)
+            if packets.in_flight_packets >= TRAIN_PACKETS:
+                self._busy_ns = now_ns
         return first
 
-    def _make_room(self, end: int) -> None:
-        if end - self.floor < len(self._state):
+    def _end_pause(self, now_ns: int) -> None:
+        if not self._has_demand or self._silence.is_silent:
             return
-        old = np.arange(self.floor, self.next_pn)
-        size = 2 * len(self._state)
-        for name in ("_tags", "_tx_ns", "_cumulative", "_sizes", "_state"):
-            array = getattr(self, name)
-            grown = np.zeros(size, array.dtype)
-            grown[old & (size - 1)] = array[old & self._mask]
-            setattr(self, name, grown)
-        self._mask = size - 1
+        if self._congestion.on_idle((now_ns - self._busy_ns) / NS_PER_S):
+            self._pacer.grant(TRAIN_PACKETS * self._packet_bytes, now_ns)
+        self._pacer.set_rate(self.rate_bytes_per_s, now_ns)
+        self._busy_ns = now_ns
 
     # --- resolving
 
     def on_ack(self, ack: Ack, now_ns: int) -> Resolved:
-        """Work off an acknowledgement. One that speaks of packets never sent resolves nothing."""
-        if ack.largest >= self.next_pn or ack.largest < 0:
+        """Work off an acknowledgement. One that is too old, or tells of packets never sent, resolves nothing."""
+        packets = self._packets
+        if not packets.knows(ack.largest) or ack.received_total == 0:
             return NOTHING_RESOLVED
-        acked, lateness_ns = self._acknowledge(ack)
-        advanced = ack.largest > self._largest_acked and ack.largest >= self.floor
+        was_in_flight = packets.in_flight_packets > 0
+        newest_before = self._largest_acked
+        fresh, late, acked_bytes = packets.acknowledge(ack.floor, ack.received)
+        for arrived in (fresh, late):
+            self._note_lateness(arrived, now_ns)
+        self._reorder.expire(now_ns)
+        self._congestion.lateness_s = self._reorder.lateness_ns / NS_PER_S
+        advanced = ack.largest > newest_before
         rtt_ns: int | None = None
+        largest_tx_ns = packets.sent_at_ns(ack.largest)
         if advanced:
             self._largest_acked = ack.largest
-            self._largest_tx_ns = int(self._tx_ns[ack.largest & self._mask])
-            rtt_ns = max(1000, now_ns - self._largest_tx_ns - ack.hold_us * 1000)
-            self._note_rtt(rtt_ns)
-        acked_tags, acked_bytes = self._settle(acked)
-        lost = self._lose_older(self._largest_tx_ns - int(self._congestion.reorder_window_s * NS_PER_S))
-        lost_tags, _ = self._settle(lost)
-        if len(acked) or advanced:
-            self._note_life(now_ns)
+            rtt_ns = max(0, now_ns - largest_tx_ns - ack.hold_us * 1000)
+            self._rtt.on_sample(rtt_ns)
+        told_end = ack.floor + len(ack.received)
+        self._told = (ack.floor, told_end)
+        lost = packets.lose(ack.floor, told_end, largest_tx_ns - self._reorder_window_ns())
+        if len(fresh) or len(late) or advanced:
+            self.last_delivery_ns = now_ns
+            if self._silence.on_life(now_ns, was_in_flight):
+                self._congestion.on_resume()
+        resolved = Resolved(
+            packets.tags_of(fresh),
+            packets.tags_of(lost),
+            acked_bytes,
+            rtt_ns,
+            packets.tags_of(late) if len(late) else _NO_TAGS,
+        )
         self.delivered_bytes += acked_bytes
-        self._count(len(acked), len(lost))
+        self.late_packets += len(late)
+        self._count(len(fresh), len(lost))
         if advanced:
-            self._feed(ack, now_ns, rtt_ns, len(acked), len(lost), lateness_ns)
-        self._advance_floor()
-        return Resolved(acked_tags, lost_tags, acked_bytes)
+            self._congestion.on_sample(self._sample(ack, now_ns, largest_tx_ns))
+        self._settle(now_ns)
+        self._pacer.set_rate(self.rate_bytes_per_s, now_ns)
+        return resolved
 
-    def _acknowledge(self, ack: Ack) -> tuple[NDArray[np.int64], int]:
-        """Packets that this acknowledgement is the first to tell of, and how late the latest of them was, ns."""
-        first = max(ack.floor, self.floor)
-        told = ack.received[first - ack.floor :]
-        if not len(told):
-            return _NO_TAGS, 0
-        pns = np.arange(first, first + len(told))
-        acked = pns[told & (self._state[pns & self._mask] == _FLYING)]
-        late = acked[acked < self._largest_acked]
-        if not len(late):
-            return acked, 0
-        return acked, int(self._largest_tx_ns - self._tx_ns[late & self._mask].min())
+    def _note_lateness(self, arrived: NDArray[np.int64], now_ns: int) -> None:
+        """Late is what was told missing, with something newer there, and has come since."""
+        begin, end = self._told
+        end = min(end, self._largest_acked)
+        if begin < end and len(arrived) and self._packets.knows(self._largest_acked):
+            earliest_ns = self._packets.earliest_sent_ns(arrived, begin, end)
+            if earliest_ns is not None:
+                self._reorder.on_late(self._packets.sent_at_ns(self._largest_acked) - earliest_ns, now_ns)
 
-    def _lose_older(self, than_ns: int) -> NDArray[np.int64]:
-        if self._largest_acked < self.floor:
-            return _NO_TAGS
-        pns = np.arange(self.floor, self._largest_acked)
-        places = pns & self._mask
-        old: NDArray[np.int64] = pns[(self._state[places] == _FLYING) & (self._tx_ns[places] < than_ns)]
-        return old
+    def _reorder_window_ns(self) -> int:
+        return self._reorder.window_ns(self._rtt.smoothed_ns)
 
-    def _settle(self, pns: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-        """Take packets out of flight; gives their tags and bytes."""
-        if not len(pns):
-            return _NO_TAGS, 0
-        places = pns & self._mask
-        flying = self._state[places] == _FLYING
-        places = places[flying]
-        size = int(self._sizes[places].sum())
-        self._state[places] = _FREE
-        self.in_flight_packets -= len(places)
-        self.in_flight_bytes -= size
-        return self._tags[places], size
-
-    def _advance_floor(self) -> None:
-        if self.in_flight_packets == 0:
-            self.floor = self.next_pn
-            return
-        while True:
-            start = self.floor & self._mask
-            part = self._state[start : min(len(self._state), start + self.next_pn - self.floor)]
-            hit = int(part.argmax())
-            if part[hit] == _FLYING:
-                self.floor += hit
-                return
-            self.floor += len(part)
-
-    def _note_rtt(self, rtt_ns: int) -> None:
-        if self.latest_rtt_ns is not None:
-            self.jitter_ns += (abs(rtt_ns - self.latest_rtt_ns) - self.jitter_ns) / 16  # RFC 3550 section 6.4.1
-        self.latest_rtt_ns = rtt_ns
-
-    def _note_life(self, now_ns: int) -> None:
-        self.last_delivery_ns = now_ns
-        gap_ns = now_ns - self._last_ack_ns
-        if self.in_flight_packets and gap_ns < NS_PER_S:
-            self._ack_gap_ns += 0.1 * (gap_ns - self._ack_gap_ns)
-        self._last_ack_ns = self._silence_from_ns = now_ns
-        if self.is_silent:
-            self.is_silent = False
-            self._probe_wait_ns = float(PROBE_MIN_NS)
+    def _settle(self, now_ns: int) -> None:
+        """Move the floor, and learn from the packets that it passed."""
+        part = self._packets.advance_floor()
+        if part is not None and part.lost + part.acked:
+            self._congestion.on_final(part, now_ns / NS_PER_S)
 
     def _count(self, acked: int, lost: int) -> None:
         self.acked_packets += acked
         self.lost_packets += lost
         packets = acked + lost
         if packets:
-            gain = min(0.5, packets / 200)
-            self._loss_smoothed += gain * (lost / packets - self._loss_smoothed)
+            self.loss += min(0.5, packets / 200) * (lost / packets - self.loss)
 
-    def _feed(self, ack: Ack, now_ns: int, rtt_ns: int | None, acked: int, lost: int, lateness_ns: int) -> None:
-        if self._rx_reference is None:
-            self._rx_reference, self._owd_reference = ack.largest_rx_us, ack.min_owd_us
-        self._rx_unwrapped += signed32(ack.largest_rx_us - self._rx_reference)
-        self._rx_reference = ack.largest_rx_us
-        dispersion = None
-        if ack.train is not None:
-            span_us = signed32(ack.train.last_rx_us - ack.train.first_rx_us)
-            dispersion = (ack.train.last_pn - ack.train.first_pn) * PACKET_BYTES * 1e6 / max(span_us, 1)
-        self._congestion.on_ack(
-            RateSample(
-                now_s=now_ns / NS_PER_S,
-                largest=ack.largest,
-                largest_tx_s=self._largest_tx_ns / NS_PER_S,
-                largest_rx_s=self._rx_unwrapped / 1e6,
-                bytes_to_largest=int(self._cumulative[ack.largest & self._mask]),
-                bytes_sent=self.sent_bytes,
-                next_pn=self.next_pn,
-                received_total=ack.received_total,
-                owd_s=signed32(ack.min_owd_us - self._owd_reference) / 1e6,
-                packets_since=max(1, ack.received_total - self._received_before),
-                rtt_s=None if rtt_ns is None else rtt_ns / NS_PER_S,
-                acked=acked,
-                lost=lost,
-                lateness_s=lateness_ns / NS_PER_S,
-                dispersion=dispersion,
-            )
-        )
+    def _sample(self, ack: Ack, now_ns: int, largest_tx_ns: int) -> Sample:
+        if self._rx_us is None:
+            self._rx_us, self._owd_reference_us = ack.largest_rx_us, ack.min_owd_us
+        self._rx_unwrapped_us += signed32(ack.largest_rx_us - self._rx_us)
+        self._rx_us = ack.largest_rx_us
+        packets_since = max(1, ack.received_total - self._received_before)
         self._received_before = ack.received_total
-        self._pacer.set_rate(self.rate_bytes_per_s, now_ns)
+        return Sample(
+            now_s=now_ns / NS_PER_S,
+            largest=ack.largest,
+            largest_tx_s=largest_tx_ns / NS_PER_S,
+            largest_rx_s=self._rx_unwrapped_us / 1e6,
+            bytes_through=self._packets.bytes_through(ack.largest),
+            bytes_sent=self._packets.sent_bytes,
+            next_pn=self._packets.next_pn,
+            received_total=ack.received_total,
+            owd_s=signed32(ack.min_owd_us - self._owd_reference_us) / 1e6,
+            packets_since=packets_since,
+            dispersion=self._dispersion(ack),
+        )
+
+    def _dispersion(self, ack: Ack) -> float | None:
+        """Bytes per second of the opening train at the receiver's clock."""
+        train, packets = ack.train, self._packets
+        if train is None or not packets.knows(train.first_pn) or not packets.knows(train.last_pn):
+            return None
+        span_us = signed32(train.last_rx_us - train.first_rx_us)
+        passed = packets.bytes_through(train.last_pn) - packets.bytes_through(train.first_pn)
+        return passed * 1e6 / max(span_us, 1) if passed > 0 else None
 
     # --- time
 
-    def _silence_wait_ns(self) -> int:
-        srtt_ns = self.srtt_ns
-        if srtt_ns is None or self._largest_acked < 0:
-            return max(SILENCE_UNKNOWN_NS, 3 * (srtt_ns or 0))
-        return int(1.25 * srtt_ns + 6 * self._ack_gap_ns) + SILENCE_SLACK_NS
-
-    def _tail_wait_ns(self) -> int:
-        srtt_ns = self.srtt_ns or SILENCE_UNKNOWN_NS
-        ack_delay_ns = min(srtt_ns // 4, ACK_DELAY_MAX_NS)
-        window_ns = int(self._congestion.reorder_window_s * NS_PER_S)
-        return srtt_ns + ack_delay_ns + window_ns + int(4 * self._ack_gap_ns) + 10 * NS_PER_MS
-
     def on_timeout(self, now_ns: int) -> Resolved:
         """Notice silence, and a lost tail. Harmless when called early."""
-        if not self.in_flight_packets:
+        if not self._packets.in_flight_packets:
             return NOTHING_RESOLVED
-        if self.is_silent or now_ns >= self._silence_from_ns + self._silence_wait_ns():
-            return self._fall_silent(now_ns)
-        srtt_ns = self.srtt_ns
-        if srtt_ns is None or now_ns < self._tail_due_ns():
+        srtt_ns = self._rtt.srtt_ns
+        if self._silence.is_silent:
+            return self._give_up(now_ns, now_ns - self._silence.wait_ns(srtt_ns) + 1)
+        if now_ns >= self._silence.due_ns(srtt_ns):
+            self._silence.begin(now_ns, srtt_ns)
+            return self._give_up(now_ns, now_ns + 1)
+        due_ns = self._tail_due_ns()
+        if due_ns is None or now_ns < due_ns:
             return NOTHING_RESOLVED
-        pns = np.arange(self.floor, self.next_pn)
-        places = pns & self._mask
-        oldest_ns = min(now_ns - self._tail_wait_ns(), self._last_ack_ns - srtt_ns)
-        lost = pns[(self._state[places] == _FLYING) & (self._tx_ns[places] < oldest_ns)]
-        tags, _ = self._settle(lost)
+        before_ns = min(now_ns - self._tail_wait_ns(), self._silence.last_life_ns - self._rtt.smoothed_ns) + 1
+        lost = self._packets.lose(self._packets.floor, self._packets.next_pn, before_ns)
         self._count(0, len(lost))
-        self._advance_floor()
-        return Resolved(_NO_TAGS, tags)
-
-    def _fall_silent(self, now_ns: int) -> Resolved:
-        pns = np.arange(self.floor, self.next_pn)
-        places = pns & self._mask
-        old = self._tx_ns[places] < now_ns - self._silence_wait_ns() if self.is_silent else np.ones(len(pns), np.bool_)
-        tags, _ = self._settle(pns[old])
-        if not self.is_silent:
-            self.is_silent = True
-            self._probe_due_ns = now_ns
-        self._count(0, len(tags))
-        self._advance_floor()
-        return Resolved(_NO_TAGS, tags)
-
-    def _tail_due_ns(self) -> int:
-        oldest_ns = int(self._tx_ns[self.floor & self._mask])
-        return oldest_ns + self._tail_wait_ns()
-
-    def next_timeout_ns(self) -> int | None:
-        """When `on_timeout` or `budget_datagrams` is to be asked again."""
-        deadlines: list[int] = []
-        if self.is_silent:
-            deadlines.append(self._probe_due_ns)
-        elif self.in_flight_packets:
-            silence_ns = self._silence_from_ns + self._silence_wait_ns()
-            deadlines.append(silence_ns)
-            tail_ns = self._tail_due_ns()
-            if self._last_ack_ns >= int(self._tx_ns[self.floor & self._mask]) + (self.srtt_ns or 0):
-                deadlines.append(tail_ns)
-        if self._demand and not self.is_silent:
-            room = self._congestion.in_flight_cap_bytes(self._ack_gap_ns / NS_PER_S) - self.in_flight_bytes
-            if room >= PACKET_BYTES:
-                deadlines.append(self._pacer.next_ns(PACKET_BYTES))
-        return min(deadlines, default=None)
-
-    def outstanding_tags(self) -> NDArray[np.int64]:
-        """Tags of the packets in flight, oldest first."""
-        pns = np.arange(self.floor, self.next_pn)
-        places = pns & self._mask
-        tags: NDArray[np.int64] = self._tags[places[self._state[places] == _FLYING]]
-        return tags
+        self._settle(now_ns)
+        return Resolved(_NO_TAGS, self._packets.tags_of(lost))
 
     def abandon(self) -> Resolved:
         """The path is gone: everything in flight is lost."""
-        pns = np.arange(self.floor, self.next_pn)
-        tags, _ = self._settle(pns)
-        self.floor = self.next_pn
-        return Resolved(_NO_TAGS, tags)
+        lost = self._packets.lose(self._packets.floor, self._packets.next_pn, 1 << 62, WRITTEN_OFF)
+        self._packets.advance_floor()
+        return Resolved(_NO_TAGS, self._packets.tags_of(lost))
+
+    def _give_up(self, now_ns: int, before_ns: int) -> Resolved:
+        lost = self._packets.lose(self._packets.floor, self._packets.next_pn, before_ns, WRITTEN_OFF)
+        self._count(0, len(lost))
+        self._settle(now_ns)
+        return Resolved(_NO_TAGS, self._packets.tags_of(lost))
+
+    def _tail_wait_ns(self) -> int:
+        srtt_ns = self._rtt.smoothed_ns
+        ack_delay_ns = min(srtt_ns // 4, ACK_DELAY_MAX_NS)
+        return srtt_ns + ack_delay_ns + self._reorder_window_ns() + 4 * self._silence.ack_gap_ns + TAIL_SLACK_NS
+
+    def _tail_due_ns(self) -> int | None:
+        """When the oldest packet in flight is lost for its age; None unless something newer has been answered."""
+        oldest_ns = self._packets.oldest_sent_ns()
+        if self._silence.last_life_ns < oldest_ns + self._rtt.smoothed_ns:
+            return None
+        return oldest_ns + self._tail_wait_ns()
+
+    def next_timeout_ns(self) -> int | None:
+        """When `on_timeout` or `budget_datagrams` is to be asked again; may change after any other call."""
+        silence, in_flight = self._silence, self._packets.in_flight_packets
+        srtt_ns = self._rtt.srtt_ns
+        if silence.is_silent:
+            probe_ns = silence.probe_due_ns
+            return min(probe_ns, self._packets.oldest_sent_ns() + silence.wait_ns(srtt_ns)) if in_flight else probe_ns
+        earliest: int | None = None
+        if in_flight:
+            earliest = silence.due_ns(srtt_ns)
+            tail_ns = self._tail_due_ns()
+            if tail_ns is not None and tail_ns < earliest:
+                earliest = tail_ns
+        if self._has_demand and self._room_packets(self._packet_bytes) > 0:
+            pacer_ns = self._pacer.next_ns(self._packet_bytes)
+            if earliest is None or pacer_ns < earliest:
+                earliest = pacer_ns
+        return earliest

@@ -1,0 +1,41 @@
+from transfer_core.protocol.recovery.pacer import BURST_BYTES_MAX, Pacer
+
+MS = 1_000_000
+S = 1_000_000_000
+
+
+def drive(pacer: Pacer, until_ns: int, packet_bytes: int = 1500) -> tuple[int, int]:
+    """Bytes sent and the largest burst, waking exactly when the pacer says."""
+    now_ns = sent = largest = 0
+    while now_ns < until_ns:
+        packets = pacer.packets(now_ns, packet_bytes)
+        pacer.on_sent(packets * packet_bytes)
+        sent += packets * packet_bytes
+        largest = max(largest, packets * packet_bytes)
+        wake_ns = pacer.next_ns(packet_bytes)
+        assert wake_ns > now_ns or packets, "a wake that comes to nothing would spin"
+        now_ns = max(now_ns, wake_ns)
+    return sent, largest
+
+
+def test_it_keeps_the_rate_in_bursts_of_a_millisecond() -> None:
+    for rate in (20_000.0, 125_000.0, 6_250_000.0, 125_000_000.0, 2_000_000_000.0):
+        span_ns = S if rate < 1e8 else 50 * MS
+        sent, largest = drive(Pacer(0, rate, 0), span_ns)
+        assert abs(sent / (rate * span_ns / S) - 1) < 0.08
+        assert largest <= max(1500, min(BURST_BYTES_MAX, 1.1 * rate / 1000))
+
+
+def test_a_stall_saves_up_two_milliseconds() -> None:
+    pacer = Pacer(0, 6_250_000.0, 0)
+    assert pacer.packets(5 * S, 1500) * 1500 <= 12_500
+
+
+def test_the_opening_goes_at_once() -> None:
+    assert Pacer(0, 100_000.0, 15_000).packets(0, 1500) == 10
+
+
+def test_a_long_debt_is_forgiven() -> None:
+    pacer = Pacer(0, 12_500.0, 0)
+    pacer.on_sent(10_000_000)  # packets that did not wait
+    assert pacer.next_ns(1500) < 6 * S

@@ -1,0 +1,128 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX
+from transfer_core.protocol.recovery.path_receiver import PathReceiver
+
+MS = 1_000_000
+
+
+def arrive(receiver: PathReceiver, pns: list[int], now_ns: int, *, tx_us: int = 0, floor: int = 0) -> list[bool]:
+    count = len(pns)
+    marks = receiver.on_received(
+        np.array(pns, np.int64), np.full(count, tx_us, np.uint32), np.full(count, floor, np.int64), now_ns, True
+    )
+    return marks.tolist()
+
+
+def test_repeated_old_and_far_packets_are_not_fresh() -> None:
+    receiver = PathReceiver()
+    assert arrive(receiver, [0, 1, 5, 5], 0) == [True, True, True, False]
+    assert arrive(receiver, [5, 6], 0, floor=4) == [False, True]
+    pns = np.array([2, 3, 7, 4 + WINDOW_PACKETS_MAX, 3 + WINDOW_PACKETS_MAX], np.int64)
+    assert receiver.is_fresh(pns).tolist() == [False, False, True, False, True]
+    assert receiver.is_fresh(pns).tolist() == [False, False, True, False, True]  # asking marks nothing
+    assert receiver.received_total == 4
+
+
+def test_packets_far_ahead_are_taken_once_and_told() -> None:
+    receiver = PathReceiver()
+    arrive(receiver, [0], 0)
+    assert arrive(receiver, [200_000], 0) == [True]
+    assert arrive(receiver, [200_000], 0) == [False]
+    ack = receiver.build_ack(0, 0)
+    assert np.flatnonzero(ack.received).tolist() == [0, 200_000]
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1 << 30))
+def test_marks_agree_with_a_plain_set_under_loss_reorder_and_moving_floors(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    receiver, seen = PathReceiver(), set[int]()
+    floor = newest = 0
+    for step in range(400):
+        pns = np.sort(np.unique(rng.integers(max(0, newest - 300), newest + 60, 20)))
+        expected = [int(pn) >= floor and int(pn) not in seen for pn in pns]
+        moved = max(floor, newest - int(rng.integers(100, 500)))
+        assert arrive(receiver, pns.tolist(), step * MS, floor=moved) == expected
+        if any(expected):
+            seen.update(int(pn) for pn, is_new in zip(pns, expected, strict=True) if is_new)
+            newest, floor = max(newest, *seen), moved
+        ack = receiver.build_ack(step * MS, 0)
+        assert ack.received_total == len(seen)
+        assert {ack.floor + int(i) for i in np.flatnonzero(ack.received)} == {pn for pn in seen if pn >= ack.floor}
+
+
+def test_early_acknowledgements_go_three_times_four_ms_apart() -> None:
+    receiver = PathReceiver()
+    arrive(receiver, [0, 1], 0)
+    times = []
+    for _ in range(6):
+        due_ns = receiver.next_ack_ns()
+        if due_ns is None:
+            break
+        times.append(due_ns)
+        receiver.build_ack(due_ns, 0)
+    assert len(times) == 3
+    assert np.diff(times).tolist() == [4 * MS, 4 * MS]
+
+
+def test_an_acknowledgement_is_due_after_25_packets_or_a_quarter_of_the_round_trip() -> None:
+    receiver = PathReceiver()
+    receiver.set_rtt_hint_ns(40 * MS)
+    arrive(receiver, list(range(200)), 0)
+    while (due_ns := receiver.next_ack_ns()) is not None:
+        receiver.build_ack(due_ns, 0)
+    arrive(receiver, list(range(200, 210)), 1000 * MS)
+    assert receiver.next_ack_ns() == 1010 * MS
+    arrive(receiver, list(range(210, 225)), 1005 * MS)
+    assert receiver.next_ack_ns() == 1005 * MS
+
+
+def test_acknowledgements_come_more_often_when_much_is_lost() -> None:
+    receiver = PathReceiver()
+    receiver.set_rtt_hint_ns(80 * MS)
+    for step in range(200):
+        arrive(receiver, [step * 10, step * 10 + 5, step * 10 + 7], step * MS)
+    assert 0.65 < receiver.loss < 0.75
+    while receiver.next_ack_ns() is not None:
+        receiver.build_ack(300 * MS, 0)
+    arrive(receiver, [2001], 400 * MS)
+    due_ns = receiver.next_ack_ns()
+    assert due_ns is not None
+    assert 404 * MS < due_ns < 408 * MS
+
+
+def test_packets_that_ask_for_nothing_cause_no_acknowledgement() -> None:
+    receiver = PathReceiver()
+    receiver.on_received(np.array([0]), np.zeros(1, np.uint32), np.array([0]), 0, False)
+    assert receiver.next_ack_ns() is None
+    receiver.on_received(np.array([1, 2]), np.zeros(2, np.uint32), np.zeros(2, np.int64), 0, np.array([False, True]))
+    assert receiver.next_ack_ns() is not None
+
+
+def test_the_opening_train_is_told_by_its_common_send_time() -> None:
+    receiver = PathReceiver()
+    arrive(receiver, [0], 0, tx_us=7)  # a control packet before it
+    for i in range(10):
+        arrive(receiver, [1 + i], (10 + i) * MS, tx_us=50)
+    arrive(receiver, [11], 40 * MS, tx_us=99)
+    train = receiver.build_ack(40 * MS, 0).train
+    assert train is not None
+    assert (train.first_pn, train.first_rx_us, train.last_pn, train.last_rx_us) == (1, 10_000, 10, 19_000)
+
+
+def test_a_train_out_of_order_tells_nothing() -> None:
+    receiver = PathReceiver()
+    for i, pn in enumerate((0, 1, 4, 2, 5, 6, 7)):
+        arrive(receiver, [pn], i * MS, tx_us=50)
+    assert receiver.build_ack(10 * MS, 0).train is None
+
+
+def test_delays_are_differences_of_clocks_that_wrap() -> None:
+    receiver = PathReceiver()
+    now_ns = ((1 << 32) + 500) * 1000  # the receiver's clock has just wrapped
+    arrive(receiver, [0], now_ns, tx_us=(1 << 32) - 1500)
+    ack = receiver.build_ack(now_ns + 3000, 5)
+    assert (ack.min_owd_us, ack.largest_rx_us, ack.hold_us, ack.window_chunks) == (2000, 500, 3, 5)

@@ -1,0 +1,199 @@
+import numpy as np
+
+from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack
+from transfer_core.protocol.recovery.path_sender import PathSender, PathState, Resolved
+
+MS = 1_000_000
+S = 1_000_000_000
+
+
+class Peer:
+    """Answers for a receiver that got just the packets it is told."""
+
+    def __init__(self) -> None:
+        self.got: set[int] = set()
+
+    def ack(self, sender: PathSender, pns: list[int], rx_ns: int) -> Ack:
+        self.got.update(pns)
+        largest, floor = max(self.got), min(sender.floor, max(self.got) + 1)
+        marks = np.array([pn in self.got for pn in range(floor, largest + 1)], np.bool_)
+        return Ack(largest, rx_ns // 1000 & 0xFFFFFFFF, 0, len(self.got), 777, floor, marks)
+
+
+def send(sender: PathSender, now_ns: int, count: int = 1, **options: object) -> int:
+    first = sender.next_pn
+    tags = np.arange(first, first + count, dtype=np.int64) + 1000
+    return sender.on_sent(now_ns, count, 1472, tags, **options)  # type: ignore[arg-type]
+
+
+def resolved_tags(resolved: Resolved) -> tuple[list[int], list[int]]:
+    return resolved.acked_tags.tolist(), resolved.lost_tags.tolist()
+
+
+def test_an_acknowledgement_gives_tags_bytes_and_the_round_trip_without_the_hold() -> None:
+    sender, peer = PathSender(0, rtt_hint_ns=50 * MS), Peer()
+    send(sender, 0, 3, last_bytes=100)
+    ack = peer.ack(sender, [0, 1, 2], 20 * MS)
+    held = Ack(ack.largest, ack.largest_rx_us, 5_000, 3, 0, 0, ack.received)
+    resolved = sender.on_ack(held, 45 * MS)
+    assert resolved_tags(resolved) == ([1000, 1001, 1002], [])
+    assert resolved.acked_bytes == 2 * 1500 + 128 == sender.delivered_bytes
+    assert resolved.rtt_ns == 40 * MS == sender.latest_rtt_ns
+    assert sender.in_flight_packets == sender.in_flight_bytes == 0
+    assert sender.floor == 3
+
+
+def test_a_packet_is_lost_when_one_sent_a_window_later_has_arrived_not_before() -> None:
+    sender, peer = PathSender(0, rtt_hint_ns=80 * MS), Peer()
+    for i in range(4):
+        send(sender, i * 4 * MS)
+    assert resolved_tags(sender.on_ack(peer.ack(sender, [1, 2], 50 * MS), 90 * MS)) == ([1001, 1002], [])
+    assert resolved_tags(sender.on_ack(peer.ack(sender, [3], 55 * MS), 95 * MS)) == ([1003], [1000])
+    assert sender.lost_packets == 1
+
+
+def test_what_arrives_after_it_was_given_up_is_told_once_and_widens_the_window() -> None:
+    sender, peer = PathSender(0, rtt_hint_ns=80 * MS), Peer()
+    for i in range(4):
+        send(sender, i * 4 * MS)
+    sender.on_ack(peer.ack(sender, [1, 2, 3], 50 * MS), 90 * MS)
+    send(sender, 91 * MS)
+    marks = np.ones(5, np.bool_)
+    late = sender.on_ack(Ack(4, 130_000, 0, 5, 0, 0, marks), 171 * MS)
+    assert late.late_tags.tolist() == [1000]
+    assert late.spurious == 1
+    assert late.acked_tags.tolist() == [1004]
+    again = sender.on_ack(Ack(4, 130_000, 0, 5, 0, 0, marks), 172 * MS)
+    assert (len(again.acked_tags), again.spurious) == (0, 0)
+    for i in range(4):
+        send(sender, 200 * MS + i * 4 * MS)
+    marks = np.array([False, True, True, True])
+    resolved = sender.on_ack(Ack(8, 300_000, 0, 8, 0, 5, marks), 300 * MS)
+    assert resolved_tags(resolved) == ([1006, 1007, 1008], [])  # 12 ms is not late any more
+
+
+def test_packets_that_an_acknowledgement_does_not_speak_about_are_not_judged() -> None:
+    sender = PathSender(0, rtt_hint_ns=40 * MS)
+    for i in range(10):
+        send(sender, i * 10 * MS)
+    told = np.array([True, False, True, True, True])
+    resolved = sender.on_ack(Ack(9, 100_000, 0, 5, 0, 5, told), 140 * MS)
+    assert resolved_tags(resolved) == ([1005, 1007, 1008, 1009], [1006])
+    assert sender.floor == 0
+    assert sender.outstanding_tags().tolist() == [1000, 1001, 1002, 1003, 1004]
+
+
+def test_acknowledgements_of_packets_never_sent_resolve_nothing() -> None:
+    sender = PathSender(0, rtt_hint_ns=40 * MS)
+    send(sender, 0, 5)
+    resolved = sender.on_ack(Ack(7, 0, 0, 8, 0, 0, np.ones(8, np.bool_)), 40 * MS)
+    assert resolved_tags(resolved) == ([], [])
+    assert sender.in_flight_packets == 5
+
+
+def test_packets_that_ask_for_nothing_use_a_number_and_are_never_lost() -> None:
+    sender = PathSender(0, rtt_hint_ns=40 * MS)
+    assert send(sender, 0, ack_eliciting=False) == 0
+    assert sender.in_flight_packets == 0
+    sender.set_demand(False)
+    assert sender.next_timeout_ns() is None
+    assert resolved_tags(sender.on_timeout(60 * S)) == ([], [])
+
+
+def test_silence_gives_up_everything_at_once_and_probes_two_by_two() -> None:
+    sender, peer = PathSender(0, rtt_hint_ns=40 * MS), Peer()
+    send(sender, 0, 10)
+    sender.on_ack(peer.ack(sender, [0, 1], 19 * MS), 38 * MS)
+    rate = sender.rate_bytes_per_s
+    due_ns = sender.next_timeout_ns()
+    assert due_ns is not None
+    assert resolved_tags(sender.on_timeout(due_ns - 1)) == ([], [])
+    while not sender.is_silent:
+        due_ns = sender.next_timeout_ns()
+        assert due_ns is not None
+        assert due_ns < 400 * MS
+        lost = sender.on_timeout(due_ns)
+    assert lost.lost_tags.tolist() == list(range(1002, 1010))
+    assert sender.state is PathState.SILENT
+    assert sender.in_flight_packets == 0
+    assert sender.budget_datagrams(due_ns, 1472) == 2
+    first = send(sender, due_ns, 2)
+    assert sender.budget_datagrams(due_ns + MS, 1472) == 0
+    sender.on_ack(peer.ack(sender, [first], due_ns + 20 * MS), due_ns + 40 * MS)
+    assert sender.state is PathState.STARTUP
+    assert sender.rate_bytes_per_s >= rate
+
+
+def test_probes_that_nobody_answers_are_given_up_too() -> None:
+    sender = PathSender(0, rtt_hint_ns=40 * MS)
+    send(sender, 0, 4)
+    now_ns, lost, probes = 0, 0, 0
+    while now_ns < 5 * S:
+        due_ns = sender.next_timeout_ns()
+        assert due_ns is not None
+        now_ns = max(now_ns + 1000, due_ns)
+        lost += sender.on_timeout(now_ns).lost_count
+        if sender.is_silent and (count := sender.budget_datagrams(now_ns, 1472)):
+            send(sender, now_ns, count)
+            probes += count
+    assert 80 < probes < 200
+    assert lost >= 4 + probes - 20
+    assert sender.in_flight_packets < 20
+
+
+def test_a_lost_tail_is_noticed_by_age_once_something_newer_was_answered() -> None:
+    sender, peer = PathSender(0, rtt_hint_ns=40 * MS), Peer()
+    send(sender, 0, 3)
+    sender.on_ack(peer.ack(sender, [0, 1], 20 * MS), 40 * MS)
+    send(sender, 41 * MS)
+    resolved = sender.on_ack(peer.ack(sender, [3], 61 * MS), 81 * MS)
+    assert resolved.lost_tags.tolist() == [1002]
+
+
+def test_abandoning_a_path_gives_everything_back() -> None:
+    sender = PathSender(0)
+    send(sender, 0, 7)
+    assert sender.abandon().lost_tags.tolist() == list(range(1000, 1007))
+    assert sender.in_flight_bytes == 0
+
+
+def test_nothing_is_asked_for_while_there_is_nothing_to_send() -> None:
+    sender = PathSender(0, rtt_hint_ns=40 * MS)
+    sender.set_demand(False)
+    assert sender.next_timeout_ns() is None
+    sender.set_demand(True)
+    assert sender.next_timeout_ns() is not None
+
+
+def test_the_numbers_in_use_never_outgrow_the_ring() -> None:
+    sender = PathSender(0, rtt_hint_ns=40 * MS)
+    sender.set_demand(True)
+    while sender.next_pn < WINDOW_PACKETS_MAX:
+        send(sender, 0, 44)
+    assert sender.budget_datagrams(10 * S, 1472) == 0
+
+
+def test_a_rate_cap_from_outside_holds() -> None:
+    sender = PathSender(0, rtt_hint_ns=10 * MS)
+    sender.rate_cap_bytes_per_s = 50_000.0
+    assert sender.rate_bytes_per_s == 50_000.0
+    sent = 0
+    for step in range(2000):
+        count = sender.budget_datagrams(step * MS, 1472)
+        if count and not sender.is_silent:
+            send(sender, step * MS, count)
+            sent += count
+            ack = Ack(sender.next_pn - 1, step * 1000, 0, sender.next_pn, 0, 0, np.ones(sender.next_pn, np.bool_))
+            sender.on_ack(ack, step * MS + MS)
+    assert sent * 1500 < 2 * 50_000 + 10 * 1500 + 3000
+
+
+def test_a_rate_is_kept_over_a_pause_and_halved_after_a_long_one() -> None:
+    for pause_s, share in ((5, 1.0), (30, 0.5)):
+        sender, peer = PathSender(0, rtt_hint_ns=20 * MS), Peer()
+        sender.set_demand(True)
+        send(sender, 0, 10)
+        sender.on_ack(peer.ack(sender, list(range(10)), 10 * MS), 20 * MS)
+        rate = sender.rate_bytes_per_s
+        send(sender, pause_s * S, 1)
+        assert sender.rate_bytes_per_s == rate * share

@@ -1,0 +1,42 @@
+from transfer_core.protocol.recovery.silence import Silence
+
+MS = 1_000_000
+
+
+def test_the_wait_follows_round_trip_and_gaps() -> None:
+    silence = Silence(0)
+    for i in range(1, 100):
+        silence.on_life(i * 10 * MS, True)
+    assert abs(silence.ack_gap_ns - 10 * MS) < MS
+    assert 150 * MS < silence.wait_ns(60 * MS) < 160 * MS
+
+
+def test_pauses_do_not_count_as_gaps() -> None:
+    silence = Silence(0)
+    silence.on_life(10 * MS, True)
+    before_ns = silence.ack_gap_ns
+    silence.on_first_in_flight(900 * MS)
+    silence.on_life(910 * MS, True)
+    assert silence.ack_gap_ns <= before_ns
+    assert silence.due_ns(20 * MS) > 910 * MS
+
+
+def test_two_probes_go_at_once_then_two_at_a_time_ever_less_often() -> None:
+    silence = Silence(0)
+    silence.begin(0, 160 * MS)
+    times = []
+    for step in range(2000):
+        now_ns = step * MS
+        while silence.probes(now_ns):
+            silence.on_probes_sent(1)
+            times.append(step)
+    assert times[:4] == [0, 0, 40, 40]
+    assert times[-1] - times[-3] == 100
+    assert 38 <= len(times) <= 60
+
+
+def test_an_answer_ends_it() -> None:
+    silence = Silence(0)
+    silence.begin(0, None)
+    assert silence.on_life(5 * MS, False)
+    assert not silence.is_silent

@@ -1,0 +1,190 @@
+"""What the bottleneck lets through, and how long its queue is, read from acknowledgements.
+
+Theory of operation. Every transmission has its own packet number, so the bytes that packet numbers advance by, over
+the receiver's time between the arrivals of the newest ones, is what the queue lets through in sent terms; random loss
+cancels out of it, at 70 % as at none. Measured over a round (until something sent after its begin is acknowledged),
+and over several rounds where packets come out of order.
+
+The queue is the least one-way delay of late, less the least of ten seconds. Both clocks may be anything, since only
+differences count, and may drift by the ten seconds' worth. Two kinds of jitter are taken out of it. Where packets
+overtake each other, the least of n samples spread over ml sits ml / (n + 1) above the floor by chance alone. Where the
+delay as a whole wanders (radio), the least of ten seconds lies some deviations below the usual. Wandering is told from
+a queue by its two sides: a queue that builds up lies above the running mean, one that drains below it, wandering on
+both; so the smaller side counts. On such a path rounds are as long as it takes to know a rate to a twentieth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+QUEUE_WINDOW_MIN_S = 0.004  # a program that was not scheduled for a while does not make a queue
+ROUND_MIN_S = 0.004
+ROUND_PACKETS = 8
+BASE_BUCKET_S = 0.5
+BASE_KEPT_S = 10.0
+JITTER_ROUNDS_MAX = 6
+WANDER_MEAN_S = 0.04
+WANDER_MEMORY_S = 1.0
+WANDER_ALLOWED = 2.4  # deviations between the least of ten seconds and the least of a few milliseconds
+WANDER_STEP_MIN_S = 0.003
+WANDER_ROUND = 25.0
+WANDER_ROUND_MAX_S = 1.0
+DISPERSION_MAX = 500e6 / 8  # a train that is spread less is only known to be fast
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one acknowledgement of a new packet tells. Times in seconds; bytes are IP bytes in sent terms."""
+
+    now_s: float
+    largest: int  # packet number
+    largest_tx_s: float
+    largest_rx_s: float  # receiver's clock, any origin, does not wrap
+    bytes_through: int  # sent up to and including `largest`
+    bytes_sent: int  # sent in all
+    next_pn: int
+    received_total: int
+    owd_s: float  # least one-way delay since the acknowledgement before, any origin
+    packets_since: int  # how many packets that is the least of
+    dispersion: float | None = None  # bytes per second of the opening train
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round's figures, bytes per second."""
+
+    arriving: float  # c: what the bottleneck let through
+    sending: float  # S: how fast these packets were sent
+    loss: float
+    packets: int
+    span_s: float
+
+
+class QueueMeter:
+    """The standing queue at the bottleneck."""
+
+    def __init__(self) -> None:
+        self.queue_s = 0.0
+        self.wander_s = 0.0  # standard deviation of the delay that is not queue
+        self._mean_s = 0.0
+        self._above_s = self._below_s = 0.0
+        self._before_s: float | None = None
+        self._samples = 0
+        self._base: deque[tuple[int, float]] = deque()  # (bucket, least), rising least: the front is the least of all
+        self._recent: deque[tuple[float, float, int]] = deque()
+
+    def on_sample(self, sample: Sample, rtt_min_s: float, lateness_s: float) -> None:
+        """Take the newest one-way delay."""
+        self._note_wander(sample)
+        bucket = int(sample.now_s / BASE_BUCKET_S)
+        base, recent = self._base, self._recent
+        while base and base[-1][1] >= sample.owd_s:
+            base.pop()
+        base.append((bucket, sample.owd_s))
+        while base[0][0] < bucket - int(BASE_KEPT_S / BASE_BUCKET_S):
+            base.popleft()
+        recent.append((sample.now_s, sample.owd_s, sample.packets_since))
+        horizon_s = sample.now_s - max(rtt_min_s / 2, QUEUE_WINDOW_MIN_S)
+        while len(recent) > 1 and recent[0][0] < horizon_s:
+            recent.popleft()
+        least = min(owd_s for _, owd_s, _ in recent)
+        jitter_s = 0.0
+        if lateness_s > 0:
+            jitter_s = 2 * lateness_s / (sum(packets for _, _, packets in recent) + 1)
+        self.queue_s = max(0.0, least - base[0][1] - max(jitter_s, WANDER_ALLOWED * self.wander_s))
+
+    def _note_wander(self, sample: Sample) -> None:
+        if self._before_s is None or sample.now_s - self._before_s > 10 * WANDER_MEMORY_S:
+            self._before_s, self._mean_s = sample.now_s, sample.owd_s
+            return
+        passed_s, self._before_s = sample.now_s - self._before_s, sample.now_s
+        off_s = sample.owd_s - self._mean_s
+        self._mean_s += off_s * passed_s / (passed_s + WANDER_MEAN_S)
+        most_s = WANDER_STEP_MIN_S + 4 * self.wander_s  # a queue that breaks in or drains at once is no wandering
+        off_s = min(most_s, max(-most_s, off_s))
+        self._samples += 1
+        gain = max(passed_s / (passed_s + WANDER_MEMORY_S), 1 / (self._samples + 5))
+        self._above_s += gain * (max(0.0, off_s) - self._above_s)
+        self._below_s += gain * (max(0.0, -off_s) - self._below_s)
+        self.wander_s = 3.0 * min(
+            self._above_s, self._below_s
+        )  # the mean of either side is about a third of a deviation
+
+    def limit(self, most_s: float) -> None:
+        """The round trip has grown by no more than this, so neither can the queue have."""
+        self.queue_s = min(self.queue_s, max(0.0, most_s))
+
+    def forget_recent(self) -> None:
+        """What was measured before a silence says nothing about now."""
+        self._recent.clear()
+        self.queue_s = 0.0
+
+    def rebase(self) -> None:
+        """The route has become longer: what is seen now is the base."""
+        least = min((owd_s for _, owd_s, _ in self._recent), default=None)
+        bucket = self._base[-1][0] if self._base else 0
+        self._base.clear()
+        if least is not None:
+            self._base.append((bucket, least))
+        self.queue_s = 0.0
+
+
+class RoundMeter:
+    """Cuts the flow of acknowledgements into rounds."""
+
+    def __init__(self) -> None:
+        self._begins: deque[Sample] = deque(maxlen=JITTER_ROUNDS_MAX)
+        self._ends_pn = 0
+
+    def restart(self) -> None:
+        """Drop what was begun."""
+        self._begins.clear()
+
+    def on_sample(self, sample: Sample, rtt_min_s: float, lateness_s: float, wander_s: float = 0.0) -> Round | None:
+        """The round that this sample ends, if it ends one."""
+        if not self._begins:
+            self._begin(sample)
+            return None
+        begin = self._begins[-1]
+        if (
+            sample.largest < self._ends_pn
+            or sample.largest - begin.largest < ROUND_PACKETS
+            or sample.now_s - begin.now_s < round_span_s(wander_s)
+        ):
+            return None
+        rounds = 1
+        if lateness_s > 0.1 * rtt_min_s:
+            rounds = min(JITTER_ROUNDS_MAX, max(1, math.ceil(4 * lateness_s / rtt_min_s)))
+        begin = self._begins[max(0, len(self._begins) - rounds)]
+        measured = measure(begin, sample)
+        self._begin(sample)
+        return measured
+
+    def so_far(self, sample: Sample) -> Round | None:
+        """The round under way, if it is long enough to say anything."""
+        if not self._begins or sample.largest - self._begins[-1].largest < ROUND_PACKETS:
+            return None
+        return measure(self._begins[-1], sample)
+
+    def _begin(self, sample: Sample) -> None:
+        self._begins.append(sample)
+        self._ends_pn = sample.next_pn
+
+
+def round_span_s(wander_s: float) -> float:
+    """The least time that a round takes, by how much the delay wanders."""
+    return max(ROUND_MIN_S, min(WANDER_ROUND * wander_s, WANDER_ROUND_MAX_S))
+
+
+def measure(begin: Sample, end: Sample) -> Round | None:
+    """Rates and loss between two samples; None if no time passed."""
+    rx_s = end.largest_rx_s - begin.largest_rx_s
+    tx_s = end.largest_tx_s - begin.largest_tx_s
+    packets = end.largest - begin.largest
+    if rx_s <= 0 or tx_s <= 0 or packets <= 0:
+        return None
+    passed = end.bytes_through - begin.bytes_through
+    loss = 1 - (end.received_total - begin.received_total) / packets
+    return Round(passed / rx_s, passed / tx_s, min(1.0, max(0.0, loss)), packets, rx_s)
