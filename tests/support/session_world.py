@@ -62,9 +62,18 @@ class Disk:
 class SessionWorld:
     """Drives both sessions until a predicate holds or the time is over. All randomness comes from `seed`."""
 
-    def __init__(self, conditions: Sequence[LinkConditions], seed: int, *, reorder: bool = False) -> None:
+    def __init__(
+        self,
+        conditions: Sequence[LinkConditions],
+        seed: int,
+        *,
+        reorder: bool = False,
+        window_chunks: int = 512,
+        disk_ns: int = 0,
+    ) -> None:
         self.now_ns = 1 * S
         self.seed = seed
+        self.window_chunks, self.disk_ns = window_chunks, disk_ns
         rng = np.random.default_rng(seed)
         self.ups = [SimulatedLink(c, np.random.default_rng(rng.integers(1 << 62)), reorder=reorder) for c in conditions]
         self.downs = [
@@ -91,20 +100,21 @@ class SessionWorld:
             peer_index=2,
             send_keys=PathKeys(secrets[0]),
             receive_keys=PathKeys(secrets[1]),
-            window_chunks=512,
+            window_chunks=self.window_chunks,
         )
         self.receiver = ReceiverSession(
             my_index=2,
             peer_index=1,
             send_keys=PathKeys(secrets[1]),
             receive_keys=PathKeys(secrets[0]),
-            window_chunks=512,
+            window_chunks=self.window_chunks,
         )
         for i, link in enumerate(self.ups):
             conditions = link.conditions
             rtt_ns = int(2 * conditions.delay_ms * MS) + 1 * MS if i == 0 else None
             self.sender.add_path(i, ("10.0.0.1", 9000 + i), self.now_ns, rtt_hint_ns=rtt_ns)
         for file in self.files:
+            file.number = None
             if file.arrived_ns is None:
                 self._open(file, resumed=True)
 
@@ -232,8 +242,11 @@ class SessionWorld:
                     self.disk.there[file.file_id][chunk] = True
                     self.bytes_written += len(data)
                     self.progress.append((self.now_ns, self.bytes_written))
-                    self.receiver.chunk_written(number, chunk)
-                    self.receiver.chunks_durable(number, ((chunk, 1),))
+                    written = functools.partial(self._written, self.receiver, number, chunk)
+                    if self.disk_ns:
+                        self.at(self.disk_ns, written)
+                    else:
+                        written()
                 case VerifyFile(number, digest):
                     file = self.receiver.files[number]
                     data = bytes(self.disk.parts[file.file_id])
@@ -243,6 +256,10 @@ class SessionWorld:
                 case FileStopped():
                     pass
         return busy
+
+    def _written(self, receiver: ReceiverSession, number: int, chunk: int) -> None:
+        receiver.chunk_written(number, chunk)
+        receiver.chunks_durable(number, ((chunk, 1),))
 
     def longest_gap_ns(self, from_ns: int, to_ns: int) -> int:
         """The longest time without a chunk written, between two moments."""

@@ -1,0 +1,171 @@
+"""Two sessions over simulated links in virtual time: what is promised of a transfer, as numbers with bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.session_world import S, SessionWorld, WorldFile
+from transfer_core.sim.conditions import LinkConditions
+
+
+def _data(size: int, seed: int = 1) -> bytes:
+    return np.random.default_rng(seed).bytes(size)
+
+
+def _file(name: str, size: int, priority: int = 5, seed: int = 1) -> WorldFile:
+    return WorldFile(name, _data(size, seed), priority=priority)
+
+
+THREE = (
+    LinkConditions(rate_mbps=8, delay_ms=8, loss=0.01),
+    LinkConditions(rate_mbps=2, delay_ms=30, loss=0.005),
+    LinkConditions(rate_mbps=10, delay_ms=15, burst_loss=0.003),
+)
+
+
+@pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 300_000])
+def test_a_file_of_any_size_arrives_equal(size: int) -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=50, delay_ms=5)], seed=size)
+    world.add_file(_file("a", size))
+    assert world.run(limit_s=20)
+    world.assert_equal()
+
+
+def test_three_unequal_links_carry_nearly_their_sum() -> None:
+    world = SessionWorld(THREE, seed=3)
+    world.add_file(_file("a", 12_000_000))
+    began_ns = world.now_ns
+    assert world.run(limit_s=60)
+    took_s = (world.now_ns - began_ns) / S
+    ceiling_bps = sum(c.rate_mbps * 1e6 * (1 - c.loss) * (1 - c.burst_loss) * 0.96 for c in THREE)
+    assert 12_000_000 * 8 / took_s >= 0.85 * ceiling_bps
+    assert all(link.counters.delivered > 100 for link in world.ups)
+    assert all(link.counters.dropped_loss > 0 for link in world.ups)
+    world.assert_equal()
+
+
+def test_a_link_that_is_killed_leaves_no_gap_over_half_a_second() -> None:
+    world = SessionWorld(THREE, seed=4)
+    world.add_file(_file("a", 8_000_000))
+    world.at(2 * S, world.ups[2].kill)
+    world.at(2 * S, world.downs[2].kill)
+    began_ns = world.now_ns
+    assert world.run(limit_s=60)
+    assert world.ups[2].counters.dropped_killed > 0
+    assert world.longest_gap_ns(began_ns + 1 * S, world.now_ns - S // 2) < S // 2
+    world.assert_equal()
+
+
+def test_a_restored_link_carries_data_again() -> None:
+    world = SessionWorld(THREE, seed=5)
+    world.add_file(_file("a", 12_000_000))
+    for link in (world.ups[2], world.downs[2]):
+        world.at(1 * S, link.kill)
+        world.at(3 * S, link.restore)
+    delivered: list[int] = []
+    world.at(3 * S, lambda: delivered.append(world.ups[2].counters.delivered))
+    world.at(5 * S, lambda: delivered.append(world.ups[2].counters.delivered))
+    assert world.run(limit_s=60)
+    assert (delivered[1] - delivered[0]) * 1500 * 8 / 2 > 0.6 * 10e6
+    world.assert_equal()
+
+
+def test_when_all_links_die_and_one_comes_back_the_transfer_goes_on() -> None:
+    world = SessionWorld(THREE, seed=6)
+    world.add_file(_file("a", 5_000_000))
+    for link in (*world.ups, *world.downs):
+        world.at(1 * S, link.kill)
+    began_ns = world.now_ns
+    world.at(31 * S, world.ups[0].restore)
+    world.at(31 * S, world.downs[0].restore)
+    assert world.run(limit_s=90)
+    after = [at for at, _ in world.progress if at > began_ns + 31 * S]
+    assert after[0] - (began_ns + 31 * S) < 1 * S
+    world.assert_equal()
+
+
+def test_an_urgent_file_overtakes_one_that_is_under_way() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=20, delay_ms=10)], seed=7)
+    slow = world.add_file(_file("slow", 6_000_000, priority=9))
+    urgent = _file("urgent", 500_000, priority=1, seed=2)
+    world.at(1 * S, lambda: world.add_file(urgent))
+    assert world.run(lambda: urgent.arrived_ns is not None, limit_s=30)
+    assert slow.arrived_ns is None
+    assert urgent.arrived_ns is not None
+    assert urgent.arrived_ns < 1 * S + 1 * S + S  # the world begins at 1 s; one more second is plenty for 0.5 MB
+    assert world.run(limit_s=30)
+    world.assert_equal()
+
+
+def test_many_small_files_cost_no_round_trip_each() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=50, delay_ms=50)], seed=8)
+    for i in range(200):
+        world.add_file(_file(f"f{i}", 4096, seed=i))
+    began_ns = world.now_ns
+    assert world.run(limit_s=30)
+    assert world.now_ns - began_ns < 3 * S  # one after the other they would take 200 x 100 ms
+    world.assert_equal()
+
+
+def test_after_a_restart_only_what_is_missing_is_sent() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=20, delay_ms=10)], seed=9)
+    world.add_file(_file("a", 6_000_000))
+    assert world.run(lambda: world.bytes_written > 3_000_000, limit_s=30)
+    world.connect()
+    assert world.run(limit_s=30)
+    assert world.bytes_written <= 6_000_000
+    world.assert_equal()
+
+
+def test_corrupted_and_doubled_datagrams_change_nothing() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=20, delay_ms=10, loss=0.02)], seed=10, reorder=True)
+    world.corrupt, world.duplicate = 0.02, 0.05
+    world.add_file(_file("a", 2_000_000))
+    assert world.run(limit_s=60)
+    assert world.receiver.counters.forged > 0
+    assert world.receiver.counters.stale > 0
+    world.assert_equal()
+
+
+def test_a_relay_with_a_slow_disk_stops_the_sender_until_it_has_buffers_again() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=20, delay_ms=10)], seed=11, window_chunks=4, disk_ns=S // 2)
+    world.add_file(_file("a", 1_000_000))
+    began_ns = world.now_ns
+    assert world.run(limit_s=30)
+    assert world.now_ns - began_ns > 1 * S  # without the disk it takes half a second
+    world.assert_equal()
+
+
+@pytest.mark.soak
+def test_random_worlds_end_with_equal_bytes(soak_seed: int) -> None:
+    rng = np.random.default_rng(soak_seed)
+    conditions = [
+        LinkConditions(
+            rate_mbps=float(rng.uniform(4, 40)),
+            delay_ms=float(rng.uniform(1, 60)),
+            jitter_ms=float(rng.choice([0.0, 0.0, 3.0])),
+            loss=float(rng.choice([0.0, 0.01, 0.1, 0.3])),
+            burst_loss=float(rng.choice([0.0, 0.02])),
+            queue_ms=float(rng.uniform(20, 300)),
+        )
+        for _ in range(int(rng.integers(1, 4)))
+    ]
+    world = SessionWorld(conditions, seed=soak_seed, reorder=bool(rng.integers(2)))
+    world.corrupt = float(rng.choice([0.0, 0.01]))
+    world.duplicate = float(rng.choice([0.0, 0.02]))
+    for i in range(int(rng.integers(1, 4))):
+        world.add_file(
+            _file(f"f{i}", int(rng.integers(0, 300_000)), priority=int(rng.integers(1, 11)), seed=soak_seed + i)
+        )
+    for link, other in zip(world.ups, world.downs, strict=True):
+        if rng.random() < 0.3:
+            kill_ns = int(rng.uniform(0.0, 0.3) * S)
+            back_ns = kill_ns + int(rng.uniform(0.1, 2.0) * S)
+            for direction in (link, other):
+                world.at(kill_ns, direction.kill)
+                world.at(back_ns, direction.restore)
+    if rng.random() < 0.3:
+        world.at(int(rng.uniform(0.02, 0.3) * S), world.connect)
+    assert world.run(limit_s=300), f"seed {soak_seed} did not end"
+    world.assert_equal()
