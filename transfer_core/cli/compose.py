@@ -129,7 +129,7 @@ def open_api(service: TransferService, address: tuple[str, int] | None) -> Itera
         return
     from transfer_core.server.local_api import LocalApi
 
-    api = LocalApi(service, address)
+    api = LocalApi(service, address, state_directory(None) / "spool")
     api.start()
     try:
         host, port = api.address

@@ -1,0 +1,107 @@
+"""The local API over a real service on a scratch state, asked over loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from transfer_core.engine.local_service import LocalService
+from transfer_core.engine.system import SystemClock
+from transfer_core.errors import UsageError
+from transfer_core.protocol.security.noise import KeyPair
+from transfer_core.protocol.security.tokens import PairingToken, encode_token
+from transfer_core.server.local_api import LocalApi
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[httpx.Client]:
+    service = LocalService(tmp_path / "state")
+    expires_s = SystemClock().wall_ns() // 10**9 + 600
+    token = PairingToken(KeyPair.generate().public, bytes(16), expires_s, ("127.0.0.1:9",))
+    service.pair(encode_token(token), "pit")
+    server = LocalApi(service, ("127.0.0.1", 0), tmp_path / "spool")
+    server.start()
+    host, port = server.address
+    with httpx.Client(base_url=f"http://{host}:{port}", timeout=10) as client:
+        yield client
+    server.stop()
+    service.stop()
+
+
+def _upload(api: httpx.Client, name: str = "lap.bin", data: bytes = b"0123456789") -> dict[str, object]:
+    answer = api.post("/api/files/upload", files={"file": (name, data)}, data={"priority": "high"})
+    assert answer.status_code == 200, answer.text
+    body: dict[str, object] = answer.json()
+    return body
+
+
+def test_an_uploaded_file_is_queued_with_its_priority(api: httpx.Client) -> None:
+    uploaded = _upload(api)
+    assert (uploaded["file_size"], uploaded["priority"], uploaded["status"]) == (10, "high", "pending")
+    assert api.get("/api/files").json() == [uploaded]
+    assert api.get(f"/api/files/{uploaded['file_id']}").json() == uploaded
+
+
+def test_a_name_that_leads_elsewhere_stays_in_the_spool(api: httpx.Client, tmp_path: Path) -> None:
+    uploaded = _upload(api, name="../../evil.sh")
+    assert Path(str(uploaded["file_path"])).parent == tmp_path / "spool"
+
+
+def test_pause_resume_cancel_and_transfer_change_the_state(api: httpx.Client) -> None:
+    place = f"/api/files/{_upload(api)['file_id']}"
+    assert api.post(f"{place}/pause").json()["status"] == "paused"
+    assert api.post(f"{place}/resume").json()["status"] == "pending"
+    assert api.post(f"{place}/cancel").json()["status"] == "cancelled"
+    assert api.post(f"{place}/pause").status_code == 409
+    assert api.post(f"{place}/transfer").json()["status"] == "pending"
+
+
+def test_the_priority_can_be_changed_by_name_and_number(api: httpx.Client) -> None:
+    place = f"/api/files/{_upload(api)['file_id']}/priority"
+    assert api.put(place, json={"priority": "critical"}).json()["priority"] == "critical"
+    assert api.put(place, json={"priority": 7}).json()["priority"] == "low"
+    assert api.put(place, json={"priority": 11}).status_code == 400
+
+
+def test_an_unknown_file_is_404_with_code_and_hint(api: httpx.Client) -> None:
+    answer = api.get("/api/files/nothing")
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "E_NOT_FOUND"
+    assert answer.json()["hint"]
+
+
+def test_without_a_link_there_is_no_best_one(api: httpx.Client) -> None:
+    assert api.get("/api/links").json() == []
+    assert api.get("/api/links/best").status_code == 404
+
+
+def test_a_foreign_host_or_origin_is_refused(api: httpx.Client) -> None:
+    assert api.get("/api/files", headers={"host": "evil.example"}).status_code == 403
+    assert api.get("/api/files", headers={"origin": "http://evil.example"}).status_code == 403
+    assert api.get("/api/files", headers={"origin": "http://localhost:3000"}).status_code == 200
+
+
+def test_the_document_names_every_endpoint(api: httpx.Client) -> None:
+    paths = api.get("/openapi.json").json()["paths"]
+    assert {"/api/links/best", "/api/files/upload", "/api/simulator/kill-link"} <= set(paths)
+    assert api.get("/docs").status_code == 200
+
+
+def test_the_socket_sends_links_and_progress(api: httpx.Client) -> None:
+    uploaded = _upload(api)
+    with connect(f"ws://{api.base_url.host}:{api.base_url.port}/ws") as socket:
+        messages = {(message := json.loads(socket.recv(timeout=5)))["type"]: message["data"] for _ in range(2)}
+    assert messages["transfer_progress"] == [uploaded]
+    assert messages["link_metrics"] == []
+
+
+def test_it_refuses_to_listen_beyond_loopback(tmp_path: Path) -> None:
+    service = LocalService(tmp_path / "state")
+    with pytest.raises(UsageError):
+        LocalApi(service, ("0.0.0.0", 0), tmp_path)
+    service.stop()
