@@ -50,8 +50,9 @@ DOOR = {
     "transfer_core.config",
     "transfer_core.errors",
     "transfer_core.units",
+    "transfer_core.clock",
 }
-COMPOSITION = {"app/application.py": {"transfer_core.engine.local_service"}}
+COMPOSITION = {"app/application.py": {"transfer_core.engine.local_service", "transfer_core.engine.system"}}
 
 
 def modules_under(place: Path) -> list[Path]:

@@ -23,7 +23,7 @@ from transfer_core.units import NS_PER_S
 
 if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
-    from app.theme import Theme
+    from app.theme.theme import Theme
 
 REFRESH_MS = 250
 TILE_KEYS = 9

@@ -107,5 +107,6 @@ def look_of(theme: ThemeLike) -> Look:
 def _font(family: str, size_px: int, *, bold: bool = False) -> QFont:
     font = QFont(family)
     font.setPixelSize(size_px)
-    font.setBold(bold)
+    font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
+    font.setFeature(QFont.Tag("tnum"), 1)  # figures of one width
     return font

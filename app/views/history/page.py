@@ -27,7 +27,7 @@ from transfer_core.events import JobState, JobView
 
 if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
-    from app.theme import Theme
+    from app.theme.theme import Theme
 
 TYPING_MS = 250  # a search goes out when typing has paused so long
 RELOAD_MS = 500  # and new ends are asked for at most so often

@@ -40,7 +40,7 @@ from transfer_core.units import NS_PER_S
 
 if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
-    from app.theme import Theme
+    from app.theme.theme import Theme
 
 FRAME_MS = 100
 AGE_EVERY = 3  # frames between two looks at the ages

@@ -29,7 +29,7 @@ from transfer_core.events import Notice, Severity
 
 if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
-    from app.theme import Theme
+    from app.theme.theme import Theme
 
 FLUSH_MS = 250
 _LEVELS = {

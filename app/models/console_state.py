@@ -1,0 +1,175 @@
+"""The newest snapshots of everything, in the GUI thread: what every page and model reads.
+
+The service's events arrive merged, some twenty times a second at most; `apply` stores them and then tells, once for
+each kind, what is different. Nobody else writes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject, Signal
+
+from transfer_core.clock import Clock
+from transfer_core.config import Policy
+from transfer_core.events import (
+    DestinationsChanged,
+    DestinationView,
+    EngineChanged,
+    EngineView,
+    Event,
+    JobsChanged,
+    JobsRemoved,
+    JobView,
+    LinkMarked,
+    LinksChanged,
+    LinksSampled,
+    LinkView,
+    Notice,
+    RelayChanged,
+    RelayView,
+    Severity,
+)
+
+ENGINE_UNKNOWN = EngineView(
+    online=False,
+    paused=False,
+    rate_bps=0.0,
+    files_left=0,
+    bytes_left=0,
+    eta_s=None,
+    links_up=0,
+    links_total=0,
+    severity=Severity.INFO,
+    why="starting",
+    policy=Policy.BONDED.value,
+)
+
+
+class ConsoleState(QObject):
+    """The snapshots by kind; each signal carries only what changed, as a tuple of views."""
+
+    jobs_changed = Signal(object)  # tuple[JobView, ...]: new or different
+    jobs_removed = Signal(object)  # tuple[str, ...]: file ids
+    links_changed = Signal(object)  # tuple[LinkView, ...]: all, in their fixed order
+    samples_arrived = Signal(object)  # tuple[LinkSample, ...]: oldest first
+    link_marked = Signal(object)  # LinkMark
+    engine_changed = Signal(object)  # EngineView
+    destinations_changed = Signal(object)  # tuple[DestinationView, ...]
+    relay_changed = Signal(object)  # RelayView
+    noticed = Signal(object)  # Notice
+
+    def __init__(self, clock: Clock, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._clock = clock
+        self._jobs: dict[str, JobView] = {}
+        self._links: tuple[LinkView, ...] = ()
+        self._link_order: dict[str, int] = {}
+        self._engine = ENGINE_UNKNOWN
+        self._destinations: tuple[DestinationView, ...] = ()
+        self._relay = RelayView(running=False)
+
+    @property
+    def jobs(self) -> tuple[JobView, ...]:
+        """The queue in its order: (priority, position)."""
+        return tuple(sorted(self._jobs.values(), key=lambda job: (job.priority, job.position)))
+
+    @property
+    def links(self) -> tuple[LinkView, ...]:
+        """All links in their fixed order."""
+        return self._links
+
+    @property
+    def engine(self) -> EngineView:
+        """The whole at a glance."""
+        return self._engine
+
+    @property
+    def destinations(self) -> tuple[DestinationView, ...]:
+        """Where jobs can go."""
+        return self._destinations
+
+    @property
+    def relay(self) -> RelayView:
+        """The relay that this process hosts."""
+        return self._relay
+
+    def now_ns(self) -> int:
+        """Monotonic time, to tell ages of `measured_ns` and `since_ns`."""
+        return self._clock.monotonic_ns()
+
+    def wall_ns(self) -> int:
+        """Time since 1970 UTC, for the clock and for what people read."""
+        return self._clock.wall_ns()
+
+    def job(self, file_id: str) -> JobView | None:
+        """The newest view of one job, if it is in the queue."""
+        return self._jobs.get(file_id)
+
+    def link(self, name: str) -> LinkView | None:
+        """The newest view of one link, if there is one of that name."""
+        return next((link for link in self._links if link.name == name), None)
+
+    def link_index(self, name: str) -> int:
+        """The place of a link in the order in which links were first seen; fixes its colour for good."""
+        return self._link_order.setdefault(name, len(self._link_order))
+
+    def apply(self, events: Iterable[Event]) -> None:
+        """Store one batch in its order, then tell; what came twice is told once, as it is now."""
+        changed: dict[str, JobView] = {}
+        removed: dict[str, None] = {}
+        samples: list[object] = []
+        marks: list[object] = []
+        notices: list[Notice] = []
+        kinds: set[type] = set()
+        for event in events:
+            kinds.add(type(event))
+            match event:
+                case JobsChanged(jobs):
+                    for job in jobs:
+                        changed[job.file_id] = self._jobs[job.file_id] = job
+                        removed.pop(job.file_id, None)
+                case JobsRemoved(file_ids):
+                    for file_id in file_ids:
+                        changed.pop(file_id, None)
+                        if self._jobs.pop(file_id, None) is not None:
+                            removed[file_id] = None
+                case LinksChanged(links):
+                    self._links = links
+                    for link in links:
+                        self.link_index(link.name)
+                case LinksSampled(new):
+                    samples.extend(new)
+                case LinkMarked(mark):
+                    marks.append(mark)
+                case EngineChanged(engine):
+                    self._engine = engine
+                case DestinationsChanged(destinations):
+                    self._destinations = destinations
+                case RelayChanged(relay):
+                    self._relay = relay
+                case Notice():
+                    notices.append(event)
+        self._tell(kinds, tuple(changed.values()), tuple(removed), tuple(samples))
+        for mark in marks:
+            self.link_marked.emit(mark)
+        for notice in notices:
+            self.noticed.emit(notice)
+
+    def _tell(
+        self, kinds: set[type], changed: tuple[JobView, ...], removed: tuple[str, ...], samples: tuple[object, ...]
+    ) -> None:
+        if LinksChanged in kinds:  # first, so that a job's links have their colours
+            self.links_changed.emit(self._links)
+        if removed:
+            self.jobs_removed.emit(removed)
+        if changed:
+            self.jobs_changed.emit(changed)
+        if samples:
+            self.samples_arrived.emit(samples)
+        if EngineChanged in kinds:
+            self.engine_changed.emit(self._engine)
+        if DestinationsChanged in kinds:
+            self.destinations_changed.emit(self._destinations)
+        if RelayChanged in kinds:
+            self.relay_changed.emit(self._relay)

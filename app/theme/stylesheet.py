@@ -1,0 +1,111 @@
+"""Tokens to one Qt style sheet.
+
+Widgets are told apart by object name or by the dynamic property `kind` (`card`, `chrome`, `muted`, `figure`,
+`primary`, `danger`, `quiet`), so that no widget sets colours of its own.
+"""
+
+from __future__ import annotations
+
+from string import Template
+
+from app.theme.tokens import Tokens
+
+_SHEET = Template("""
+* { font-family: "$font_family"; font-size: ${text_px}px; color: $text; outline: none; }
+QWidget#window, QMainWindow, QDialog, QWidget[kind="page"], QStackedWidget { background: $window; }
+QWidget[kind="chrome"] { background: $chrome; }
+QFrame[kind="card"], QWidget[kind="card"] { background: $card; border: 1px solid $border; border-radius: ${radius}px; }
+QLabel { background: transparent; border: none; }
+QLabel[kind="muted"], QLabel[kind="caption"] { color: $muted; }
+QLabel[kind="caption"] { font-size: ${small_px}px; }
+QLabel[kind="small"] { font-size: ${small_px}px; }
+QLabel[kind="strong"] { font-weight: $weight_strong; }
+QLabel[kind="heading"] { font-size: ${heading_px}px; font-weight: $weight_strong; }
+QLabel[kind="figure"] { font-size: ${big_px}px; font-weight: $weight_strong; }
+QLabel[kind="section"] { color: $muted; font-size: ${small_px}px; font-weight: $weight_strong; }
+QLabel[kind="warning"] { color: $text; background: $caution_surface; border-radius: ${radius}px; padding: 6px 10px; }
+QFrame[kind="rule"] { background: $border; border: none; max-height: 1px; min-height: 1px; }
+
+QPushButton, QToolButton { background: $raised; border: 1px solid $border; border-radius: ${radius}px;
+  padding: 0 ${space_m}px; min-height: ${button_height}px; }
+QPushButton:hover, QToolButton:hover { background: $raised_hover; border-color: $border_strong; }
+QPushButton:pressed, QToolButton:pressed, QPushButton:checked, QToolButton:checked { background: $selection;
+  border-color: $accent; }
+QPushButton:focus, QToolButton:focus { border: ${focus_width}px solid $focus; padding: 0 ${focus_padding}px;
+  min-height: ${button_focus_height}px; }
+QPushButton:disabled, QToolButton:disabled { color: $text_disabled; background: $chrome; border-color: $border; }
+QPushButton[kind="primary"] { background: $accent; color: $on_accent; border-color: $accent;
+  font-weight: $weight_strong; }
+QPushButton[kind="primary"]:focus { border-color: $text; }
+QPushButton[kind="primary"]:disabled { background: $raised; color: $text_disabled; border-color: $border; }
+QToolButton[kind="quiet"], QPushButton[kind="quiet"] { background: transparent; border-color: transparent; }
+QToolButton[kind="quiet"]:hover, QPushButton[kind="quiet"]:hover { background: $raised_hover; }
+QToolButton[kind="quiet"]:focus, QPushButton[kind="quiet"]:focus { border-color: $accent; }
+QToolButton::menu-indicator { image: none; width: 0; }
+
+QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: $card;
+  border: 1px solid $border_strong; border-radius: ${radius}px; padding: 0 ${gap_px}px; min-height: ${button_height}px;
+  selection-background-color: $accent; selection-color: $on_accent; }
+QPlainTextEdit, QTextEdit { padding: ${space_xs}px; }
+QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {
+  border: ${focus_width}px solid $focus; padding: 0 ${field_focus_padding}px; min-height: ${button_focus_height}px; }
+QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { color: $text_disabled;
+  background: $chrome; border-color: $border; }
+QLineEdit[readOnly="true"], QPlainTextEdit[readOnly="true"] { background: $chrome; }
+QComboBox::drop-down { border: none; width: 22px; }
+QComboBox QAbstractItemView { background: $card; border: 1px solid $border_strong;
+  selection-background-color: $selection;
+  selection-color: $text; padding: 2px; }
+QCheckBox { spacing: ${gap_px}px; min-height: 24px; }
+QCheckBox:focus { color: $accent; }
+
+QTabBar { background: $chrome; qproperty-drawBase: 0; }
+QTabBar::tab { background: transparent; color: $muted; padding: 0 ${space_m}px; height: 34px;
+  border-bottom: 2px solid transparent; margin-right: 2px; }
+QTabBar::tab:hover { color: $text; }
+QTabBar::tab:selected { color: $text; font-weight: $weight_strong; border-bottom: 2px solid $text; }
+QTabBar::tab:focus { color: $accent; }
+
+QAbstractItemView { background: $card; border: 1px solid $border; gridline-color: $grid;
+  selection-background-color: $selection; selection-color: $text; alternate-background-color: $card; }
+QAbstractItemView:focus { border: 1px solid $accent; }
+QHeaderView { background: $raised; border: none; }
+QHeaderView::section { background: $chrome; color: $muted; font-size: ${small_px}px; border: none;
+  border-bottom: 1px solid $border; padding: 4px ${gap_px}px; }
+QTableCornerButton::section { background: $chrome; border: none; }
+
+QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }
+QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
+QScrollBar::handle { background: $border_strong; border-radius: 4px; margin: 2px; }
+QScrollBar::handle:vertical { min-height: 32px; }
+QScrollBar::handle:horizontal { min-width: 32px; }
+QScrollBar::handle:hover { background: $muted; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QScrollArea { border: none; background: transparent; }
+QSplitter::handle { background: transparent; }
+QSplitter::handle:hover { background: $border_strong; }
+
+QMenu { background: $card; border: 1px solid $border_strong; padding: 4px; }
+QMenu::item { padding: 6px 24px 6px 12px; border-radius: 3px; }
+QMenu::item:selected { background: $selection; }
+QMenu::item:disabled { color: $text_disabled; }
+QMenu::separator { height: 1px; background: $border; margin: 4px 8px; }
+QToolTip { background: $card; color: $text; border: 1px solid $border_strong; padding: 4px 6px; }
+QFrame[kind="banner"] { border: none; border-bottom: 1px solid $border; background: $caution_surface; }
+QFrame[kind="banner"][severity="critical"] { background: $critical_surface; }
+QFrame[kind="banner"][severity="info"] { background: $selection; }
+""")
+
+
+def stylesheet(tokens: Tokens) -> str:
+    """The style sheet of a theme."""
+    values = {name: getattr(tokens, name) for name in Tokens.__dataclass_fields__}
+    thicker = tokens.focus_width - 1
+    return _SHEET.substitute(
+        values,
+        button_height=tokens.control_height - 2,
+        button_focus_height=tokens.control_height - 2 - 2 * thicker,
+        focus_padding=tokens.space_m - thicker,
+        field_focus_padding=tokens.gap_px - thicker,
+    )
