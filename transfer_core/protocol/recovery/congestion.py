@@ -361,6 +361,9 @@ class Congestion:
         if self.mode is Mode.STARTUP and spread is not None and self.rate < 0.96 * spread:
             losses.accept(window.loss, 0.4, window.send_rate)  # far below what the train showed: no congestion
             return
+        if losses.accepted_rate == math.inf:
+            losses.accept(window.loss, 1.0, window.send_rate)  # the first, at the slow opening rate: the path's own
+            return
         if window.trend is not Trend.ROSE:
             self._suspicions = 0
         if window.trend is Trend.FELL:
