@@ -1,0 +1,1 @@
+"""The only Qt threads: they call the service, which may block, and bring its events. Only signals cross threads."""
