@@ -1,0 +1,187 @@
+"""Composition root of the console: service, worker thread, state, theme and window."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
+from PySide6.QtWidgets import QApplication, QInputDialog, QMessageBox
+
+from app.models.console_state import ConsoleState
+from app.theme.theme import Theme
+from app.theme.tokens import THEMES
+from app.views.main_window import MainWindow
+from app.workers.service_thread import ServiceThread
+from transfer_core.engine.local_service import LocalService
+from transfer_core.engine.system import SystemClock
+from transfer_core.errors import DrsError
+from transfer_core.events import Event, JobView
+from transfer_core.service import AddResult, TransferService
+
+PAGES = ("queue", "links", "history", "log")
+PICTURE_WAIT_MS = 1500
+
+
+def qt_application() -> QApplication:
+    """The one QApplication; offscreen where there is no display."""
+    running = QApplication.instance()
+    if isinstance(running, QApplication):
+        return running
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    application = QApplication(["drs-sync"])
+    application.setApplicationName("drs-sync")
+    application.setDesktopFileName("drs-sync")
+    return application
+
+
+class Console(QObject):
+    """Window and service, connected."""
+
+    def __init__(self, service: TransferService, theme_name: str = "light") -> None:
+        super().__init__()
+        self.theme = Theme(theme_name)
+        self.state = ConsoleState(SystemClock())
+        self.window = MainWindow(self.state, self.theme)
+        self.service = ServiceThread(service, self)
+        self.service.events.connect(self._apply)
+        self.service.went_wrong.connect(self.show_error)
+        self._connect_pages()
+
+    def _connect_pages(self) -> None:
+        window, call = self.window, self.service.call
+        queue = window.queue
+        queue.files_wanted.connect(self._add)
+        queue.pair_wanted.connect(self._pair)
+        queue.move_wanted.connect(partial(call, "move"))
+        queue.pause_wanted.connect(partial(call, "pause"))
+        queue.resume_wanted.connect(partial(call, "resume"))
+        queue.cancel_wanted.connect(partial(call, "cancel"))
+        queue.retry_wanted.connect(partial(call, "retry"))
+        queue.remove_wanted.connect(partial(call, "remove"))
+        queue.priority_wanted.connect(partial(call, "set_priority"))
+        queue.undo_wanted.connect(partial(call, "undo"))
+        for part in (window.strip, window.links):
+            part.kill_requested.connect(partial(call, "kill_link"))
+            part.restore_requested.connect(partial(call, "restore_link"))
+            part.simulate_requested.connect(partial(call, "simulate_link"))
+        window.history.history_wanted.connect(self._show_history)
+        window.history.retry_requested.connect(partial(call, "retry"))
+        window.pause_all_wanted.connect(self._pause_all)
+
+    def start(self, first: Callable[[], object] | None = None) -> None:
+        """Begin to listen, and to work the queue."""
+        self.service.start()
+        self.service.call(
+            "start", on_result=lambda _: first() if first is not None else None, on_error=self._not_started
+        )
+
+    def _not_started(self, error: Exception) -> None:
+        text = error.one_line() if isinstance(error, DrsError) else str(error)
+        self.window.show_banner(f"The queue is shown, but not worked: {text}")
+
+    @Slot(object)
+    def _apply(self, events: list[Event]) -> None:
+        self.state.apply(events)
+
+    def _add(self, paths: list[str], before: str | None) -> None:
+        self.service.call("add_paths", paths, source="drop", on_result=partial(self._added, before))
+
+    def _added(self, before: str | None, result: AddResult) -> None:
+        if before is not None and result.added:
+            self.service.call("move", [job.file_id for job in result.added], before)
+        if result.skipped:
+            several = "; ".join(f"{each.path}: {each.why}" for each in result.skipped[:3])
+            self.window.show_banner(f"Left out {len(result.skipped)}: {several}")
+
+    def _pair(self) -> None:
+        text, chosen = QInputDialog.getMultiLineText(self.window, "Pair with a relay", "Paste the pairing token")
+        if chosen and text.strip():
+            self.service.call("pair", text)
+
+    def _pause_all(self, paused: bool) -> None:
+        self.service.call("pause_all" if paused else "resume_all")
+
+    def _show_history(self, limit: int, offset: int, find: str) -> None:
+        self.service.call("history", limit=limit, offset=offset, find=find, on_result=self._history_came)
+
+    def _history_came(self, jobs: list[JobView]) -> None:
+        self.window.history.show_history(jobs)
+
+    @Slot(object)
+    def show_error(self, error: object) -> None:
+        """What happened and what to do, without standing in the way; its text can be copied."""
+        text = error.one_line() if isinstance(error, DrsError) else str(error)
+        box = QMessageBox(QMessageBox.Icon.Warning, "DRS-SYNC", text, QMessageBox.StandardButton.Ok, self.window)
+        box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def stop(self) -> bool:
+        """Stop service and worker."""
+        return self.service.stop()
+
+
+def run_console(
+    state_dir: Path,
+    *,
+    simulation: Path | None = None,
+    screenshot: Path | None = None,
+    page: str | None = None,
+    theme: str = "light",
+    on_started: Callable[[TransferService], object] | None = None,
+) -> int:
+    """Open the window and run until it is closed; with `screenshot`, take a picture and end."""
+    application = qt_application()
+    service = LocalService(state_dir, simulation=simulation)
+    console = Console(service, theme)
+    console.theme.install(application)
+    if page in PAGES:
+        console.window.tabs.setCurrentIndex(PAGES.index(page))
+    console.start(None if on_started is None else partial(on_started, service))
+    console.window.show()
+    if screenshot is not None:
+        QTimer.singleShot(PICTURE_WAIT_MS, partial(_take_picture, console, screenshot, application))
+    code = application.exec()
+    console.stop()
+    return int(code)
+
+
+def _take_picture(console: Console, screenshot: Path, application: QApplication) -> None:
+    console.window.grab().save(str(screenshot))
+    application.quit()
+
+
+def save_pictures(service: TransferService, out: Path, themes: Sequence[str] = tuple(THEMES)) -> list[Path]:
+    """A picture of each page in each theme, of a service that runs already."""
+    application = qt_application()
+    out.mkdir(parents=True, exist_ok=True)
+    theme = Theme(themes[0])
+    state = ConsoleState(SystemClock())
+    window = MainWindow(state, theme)
+    theme.install(application)
+    subscription = service.subscribe()
+    state.apply(subscription.drain())
+    subscription.close()
+    window.link_history.keep_samples(service.link_samples(0))
+    for mark in service.link_marks():
+        window.link_history.keep_mark(mark)
+    window.history.show_history(service.history())
+    window.show()
+    saved: list[Path] = []
+    for name in themes:
+        theme.set_name(name)
+        for number, page in enumerate(PAGES):
+            window.tabs.setCurrentIndex(number)
+            window.queue.refresh()
+            application.sendPostedEvents()
+            path = out / f"{page}-{name}.png"
+            window.grab().save(str(path))
+            saved.append(path)
+    window.close()
+    window.deleteLater()
+    return saved
