@@ -42,14 +42,18 @@ def qt_application() -> QApplication:
 class Console(QObject):
     """Window and service, connected."""
 
-    def __init__(self, service: TransferService, theme_name: str = "light") -> None:
+    def __init__(self, make_service: Callable[[], TransferService], theme_name: str = "light") -> None:
         super().__init__()
         self.theme = Theme(theme_name)
         self.state = ConsoleState(SystemClock())
         self.window = MainWindow(self.state, self.theme)
-        self.service = ServiceThread(service, self)
-        self.service.events.connect(self._apply)
+        self._first: Callable[[TransferService], object] | None = None
+        self.service = ServiceThread(make_service, self)
+        self.service.events_arrived.connect(self._apply)
         self.service.went_wrong.connect(self.show_error)
+        self.service.started.connect(self._service_started)
+        self.service.start_failed.connect(self._not_started)
+        self.service.crashed.connect(self._crashed)
         self._connect_pages()
 
     def _connect_pages(self) -> None:
@@ -73,16 +77,23 @@ class Console(QObject):
         window.history.retry_requested.connect(partial(call, "retry"))
         window.pause_all_wanted.connect(self._pause_all)
 
-    def start(self, first: Callable[[], object] | None = None) -> None:
-        """Begin to listen, and to work the queue."""
+    def start(self, first: Callable[[TransferService], object] | None = None) -> None:
+        """Begin to listen, and to work the queue; `first` is run in a worker thread once the service has started."""
+        self._first = first
         self.service.start()
-        self.service.call(
-            "start", on_result=lambda _: first() if first is not None else None, on_error=self._not_started
-        )
 
-    def _not_started(self, error: Exception) -> None:
-        text = error.one_line() if isinstance(error, DrsError) else str(error)
-        self.window.show_banner(f"The queue is shown, but not worked: {text}")
+    @Slot()
+    def _service_started(self) -> None:
+        if self._first is not None:
+            self.service.run(self._first)
+
+    @Slot(object)
+    def _not_started(self, error: DrsError) -> None:
+        self.window.show_banner(f"The queue is not worked here. {error.one_line()}")
+
+    @Slot(object)
+    def _crashed(self, error: DrsError) -> None:
+        self.window.show_banner(f"What you see is no longer kept up to date; restart the console. {error.one_line()}")
 
     @Slot(object)
     def _apply(self, events: list[Event]) -> None:
@@ -137,12 +148,11 @@ def run_console(
 ) -> int:
     """Open the window and run until it is closed; with `screenshot`, take a picture and end."""
     application = qt_application()
-    service = LocalService(state_dir, simulation=simulation)
-    console = Console(service, theme)
+    console = Console(partial(LocalService, state_dir, simulation=simulation), theme)
     console.theme.install(application)
     if page in PAGES:
         console.window.tabs.setCurrentIndex(PAGES.index(page))
-    console.start(None if on_started is None else partial(on_started, service))
+    console.start(on_started)
     console.window.show()
     if screenshot is not None:
         QTimer.singleShot(PICTURE_WAIT_MS, partial(_take_picture, console, screenshot, application))

@@ -112,7 +112,7 @@ class _Pump(QObject):
             return
         try:
             batch = self._subscription.drain()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged, and shown as a banner
             _log.exception("the service's events can't be read")
             if self._timer is not None:
                 self._timer.stop()
@@ -132,7 +132,7 @@ class _Pump(QObject):
                 self._subscription.close()
             if self._service is not None:
                 self._service.stop()
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged; the threads end all the same
             _log.exception("the service did not stop cleanly")
         QThread.currentThread().quit()
 
@@ -150,7 +150,7 @@ class _Lane(QObject):
             result = call.function()
         except DrsError as error:
             self.failed.emit(call.number, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged, and handed to the caller
             _log.exception("a verb of the service failed")
             self.failed.emit(call.number, _as_error(error))
         else:
@@ -164,6 +164,7 @@ class ServiceThread(QObject):
     start_failed = Signal(object)  # DrsError
     crashed = Signal(object)  # DrsError
     events_arrived = Signal(object)  # list[Event], merged
+    went_wrong = Signal(object)  # DrsError of a call that gave no `on_error`
 
     _begin = Signal()
     _finish = Signal()
@@ -227,14 +228,14 @@ class ServiceThread(QObject):
     ) -> None:
         """Run `service.verb(*args, **kwargs)` in a lane; exactly one of the two is called, in the GUI thread.
 
-        Neither is called when it is a method of a Qt object that is gone by then, nor after `stop`.
+        Without `on_error`, `went_wrong` tells the error. Nothing is called when it is a method of a Qt object that is
+        gone by then, nor after `stop`.
         """
         if self._stopped:
             return
         if self._service is None:
             if self._failure is not None:
-                if on_error is not None:
-                    on_error(self._failure)
+                self._tell_error(on_error, self._failure)
                 return
             self._early.append((verb, args, kwargs, on_result, on_error))
             return
@@ -289,8 +290,7 @@ class ServiceThread(QObject):
         if self._service is None:
             early, self._early = self._early, []
             for *_, on_error in early:
-                if on_error is not None and _is_there(on_error):
-                    on_error(error)
+                self._tell_error(on_error, error)
 
     @Slot(object)
     def _take(self, batch: list[Any]) -> None:
@@ -308,8 +308,13 @@ class ServiceThread(QObject):
 
     @Slot(int, object)
     def _deliver_error(self, number: int, error: DrsError) -> None:
-        _, on_error = self._waiting.pop(number, (None, None))
-        if on_error is not None and _is_there(on_error):
+        if number in self._waiting:
+            self._tell_error(self._waiting.pop(number)[1], error)
+
+    def _tell_error(self, on_error: OnError | None, error: DrsError) -> None:
+        if on_error is None:
+            self.went_wrong.emit(error)
+        elif _is_there(on_error):
             on_error(error)
 
 
