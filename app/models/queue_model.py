@@ -102,8 +102,9 @@ class QueueModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return HEADS[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole and section in _RIGHT:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if section in _RIGHT else Qt.AlignmentFlag.AlignLeft
+            return int(side | Qt.AlignmentFlag.AlignVCenter)
         return None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
@@ -111,8 +112,6 @@ class QueueModel(QAbstractTableModel):
         if not index.isValid() or index.row() >= len(self._jobs):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            if index.column() == Column.PLACE:
-                return str(index.row() + 1)
             return self._texts[index.row()][index.column()]
         if role == JOB_ROLE:
             return self._jobs[index.row()]

@@ -29,7 +29,7 @@ from transfer_core.events import JobState, JobView
 
 REFRESH_MS = 250
 _WIDTHS = {
-    Column.PLACE: 40,
+    Column.PLACE: 52,
     Column.FILE: 260,
     Column.PRIORITY: 100,
     Column.SIZE: 80,

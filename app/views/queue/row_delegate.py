@@ -33,6 +33,13 @@ class RowDelegate(QStyledItemDelegate):
         """Rows are as high as the theme says."""
         return QSize(super().sizeHint(option, index).width(), self._theme.tokens.row_height)
 
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        """The first column is a handle to drag by, and the place in the queue."""
+        super().initStyleOption(option, index)
+        if index.column() == Column.PLACE:
+            option.text = f"⠿ {index.row() + 1}"
+            option.features |= QStyleOptionViewItem.ViewItemFeature.HasDisplay
+
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:

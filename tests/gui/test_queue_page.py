@@ -1,0 +1,170 @@
+"""The Queue page as a person uses it: order by mouse and keys, files dropped, verbs by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QAbstractItemModelTester
+from pytestqt.qtbot import QtBot
+
+from app.models.console_state import ConsoleState
+from app.models.queue_model import QueueModel
+from app.theme.theme import Theme
+from app.views.queue.page import QueuePage
+from transfer_core.engine.system import SystemClock
+from transfer_core.events import JobsChanged, JobsRemoved, JobState, JobView
+
+
+def job(name: str, priority: int = 5, position: float = 0.0, **changes: object) -> JobView:
+    values: dict[str, object] = {
+        "file_id": name,
+        "path": f"/data/{name}.bin",
+        "size": 1000,
+        "priority": priority,
+        "position": position,
+        "status": JobState.PENDING,
+        "destination": "pit",
+        "dest_path": f"{name}.bin",
+    }
+    return JobView(**{**values, **changes})  # type: ignore[arg-type]
+
+
+FOUR = tuple(job(name, position=float(place)) for place, name in enumerate("abcd"))
+
+
+def order(model: QueueModel) -> str:
+    return "".join(each.file_id for each in model.jobs)
+
+
+@pytest.fixture
+def model(qtbot: QtBot) -> Iterator[QueueModel]:
+    queue = QueueModel()
+    tester = QAbstractItemModelTester(queue, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    queue.update_jobs(FOUR)
+    yield queue
+    tester.deleteLater()
+
+
+@pytest.fixture
+def page(qtbot: QtBot) -> QueuePage:
+    state = ConsoleState(SystemClock())
+    state.apply([JobsChanged(FOUR)])
+    shown = QueuePage(state, Theme())
+    qtbot.addWidget(shown)
+    shown.resize(1000, 500)
+    shown.show()
+    shown.on_shown()
+    return shown
+
+
+def test_rows_stand_in_the_order_of_priority_and_position(model: QueueModel) -> None:
+    model.update_jobs([job("urgent", priority=1), job("late", priority=9)])
+    assert [each.file_id for each in model.jobs] == ["urgent", "a", "b", "c", "d", "late"]
+
+
+def test_a_job_with_another_place_moves_and_one_that_is_gone_goes(model: QueueModel) -> None:
+    model.update_jobs([job("a", position=2.5)])
+    assert order(model) == "bcad"
+    model.remove_jobs(["c", "unknown"])
+    assert order(model) == "bad"
+
+
+def test_dragged_rows_land_before_the_row_and_ask_for_the_move(model: QueueModel, qtbot: QtBot) -> None:
+    mime = model.mimeData([model.index(2, 0), model.index(3, 0)])
+    with qtbot.waitSignal(model.move_wanted) as wanted:
+        model.dropMimeData(mime, Qt.DropAction.MoveAction, 1, 0, QModelIndex())
+    assert wanted.args == [["c", "d"], "b"]
+    assert order(model) == "acdb"
+
+
+def test_rows_dropped_where_they_are_ask_for_nothing(model: QueueModel, qtbot: QtBot) -> None:
+    with qtbot.assertNotEmitted(model.move_wanted):
+        model.dropMimeData(model.mimeData([model.index(1, 0)]), Qt.DropAction.MoveAction, 2, 0, QModelIndex())
+    assert order(model) == "abcd"
+
+
+def test_a_selection_survives_a_move(page: QueuePage) -> None:
+    page.select(["b", "c"])
+    page.move_to(4)
+    assert [each.file_id for each in page.selected()] == ["b", "c"]
+    assert order(page.model) == "adbc"
+
+
+@pytest.mark.parametrize(
+    ("key", "wanted", "result"),
+    [
+        (Qt.Key.Key_Up, [["b"], "a"], "bacd"),
+        (Qt.Key.Key_Down, [["b"], "d"], "acbd"),
+        (Qt.Key.Key_Home, [["b"], "a"], "bacd"),
+        (Qt.Key.Key_End, [["b"], None], "acdb"),
+    ],
+)
+def test_alt_and_a_key_move_the_selected_row(
+    page: QueuePage, qtbot: QtBot, key: Qt.Key, wanted: list[object], result: str
+) -> None:
+    page.select(["b"])
+    page.table.setFocus()
+    with qtbot.waitSignal(page.move_wanted) as moved:
+        qtbot.keyClick(page.table, key, Qt.KeyboardModifier.AltModifier)
+    assert moved.args == wanted
+    assert order(page.model) == result
+
+
+def test_keys_ask_for_pause_retry_and_removal(page: QueuePage, qtbot: QtBot) -> None:
+    page.select(["a", "c"])
+    page.table.setFocus()
+    with qtbot.waitSignal(page.pause_wanted) as paused:
+        qtbot.keyClick(page.table, Qt.Key.Key_P)
+    with qtbot.waitSignal(page.retry_wanted) as retried:
+        qtbot.keyClick(page.table, Qt.Key.Key_R)
+    with qtbot.waitSignal(page.remove_wanted) as removed:
+        qtbot.keyClick(page.table, Qt.Key.Key_Delete)
+    assert paused.args == retried.args == removed.args == [["a", "c"]]
+
+
+def test_files_dropped_on_the_page_are_wanted(page: QueuePage, qtbot: QtBot) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile("/data/one.bin"), QUrl.fromLocalFile("/data/two")])
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(20, 20), Qt.DropAction.CopyAction, mime, buttons, keys)
+    page.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    drop = QDropEvent(QPointF(20, 20), Qt.DropAction.CopyAction, mime, buttons, keys)
+    with qtbot.waitSignal(page.files_wanted) as wanted:
+        page.dropEvent(drop)
+    assert wanted.args == [["/data/one.bin", "/data/two"], None]
+
+
+def test_a_waiting_job_says_why(model: QueueModel) -> None:
+    model.update_jobs([job("a", reason="the relay does not answer")])
+    assert model.index(0, 7).data() == "Waiting: the relay does not answer"
+
+
+def test_ten_thousand_rows_take_a_move_of_five_hundred(qtbot: QtBot) -> None:
+    model = QueueModel()
+    model.update_jobs(job(f"{n:05}", position=float(n)) for n in range(10_000))
+    with qtbot.waitSignal(model.move_wanted):
+        model.move_rows([f"{n:05}" for n in range(500)], None)
+    assert model.job_at(9_999).file_id == "00499"
+
+
+def test_a_hidden_page_shows_what_came_once_it_is_seen(qtbot: QtBot) -> None:
+    state = ConsoleState(SystemClock())
+    page = QueuePage(state, Theme())
+    qtbot.addWidget(page)
+    state.apply([JobsChanged(FOUR)])
+    assert order(page.model) == ""
+    page.on_shown()
+    assert order(page.model) == "abcd"
+
+
+def test_removed_jobs_leave_the_table_at_once(qtbot: QtBot) -> None:
+    state = ConsoleState(SystemClock())
+    state.apply([JobsChanged(FOUR)])
+    page = QueuePage(state, Theme())
+    qtbot.addWidget(page)
+    state.apply([JobsRemoved(("a", "b"))])
+    assert order(page.model) == "cd"
