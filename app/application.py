@@ -20,9 +20,9 @@ from transfer_core.engine.local_service import LocalService
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import DrsError
 from transfer_core.events import Event, JobView
-from transfer_core.service import AddResult, TransferService
+from transfer_core.service import AddResult, Settings, TransferService
 
-PAGES = ("queue", "links", "history", "log")
+PAGES = ("queue", "links", "history", "log", "settings")
 PICTURE_WAIT_MS = 1500
 
 
@@ -76,6 +76,13 @@ class Console(QObject):
         window.history.history_wanted.connect(self._show_history)
         window.history.retry_requested.connect(partial(call, "retry"))
         window.pause_all_wanted.connect(self._pause_all)
+        settings = window.settings
+        settings.settings_wanted.connect(self._ask_settings)
+        settings.settings_changed.connect(self._change_settings)
+        settings.receive.start_requested.connect(self._start_relay)
+        settings.receive.stop_requested.connect(partial(call, "stop_relay"))
+        settings.receive.token_requested.connect(self._ask_token)
+        settings.receive.incoming_wanted.connect(self._ask_incoming)
 
     def start(self, first: Callable[[TransferService], object] | None = None) -> None:
         """Begin to listen, and to work the queue; `first` is run in a worker thread once the service has started."""
@@ -122,6 +129,29 @@ class Console(QObject):
 
     def _history_came(self, jobs: list[JobView]) -> None:
         self.window.history.show_history(jobs)
+
+    # --- settings, and receiving here
+
+    def _ask_settings(self) -> None:
+        self.service.call("settings", on_result=self.window.settings.show_settings)
+
+    def _change_settings(self, settings: Settings) -> None:
+        self.service.call("change_settings", settings)
+        self._ask_settings()
+
+    def _start_relay(self, directory: str, listen: str) -> None:
+        self.service.call("start_relay", directory, listen, on_result=self._relay_started)
+        self.service.call("change_settings", self.window.settings.saved_with_receive(directory, listen))
+
+    def _relay_started(self, _relay: object) -> None:
+        self._ask_settings()
+        self._ask_token()
+
+    def _ask_token(self) -> None:
+        self.service.call("relay_token", on_result=self.window.settings.receive.show_token)
+
+    def _ask_incoming(self) -> None:
+        self.service.call("incoming", on_result=self.window.settings.receive.show_incoming)
 
     @Slot(object)
     def show_error(self, error: object) -> None:

@@ -14,6 +14,7 @@ from app.views.link_strip import LinkStrip
 from app.views.links.page import LinksPage
 from app.views.log.page import LogPage
 from app.views.queue.page import QueuePage
+from app.views.settings.page import SettingsPage
 from app.widgets.event_ticker import EventTicker
 from app.widgets.look import look_of
 from app.widgets.status_shape import SEVERITY_SHAPES, StatusShape, severity_colour
@@ -67,6 +68,7 @@ class MainWindow(QMainWindow):
         self.links = LinksPage(state, theme, history)
         self.history = HistoryPage(state, theme)
         self.log = LogPage(state, theme)
+        self.settings = SettingsPage(state, theme)
         self.strip = LinkStrip(state, theme, history)
         self.ticker = EventTicker(theme)
         self.banner = QLabel()
@@ -84,12 +86,17 @@ class MainWindow(QMainWindow):
         self._dress()
         self._tick()
 
+    @property
+    def pages(self) -> tuple[QueuePage, LinksPage, HistoryPage, LogPage, SettingsPage]:
+        """In the order of their tabs."""
+        return self.queue, self.links, self.history, self.log, self.settings
+
     # --- building
 
     def _build(self) -> None:
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        for number, page in enumerate((self.queue, self.links, self.history, self.log), start=1):
+        for number, page in enumerate(self.pages, start=1):
             self.tabs.addTab(page, f"{page.title}  {number}")
             self._key(f"Show {page.title}", f"Ctrl+{number}", number - 1)
         self.tabs.currentChanged.connect(self._page_changed)

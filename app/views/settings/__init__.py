@@ -1,0 +1,1 @@
+"""The Settings page: how to send, how it looks, and "Receive here"."""

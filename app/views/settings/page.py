@@ -1,0 +1,305 @@
+"""The Settings page: what a person may change, saved when asked to; looks change at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.theme.theme import ZOOM_STEPS
+from app.theme.tokens import THEMES
+from app.views.settings.receive import ReceivePanel
+from transfer_core.config import Policy
+from transfer_core.events import DestinationView, LinkState, LinkView
+from transfer_core.service import Settings
+
+if TYPE_CHECKING:
+    from app.models.console_state import ConsoleState
+    from app.theme.theme import Theme
+
+ROLES = ("primary", "overflow", "backup")
+_POLICIES = {
+    Policy.BONDED: "Bonded: all links pull",
+    Policy.BEST: "Best: the link with the highest score",
+    Policy.REDUNDANT: "Redundant: every byte on two links",
+}
+_WEIGHTS = ("throughput", "rtt", "loss", "stability")
+
+
+class SettingsPage(QWidget):
+    """A form over `service.Settings`. The owner answers `settings_wanted` with `show_settings`."""
+
+    title = "Settings"
+    shortcut = "Ctrl+5"
+
+    settings_wanted = Signal()
+    settings_changed = Signal(object)  # Settings
+
+    def __init__(self, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "page")
+        self._state, self._theme = state, theme
+        self._saved = Settings()
+        self._showing = False
+        self._roles: dict[str, QComboBox] = {}
+        self.receive = ReceivePanel(state)
+        self._build()
+        state.destinations_changed.connect(self._show_destinations)
+        state.links_changed.connect(self._show_links)
+        theme.changed.connect(self._show_looks)
+        self._show_destinations(state.destinations)
+        self._show_links(state.links)
+        self._show_looks()
+        self._update_buttons()
+
+    # --- building
+
+    def _build(self) -> None:
+        column = QWidget()
+        cards = QVBoxLayout(column)
+        cards.setContentsMargins(0, 0, 0, 0)
+        cards.setSpacing(12)
+        for card in (self._build_sending(), self._build_score(), self._build_roles(), self._build_looks()):
+            cards.addWidget(card)
+        cards.addStretch(1)
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setWidget(column)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        column.setAutoFillBackground(False)
+        scroll.viewport().setAutoFillBackground(False)
+        left = QVBoxLayout()
+        left.setSpacing(12)
+        left.addWidget(scroll, 1)
+        left.addLayout(self._build_buttons())
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(14)
+        layout.addLayout(left, 1)
+        layout.addWidget(self.receive, 1)
+
+    def _card(self, title: str) -> tuple[QFrame, QFormLayout]:
+        card = QFrame()
+        card.setProperty("kind", "card")
+        heading = QLabel(title)
+        heading.setProperty("kind", "heading")
+        form = QFormLayout(card)
+        form.setContentsMargins(16, 14, 16, 14)
+        form.setHorizontalSpacing(16)
+        form.setVerticalSpacing(8)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow(heading)
+        return card, form
+
+    def _build_sending(self) -> QWidget:
+        card, form = self._card("Sending")
+        self.policy = QComboBox()
+        for policy, words in _POLICIES.items():
+            self.policy.addItem(words, policy)
+        self.rate_cap = self._number(0.0, 100_000.0, 1.0, " Mbit/s")
+        self.rate_cap.setSpecialValueText("no limit")
+        self.destination = QComboBox()
+        self.priority = QSpinBox(minimum=1, maximum=10)
+        self.probe = self._number(0.2, 60.0, 0.1, " s")
+        self._row(form, "Poli&cy", self.policy, "How links share the work")
+        self._row(form, "&Rate limit", self.rate_cap, "Of all links together; 0 is no limit")
+        self._row(form, "Default &destination", self.destination, "Where dropped files go")
+        self._row(form, "Default &priority", self.priority, "1 goes first, 10 last")
+        self._row(form, "Pro&be every", self.probe, "How often an idle link is measured")
+        self.policy.currentIndexChanged.connect(self._edited)
+        self.destination.currentIndexChanged.connect(self._edited)
+        self.priority.valueChanged.connect(self._edited)
+        return card
+
+    def _build_score(self) -> QWidget:
+        card, form = self._card("Weights of the link score")
+        self.weights: dict[str, QDoubleSpinBox] = {}
+        labels = {"throughput": "&Throughput", "rtt": "RTT (&q)", "loss": "L&oss", "stability": "Stabilit&y"}
+        for name in _WEIGHTS:
+            self.weights[name] = self._number(0.0, 1.0, 0.05, "")
+            self._row(form, labels[name], self.weights[name], f"How much {name} counts; all are divided by their sum")
+        return card
+
+    def _build_roles(self) -> QWidget:
+        card, self._roles_form = self._card("Roles of the links")
+        self._no_links = QLabel("No link yet")
+        self._no_links.setProperty("kind", "muted")
+        self._roles_form.addRow(self._no_links)
+        return card
+
+    def _build_looks(self) -> QWidget:
+        card, form = self._card("Looks")
+        self.theme_choice = QComboBox()
+        for name in THEMES:
+            self.theme_choice.addItem(name.capitalize(), name)
+        self.zoom_choice = QComboBox()
+        for zoom in ZOOM_STEPS:
+            self.zoom_choice.addItem(f"{zoom:.0%}", zoom)
+        self._row(form, "The&me", self.theme_choice, "Light, dark, or for bright sun  (Ctrl+Shift+L)")
+        self._row(form, "&Zoom", self.zoom_choice, "Size of text and rows  (Ctrl++ and Ctrl+-)")
+        self.theme_choice.activated.connect(self._choose_theme)
+        self.zoom_choice.activated.connect(self._choose_zoom)
+        return card
+
+    def _number(self, low: float, high: float, step: float, suffix: str) -> QDoubleSpinBox:
+        box = QDoubleSpinBox(minimum=low, maximum=high, singleStep=step, suffix=suffix)
+        box.setDecimals(2 if step < 0.1 else 1)
+        box.valueChanged.connect(self._edited)
+        return box
+
+    def _row(self, form: QFormLayout, label: str, field: QWidget, tip: str) -> None:
+        field.setAccessibleName(label.replace("&", ""))
+        field.setToolTip(tip)
+        form.addRow(label, field)
+
+    def _build_buttons(self) -> QHBoxLayout:
+        self.save = QPushButton("Save")
+        self.save.setProperty("kind", "primary")
+        self.save.setShortcut("Ctrl+S")
+        self.save.setToolTip("Keep these settings, and act on them at once  (Ctrl+S)")
+        self.save.setAccessibleName("Save the settings")
+        self.save.clicked.connect(self._save)
+        self.discard = QPushButton("Discard")
+        self.discard.setShortcut("Ctrl+Backspace")
+        self.discard.setToolTip("Back to what is saved  (Ctrl+Backspace)")
+        self.discard.setAccessibleName("Discard the changes")
+        self.discard.clicked.connect(self._discard)
+        self.note = QLabel()
+        self.note.setProperty("kind", "muted")
+        row = QHBoxLayout()
+        row.addWidget(self.save)
+        row.addWidget(self.discard)
+        row.addWidget(self.note, 1)
+        return row
+
+    # --- page contract
+
+    def on_shown(self) -> None:
+        """Ask for the settings as they are, unless a person has begun to change them."""
+        if self.settings() == self._saved:
+            self.settings_wanted.emit()
+        self.receive.on_shown()
+
+    def on_hidden(self) -> None:
+        """Stop working."""
+        self.receive.on_hidden()
+
+    @Slot(object)
+    def show_settings(self, settings: Settings) -> None:
+        """Fill the form."""
+        self._saved = settings
+        self._showing = True
+        self.policy.setCurrentIndex(self.policy.findData(settings.policy))
+        self.rate_cap.setValue(settings.rate_cap_mbps or 0.0)
+        self._choose_destination(settings.default_destination)
+        self.priority.setValue(settings.default_priority)
+        self.probe.setValue(settings.probe_interval_s)
+        for name, box in self.weights.items():
+            box.setValue(settings.weights.get(name, 0.0))
+        for name, box in self._roles.items():
+            box.setCurrentText(settings.link_roles.get(name, ROLES[0]))
+        self._showing = False
+        self.receive.show_settings(settings)
+        self._update_buttons()
+
+    def settings(self) -> Settings:
+        """What the form says. What it does not show stays as saved."""
+        roles = dict(self._saved.link_roles)
+        for name, box in self._roles.items():
+            if box.currentText() != roles.get(name, ROLES[0]):
+                roles[name] = box.currentText()
+        cap = self.rate_cap.value()
+        return replace(
+            self._saved,
+            policy=Policy(self.policy.currentData()),
+            rate_cap_mbps=cap if cap > 0 else None,
+            default_destination=self.destination.currentText(),
+            default_priority=self.priority.value(),
+            probe_interval_s=round(self.probe.value(), 2),
+            weights={name: round(box.value(), 4) for name, box in self.weights.items()},
+            link_roles=roles,
+        )
+
+    def saved_with_receive(self, directory: str, listen: str) -> Settings:
+        """What is saved, with another folder and address to receive at."""
+        return replace(self._saved, receive_directory=directory, receive_listen=listen)
+
+    # --- following
+
+    @Slot(object)
+    def _show_destinations(self, destinations: tuple[DestinationView, ...]) -> None:
+        names = [each.name for each in destinations]
+        if names == [self.destination.itemText(i) for i in range(self.destination.count())]:
+            return
+        chosen = self.destination.currentText() or self._saved.default_destination
+        showing, self._showing = self._showing, True
+        self.destination.clear()
+        self.destination.addItems(names)
+        self._choose_destination(chosen)
+        self._showing = showing
+        self._update_buttons()
+
+    def _choose_destination(self, name: str) -> None:
+        if name and self.destination.findText(name) < 0:
+            self.destination.addItem(name)
+        self.destination.setCurrentIndex(self.destination.findText(name))
+
+    @Slot(object)
+    def _show_links(self, links: tuple[LinkView, ...]) -> None:
+        for link in links:
+            if link.name in self._roles or link.state is LinkState.UNUSED:
+                continue
+            box = QComboBox()
+            box.addItems(ROLES)
+            box.setCurrentText(self._saved.link_roles.get(link.name, ROLES[0]))
+            box.currentIndexChanged.connect(self._edited)
+            self._roles[link.name] = box
+            self._row(self._roles_form, link.name, box, "Overflow helps when primaries are full; backup when they fail")
+        self._no_links.setVisible(not self._roles)
+
+    @Slot()
+    def _show_looks(self) -> None:
+        self.theme_choice.setCurrentIndex(self.theme_choice.findData(self._theme.name))
+        self.zoom_choice.setCurrentIndex(ZOOM_STEPS.index(self._theme.zoom))
+
+    @Slot()
+    def _edited(self) -> None:
+        if not self._showing:
+            self._update_buttons()
+
+    def _update_buttons(self) -> None:
+        changed = self.settings() != self._saved
+        self.save.setEnabled(changed)
+        self.discard.setEnabled(changed)
+        self.note.setText("Not saved yet" if changed else "")
+
+    # --- what a person does
+
+    @Slot(int)
+    def _choose_theme(self, place: int) -> None:
+        self._theme.set_name(self.theme_choice.itemData(place))
+
+    @Slot(int)
+    def _choose_zoom(self, place: int) -> None:
+        self._theme.set_zoom(ZOOM_STEPS[place])
+
+    @Slot()
+    def _save(self) -> None:
+        self.settings_changed.emit(self.settings())
+
+    @Slot()
+    def _discard(self) -> None:
+        self.show_settings(self._saved)

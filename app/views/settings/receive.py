@@ -1,0 +1,245 @@
+""" "Receive here": hosts a relay in this process, shows its pairing token, and lists what arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.models.incoming_model import IncomingModel
+from transfer_core.events import IncomingView, RelayView
+from transfer_core.service import Settings, Token
+from transfer_core.units import NS_PER_S, format_bytes, format_duration
+
+if TYPE_CHECKING:
+    from app.models.console_state import ConsoleState
+
+REFRESH_MS = 1000
+
+
+class ReceivePanel(QFrame):
+    """Talks up by signals; the owner answers with `show_token` and `show_incoming`."""
+
+    start_requested = Signal(str, str)  # directory, listen address
+    stop_requested = Signal()
+    token_requested = Signal()
+    incoming_wanted = Signal()
+
+    def __init__(self, state: ConsoleState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "card")
+        self._state = state
+        self._token: Token | None = None
+        self._model = IncomingModel(self)
+        self._build()
+        self._timer = QTimer(self, interval=REFRESH_MS)
+        self._timer.timeout.connect(self.refresh)
+        state.relay_changed.connect(self.show_relay)
+        self.show_relay(state.relay)
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 14, 16, 16)
+        layout.setSpacing(10)
+        title = QLabel("Receive here")
+        title.setProperty("kind", "heading")
+        layout.addWidget(title)
+        layout.addLayout(self._build_form())
+        layout.addLayout(self._build_switch())
+        layout.addWidget(self._build_token())
+        self.incoming = self._build_table()
+        layout.addWidget(self.incoming, 1)
+
+    def _build_form(self) -> QFormLayout:
+        self.directory = QLineEdit(placeholderText="Where files are put")
+        self.directory.setAccessibleName("Folder to receive into")
+        self.directory.setToolTip("What arrives is put here, in one folder for each sender")
+        self.browse = QPushButton("Choose…")
+        self.browse.setAccessibleName("Choose the folder to receive into")
+        self.browse.setToolTip("Choose the folder to receive into  (Ctrl+Shift+D)")
+        self.browse.setShortcut("Ctrl+Shift+D")
+        self.browse.clicked.connect(self._choose_directory)
+        row = QHBoxLayout()
+        row.addWidget(self.directory, 1)
+        row.addWidget(self.browse)
+        self.listen = QLineEdit(placeholderText="0.0.0.0:9000")
+        self.listen.setAccessibleName("Address to listen on")
+        self.listen.setToolTip("HOST:PORT for UDP; 0.0.0.0 takes all interfaces")
+        form = QFormLayout()
+        form.setSpacing(8)
+        form.addRow("&Folder", row)
+        form.addRow("&Listen on", self.listen)
+        form.labelForField(row).setBuddy(self.directory)
+        return form
+
+    def _build_switch(self) -> QHBoxLayout:
+        self.switch = QPushButton("Start receiving")
+        self.switch.setProperty("kind", "primary")
+        self.switch.clicked.connect(self._switch_clicked)
+        self.new_token = QPushButton("Show a pairing token")
+        self.new_token.setAccessibleName("Show a pairing token")
+        self.new_token.setToolTip("One agent can pair with it, within ten minutes  (Ctrl+Shift+T)")
+        self.new_token.setShortcut("Ctrl+Shift+T")
+        self.new_token.clicked.connect(self.token_requested)
+        row = QHBoxLayout()
+        row.addWidget(self.switch)
+        row.addWidget(self.new_token)
+        row.addStretch(1)
+        self.status = QLabel(wordWrap=True)
+        self.status.setProperty("kind", "muted")
+        self.status.setAccessibleName("Relay state")
+        outer = QHBoxLayout()
+        outer.addLayout(row)
+        outer.addWidget(self.status, 1)
+        return outer
+
+    def _build_token(self) -> QWidget:
+        self.token_box = QWidget()
+        self.token_text = QPlainTextEdit(readOnly=True)
+        self.token_text.setAccessibleName("Pairing token")
+        self.token_text.setToolTip("Paste this on the sending machine")
+        self.token_text.setMaximumHeight(76)
+        self.token_text.setTabChangesFocus(True)
+        self.expiry = QLabel()
+        self.expiry.setProperty("kind", "muted")
+        self.copy = QPushButton("Copy token")
+        self.copy.setAccessibleName("Copy the pairing token")
+        self.copy.setToolTip("Copy the token  (Ctrl+Shift+Y)")
+        self.copy.setShortcut("Ctrl+Shift+Y")
+        self.copy.clicked.connect(self._copy_token)
+        row = QHBoxLayout()
+        row.addWidget(self.copy)
+        row.addWidget(self.expiry, 1)
+        layout = QVBoxLayout(self.token_box)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.token_text)
+        layout.addLayout(row)
+        self.token_box.hide()
+        return self.token_box
+
+    def _build_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self._model)
+        table.setAccessibleName("What has arrived")
+        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setTabKeyNavigation(False)
+        table.verticalHeader().hide()
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((1, 100), (2, 80), (3, 140)):
+            header.resizeSection(column, width)
+        table.setMinimumHeight(120)
+        return table
+
+    # --- what is shown
+
+    def on_shown(self) -> None:
+        """Ask for what has arrived, and keep asking once a second."""
+        self.refresh()
+        self._timer.start()
+
+    def on_hidden(self) -> None:
+        """Stop asking."""
+        self._timer.stop()
+
+    def show_settings(self, settings: Settings) -> None:
+        """Fill in the folder and address used last, unless a person is typing there."""
+        if not self.directory.isModified():
+            self.directory.setText(settings.receive_directory)
+        if not self.listen.isModified():
+            self.listen.setText(settings.receive_listen)
+
+    @Slot(object)
+    def show_relay(self, relay: RelayView) -> None:
+        """The relay's state, and what can be done about it."""
+        self.switch.setText("Stop receiving" if relay.running else "Start receiving")
+        self.switch.setAccessibleName(self.switch.text())
+        self.switch.setShortcut("Ctrl+Shift+R")  # a new text takes the key away
+        self.switch.setToolTip(f"{self.switch.text()}  (Ctrl+Shift+R)")
+        for widget in (self.directory, self.listen, self.browse):
+            widget.setEnabled(not relay.running)
+        self.new_token.setEnabled(relay.running)
+        if not relay.running:
+            self._token = None
+            self.token_box.hide()
+            self.status.setText(relay.why or "Not receiving")
+            return
+        free = "" if relay.free_bytes is None else f" · {format_bytes(relay.free_bytes)} free"
+        agents = "1 sender" if relay.agents == 1 else f"{relay.agents} senders"
+        files = "1 file" if relay.files_done == 1 else f"{relay.files_done} files"
+        self.status.setText(f"Listens on {relay.listen} · {agents} · {files} arrived{free}")
+
+    @Slot(object)
+    def show_token(self, token: Token) -> None:
+        """Show a token until it expires."""
+        self._token = token
+        self.token_text.setPlainText(token.text)
+        self.token_box.show()
+        self._show_expiry()
+
+    @Slot(object)
+    def show_incoming(self, views: Sequence[IncomingView]) -> None:
+        """List what has arrived."""
+        self._model.replace(views)
+
+    @Slot()
+    def refresh(self) -> None:
+        """Let time pass."""
+        self._show_expiry()
+        if self._state.relay.running:
+            self.incoming_wanted.emit()
+
+    def _show_expiry(self) -> None:
+        if self._token is None:
+            return
+        left_s = datetime.fromisoformat(self._token.expires_at).timestamp() - self._state.wall_ns() / NS_PER_S
+        gone = left_s <= 0
+        self.expiry.setText("Expired; show a new one" if gone else f"Expires in {format_duration(round(left_s))}")
+        self.copy.setEnabled(not gone)
+
+    # --- what a person does
+
+    @Slot()
+    def _choose_directory(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder to receive into", self.directory.text())
+        if chosen:
+            self.directory.setText(chosen)
+            self.directory.setModified(True)
+
+    @Slot()
+    def _switch_clicked(self) -> None:
+        if self._state.relay.running:
+            self.stop_requested.emit()
+            return
+        directory = self.directory.text().strip()
+        if not directory:
+            self.status.setText("Choose a folder first")
+            self.directory.setFocus()
+            return
+        self.start_requested.emit(directory, self.listen.text().strip() or self.listen.placeholderText())
+
+    @Slot()
+    def _copy_token(self) -> None:
+        if self._token is not None:
+            QGuiApplication.clipboard().setText(self._token.text)
