@@ -205,30 +205,42 @@ class Intake:
 
     # --- the sync thread
 
-    def sync(self, announce: Callable[[Arriving, Runs], None]) -> None:
-        """Make durable what was written, save it, then announce it."""
+    def sync(self, announce: Callable[[Arriving, Runs], None], give_up: Callable[[Arriving, DrsError], None]) -> None:
+        """Make durable what was written, save it, then announce it.
+
+        A file whose sync fails is let go: it can be offered again, and goes on from its last checkpoint.
+        """
         with self._lock:
             candidates = [arriving for arriving in self._arriving.values() if arriving.dirty]
         synced: list[tuple[Arriving, list[int]]] = []
+        refused: list[tuple[Arriving, StorageError]] = []
         for arriving in candidates:
             with arriving.lock:
                 chunks, arriving.dirty = sorted(arriving.dirty), set()
                 try:
                     if chunks and arriving.number is not None:
                         arriving.file.sync()
-                except StorageError:
-                    arriving.dirty.update(chunks)
+                except StorageError as error:
+                    refused.append((arriving, error))
                     continue
             if chunks:
                 arriving.durable[chunks] = True
                 synced.append((arriving, chunks))
+        for arriving, refusal in refused:
+            self._let_go(arriving, delete=False)
+            give_up(arriving, refusal)
         checkpoints = [
             Checkpoint(arriving.number, arriving.durable, tuple(sorted({chunk // PAGE_CHUNKS for chunk in chunks})))
             for arriving, chunks in synced
             if arriving.number is not None
         ]
         if checkpoints:
-            self._store.save(checkpoints, ())
+            try:
+                self._store.save(checkpoints, ())
+            except DrsError:
+                for arriving, chunks in synced:  # they are said to be stored only once the checkpoint is
+                    arriving.dirty.update(chunks)
+                raise
         for arriving, chunks in synced:
             if arriving.number is not None:
                 announce(arriving, to_runs(chunks))
@@ -257,7 +269,7 @@ class Intake:
             self._let_go(arriving, delete=True)
             self._store.forget(arriving.offer.agent, arriving.offer.file_id)
             raise FileHashMismatch(f"{arriving.offer.path} arrived as {found}, was sent as {digest}")
-        final = arriving.file.finish(arriving.target, arriving.offer.mtime_ns)
+        final = arriving.file.finish(arriving.target, arriving.offer.mtime_ns, digest=digest)
         with self._lock:
             self._arriving.pop((arriving.offer.agent, arriving.offer.file_id), None)
         return Stored(digest, final.relative_to(self._root).as_posix())

@@ -133,7 +133,7 @@ class Relay:
         """Stop receiving; everything that was said to be stored is."""
         self._loop.stop()
         self._write.stop()
-        self._sync.post(lambda: self._intake.sync(_ignore))
+        self._sync.post(lambda: self._intake.sync(_ignore, _ignore))
         self._sync.stop()
         self._intake.close()
         self._store.close()
@@ -390,7 +390,12 @@ class Relay:
 
     def _sync_now(self) -> None:
         try:
-            self._intake.sync(lambda arriving, runs: self._loop.post(lambda: self._durable(arriving, runs)))
+            self._intake.sync(
+                lambda arriving, runs: self._loop.post(lambda: self._durable(arriving, runs)),
+                lambda arriving, error: self._loop.post(lambda: self._finished(arriving, error)),
+            )
+        except DrsError as error:
+            _LOG.warning("a checkpoint could not be saved: %s", error.one_line())
         finally:
             self._sync_running = False
 
