@@ -1,1 +1,1 @@
-"""Files that the program carries: the console's typeface. Read through `importlib.resources` only."""
+"""Files that the program carries: the console's typeface and icons. Read through `importlib.resources` only."""

@@ -6,6 +6,7 @@ Widgets are told apart by object name or by the dynamic property `kind` (`card`,
 
 from __future__ import annotations
 
+from importlib import resources
 from string import Template
 
 from app.theme.tokens import Tokens
@@ -52,7 +53,18 @@ QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleS
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { color: $text_disabled;
   background: $chrome; border-color: $border; }
 QLineEdit[readOnly="true"], QPlainTextEdit[readOnly="true"] { background: $chrome; }
-QComboBox::drop-down { border: none; width: 22px; }
+QComboBox::drop-down { border: none; width: 24px; subcontrol-origin: padding; subcontrol-position: center right; }
+QComboBox::down-arrow { image: url("$icons/chevron-down.svg"); width: 10px; height: 10px; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { border: none; width: 20px; background: transparent;
+  subcontrol-origin: border; }
+QAbstractSpinBox::up-button { subcontrol-position: top right; margin: 2px 2px 0 0; }
+QAbstractSpinBox::down-button { subcontrol-position: bottom right; margin: 0 2px 2px 0; }
+QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: $raised; }
+QAbstractSpinBox::up-arrow { image: url("$icons/chevron-up.svg"); width: 9px; height: 9px; }
+QAbstractSpinBox::down-arrow { image: url("$icons/chevron-down.svg"); width: 9px; height: 9px; }
+QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid $border_strong; border-radius: 3px;
+  background: $card; }
+QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
 QComboBox QAbstractItemView { background: $card; border: 1px solid $border_strong;
   selection-background-color: $selection;
   selection-color: $text; padding: 2px; }
@@ -104,6 +116,7 @@ def stylesheet(tokens: Tokens) -> str:
     thicker = tokens.focus_width - 1
     return _SHEET.substitute(
         values,
+        icons=str(resources.files("resources") / "icons").replace("\\", "/"),
         button_height=tokens.control_height - 2,
         button_focus_height=tokens.control_height - 2 - 2 * thicker,
         focus_padding=tokens.space_m - thicker,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
     from app.theme.theme import Theme
 
+FIELD_WIDTH, LABEL_WIDTH = 180, 128  # px; so that the cards line up
 ROLES = ("primary", "overflow", "backup")
 _POLICIES = {
     Policy.BONDED: "Bonded: all links pull",
@@ -64,7 +65,7 @@ class SettingsPage(QWidget):
         self._show_destinations(state.destinations)
         self._show_links(state.links)
         self._show_looks()
-        self._update_buttons()
+        self.show_settings(self._saved)
 
     # --- building
 
@@ -163,7 +164,9 @@ class SettingsPage(QWidget):
     def _row(self, form: QFormLayout, label: str, field: QWidget, tip: str) -> None:
         field.setAccessibleName(label.replace("&", ""))
         field.setToolTip(tip)
+        field.setMinimumWidth(FIELD_WIDTH)
         form.addRow(label, field)
+        form.labelForField(field).setMinimumWidth(LABEL_WIDTH)
 
     def _build_buttons(self) -> QHBoxLayout:
         self.save = QPushButton("Save")
