@@ -57,7 +57,8 @@ class Arriving:
     durable: NDArray[np.bool_]
     digest: FollowingHash
     dirty: set[int] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = field(default_factory=threading.Lock)  # of what is written and dirty; never held over I/O
+    open_lock: threading.Lock = field(default_factory=threading.Lock)  # held while the file must stay open
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class Intake:
     def _let_go(self, arriving: Arriving, *, delete: bool) -> None:
         with self._lock:
             self._arriving.pop((arriving.offer.agent, arriving.offer.file_id), None)
-        with arriving.lock:
+        with arriving.open_lock, arriving.lock:
             if delete or arriving.number is None:
                 arriving.file.abandon()
             else:
@@ -215,8 +216,9 @@ class Intake:
         synced: list[tuple[Arriving, list[int]]] = []
         refused: list[tuple[Arriving, StorageError]] = []
         for arriving in candidates:
-            with arriving.lock:
-                chunks, arriving.dirty = sorted(arriving.dirty), set()
+            with arriving.open_lock:
+                with arriving.lock:
+                    chunks, arriving.dirty = sorted(arriving.dirty), set()
                 try:
                     if chunks and arriving.number is not None:
                         arriving.file.sync()
