@@ -1,18 +1,20 @@
 """The queue as a Qt model: rows in the queue's order, text made once when a job changes, rows that can be dragged.
 
-Drops land between rows: rows dragged inside ask to be moved, files from elsewhere ask to be added. The model asks by
-signal and moves the rows at once; what the engine says next is what counts.
+Drops land between rows: rows dragged inside ask to be moved, files from elsewhere ask to be added. A move is shown at
+once and held against older news until it is settled; what the engine says afterwards is what counts. Any number of
+rows comes, goes or moves in one step, so that thousands cost no more signals than one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import PurePath
 
 from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from transfer_core.config import priority_name
+from app.models.queue_order import moved
 from transfer_core.events import JobState, JobView
 from transfer_core.units import format_bytes, format_duration
 
@@ -35,37 +37,49 @@ class Column(IntEnum):
 
     PLACE = 0
     FILE = 1
-    PRIORITY = 2
-    SIZE = 3
-    SENT = 4
-    RATE = 5
-    LEFT = 6
-    STATE = 7
+    SIZE = 2
+    SENT = 3
+    RATE = 4
+    LEFT = 5
+    STATE = 6
 
 
-HEADS = ("", "file", "priority", "size", "sent", "Mbit/s", "done in", "state")
+HEADS = ("", "file", "size", "sent", "Mbit/s", "done in", "state")
 _RIGHT = frozenset({Column.SIZE, Column.RATE, Column.LEFT})
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A row that was moved here: its provisional place, and the engine's newest word about it."""
+
+    priority: int
+    position: float
+    place_before: tuple[int, float]
+    newest: JobView
 
 
 def state_words(job: JobView) -> str:
     """The state, and why, in words."""
     words = _WORDS[job.status]
-    if job.reason and job.status in (JobState.PENDING, JobState.UPLOADING):
-        words = f"Waiting: {job.reason}"
-    elif job.reason and job.status is JobState.FAILED:
-        words = f"Failed: {job.reason}"
+    if not job.reason:
+        return words
+    if job.status in (JobState.PENDING, JobState.UPLOADING):
+        return f"Waiting: {job.reason}"
+    if job.status is JobState.FAILED:
+        return f"Failed: {job.reason}"
     return words
+
+
+def _key(job: JobView) -> tuple[int, float, str]:
+    return job.priority, job.position, job.file_id
 
 
 def _texts(job: JobView) -> tuple[str, ...]:
     share = 1.0 if not job.size else job.bytes_done / job.size
     running = job.status is JobState.UPLOADING
     return (
-        "",
+        "",  # the place is painted, since it changes with every other row's coming and going
         PurePath(job.path).name,
-        f"{job.priority} {priority_name(job.priority)}"
-        if not priority_name(job.priority).isdigit()
-        else str(job.priority),
         format_bytes(job.size),
         f"{share:.0%}",
         f"{job.rate_bps / 1e6:.1f}" if running and job.rate_bps else "",
@@ -79,12 +93,14 @@ class QueueModel(QAbstractTableModel):
 
     files_dropped = Signal(list, object)  # paths, file id to land before or None
     move_wanted = Signal(list, object)  # file ids, file id to land before or None
+    order_changed = Signal()  # rows came, went, moved or changed their priority
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._jobs: list[JobView] = []
         self._rows: dict[str, int] = {}
-        self._texts: list[tuple[str, ...]] = []
+        self._made: dict[str, tuple[str, ...]] = {}  # texts, made when first asked for
+        self._held: dict[str, _Held] = {}
 
     # --- reading
 
@@ -97,7 +113,7 @@ class QueueModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(HEADS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Heads of the columns."""
+        """Heads of the columns, over their text."""
         if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(HEADS):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
@@ -111,19 +127,24 @@ class QueueModel(QAbstractTableModel):
         """Text that was made when the job changed; the job itself under JOB_ROLE."""
         if not index.isValid() or index.row() >= len(self._jobs):
             return None
+        job = self._jobs[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._texts[index.row()][index.column()]
+            return self._text(job)[index.column()]
         if role == JOB_ROLE:
-            return self._jobs[index.row()]
+            return job
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in _RIGHT:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return (
-                self._jobs[index.row()].path
-                if index.column() == Column.FILE
-                else self._texts[index.row()][Column.STATE]
-            )
+            return job.path if index.column() == Column.FILE else self._text(job)[Column.STATE]
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{self._text(job)[Column.FILE]}, {self._text(job)[Column.STATE]}"
         return None
+
+    def _text(self, job: JobView) -> tuple[str, ...]:
+        texts = self._made.get(job.file_id)
+        if texts is None:
+            texts = self._made[job.file_id] = _texts(job)
+        return texts
 
     def job_at(self, row: int) -> JobView:
         """The job of a row."""
@@ -142,84 +163,126 @@ class QueueModel(QAbstractTableModel):
 
     def update_jobs(self, changed: Iterable[JobView]) -> None:
         """Take newer views: same place, new row, or another place."""
-        moved = False
+        fresh: dict[str, JobView] = {}
         touched: list[int] = []
+        is_moved = False
         for job in changed:
             row = self._rows.get(job.file_id)
             if row is None:
-                self._insert(job)
+                fresh[job.file_id] = job
                 continue
+            job = self._as_held(job)  # noqa: PLW2901 - the same job in its provisional place
             before = self._jobs[row]
-            moved |= (before.priority, before.position) != (job.priority, job.position)
-            self._jobs[row], self._texts[row] = job, _texts(job)
+            is_moved |= (before.priority, before.position) != (job.priority, job.position)
+            self._jobs[row] = job
+            self._made.pop(job.file_id, None)
             touched.append(row)
         if touched:
             self._tell(touched)
-        if moved:
-            self._sort()
+        if fresh:
+            self._append(sorted(fresh.values(), key=_key))
+        if is_moved or fresh:
+            self._reorder(sorted(self._jobs, key=_key))
+            self.order_changed.emit()
+
+    def remove_jobs(self, file_ids: Iterable[str]) -> None:
+        """These are off the list."""
+        going = {file_id for file_id in file_ids if file_id in self._rows}
+        if not going:
+            return
+        first = min(self._rows[file_id] for file_id in going)
+        if max(self._rows[file_id] for file_id in going) - first + 1 != len(going):  # not in one piece: make them so
+            last = [job for job in self._jobs if job.file_id in going]
+            self._reorder([job for job in self._jobs if job.file_id not in going] + last)
+            first = len(self._jobs) - len(going)
+        self.beginRemoveRows(_ROOT, first, first + len(going) - 1)
+        del self._jobs[first : first + len(going)]
+        for file_id in going:
+            for known in (self._rows, self._made, self._held):
+                known.pop(file_id, None)
+        self._number()
+        self.endRemoveRows()
+        self.order_changed.emit()
 
     def _tell(self, rows: list[int]) -> None:
         """One signal for each run of rows, or one for all when most have changed."""
+        last_column = len(HEADS) - 1
         if len(rows) * 2 > len(self._jobs):
-            rows = [0, len(self._jobs) - 1]
-            self.dataChanged.emit(self.index(rows[0], 0), self.index(rows[1], len(HEADS) - 1))
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._jobs) - 1, last_column))
             return
-        rows.sort()
+        rows = sorted(set(rows))
         first = last = rows[0]
         for row in [*rows[1:], -1]:
             if row == last + 1:
                 last = row
                 continue
-            self.dataChanged.emit(self.index(first, 0), self.index(last, len(HEADS) - 1))
+            self.dataChanged.emit(self.index(first, 0), self.index(last, last_column))
             first = last = row
 
-    def _insert(self, job: JobView) -> None:
-        key = (job.priority, job.position, job.file_id)
-        low, high = 0, len(self._jobs)
-        while low < high:
-            middle = (low + high) // 2
-            other = self._jobs[middle]
-            if (other.priority, other.position, other.file_id) < key:
-                low = middle + 1
-            else:
-                high = middle
-        self.beginInsertRows(QModelIndex(), low, low)
-        self._jobs.insert(low, job)
-        self._texts.insert(low, _texts(job))
-        self._number(low)
+    def _append(self, jobs: list[JobView]) -> None:
+        first = len(self._jobs)
+        self.beginInsertRows(_ROOT, first, first + len(jobs) - 1)
+        self._jobs.extend(jobs)
+        self._number(first)
         self.endInsertRows()
 
     def _number(self, start: int = 0) -> None:
         for row in range(start, len(self._jobs)):
             self._rows[self._jobs[row].file_id] = row
 
-    def _sort(self) -> None:
-        self._reorder(sorted(self._jobs, key=lambda job: (job.priority, job.position, job.file_id)))
-
     def _reorder(self, jobs: list[JobView]) -> None:
-        if jobs == self._jobs:
+        if all(new is old for new, old in zip(jobs, self._jobs, strict=True)):
             return
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
         ids = [self._jobs[index.row()].file_id for index in before]
-        texts = dict(zip((job.file_id for job in self._jobs), self._texts, strict=True))
         self._jobs = jobs
-        self._texts = [texts[job.file_id] for job in jobs]
         self._number()
         after = [self.index(self._rows[file_id], index.column()) for file_id, index in zip(ids, before, strict=True)]
         self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
 
-    def remove_jobs(self, file_ids: Iterable[str]) -> None:
-        """These are off the list."""
-        rows = sorted((self._rows[file_id] for file_id in file_ids if file_id in self._rows), reverse=True)
-        for row in rows:
-            self.beginRemoveRows(QModelIndex(), row, row)
-            self._rows.pop(self._jobs[row].file_id)
-            del self._jobs[row]
-            del self._texts[row]
-            self._number(row)
-            self.endRemoveRows()
+    # --- moving
+
+    def move_rows(self, file_ids: Sequence[str], before: str | None) -> None:
+        """Show these rows in their new place at once, hold them there, and ask for the move."""
+        block = moved(self._jobs, file_ids, before)
+        if not block:
+            return
+        for job in block:
+            held = self._held.get(job.file_id)
+            now = held.newest if held is not None else self._jobs[self._rows[job.file_id]]
+            self._held[job.file_id] = _Held(job.priority, job.position, (now.priority, now.position), now)
+            row = self._rows[job.file_id]
+            self._jobs[row] = job
+        self._reorder(sorted(self._jobs, key=_key))
+        self.order_changed.emit()
+        self.move_wanted.emit([job.file_id for job in block], before)
+
+    def settle(self, file_ids: Iterable[str], *, failed: bool = False) -> None:
+        """A move was done, or was not: let go of its rows, and show what the engine has said about them since."""
+        held = [self._held.pop(file_id) for file_id in file_ids if file_id in self._held]
+        self.update_jobs(
+            each.newest for each in held if failed or (each.newest.priority, each.newest.position) != each.place_before
+        )
+
+    def _as_held(self, job: JobView) -> JobView:
+        held = self._held.get(job.file_id)
+        if held is None:
+            return job
+        self._held[job.file_id] = _Held(held.priority, held.position, held.place_before, job)
+        return replace(job, priority=held.priority, position=held.position)
+
+    def moveRows(
+        self, source: _Index, row: int, count: int, destination: _Index, destination_row: int
+    ) -> bool:  # Qt's own way to ask for a move
+        """Move rows within the list; False where nothing would change."""
+        inside = row >= 0 and count > 0 and row + count <= len(self._jobs) and 0 <= destination_row <= len(self._jobs)
+        if source.isValid() or destination.isValid() or not inside or row <= destination_row <= row + count:
+            return False
+        before = self._jobs[destination_row].file_id if destination_row < len(self._jobs) else None
+        self.move_rows([job.file_id for job in self._jobs[row : row + count]], before)
+        return True
 
     # --- dragging
 
@@ -249,7 +312,7 @@ class QueueModel(QAbstractTableModel):
         return data.hasFormat(ROWS_MIME) or any(url.isLocalFile() for url in data.urls())
 
     def dropMimeData(self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: _Index) -> bool:
-        """Ask for the move or the files. False, so that the view does not delete the dragged rows itself."""
+        """Ask for the move or the files. False for rows, so that the view does not delete the dragged ones itself."""
         place = row if row >= 0 else (parent.row() if parent.isValid() else len(self._jobs))
         before = self._jobs[place].file_id if place < len(self._jobs) else None
         if data.hasFormat(ROWS_MIME):
@@ -260,17 +323,3 @@ class QueueModel(QAbstractTableModel):
         if paths:
             self.files_dropped.emit(paths, before)
         return bool(paths)
-
-    def move_rows(self, file_ids: Sequence[str], before: str | None) -> None:
-        """Show these rows in their new place at once, and ask for the move."""
-        moving = set(file_ids)
-        if not moving or before in moving:
-            return
-        rest = [job for job in self._jobs if job.file_id not in moving]
-        block = [job for job in self._jobs if job.file_id in moving]
-        at = next((i for i, job in enumerate(rest) if job.file_id == before), len(rest))
-        moved = rest[:at] + block + rest[at:]
-        if moved == self._jobs:
-            return
-        self._reorder(moved)
-        self.move_wanted.emit([job.file_id for job in block], before)

@@ -11,7 +11,7 @@ from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
-from app.models.queue_model import QueueModel
+from app.models.queue_model import Column, QueueModel
 from app.theme.theme import Theme
 from app.views.queue.page import QueuePage
 from transfer_core.engine.system import SystemClock
@@ -140,7 +140,7 @@ def test_files_dropped_on_the_page_are_wanted(page: QueuePage, qtbot: QtBot) -> 
 
 def test_a_waiting_job_says_why(model: QueueModel) -> None:
     model.update_jobs([job("a", reason="the relay does not answer")])
-    assert model.index(0, 7).data() == "Waiting: the relay does not answer"
+    assert model.index(0, Column.STATE).data() == "Waiting: the relay does not answer"
 
 
 def test_ten_thousand_rows_take_a_move_of_five_hundred(qtbot: QtBot) -> None:

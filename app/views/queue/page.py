@@ -31,7 +31,6 @@ REFRESH_MS = 250
 _WIDTHS = {
     Column.PLACE: 52,
     Column.FILE: 260,
-    Column.PRIORITY: 100,
     Column.SIZE: 80,
     Column.SENT: 180,
     Column.RATE: 70,
