@@ -61,7 +61,7 @@ class Console(QObject):
         queue = window.queue
         queue.files_wanted.connect(self._add)
         queue.pair_wanted.connect(self._pair)
-        queue.move_wanted.connect(partial(call, "move"))
+        queue.move_wanted.connect(self._move)
         queue.pause_wanted.connect(partial(call, "pause"))
         queue.resume_wanted.connect(partial(call, "resume"))
         queue.cancel_wanted.connect(partial(call, "cancel"))
@@ -105,6 +105,19 @@ class Console(QObject):
     @Slot(object)
     def _apply(self, events: list[Event]) -> None:
         self.state.apply(events)
+
+    def _move(self, file_ids: list[str], before: str | None) -> None:
+        self.service.call(
+            "move",
+            file_ids,
+            before,
+            on_result=lambda _: self.window.queue.model.settle(file_ids),
+            on_error=partial(self._move_refused, file_ids),
+        )
+
+    def _move_refused(self, file_ids: list[str], error: DrsError) -> None:
+        self.window.queue.model.settle(file_ids, failed=True)
+        self.show_error(error)
 
     def _add(self, paths: list[str], before: str | None) -> None:
         self.service.call("add_paths", paths, source="drop", on_result=partial(self._added, before))
