@@ -5,7 +5,7 @@
     |- ProtocolError
     |  |- LocalProtocolError        this program used a state machine in the wrong state
     |  `- RemoteProtocolError       an authenticated peer broke the protocol
-    |- SecurityError                TokenInvalid TokenExpired TokenUsed, UnknownPeer
+    |- SecurityError                TokenInvalid TokenExpired TokenUsed, UnknownPeer VersionRefused
     |- LinkError                    LinkDown NoUsableLink BindRefused PortInUse RelaySilent
     |- SourceError                  SourceMissing SourceUnreadable SourceChanged
     |- StorageError                 DiskFull QuotaExceeded NameRefused WriteFailed
@@ -127,6 +127,13 @@ class UnknownPeer(SecurityError):
 
     code = "E_UNKNOWN_PEER"
     default_hint = "Pair again with a new token."
+
+
+class VersionRefused(SecurityError):
+    """The relay does not take agents of this version."""
+
+    code = "E_VERSION_REFUSED"
+    default_hint = "Update this program to the relay's version."
 
 
 class LinkError(DrsError):

@@ -24,6 +24,7 @@ from transfer_core.errors import (
     TokenExpired,
     TokenUsed,
     UnknownPeer,
+    VersionRefused,
     error_from_code,
 )
 from transfer_core.net.base import UdpPort
@@ -389,7 +390,7 @@ class AgentLoop:
         assert uplink.initiator is not None
         try:
             accepted = uplink.initiator.finish(bytes(received.payload[: received.segment_bytes]))
-        except (TokenExpired, TokenUsed, UnknownPeer) as error:
+        except (TokenExpired, TokenUsed, UnknownPeer, VersionRefused) as error:
             uplink.initiator = None
             uplink.refused_until_ns = now_ns + 60 * NS_PER_S
             self._listener.on_refused(uplink.target.name, error)

@@ -1,17 +1,26 @@
-"""One agent, and one relay, per state directory: a lock that the kernel drops when its holder dies."""
+"""One agent, and one relay, per state directory: a lock that the kernel drops when its holder dies, however it dies.
+
+The lock file itself stays behind and means nothing; only the lock on it does. It tells who holds it, for people.
+Byte 0 is what Windows locks, which also keeps others from reading it, so the text begins after it.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 from pathlib import Path
 
-from transfer_core.errors import StateLocked
+from transfer_core.errors import StateError, StateLocked
+
+_TEXT_AT = 1
+_TEXT_BYTES_MAX = 4096
+_HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
 
 
 class StateLock:
-    """Held from `acquire` to `release`, or to the end of the process."""
+    """Held from `acquire` to `release`, or to the end of the process. `what` is `agent` or `relay`."""
 
     def __init__(self, state_dir: Path, what: str) -> None:
         self._path = state_dir / f"{what}.lock"
@@ -19,20 +28,32 @@ class StateLock:
         self._fd: int | None = None
 
     def acquire(self, since: str) -> None:
-        """Take it. StateLocked names the holder."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        """Take it; does nothing if it is held already. StateLocked names the holder, StateError what is wrong."""
+        if self._fd is not None:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            hint = "Check its permissions, or use another --state directory."
+            raise StateError(f"{self._path} can't be opened: {error.strerror}", hint=hint) from error
+        try:
+            self._lock(fd)
+            _write_holder(fd, since)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+
+    def _lock(self, fd: int) -> None:
         try:
             _lock(fd)
         except OSError as error:
-            holder = os.pread(fd, 4096, 1).decode(errors="replace").strip() if hasattr(os, "pread") else ""
-            os.close(fd)
-            raise StateLocked(
-                f"another {self._what} works in {self._path.parent}" + (f" ({holder})" if holder else "")
-            ) from error
-        os.ftruncate(fd, 0)
-        os.write(fd, b" " + json.dumps({"pid": os.getpid(), "since": since}).encode())
-        self._fd = fd
+            if error.errno in _HELD:
+                message = f"another {self._what} works in {self._path.parent}{_read_holder(fd)}"
+                raise StateLocked(message) from error
+            hint = "Use a --state directory on a local disk."
+            raise StateError(f"{self._path} can't be locked: {error.strerror}", hint=hint) from error
 
     def release(self) -> None:
         """Let it go. May be called twice."""
@@ -41,10 +62,28 @@ class StateLock:
             self._fd = None
 
 
+def _write_holder(fd: int, since: str) -> None:
+    os.ftruncate(fd, 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    text = json.dumps({"pid": os.getpid(), "since": since})
+    os.write(fd, b" " * _TEXT_AT + text.encode())
+
+
+def _read_holder(fd: int) -> str:
+    """` (process 4711, since ...)`; empty if the holder has not written it yet."""
+    os.lseek(fd, _TEXT_AT, os.SEEK_SET)
+    try:
+        holder = json.loads(os.read(fd, _TEXT_BYTES_MAX))
+        return f" (process {holder['pid']}, since {holder['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 if sys.platform == "win32":
     import msvcrt
 
     def _lock(fd: int) -> None:
+        os.lseek(fd, 0, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
 
 else:

@@ -22,10 +22,13 @@ class SystemClock:
 class SystemEntropy:
     """See `entropy.Entropy`."""
 
+    def __init__(self) -> None:
+        self._random = random.SystemRandom()
+
     def token_bytes(self, count: int) -> bytes:
         """From the operating system."""
         return os.urandom(count)
 
     def uniform(self) -> float:
         """From 0 up to, not including, 1."""
-        return random.SystemRandom().random()
+        return self._random.random()

@@ -11,7 +11,7 @@ import pytest
 from websockets.sync.client import connect
 
 from transfer_core.engine.local_service import LocalService
-from transfer_core.engine.system import SystemClock
+from transfer_core.engine.system import SystemClock, SystemEntropy
 from transfer_core.errors import UsageError
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.tokens import PairingToken, encode_token
@@ -22,7 +22,7 @@ from transfer_core.server.local_api import LocalApi
 def api(tmp_path: Path) -> Iterator[httpx.Client]:
     service = LocalService(tmp_path / "state")
     expires_s = SystemClock().wall_ns() // 10**9 + 600
-    token = PairingToken(KeyPair.generate().public, bytes(16), expires_s, ("127.0.0.1:9",))
+    token = PairingToken(KeyPair.generate(SystemEntropy()).public, bytes(16), expires_s, ("127.0.0.1:9",))
     service.pair(encode_token(token), "pit")
     server = LocalApi(service, ("127.0.0.1", 0), tmp_path / "spool")
     server.start()
