@@ -68,6 +68,7 @@ class Console(QObject):
         queue.retry_wanted.connect(partial(call, "retry"))
         queue.remove_wanted.connect(partial(call, "remove"))
         queue.priority_wanted.connect(partial(call, "set_priority"))
+        queue.details.chunk_map_wanted.connect(self._ask_chunk_map)
         queue.undo_wanted.connect(partial(call, "undo"))
         for part in (window.strip, window.links):
             part.kill_requested.connect(partial(call, "kill_link"))
@@ -120,9 +121,23 @@ class Console(QObject):
         self.show_error(error)
 
     def _add(self, paths: list[str], before: str | None) -> None:
-        self.service.call("add_paths", paths, source="drop", on_result=partial(self._added, before))
+        self.service.call(
+            "add_paths", paths, source="drop", on_result=partial(self._added, before), on_error=self._not_added
+        )
+
+    def _not_added(self, error: DrsError) -> None:
+        self.window.queue.files_refused()
+        self.show_error(error)
+
+    def _ask_chunk_map(self, file_id: str, cells: int) -> None:
+        show = partial(self.window.queue.details.show_chunk_map, file_id)
+        self.service.call("chunk_map", file_id, cells, on_result=show, on_error=self._no_chunk_map)
+
+    def _no_chunk_map(self, _error: DrsError) -> None:
+        """The job was removed meanwhile; the panel shows another one by now."""
 
     def _added(self, before: str | None, result: AddResult) -> None:
+        self.window.queue.files_added(len(result.added), len(result.skipped))
         if before is not None and result.added:
             self.service.call("move", [job.file_id for job in result.added], before)
         if result.skipped:

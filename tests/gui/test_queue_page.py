@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
@@ -118,6 +119,8 @@ def test_keys_ask_for_pause_retry_and_removal(page: QueuePage, qtbot: QtBot) -> 
     page.table.setFocus()
     with qtbot.waitSignal(page.pause_wanted) as paused:
         qtbot.keyClick(page.table, Qt.Key.Key_P)
+    page.model.update_jobs([replace(each, status=JobState.FAILED) for each in FOUR])
+    page.select(["a", "c"])
     with qtbot.waitSignal(page.retry_wanted) as retried:
         qtbot.keyClick(page.table, Qt.Key.Key_R)
     with qtbot.waitSignal(page.remove_wanted) as removed:

@@ -4,38 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAction, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QInputDialog,
     QLabel,
     QLineEdit,
     QMenu,
-    QPushButton,
-    QTableView,
+    QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
 from app.models.console_state import ConsoleState
-from app.models.queue_model import Column, QueueModel
+from app.models.queue_model import QueueModel
 from app.theme.theme import Theme
-from app.views.queue.row_delegate import RowDelegate
+from app.views.queue.details import DetailsPanel
+from app.views.queue.empty import DropZone, EmptyQueue
+from app.views.queue.table import QueueTable
+from app.widgets.action_button import ActionButton
 from transfer_core.events import JobState, JobView
 
 REFRESH_MS = 250
-_WIDTHS = {
-    Column.PLACE: 52,
-    Column.FILE: 260,
-    Column.SIZE: 80,
-    Column.SENT: 180,
-    Column.RATE: 70,
-    Column.LEFT: 96,
-}
+NOTE_MS = 4000
+_NEEDS_ROWS = frozenset(
+    {"Pause", "Cancel", "Retry", "Remove", "Move up", "Move down", "Move to the top", "Move to the bottom", "Move to…"}
+) | {"Priority…"}
+DETAILS_WIDTH = 268
+_BAR = ("Add files…", "Add folder…", "Pair…", "Pause", "Retry", "Remove", "Move to…", "Undo")
 
 
 class QueuePage(QWidget):
@@ -61,53 +59,32 @@ class QueuePage(QWidget):
         self._pending: dict[str, JobView] = {}
         self.model = QueueModel(self)
         self.model.update_jobs(state.jobs)
-        self.model.files_dropped.connect(self.files_wanted)
+        self.model.files_dropped.connect(self.want_files)
         self.model.move_wanted.connect(self.move_wanted)
-        self.table = self._build_table()
+        self.table = QueueTable(self.model, state, theme)
+        self.details = DetailsPanel(state, theme)
         self._find = QLineEdit(placeholderText="Find in queue")
-        self._empty = QLabel("Drop files or folders here, or press Ctrl+O")
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._zone = DropZone(theme, self)
+        self._note = QLabel()
+        self._note.setProperty("kind", "muted")
         self._build()
         self.setAcceptDrops(True)
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
+        self._note_ends = QTimer(self, interval=NOTE_MS, singleShot=True)
+        self._note_ends.timeout.connect(self._note.clear)
         state.jobs_changed.connect(self._note_changes)
         state.jobs_removed.connect(self._note_removals)
         self._show_emptiness()
 
     # --- building
 
-    def _build_table(self) -> QTableView:
-        table = QTableView()
-        table.setAccessibleName("Queue")
-        table.setModel(self.model)
-        table.setItemDelegate(RowDelegate(self._state, self._theme, table))
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
-        table.setDragDropOverwriteMode(False)
-        table.setDropIndicatorShown(True)
-        table.setDefaultDropAction(Qt.DropAction.MoveAction)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        table.verticalHeader().setDefaultSectionSize(self._theme.tokens.row_height)
-        header = table.horizontalHeader()
-        for column, width in _WIDTHS.items():
-            header.resizeSection(column, width)
-        header.setStretchLastSection(True)
-        header.setHighlightSections(False)
-        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        table.customContextMenuRequested.connect(self._show_menu)
-        return table
-
     def _build(self) -> None:
         self._actions = [
             self._action("Add files…", "Ctrl+O", self.add_files),
             self._action("Add folder…", "Ctrl+Shift+O", self.add_folder),
             self._action("Pair…", "Ctrl+P", self.pair_wanted.emit),
-            self._action("Pause or resume", "P", self.toggle_pause),
+            self._action("Pause", "P", self.toggle_pause),
             self._action("Cancel", "Ctrl+Del", lambda: self._send(self.cancel_wanted)),
             self._action("Retry", "R", lambda: self._send(self.retry_wanted)),
             self._action("Remove", "Del", lambda: self._send(self.remove_wanted)),
@@ -119,14 +96,11 @@ class QueuePage(QWidget):
             self._action("Priority…", "Ctrl+R", self.ask_priority),
             self._action("Undo", "Ctrl+Z", self.undo_wanted.emit),
         ]
+        self._undo = self._actions[-1]
         bar = QHBoxLayout()
         for action in self._actions:
-            if action.text() in ("Add files…", "Pair…", "Pause or resume", "Retry", "Remove", "Move to…", "Undo"):
-                button = QPushButton(action.text())
-                button.setToolTip(f"{action.text()} ({action.shortcut().toString()})")
-                button.setAccessibleName(action.text())
-                button.clicked.connect(action.trigger)
-                bar.addWidget(button)
+            if action.text() in _BAR:
+                bar.addWidget(ActionButton(action))
         bar.addStretch(1)
         self._find.setAccessibleName("Find in queue")
         self._find.setMaximumWidth(200)
@@ -134,18 +108,35 @@ class QueuePage(QWidget):
         find = self._action("Find", "Ctrl+F", self._find.setFocus)
         self._find.setToolTip(f"Find in queue ({find.shortcut().toString()})")
         bar.addWidget(self._find)
+        bar.insertWidget(bar.count() - 2, self._note)
+        self._split = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
+        self._split.setHandleWidth(12)
+        self._split.addWidget(self.table)
+        self._split.addWidget(self.details)
+        self._split.setStretchFactor(0, 1)
+        self._split.setStretchFactor(1, 0)
+        self._split.setSizes([10_000, DETAILS_WIDTH])
         layout = QVBoxLayout(self)
-        gap = self._theme.tokens.space_m
-        layout.setContentsMargins(gap, gap, gap, gap)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(10)
         layout.addLayout(bar)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self._empty)
+        layout.addWidget(self._split, 1)
+        self._empty = EmptyQueue(self.table.viewport())
+        self._empty.add_wanted.connect(self.add_files)
+        self._empty.pair_wanted.connect(self.pair_wanted)
+        self._state.destinations_changed.connect(self._show_emptiness)
+        self._state.engine_changed.connect(self._show_undo)
+        self.table.customContextMenuRequested.connect(self._show_menu)
+        self.table.selectionModel().selectionChanged.connect(self._selection_changed)
+        self._show_undo()
+        self._selection_changed()
 
     def _action(self, text: str, key: str, slot: Callable[[], object]) -> QAction:
         action = QAction(text, self)
+        action.setObjectName(text)
         action.setShortcut(QKeySequence(key))
         action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.setToolTip(f"{text} ({key})")
+        action.setToolTip(f"{text}  ({key})")
         action.triggered.connect(lambda _checked=False: slot())
         self.addAction(action)
         return action
@@ -156,10 +147,12 @@ class QueuePage(QWidget):
         """Catch up, and keep up four times a second."""
         self.refresh()
         self._timer.start()
+        self.details.on_shown()
 
     def on_hidden(self) -> None:
         """No work for nobody."""
         self._timer.stop()
+        self.details.on_hidden()
 
     @Slot(object)
     def _note_changes(self, jobs: tuple[JobView, ...]) -> None:
@@ -178,34 +171,55 @@ class QueuePage(QWidget):
         if self._pending:
             pending, self._pending = self._pending, {}
             self.model.update_jobs(pending.values())
-            self._filter(self._find.text())
+            self._selection_changed()
         self._show_emptiness()
 
+    @Slot()
     def _show_emptiness(self) -> None:
-        self._empty.setVisible(self.model.rowCount() == 0)
+        self._empty.show_for(self.model.rowCount() == 0, has_destination=bool(self._state.destinations))
+
+    @Slot()
+    def _show_undo(self) -> None:
+        what = self._state.engine.undo
+        self._undo.setEnabled(what is not None)
+        self._undo.setToolTip(f"Undo {what}  (Ctrl+Z)" if what else "Nothing to undo  (Ctrl+Z)")
 
     @Slot(str)
     def _filter(self, text: str) -> None:
-        wanted = text.lower()
-        for row, job in enumerate(self.model.jobs):
-            self.table.setRowHidden(row, bool(wanted) and wanted not in job.path.lower())
+        self.table.find(text)
+
+    @Slot()
+    def _selection_changed(self) -> None:
+        """What can be done to the selection, and its first job in full."""
+        jobs = self.selected()
+        states = {job.status for job in jobs}
+        going = states & {JobState.PENDING, JobState.UPLOADING}
+        can = {
+            "Pause": bool(going or JobState.PAUSED in states),
+            "Cancel": bool(going or JobState.PAUSED in states),
+            "Retry": bool(states & {JobState.FAILED, JobState.CANCELLED}),
+        }
+        for action in self._actions:
+            if action.objectName() in _NEEDS_ROWS:
+                action.setEnabled(can.get(action.objectName(), bool(jobs)))
+        pause = self._named("Pause")
+        pause.setText("Resume" if JobState.PAUSED in states else "Pause")
+        pause.setToolTip(f"{pause.text()}  (P)")
+        self.details.show_job(jobs[0] if jobs else None, max(0, len(jobs) - 1))
+
+    def _named(self, name: str) -> QAction:
+        return next(action for action in self._actions if action.objectName() == name)
 
     # --- what is selected
 
     def selected(self) -> list[JobView]:
         """The selected jobs in their order."""
-        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
-        return [self.model.job_at(row) for row in rows]
+        return [self.model.job_at(row) for row in self.table.selected_rows()]
 
     def select(self, file_ids: list[str]) -> None:
         """Select these rows."""
-        selection = self.table.selectionModel()
-        selection.clearSelection()
-        flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
-        for file_id in file_ids:
-            row = self.model.row_of(file_id)
-            if row is not None:
-                selection.select(self.model.index(row, 0), flags)
+        rows = (self.model.row_of(file_id) for file_id in file_ids)
+        self.table.select_rows([row for row in rows if row is not None])
 
     def _ids(self) -> list[str]:
         return [job.file_id for job in self.selected()]
@@ -226,6 +240,10 @@ class QueuePage(QWidget):
             self.pause_wanted.emit(going)
 
     # --- moving
+
+    def settle_move(self, file_ids: list[str], *, failed: bool = False) -> None:
+        """The engine has done a move, or has refused it."""
+        self.model.settle(file_ids, failed=failed)
 
     def move_by(self, step: int) -> None:
         """Move the selected rows one place."""
@@ -267,25 +285,48 @@ class QueuePage(QWidget):
         """Choose files."""
         paths, _ = QFileDialog.getOpenFileNames(self, "Add files")
         if paths:
-            self.files_wanted.emit(paths, None)
+            self.want_files(paths, None)
 
     def add_folder(self) -> None:
         """Choose a folder."""
         path = QFileDialog.getExistingDirectory(self, "Add folder")
         if path:
-            self.files_wanted.emit([path], None)
+            self.want_files([path], None)
+
+    @Slot(list, object)
+    def want_files(self, paths: list[str], before: str | None) -> None:
+        """Ask for these to be queued, and say at once that it is under way."""
+        self._note.setText("1 path, preparing…" if len(paths) == 1 else f"{len(paths)} paths, preparing…")
+        self.files_wanted.emit(paths, before)
+
+    def files_added(self, added: int, skipped: int = 0) -> None:
+        """They are queued."""
+        text = "1 file queued" if added == 1 else f"{added} files queued"
+        self._note.setText(f"{text}, {skipped} left out" if skipped else text)
+        self._note_ends.start()
+
+    def files_refused(self) -> None:
+        """They were not queued; the reason is shown elsewhere."""
+        self._note.setText("")
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Files may be dropped anywhere on the page."""
         if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
+            self._zone.show_over(self.rect())
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Take the zone away."""
+        self._zone.hide()
+        super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Add what was dropped."""
+        self._zone.hide()
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            self.files_wanted.emit(paths, None)
+            self.want_files(paths, None)
 
     @Slot(QPoint)
     def _show_menu(self, where: QPoint) -> None:

@@ -1,96 +1,193 @@
-"""Paints what text alone can't: the bar of what was sent, by the link that carried it, and the state's shape."""
+"""Paints the rows of the queue: the band of a priority, name over destination, the bar by link, the state."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter
+from collections.abc import Callable
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPolygonF
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.models.console_state import ConsoleState
 from app.models.queue_model import JOB_ROLE, Column
 from app.theme.theme import Theme
+from app.widgets.look import look_of
 from app.widgets.status_shape import Shape, paint_shape
+from transfer_core.config import priority_name
 from transfer_core.events import JobState, JobView
 
-_SHAPES = {
-    JobState.PENDING: Shape.RING,
-    JobState.UPLOADING: Shape.CIRCLE,
-    JobState.PAUSED: Shape.BAR,
-    JobState.COMPLETED: Shape.CIRCLE,
-    JobState.FAILED: Shape.OCTAGON,
-    JobState.CANCELLED: Shape.CROSS,
-}
+PADDING = 8
+BAR_HEIGHT = 9
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+def band_text(priority: int) -> str:
+    """`2 HIGH`; the number alone where it has no name."""
+    name = priority_name(priority)
+    return str(priority) if name.isdigit() else f"{priority} {name.upper()}"
+
+
+def paint_play(painter: QPainter, box: QRectF, colour: QColor) -> None:
+    """A triangle that points on."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    points = [box.topLeft(), QPointF(box.right(), box.center().y()), box.bottomLeft()]
+    painter.drawPolygon(QPolygonF([QPointF(point) for point in points]))
+
+
+def paint_pause(painter: QPainter, box: QRectF, colour: QColor) -> None:
+    """Two bars."""
+    wide = box.width() * 0.3
+    painter.fillRect(QRectF(box.left() + box.width() * 0.08, box.top(), wide, box.height()), colour)
+    painter.fillRect(QRectF(box.right() - box.width() * 0.08 - wide, box.top(), wide, box.height()), colour)
 
 
 class RowDelegate(QStyledItemDelegate):
-    """One for the whole table."""
+    """One for the whole table; `has_band(row)` says where a band stands."""
 
-    def __init__(self, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, state: ConsoleState, theme: Theme, has_band: Callable[[int], bool], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._state, self._theme = state, theme
+        self._state, self._theme, self._has_band = state, theme, has_band
+        self.apply_theme()
+
+    def apply_theme(self) -> None:
+        """Make colours and fonts anew."""
+        tokens = self._theme.tokens
+        self._look = look_of(self._theme)
+        self._row_height, self._group_height = tokens.row_height, tokens.group_height
+        self._selection, self._track = QColor(tokens.selection), QColor(tokens.track)
+        self._band, self._accent = QColor(tokens.raised), QColor(tokens.accent)
+        self._name_font = self._theme.font("text")
+        self._name_font.setWeight(self._name_font.Weight.Medium)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Rows are as high as the theme says."""
-        return QSize(super().sizeHint(option, index).width(), self._theme.tokens.row_height)
-
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
-        """The first column is a handle to drag by, and the place in the queue."""
-        super().initStyleOption(option, index)
-        if index.column() == Column.PLACE:
-            option.text = f"⠿ {index.row() + 1}"
-            option.features |= QStyleOptionViewItem.ViewItemFeature.HasDisplay
+        return QSize(super().sizeHint(option, index).width(), self._row_height)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        """The bar and the state are ours, the rest is text."""
+        """Everything in the row is painted here."""
         job = index.data(JOB_ROLE)
-        if not isinstance(job, JobView) or index.column() not in (Column.SENT, Column.STATE):
-            super().paint(painter, option, index)
+        if not isinstance(job, JobView):
             return
-        tokens = self._theme.tokens
         painter.save()
+        area = QRect(option.rect)
+        if self._has_band(index.row()):
+            self._paint_band(painter, area, index.column(), job)
+            area.setTop(area.bottom() + 1 - self._row_height)
         if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(option.rect, QColor(tokens.selection))
-        if index.column() == Column.SENT:
-            self._paint_bar(painter, QRectF(option.rect), job)
-        else:
-            self._paint_state(painter, QRectF(option.rect), job, str(index.data()))
+            painter.fillRect(area, self._selection)
+        painter.setPen(self._look.grid)
+        painter.drawLine(area.bottomLeft(), area.bottomRight())
+        inner = QRectF(area).adjusted(PADDING, 0, -PADDING, -1)
+        match index.column():
+            case Column.PLACE:
+                self._paint_place(painter, inner, index.row(), job)
+            case Column.FILE:
+                self._paint_name(painter, inner, str(index.data()), job)
+            case Column.SENT:
+                self._paint_bar(painter, inner, job)
+            case Column.STATE:
+                self._paint_state(painter, inner, job, str(index.data()))
+            case _:
+                painter.setFont(self._look.font)
+                painter.setPen(self._look.text)
+                painter.drawText(inner, int(_RIGHT), str(index.data()))
         painter.restore()
 
+    def _paint_band(self, painter: QPainter, area: QRect, column: int, job: JobView) -> None:
+        band = QRect(area.left(), area.top(), area.width(), self._group_height)
+        painter.fillRect(band, self._band)
+        painter.setPen(self._look.grid)
+        painter.drawLine(band.bottomLeft(), band.bottomRight())
+        if column in (Column.PLACE, Column.FILE):  # the text runs on from the first column into the second
+            painter.setFont(self._look.small)
+            painter.setPen(self._look.muted)
+            shift = 0 if column == Column.PLACE else -self.parent().columnWidth(Column.PLACE)
+            painter.setClipRect(band)
+            text = band.adjusted(PADDING + shift, 0, 200, 0)
+            painter.drawText(text, int(_LEFT), band_text(job.priority))
+            painter.setClipping(False)
+
+    def _paint_place(self, painter: QPainter, area: QRectF, row: int, job: JobView) -> None:
+        middle = area.center().y()
+        if not job.status.is_final:  # six dots to drag by
+            for x in (0, 4):
+                for y in (-4, 0, 4):
+                    painter.fillRect(QRectF(area.left() + x, middle + y - 1, 2, 2), self._look.muted)
+        painter.setFont(self._look.font)
+        painter.setPen(self._look.muted)
+        painter.drawText(area.adjusted(12, 0, 0, 0), int(_LEFT), str(row + 1))
+
+    def _paint_name(self, painter: QPainter, area: QRectF, name: str, job: JobView) -> None:
+        metrics, small = QFontMetrics(self._name_font), QFontMetrics(self._look.small)
+        top = area.center().y() - (metrics.height() + small.height()) / 2
+        painter.setFont(self._name_font)
+        painter.setPen(self._look.text)
+        line = QRectF(area.left(), top, area.width(), metrics.height())
+        painter.drawText(line, int(_LEFT), metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, int(area.width())))
+        painter.setFont(self._look.small)
+        painter.setPen(self._look.muted)
+        line = QRectF(area.left(), line.bottom(), area.width(), small.height())
+        where = (
+            job.destination if "/" not in job.dest_path else f"{job.destination} · {job.dest_path.rpartition('/')[0]}"
+        )
+        painter.drawText(line, int(_LEFT), small.elidedText(where, Qt.TextElideMode.ElideMiddle, int(area.width())))
+
     def _paint_bar(self, painter: QPainter, area: QRectF, job: JobView) -> None:
-        tokens = self._theme.tokens
-        bar = QRectF(area.left() + 8, area.center().y() - 4, max(0.0, area.width() - 16), 8)
-        painter.fillRect(bar, QColor(tokens.track))
+        bar = QRectF(area.left(), area.center().y() - BAR_HEIGHT / 2, area.width(), BAR_HEIGHT)
+        painter.fillRect(bar, self._track)
         share = 1.0 if not job.size else min(1.0, job.bytes_done / job.size)
         carried = {name: count for name, count in job.links.items() if count > 0}
         total = sum(carried.values())
         left = bar.left()
         for name in sorted(carried, key=self._state.link_index):
             width = bar.width() * share * carried[name] / total
-            painter.fillRect(QRectF(left, bar.top(), width, bar.height()), QColor(self._colour(name)))
+            colour = self._look.link(self._state.link_index(name))
+            painter.fillRect(QRectF(left, bar.top(), width, BAR_HEIGHT), colour)
             left += width
         if not total and share:
-            painter.fillRect(QRectF(bar.left(), bar.top(), bar.width() * share, bar.height()), QColor(tokens.muted))
-
-    def _colour(self, link: str) -> str:
-        return self._theme.tokens.link_colour(self._state.link_index(link))
+            painter.fillRect(QRectF(bar.left(), bar.top(), bar.width() * share, BAR_HEIGHT), self._look.muted)
 
     def _paint_state(self, painter: QPainter, area: QRectF, job: JobView, words: str) -> None:
-        tokens = self._theme.tokens
-        shape, colour = _SHAPES[job.status], tokens.muted
-        if job.status is JobState.FAILED:
-            colour = tokens.critical
+        look = self._look
+        mark = QRectF(area.left(), area.center().y() - 6, 12, 12)
+        painter.setRenderHint(painter.RenderHint.Antialiasing)
+        waits = bool(job.reason) and job.status in (JobState.PENDING, JobState.UPLOADING)
+        if waits:
+            paint_shape(painter, Shape.TRIANGLE, mark, look.caution)
         elif job.status is JobState.UPLOADING:
-            colour = tokens.accent
-        elif job.status is JobState.COMPLETED:
-            colour = tokens.good
-        if job.reason and job.status in (JobState.PENDING, JobState.UPLOADING):
-            shape, colour = Shape.TRIANGLE, tokens.caution
-        mark = QRectF(area.left() + 8, area.center().y() - 6, 12, 12)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        paint_shape(painter, shape, mark, QColor(colour))
-        painter.setPen(QColor(tokens.text))
-        text = area.adjusted(28, 0, -6, 0)
-        shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(text.width()))
-        painter.drawText(text, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
+            paint_play(painter, mark.adjusted(1, 0, -1, 0), self._accent)
+        elif job.status is JobState.PAUSED:
+            paint_pause(painter, mark.adjusted(1, 1, -1, -1), look.muted)
+        else:
+            shape, colour = {
+                JobState.PENDING: (Shape.RING, look.muted),
+                JobState.COMPLETED: (Shape.CIRCLE, look.good),
+                JobState.FAILED: (Shape.OCTAGON, look.critical),
+                JobState.CANCELLED: (Shape.CROSS, look.muted),
+            }[job.status]
+            paint_shape(painter, shape, mark, colour)
+        painter.setFont(look.font)
+        painter.setPen(look.text)
+        text = area.adjusted(20, 3, 0, -3)
+        if QFontMetrics(look.font).horizontalAdvance(words) <= text.width():
+            painter.drawText(text, int(_LEFT), words)
+            return
+        painter.setFont(look.small)
+        self._paint_two_lines(painter, text, words)
+
+    def _paint_two_lines(self, painter: QPainter, area: QRectF, words: str) -> None:
+        """Break a long reason once, and cut it off after the second line."""
+        metrics = QFontMetrics(painter.font())
+        first, rest = words, ""
+        while " " in first and metrics.horizontalAdvance(first) > area.width():
+            first, _, last = first.rpartition(" ")
+            rest = f"{last} {rest}".strip()
+        width = int(area.width())
+        lines = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, width) for line in (first, rest) if line]
+        painter.drawText(area, int(_LEFT), "\n".join(lines))

@@ -1,0 +1,206 @@
+"""The panel beside the queue: one job in full, with the links that carry it and the error to copy."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from app.figures import DASH
+from app.models.console_state import ConsoleState
+from app.models.queue_model import state_words
+from app.theme.theme import Theme
+from app.widgets.chunk_grid import CELLS, ChunkGrid
+from transfer_core.config import priority_name
+from transfer_core.events import JobState, JobView
+from transfer_core.service import ChunkMap
+from transfer_core.units import format_bytes, format_duration
+
+MAP_MS = 1000
+
+
+def _label(kind: str = "", *, wrap: bool = False) -> QLabel:
+    label = QLabel(wordWrap=wrap, textFormat=Qt.TextFormat.PlainText)
+    if kind:
+        label.setProperty("kind", kind)
+    return label
+
+
+class DetailsPanel(QFrame):
+    """Shows what `show_job` was given last; asks for its chunk map once a second while it is sent."""
+
+    chunk_map_wanted = Signal(str, int)  # file id, cells
+
+    def __init__(self, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "card")
+        self._state, self._theme = state, theme
+        self._job: JobView | None = None
+        self._map: ChunkMap | None = None
+        self._others = 0
+        self._facts: dict[str, QLabel] = {}
+        self._build()
+        self._timer = QTimer(self, interval=MAP_MS)
+        self._timer.timeout.connect(self._ask_again)
+        theme.changed.connect(self._show_map)
+        self.show_job(None)
+
+    def _build(self) -> None:
+        self.setMinimumWidth(200)
+        self.name = _label("strong", wrap=True)
+        self.name.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.done = _label("caption", wrap=True)
+        self.state = _label(wrap=True)
+        self._map_head = _label("section")
+        self._map_head.setText("chunks, by the link that carried them")
+        self.grid = ChunkGrid()
+        self._links_head = _label("section")
+        self._links_head.setText("links")
+        self._links = QFormLayout()
+        self._links.setHorizontalSpacing(12)
+        self._links.setVerticalSpacing(4)
+        self._job_head = _label("section")
+        self._job_head.setText("job")
+        facts = QFormLayout()
+        facts.setHorizontalSpacing(12)
+        facts.setVerticalSpacing(4)
+        for name in ("priority", "source", "queued", "sent twice", "attempts", "error", "hash", "stored as"):
+            head, value = _label("muted"), _label(wrap=True)
+            head.setText(name)
+            head.setAlignment(Qt.AlignmentFlag.AlignTop)
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            facts.addRow(head, value)
+            self._facts[name] = value
+        self._facts_form = facts
+        self.copy = QPushButton("Copy error")
+        self.copy.setToolTip("Copy the error with its code and the file  (Ctrl+Shift+C)")
+        self.copy.setAccessibleName("Copy the error")
+        self.copy.setShortcut("Ctrl+Shift+C")
+        self.copy.clicked.connect(self._copy_error)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(6)
+        for widget in (self.name, self.done, self.state, self._map_head, self.grid, self._links_head):
+            layout.addWidget(widget)
+        layout.addLayout(self._links)
+        layout.addWidget(self._job_head)
+        layout.addLayout(facts)
+        layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addStretch(1)
+
+    # --- what is shown
+
+    @property
+    def job(self) -> JobView | None:
+        """The job shown."""
+        return self._job
+
+    def fact(self, name: str) -> str:
+        """The text beside that name."""
+        return self._facts[name].text()
+
+    def show_job(self, job: JobView | None, others: int = 0) -> None:
+        """Show a job, one of 1 + `others` selected; None if nothing is selected."""
+        before, self._job, self._others = self._job, job, others
+        for widget in (self.done, self.state, self._map_head, self.grid, self._links_head, self._job_head):
+            widget.setVisible(job is not None)
+        if job is None:
+            self.name.setText("Select a file to see how it is sent")
+            for name in self._facts:
+                self._show_fact(name, "")
+            self._show_links(None)
+            self.copy.hide()
+            return
+        self._show_heads(job)
+        self._show_links(job)
+        self._show_facts(job)
+        self.copy.setVisible(job.error is not None)
+        if before is None or before.file_id != job.file_id:
+            self._map = None
+            self._show_map()
+            self._ask()
+
+    def _show_heads(self, job: JobView) -> None:
+        more = f"  (and {self._others} more selected)" if self._others else ""
+        self.name.setText(PurePath(job.path).name + more)
+        self.name.setToolTip(job.path)
+        chunks = "" if self._map is None else f" · {self._map.chunks_done} of {self._map.chunks_total} chunks"
+        self.done.setText(f"{format_bytes(job.bytes_done)} of {format_bytes(job.size)}{chunks}")
+        self.state.setText(state_words(job))
+
+    def _show_links(self, job: JobView | None) -> None:
+        while self._links.rowCount():
+            self._links.removeRow(0)
+        carried = {} if job is None else {name: count for name, count in job.links.items() if count > 0}
+        total = sum(carried.values())
+        for name in sorted(carried, key=self._state.link_index):
+            head, value = _label("muted"), _label()
+            head.setText(name)
+            value.setText(f"{format_bytes(carried[name])} · {carried[name] / total:.0%}")
+            self._links.addRow(head, value)
+        self._links_head.setVisible(bool(carried))
+
+    def _show_facts(self, job: JobView) -> None:
+        name = priority_name(job.priority)
+        self._show_fact("priority", str(job.priority) if name.isdigit() else f"{job.priority} {name}")
+        self._show_fact("source", job.source)
+        self._show_fact("queued", job.created_at[11:19])
+        resent = job.resent_bytes
+        share = f" ({resent / job.bytes_done:.1%})" if job.bytes_done else ""
+        self._show_fact("sent twice", f"{format_bytes(resent)}{share}" if resent else DASH)
+        self._show_fact("attempts", str(job.attempts))
+        self._show_fact("error", job.error or "")
+        self._show_fact("hash", job.file_hash[:24] + "…" if len(job.file_hash) > 24 else job.file_hash)
+        took = f" in {format_duration(job.duration_s)}" if job.duration_s else ""
+        self._show_fact("stored as", f"{job.stored_as}{took}" if job.stored_as else "")
+
+    def _show_fact(self, name: str, text: str) -> None:
+        self._facts[name].setText(text)
+        self._facts_form.setRowVisible(self._facts[name], bool(text))
+
+    # --- the chunk map
+
+    def on_shown(self) -> None:
+        """Keep the map up to date."""
+        self._timer.start()
+        self._ask()
+
+    def on_hidden(self) -> None:
+        """Stop asking."""
+        self._timer.stop()
+
+    @Slot()
+    def _ask_again(self) -> None:
+        if self._job is not None and self._job.status is JobState.UPLOADING:
+            self._ask()
+
+    def _ask(self) -> None:
+        if self._job is not None:
+            self.chunk_map_wanted.emit(self._job.file_id, CELLS)
+
+    def show_chunk_map(self, file_id: str, chunk_map: ChunkMap) -> None:
+        """Take over a map, unless another job is shown by now."""
+        if self._job is None or self._job.file_id != file_id:
+            return
+        self._map = chunk_map
+        self._show_heads(self._job)
+        self._show_map()
+
+    @Slot()
+    def _show_map(self) -> None:
+        chunk_map, tokens = self._map, self._theme.tokens
+        if chunk_map is None:
+            self.grid.show_cells(bytes(CELLS), [], QColor(tokens.track), "not known yet")
+            return
+        colours = [self._theme.link_colour(self._state.link_index(name)) for name in chunk_map.links]
+        words = f"{chunk_map.chunks_done} of {chunk_map.chunks_total} chunks are there"
+        self.grid.show_cells(chunk_map.cells, colours or [QColor(tokens.muted)], QColor(tokens.track), words)
+
+    @Slot()
+    def _copy_error(self) -> None:
+        if self._job is not None:
+            text = f"{self._job.error}: {self._job.reason}\n{self._job.path} ({self._job.file_id})"
+            QGuiApplication.clipboard().setText(text)

@@ -1,0 +1,85 @@
+"""What the queue shows when it is empty, and the zone that files are dropped on."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.theme.theme import Theme
+
+
+class EmptyQueue(QWidget):
+    """Says what to do next, with one button for it. Fills its parent."""
+
+    add_wanted = Signal()
+    pair_wanted = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._has_destination = False
+        self.head, self.text, self.button = QLabel(), QLabel(), QPushButton()
+        self.head.setProperty("kind", "heading")
+        self.text.setProperty("kind", "muted")
+        self.button.setProperty("kind", "primary")
+        self.button.clicked.connect(self._ask)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(10)
+        layout.addStretch(1)
+        for widget in (self.head, self.text, self.button):
+            layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignCenter)
+        layout.addStretch(2)
+        parent.installEventFilter(self)
+
+    def show_for(self, is_empty: bool, *, has_destination: bool) -> None:
+        """Show or hide, with the step that comes next."""
+        self._has_destination = has_destination
+        self.head.setText("Nothing queued" if has_destination else "Pair with a relay first")
+        self.text.setText(
+            "Drop files or folders anywhere on this page"
+            if has_destination
+            else "Paste the token that the receiving machine shows; then drop files here"
+        )
+        self.button.setText("Add files…" if has_destination else "Pair…")
+        self.button.setAccessibleName(self.button.text())
+        self.button.setToolTip("Choose files  (Ctrl+O)" if has_destination else "Paste a pairing token  (Ctrl+P)")
+        self.setVisible(is_empty)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay as large as the parent."""
+        if event.type() == QEvent.Type.Resize and watched is self.parent():
+            self.setGeometry(self.parentWidget().rect())
+        return super().eventFilter(watched, event)
+
+    def _ask(self) -> None:
+        (self.add_wanted if self._has_destination else self.pair_wanted).emit()
+
+
+class DropZone(QWidget):
+    """Lies over the page while files are dragged across it."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAccessibleName("Drop files here")
+        self.hide()
+
+    def show_over(self, area: QRect) -> None:
+        """Cover that part of the parent."""
+        self.setGeometry(area.adjusted(8, 8, -8, -8))
+        self.raise_()
+        self.show()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw."""
+        tokens = self._theme.tokens
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(tokens.accent), 2, Qt.PenStyle.DashLine))
+        painter.setBrush(QColor(tokens.drop_zone))
+        painter.drawRoundedRect(self.rect().adjusted(2, 2, -2, -2), 8, 8)
+        painter.setFont(self._theme.font("big", strong=True))
+        painter.setPen(QColor(tokens.text))
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), "Drop to queue")
+        painter.end()

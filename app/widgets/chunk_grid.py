@@ -1,0 +1,57 @@
+"""A file as a grid of cells, each in the colour of the link that carried it; grey is not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+COLUMNS, ROWS = 30, 12
+CELLS = COLUMNS * ROWS
+
+
+class ChunkGrid(QWidget):
+    """`cells[i]` is 0 for not yet there, else 1 + an index into the colours."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._cells = b""
+        self._colours: list[QColor] = []
+        self._empty = QColor()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Parts of the file, by the link that carried them")
+
+    def show_cells(self, cells: bytes, colours: Sequence[QColor], empty: QColor, words: str) -> None:
+        """Paint these; `words` say the same."""
+        self._cells, self._colours, self._empty = cells, list(colours), empty
+        self.setAccessibleDescription(words)
+        self.setToolTip(words)
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """As high as twelve rows of square cells."""
+        return QSize(240, self.heightForWidth(240))
+
+    def hasHeightForWidth(self) -> bool:
+        """Cells are square."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """Height of all rows at that width."""
+        rows = -(-max(1, len(self._cells)) // COLUMNS)
+        return max(3, width // COLUMNS) * min(rows, ROWS)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw."""
+        side = max(3, self.width() // COLUMNS)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for place, mark in enumerate(self._cells):
+            known = 0 < mark <= len(self._colours)
+            colour = self._colours[mark - 1] if known else self._empty
+            painter.fillRect(place % COLUMNS * side, place // COLUMNS * side, side - 1, side - 1, colour)
+        painter.end()
