@@ -19,8 +19,9 @@ from transfer_core.events import (
     LinkState,
     LinkView,
     RelayView,
+    Skipped,
 )
-from transfer_core.service import AddResult, Skipped, Token
+from transfer_core.service import AddResult, Token
 
 WIFI = LinkView(
     "wifi",

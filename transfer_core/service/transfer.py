@@ -1,8 +1,4 @@
-"""The verbs that console, CLI and REST all call: the wall between those who ask and the engine that does.
-
-Every verb may block on SQLite or a socket, so the GUI calls them from a worker thread. All of them are safe to call
-from any thread. Failures are raised as errors of `transfer_core.errors`.
-"""
+"""The queue, the links, the relays and the relay hosted here: what may be asked of an agent."""
 
 from __future__ import annotations
 

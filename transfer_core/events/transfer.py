@@ -1,14 +1,12 @@
-"""What the engine tells the world: frozen snapshots of jobs, links and the relay, and the events that carry them.
-
-A view is whole and final: whoever holds one may keep it. Times named `_at` are UTC ISO 8601 text, since people and
-JSON read them; `_ns` times are from the monotonic clock of this process, for ages. Rates are bits per second.
-"""
+"""The engine, the queue, links and the relay: frozen snapshots of them, and the events that carry those."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from transfer_core.events.base import Event
 
 
 class JobState(StrEnum):
@@ -220,63 +218,63 @@ class EngineView:
 
 
 @dataclass(frozen=True, slots=True)
-class JobsChanged:
+class JobsChanged(Event):
     """These rows are new or different."""
 
     jobs: tuple[JobView, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class JobsRemoved:
+class JobsRemoved(Event):
     """These rows left the queue (completed ones stay until cleared)."""
 
     file_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class LinksChanged:
+class LinksChanged(Event):
     """All links, in their fixed order."""
 
     links: tuple[LinkView, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class LinksSampled:
+class LinksSampled(Event):
     """New points for the plots, oldest first."""
 
     samples: tuple[LinkSample, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class LinkMarked:
+class LinkMarked(Event):
     """A marker for the plots and the log."""
 
     mark: LinkMark
 
 
 @dataclass(frozen=True, slots=True)
-class EngineChanged:
+class EngineChanged(Event):
     """The bar on top is different."""
 
     engine: EngineView
 
 
 @dataclass(frozen=True, slots=True)
-class DestinationsChanged:
+class DestinationsChanged(Event):
     """All destinations."""
 
     destinations: tuple[DestinationView, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class RelayChanged:
+class RelayChanged(Event):
     """The hosted relay is different."""
 
     relay: RelayView
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Event):
     """A line for the log page and the ticker. `error` is the full text to copy, if there was one."""
 
     at: str
@@ -284,16 +282,3 @@ class Notice:
     topic: str  # queue, link, relay, state, engine
     text: str
     error: str = ""
-
-
-Event = (
-    JobsChanged
-    | JobsRemoved
-    | LinksChanged
-    | LinksSampled
-    | LinkMarked
-    | EngineChanged
-    | DestinationsChanged
-    | RelayChanged
-    | Notice
-)
