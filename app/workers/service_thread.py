@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
@@ -228,6 +229,8 @@ class ServiceThread(QObject):
     ) -> None:
         """Run `service.verb(*args, **kwargs)` in a lane; exactly one of the two is called, in the GUI thread.
 
+        A verb of one of the service's parts has a dot: `watches.add`.
+
         Without `on_error`, `went_wrong` tells the error. Nothing is called when it is a method of a Qt object that is
         gone by then, nor after `stop`.
         """
@@ -241,7 +244,7 @@ class ServiceThread(QObject):
             return
         self._number += 1
         self._waiting[self._number] = (on_result, on_error)
-        method = getattr(self._service, verb)
+        method = attrgetter(verb)(self._service)
         call = _Call(self._number, lambda: method(*args, **kwargs))
         (self._run_slow if verb in SLOW_VERBS else self._run_fast).emit(call)
 

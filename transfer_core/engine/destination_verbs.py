@@ -1,0 +1,62 @@
+"""Where jobs can go: pairing with relays, and forgetting them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from transfer_core.engine.settings_verbs import SettingsVerbs
+from transfer_core.errors import TokenExpired, error_from_code
+from transfer_core.events import DestinationsChanged, DestinationView
+from transfer_core.jobs.store import Destination
+from transfer_core.protocol.security.tokens import fingerprint, parse_token
+from transfer_core.service import Settings
+from transfer_core.units import NS_PER_S, utc_iso
+
+PAIR_WAIT_S = 3.0
+
+
+class DestinationVerbs(SettingsVerbs):
+    """See `service.TransferService`."""
+
+    def destinations(self) -> list[DestinationView]:
+        """See `TransferService`."""
+        if self._clerk is not None:
+            return self._clerk.destination_views()
+        return [
+            DestinationView(each.name, each.kind, each.addresses, None, fingerprint=fingerprint(each.public_key))
+            for each in self._store.destinations()
+        ]
+
+    def pair(self, token: str, name: str | None = None) -> DestinationView:
+        """See `TransferService`."""
+        parsed = parse_token(token)
+        if parsed.expires_s * NS_PER_S < self._clock.wall_ns():
+            raise TokenExpired(f"the token expired at {utc_iso(parsed.expires_s * NS_PER_S)}")
+        known = self._store.destinations()
+        chosen = name or next(
+            (each.name for each in known if each.public_key == parsed.relay_public),
+            "relay-" + fingerprint(parsed.relay_public)[:4],
+        )
+        self._store.keep_destination(
+            Destination(chosen, "relay", parsed.addresses, parsed.relay_public, parsed.secret, parsed.expires_s)
+        )
+        if not self.settings().default_destination:
+            self.change_settings(_with(self.settings(), default_destination=chosen))
+        if self._clerk is not None:
+            self._clerk.poke()
+            if not self._clerk.wait_online(chosen, PAIR_WAIT_S):
+                code, _, text = self._clerk.why(chosen).partition(": ")
+                if code.startswith("E_TOKEN"):
+                    raise error_from_code(code, text)
+        return next(each for each in self.destinations() if each.name == chosen)
+
+    def forget_destination(self, name: str) -> None:
+        """See `TransferService`."""
+        self._store.forget_destination(name)
+        self._changed()
+        self._bus.publish(DestinationsChanged(tuple(self.destinations())))
+
+
+def _with(settings: Settings, **changes: Any) -> Settings:
+    return Settings(**{**asdict(settings), **changes})

@@ -1,0 +1,59 @@
+"""What may be asked of the links, of this process or of the agent that runs in another one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from transfer_core.engine.service_parts import ServiceParts
+from transfer_core.errors import ConflictError, error_from_code
+from transfer_core.events import LinkMark, LinkSample, LinkView
+
+COMMAND_WAIT_S = 3.0
+
+
+class LinkVerbs(ServiceParts):
+    """See `service.TransferService`."""
+
+    def links(self) -> list[LinkView]:
+        """See `TransferService`."""
+        return [] if self._desk is None else self._desk.views()
+
+    def kill_link(self, name: str) -> None:
+        """See `TransferService`."""
+        self._switch_link("kill", name)
+
+    def restore_link(self, name: str) -> None:
+        """See `TransferService`."""
+        self._switch_link("restore", name)
+
+    def _switch_link(self, verb: str, name: str) -> None:
+        if self._desk is not None:
+            (self._desk.kill if verb == "kill" else self._desk.restore)(name)
+            return
+        number = self._store.ask(verb, name)
+        end = time.monotonic() + COMMAND_WAIT_S
+        while time.monotonic() < end:
+            result = self._store.answer_to(number)
+            if result == "ok":
+                return
+            if result is not None:
+                code, _, text = result.partition(" ")
+                raise error_from_code(code, text)
+            time.sleep(0.05)
+        self._store.answer(number, "withdrawn")
+        raise ConflictError("no agent answered", hint="Start one with `drs-sync agent` on the same --state.")
+
+    def simulate_link(self, name: str, conditions: Mapping[str, float] | None) -> None:
+        """See `TransferService`."""
+        if self._desk is None:
+            raise ConflictError("no agent runs here", hint="Start it first.")
+        self._desk.simulate(name, conditions)
+
+    def link_samples(self, since_ns: int) -> list[LinkSample]:
+        """See `TransferService`."""
+        return [] if self._desk is None else self._desk.samples(since_ns)
+
+    def link_marks(self) -> list[LinkMark]:
+        """See `TransferService`."""
+        return [] if self._desk is None else self._desk.marks()
