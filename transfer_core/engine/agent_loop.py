@@ -16,6 +16,7 @@ from transfer_core.config import Policy
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.engine.under_way import Figures
 from transfer_core.entropy import Entropy
 from transfer_core.errors import (
     DrsError,
@@ -317,14 +318,14 @@ class AgentLoop:
         if uplink is not None and uplink.session is not None and job is not None and job.number is not None:
             uplink.session.reorder(job.number, priority, position)
 
-    def figures(self, uplink: Uplink, job: OutgoingJob) -> tuple[int, dict[str, int], int, int]:
-        """Bytes arrived, bytes by link, bytes sent again, bytes durable, of a job under way."""
+    def figures(self, uplink: Uplink, job: OutgoingJob) -> Figures:
+        """How far a job under way is."""
         file = uplink.session.files.get(job.number) if uplink.session is not None and job.number is not None else None
         if file is None:
-            return job.bytes_before, self._by_link(uplink, job, {}), 0, job.bytes_before
+            return Figures(job.bytes_before, self._by_link(uplink, job, {}), 0, job.bytes_before)
         links = self._by_link(uplink, job, file.path_bytes)
         durable = min(file.size, int(file.stored.sum()) * file.chunk_bytes)
-        return max(file.arrived_bytes, 0), links, file.resent_bytes, durable
+        return Figures(max(file.arrived_bytes, 0), links, file.resent_bytes, durable)
 
     def _by_link(self, uplink: Uplink, job: OutgoingJob, path_bytes: Mapping[int, int]) -> dict[str, int]:
         """Bytes by link, those of former attempts and sessions included."""

@@ -15,7 +15,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
@@ -23,6 +22,7 @@ from transfer_core.engine.agent_loop import AgentLoop, RelayTarget
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.engine.under_way import RATE_SHOWN_BPS, Figures, RunningJob, UnderWay
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError, LinkError, NoUsableLink, SourceChanged
 from transfer_core.events import (
@@ -38,7 +38,7 @@ from transfer_core.events import (
     LinkView,
     Severity,
 )
-from transfer_core.jobs.model import Job, LiveFigures, to_view
+from transfer_core.jobs.model import Job
 from transfer_core.jobs.policy import Outcome, after_failure
 from transfer_core.jobs.store import Command, Destination, JobStore
 from transfer_core.protocol.endpoint import Address
@@ -49,24 +49,8 @@ _LOG = logging.getLogger(__name__)
 TURN_S = 0.1
 FIGURES_NS = 250 * NS_PER_MS
 KEEP_NS = NS_PER_S
-RATE_GAIN = 0.25
 PAUSED_KEY = "paused_all"
 _LIVE_LINKS = frozenset({LinkState.UP, LinkState.DEGRADED})
-
-
-@dataclass(slots=True, eq=False)
-class _Running:
-    """A job under way, as the clerk follows it."""
-
-    out: OutgoingJob
-    relay: str
-    priority: int
-    position: float
-    figures: tuple[int, dict[str, int], int, int] = (0, {}, 0, 0)
-    counted_bytes: int | None = None
-    counted_ns: int = 0
-    rate_bps: float = 0.0
-    kept_bytes: int = -1
 
 
 class Clerk:
@@ -87,7 +71,7 @@ class Clerk:
         self._bus, self._config, self._notify = bus, config, notify
         self.desk: LinkDesk | None = None
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._running: dict[str, _Running] = {}
+        self._under_way = UnderWay()
         self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
         self._online: dict[str, bool] = {}
         self._why: dict[str, str] = {}
@@ -99,7 +83,6 @@ class Clerk:
         self._figures_due_ns = 0
         self._keep_due_ns = 0
         self._engine_due_ns = 0
-        self._rate_bps = 0.0
         self._stopping = threading.Event()
         self._arrived: list[tuple[str, str, str, dict[str, int], int]] = []
         self.paused = bool(store.setting(PAUSED_KEY))
@@ -146,7 +129,7 @@ class Clerk:
 
     def live_views(self, jobs: list[Job]) -> list[JobView]:
         """Jobs with the newest figures of those under way."""
-        return [self._view(job) for job in jobs]
+        return [self._under_way.view(job) for job in jobs]
 
     def destination_views(self) -> list[DestinationView]:
         """Where jobs can go, and whether it answers."""
@@ -205,7 +188,7 @@ class Clerk:
         """See `AgentListener`."""
 
         def arrived() -> None:
-            self._running.pop(job.job.file_id, None)
+            self._under_way.pop(job.job.file_id)
             self._arrived.append((job.job.file_id, digest, stored_as, job.carried, job.resent_bytes))
 
         self._inbox.put(arrived)
@@ -275,8 +258,8 @@ class Clerk:
         self._keep_progress()
         if self._arrived:
             self._store.complete(self._arrived)
-        for file_id in list(self._running):
-            self._store.wait(file_id, None, "", is_attempt=False)
+        for running in self._under_way:
+            self._store.wait(running.out.job.file_id, None, "", is_attempt=False)
 
     def _rescan(self, now_ns: int) -> None:
         assert self.desk is not None
@@ -301,25 +284,25 @@ class Clerk:
         for file_id in gone:
             self._stop(file_id, discard=True)
         if jobs:
-            self._bus.publish(JobsChanged(tuple(self._view(job) for job in jobs)))
+            self._bus.publish(JobsChanged(tuple(self._under_way.view(job) for job in jobs)))
         if gone:
             self._bus.publish(JobsRemoved(tuple(gone)))
 
     def _follow(self, job: Job) -> None:
-        running = self._running.get(job.file_id)
+        running = self._under_way.find(job.file_id)
         if running is None:
             return
         if job.status is not JobState.UPLOADING:
             self._stop(job.file_id, discard=job.status is JobState.CANCELLED)
         elif (job.priority, job.position) != (running.priority, running.position):
             running.priority, running.position = job.priority, job.position
-            relay, file_id, priority, position = running.relay, job.file_id, job.priority, job.position
+            relay, file_id, priority, position = running.destination, job.file_id, job.priority, job.position
             self._loop.loop.post(lambda: self._loop.reorder(relay, file_id, priority, position))
 
     def _stop(self, file_id: str, *, discard: bool) -> None:
-        running = self._running.pop(file_id, None)
+        running = self._under_way.pop(file_id)
         if running is not None:
-            self._loop.loop.post(lambda: self._loop.stop_job(running.relay, file_id, discard=discard))
+            self._loop.loop.post(lambda: self._loop.stop_job(running.destination, file_id, discard=discard))
 
     def _point_at(self, destinations: tuple[Destination, ...]) -> None:
         targets = [
@@ -361,7 +344,7 @@ class Clerk:
     # --- jobs
 
     def _claim(self) -> None:
-        room = self._config.open_files_max - len(self._running)
+        room = self._config.open_files_max - len(self._under_way)
         ready = [name for name, online in self._online.items() if online]
         if self.paused or room <= 0 or not ready:
             return
@@ -374,22 +357,22 @@ class Clerk:
         except DrsError as error:
             self._failed(job.file_id, error)
             return
-        self._running[job.file_id] = _Running(out, job.destination, job.priority, job.position)
+        self._under_way.add(RunningJob(out, job.destination, job.priority, job.position))
         self._loop.loop.post(lambda: self._loop.begin(job.destination, out))
 
     def _held(self, out: OutgoingJob, code: str | None, text: str) -> None:
-        if out.job.file_id in self._running and out.held != text:
+        if out.job.file_id in self._under_way and out.held != text:
             out.held = text
             self._store.say_why_of(out.job.file_id, code, text)
             if text:
                 self._notify(Severity.CAUTION, "relay", f"{out.job.destination}: {text}", f"{code}: {text}")
 
     def _failed(self, file_id: str, error: DrsError) -> None:
-        running = self._running.pop(file_id, None)
+        running = self._under_way.pop(file_id)
         job = self._store.job(file_id)
         if job.status is not JobState.UPLOADING:
             return
-        moved = running is not None and running.figures[3] > job.bytes_done
+        moved = running is not None and running.figures.durable_bytes > job.bytes_done
         decision = after_failure(
             job.idle_attempts, error, made_progress=moved, config=self._config.retry, entropy=self._entropy
         )
@@ -410,8 +393,9 @@ class Clerk:
             self._store.try_now()
         else:
             reason = NoUsableLink(why).message
-            for file_id, running in list(self._running.items()):
-                if running.relay == relay:
+            for running in self._under_way:
+                if running.destination == relay:
+                    file_id = running.out.job.file_id
                     self._store.wait(file_id, None, reason, is_attempt=False)
                     self._stop(file_id, discard=False)
             self._store.say_why(relay, reason)
@@ -424,51 +408,19 @@ class Clerk:
 
     def _collect(self) -> None:
         """In the loop's thread: figures of all jobs under way."""
-        found: dict[str, tuple[int, dict[str, int], int, int]] = {}
+        found: dict[str, Figures] = {}
         for uplink in self._loop.uplinks.values():
             for file_id, out in uplink.jobs.items():
                 found[file_id] = self._loop.figures(uplink, out)
         self._inbox.put(lambda: self._take_figures(found))
 
-    def _take_figures(self, found: dict[str, tuple[int, dict[str, int], int, int]]) -> None:
-        now_ns = self._clock.monotonic_ns()
-        changed: list[str] = []
-        for file_id, figures in found.items():
-            running = self._running.get(file_id)
-            if running is None:
-                continue
-            if running.counted_bytes is not None and now_ns > running.counted_ns:
-                moved = max(0, figures[0] - running.counted_bytes)
-                rate_bps = moved * 8e9 / (now_ns - running.counted_ns)
-                running.rate_bps += RATE_GAIN * (rate_bps - running.rate_bps)
-            if figures != running.figures:
-                changed.append(file_id)
-            running.counted_bytes, running.counted_ns, running.figures = figures[0], now_ns, figures
-        total_bps = sum(running.rate_bps for running in self._running.values())
-        self._rate_bps = total_bps
+    def _take_figures(self, found: dict[str, Figures]) -> None:
+        changed = self._under_way.take(found, self._clock.monotonic_ns())
         if changed:
-            views = [self._view(self._running[file_id].out.job, running=True) for file_id in changed]
-            self._bus.publish(JobsChanged(tuple(views)))
-
-    def _view(self, job: Job, *, running: bool = False) -> JobView:
-        live = self._running.get(job.file_id)
-        if live is None or (job.status is not JobState.UPLOADING and not running) or live.counted_bytes is None:
-            return to_view(job)
-        arrived, links, resent, _ = live.figures
-        left = max(0, job.size - arrived)
-        eta_s = left * 8 / live.rate_bps if live.rate_bps > 1000 else None
-        view = to_view(job, LiveFigures(min(job.size, arrived), live.rate_bps, eta_s, links, resent))
-        if live.out.held:
-            return replace(view, reason=live.out.held)
-        return view
+            self._bus.publish(JobsChanged(tuple(running.view(running.out.job) for running in changed)))
 
     def _keep_progress(self) -> None:
-        rows = []
-        for file_id, running in self._running.items():
-            _, links, resent, durable = running.figures
-            if durable != running.kept_bytes and running.counted_bytes is not None:
-                running.kept_bytes = durable
-                rows.append((file_id, durable, links, resent))
+        rows = self._under_way.rows_to_keep()
         if rows:
             self._store.progress(rows)
 
@@ -476,9 +428,8 @@ class Clerk:
         """The bar on top."""
         links = [] if self.desk is None else self.desk.views()
         files_left, bytes_left = self._store.counts_left()
-        for running in self._running.values():
-            bytes_left -= max(0, min(running.figures[0], running.out.job.size) - max(running.kept_bytes, 0))
-        rate_bps = self._rate_bps if self._running else 0.0
+        bytes_left -= self._under_way.unkept_bytes
+        rate_bps = self._under_way.rate_bps
         severity, why = self._worst(links, files_left)
         return EngineView(
             online=any(self._online.values()),
@@ -486,7 +437,7 @@ class Clerk:
             rate_bps=rate_bps,
             files_left=files_left,
             bytes_left=max(0, bytes_left),
-            eta_s=bytes_left * 8 / rate_bps if rate_bps > 1000 and files_left else None,
+            eta_s=bytes_left * 8 / rate_bps if rate_bps > RATE_SHOWN_BPS and files_left else None,
             links_up=sum(link.state in _LIVE_LINKS for link in links),
             links_total=sum(link.state is not LinkState.UNUSED for link in links),
             severity=severity,
@@ -500,9 +451,8 @@ class Clerk:
         if files_left and self._targets and not any(self._online.values()):
             reason = next((why for why in self._why.values() if why), "no relay answers yet")
             return Severity.SERIOUS, reason
-        held = next((running.out.held for running in self._running.values() if running.out.held), "")
-        if held:
-            return Severity.SERIOUS, held
+        if self._under_way.held:
+            return Severity.SERIOUS, self._under_way.held
         if bad:
             return Severity.CAUTION, ", ".join(f"{link.name} {link.state}" for link in bad)
         degraded = next((link for link in links if link.state is LinkState.DEGRADED), None)

@@ -1,0 +1,124 @@
+"""The jobs under way, with their newest figures: what of them people see, and what of them is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.events import JobState, JobView
+from transfer_core.jobs.model import Job, LiveFigures, to_view
+
+RATE_GAIN = 0.25
+RATE_SHOWN_BPS = 1000  # below it no time left can be told
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How far a job is: bytes acknowledged, by link, sent more than once, and on the other side's disk."""
+
+    arrived_bytes: int = 0
+    links: Mapping[str, int] = field(default_factory=dict)
+    resent_bytes: int = 0
+    durable_bytes: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class RunningJob:
+    """A job under way, as the clerk follows it."""
+
+    out: OutgoingJob
+    destination: str
+    priority: int
+    position: float
+    figures: Figures = Figures()
+    counted_ns: int | None = None
+    rate_bps: float = 0.0
+    kept_bytes: int = -1
+
+    def take(self, figures: Figures, now_ns: int) -> bool:
+        """Newer figures; whether they say anything new."""
+        if self.counted_ns is not None and now_ns > self.counted_ns:
+            moved = max(0, figures.arrived_bytes - self.figures.arrived_bytes)
+            self.rate_bps += RATE_GAIN * (moved * 8e9 / (now_ns - self.counted_ns) - self.rate_bps)
+        is_new = figures != self.figures
+        self.counted_ns, self.figures = now_ns, figures
+        return is_new
+
+    @property
+    def unkept_bytes(self) -> int:
+        """Bytes that have arrived and that the database does not count yet."""
+        return max(0, min(self.figures.arrived_bytes, self.out.job.size) - max(self.kept_bytes, 0))
+
+    def view(self, job: Job) -> JobView:
+        """`job` with these figures."""
+        if self.counted_ns is None:
+            return to_view(job)
+        arrived = min(job.size, self.figures.arrived_bytes)
+        eta_s = (job.size - arrived) * 8 / self.rate_bps if self.rate_bps > RATE_SHOWN_BPS else None
+        live = LiveFigures(arrived, self.rate_bps, eta_s, dict(self.figures.links), self.figures.resent_bytes)
+        view = to_view(job, live)
+        return replace(view, reason=self.out.held) if self.out.held else view
+
+
+class UnderWay:
+    """All of them, by file id."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, RunningJob] = {}
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __contains__(self, file_id: str) -> bool:
+        return file_id in self._jobs
+
+    def __iter__(self) -> Iterator[RunningJob]:
+        return iter(list(self._jobs.values()))
+
+    def add(self, running: RunningJob) -> None:
+        """One more."""
+        self._jobs[running.out.job.file_id] = running
+
+    def find(self, file_id: str) -> RunningJob | None:
+        """The one with that id, if it is under way."""
+        return self._jobs.get(file_id)
+
+    def pop(self, file_id: str) -> RunningJob | None:
+        """It is under way no more."""
+        return self._jobs.pop(file_id, None)
+
+    def take(self, found: Mapping[str, Figures], now_ns: int) -> list[RunningJob]:
+        """Newer figures; gives those of which they say anything new."""
+        present = [(self._jobs[file_id], figures) for file_id, figures in found.items() if file_id in self._jobs]
+        return [running for running, figures in present if running.take(figures, now_ns)]
+
+    def view(self, job: Job) -> JobView:
+        """A row of the queue as it is now."""
+        running = self._jobs.get(job.file_id)
+        return to_view(job) if running is None or job.status is not JobState.UPLOADING else running.view(job)
+
+    def rows_to_keep(self) -> list[tuple[str, int, dict[str, int], int]]:
+        """Id, durable bytes, bytes by link and bytes sent again, of each that went on since the last time."""
+        rows = []
+        for file_id, running in self._jobs.items():
+            figures = running.figures
+            if running.counted_ns is not None and figures.durable_bytes != running.kept_bytes:
+                running.kept_bytes = figures.durable_bytes
+                rows.append((file_id, figures.durable_bytes, dict(figures.links), figures.resent_bytes))
+        return rows
+
+    @property
+    def rate_bps(self) -> float:
+        """All together."""
+        return sum(running.rate_bps for running in self._jobs.values())
+
+    @property
+    def unkept_bytes(self) -> int:
+        """Bytes that have arrived and that the database does not count yet."""
+        return sum(running.unkept_bytes for running in self._jobs.values())
+
+    @property
+    def held(self) -> str:
+        """Why one of them has to wait, if one has to."""
+        return next((running.out.held for running in self._jobs.values() if running.out.held), "")
