@@ -29,6 +29,7 @@ PURE = (
     "transfer_core/links/score.py",
     "transfer_core/jobs/model.py",
     "transfer_core/jobs/policy.py",
+    "transfer_core/telemetry/decoders",
 )
 
 NOT_PURE = {

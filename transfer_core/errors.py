@@ -4,7 +4,8 @@
     |- UsageError                   the caller asked for something that can't be done
     |- ProtocolError
     |  |- LocalProtocolError        this program used a state machine in the wrong state
-    |  `- RemoteProtocolError       an authenticated peer broke the protocol
+    |  |- RemoteProtocolError       an authenticated peer broke the protocol
+    |  `- DatagramRefused           a telemetry datagram is not what its layout says
     |- SecurityError                TokenInvalid TokenExpired TokenUsed, UnknownPeer VersionRefused
     |- LinkError                    LinkDown NoUsableLink BindRefused PortInUse RelaySilent
     |- SourceError                  SourceMissing SourceUnreadable SourceChanged
@@ -91,6 +92,14 @@ class RemoteProtocolError(ProtocolError):
 
     code = "E_PROTOCOL_REMOTE"
     default_hint = "Update both sides to the same version."
+
+
+class DatagramRefused(ProtocolError):
+    """A telemetry datagram can't be decoded."""
+
+    code = "E_DATAGRAM"
+    default_hint = "Compare what the sender sends with the layout that is given here."
+    http_status = 400
 
 
 class SecurityError(DrsError):

@@ -28,6 +28,7 @@ from transfer_core.cli import (
     scan,
     send,
     status,
+    telemetry,
     upload,
 )
 from transfer_core.cli.output import error_line
@@ -54,7 +55,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "history": history.history,
     "scan": scan.scan,
 }
-GROUPS: Mapping[str, typer.Typer] = {"relay": relay.group, "link": link.group}
+GROUPS: Mapping[str, typer.Typer] = {"relay": relay.group, "link": link.group, "telemetry": telemetry.group}
 
 
 def command_line() -> typer.Typer:
