@@ -1,13 +1,13 @@
 """Every error that a person or a program can be shown, as one tree with stable codes.
 
     DrsError                        code, what happened, what to do, whether trying again can help
-    |- UsageError                   the caller asked for something that can't be done
+    |- UsageError                   NotFoundError ConflictError ConfigError, TooLarge MediaTypeRefused TooMany
     |- ProtocolError
     |  |- LocalProtocolError        this program used a state machine in the wrong state
     |  |- RemoteProtocolError       an authenticated peer broke the protocol
     |  `- DatagramRefused           a telemetry datagram is not what its layout says
-    |- SecurityError                TokenInvalid TokenExpired TokenUsed, UnknownPeer VersionRefused
-    |- LinkError                    LinkDown NoUsableLink BindRefused PortInUse RelaySilent
+    |- SecurityError                TokenInvalid TokenExpired TokenUsed, UnknownPeer VersionRefused CredentialRefused
+    |- LinkError                    LinkDown NoUsableLink BindRefused PortInUse RelaySilent PeerStalled
     |- SourceError                  SourceMissing SourceUnreadable SourceChanged
     |- StorageError                 DiskFull QuotaExceeded NameRefused WriteFailed
     |- IntegrityError               ChunkHashMismatch FileHashMismatch
@@ -73,6 +73,31 @@ class ConfigError(UsageError):
 
     code = "E_CONFIG"
     default_hint = "Correct the named key."
+
+
+class TooLarge(UsageError):
+    """A body or a file is larger than it may be, or than it was said to be."""
+
+    code = "E_TOO_LARGE"
+    default_hint = "Send what was announced, or raise the relay's limit."
+    http_status = 413
+
+
+class MediaTypeRefused(UsageError):
+    """The body is not of the kind that is taken here."""
+
+    code = "E_MEDIA_TYPE"
+    default_hint = "Look at /docs for what this address takes."
+    http_status = 415
+
+
+class TooMany(UsageError):
+    """A limit on how many or how often is reached for now."""
+
+    code = "E_TOO_MANY"
+    default_hint = "Wait as long as Retry-After says, then go on."
+    retryable = True
+    http_status = 429
 
 
 class ProtocolError(DrsError):
@@ -145,6 +170,14 @@ class VersionRefused(SecurityError):
     default_hint = "Update this program to the relay's version."
 
 
+class CredentialRefused(SecurityError):
+    """A request over HTTP came without a credential that is known here."""
+
+    code = "E_CREDENTIAL"
+    default_hint = "Pair again, or send a token of `drs-sync relay http-token` as Authorization: Bearer."
+    http_status = 401
+
+
 class LinkError(DrsError):
     """A way to the relay can't be used just now."""
 
@@ -187,6 +220,14 @@ class RelaySilent(LinkError):
 
     code = "E_RELAY_SILENT"
     default_hint = "Check that the relay runs, its address and UDP port, and that this agent is paired with that relay."
+
+
+class PeerStalled(LinkError):
+    """The other side stopped in the middle of what it was saying."""
+
+    code = "E_STALLED"
+    default_hint = "Ask how far it came, and go on from there."
+    http_status = 408
 
 
 class SourceError(DrsError):
@@ -261,6 +302,7 @@ class IntegrityError(DrsError):
 
     code = "E_INTEGRITY"
     retryable = True
+    http_status = 422
 
 
 class ChunkHashMismatch(IntegrityError):
