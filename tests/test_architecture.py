@@ -30,6 +30,9 @@ PURE = (
     "transfer_core/jobs/model.py",
     "transfer_core/jobs/policy.py",
     "transfer_core/telemetry/decoders",
+    "transfer_core/sync/version.py",
+    "transfer_core/sync/entry.py",
+    "transfer_core/sync/planner.py",
 )
 
 NOT_PURE = {
