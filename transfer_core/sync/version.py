@@ -2,7 +2,8 @@
 
 A vector names, for each replica, the newest of its edits that this version includes. Of two vectors one is before the
 other, or they are equal, or neither had seen the other: then the edits were concurrent. A replica is one index
-database: a machine whose database was lost comes back as a new replica, so its counters can't begin again below what others saw.
+database: a machine whose database was lost comes back as a new replica, so its counters can't begin again below what
+others saw.
 """
 
 from __future__ import annotations
