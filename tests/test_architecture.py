@@ -20,6 +20,7 @@ PURE = (
     "transfer_core/service",
     "transfer_core/protocol",
     "transfer_core/manifest",
+    "transfer_core/ingest/completion.py",
     "transfer_core/sim",
     "transfer_core/links/classify.py",
     "transfer_core/links/hysteresis.py",
