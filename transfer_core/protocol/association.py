@@ -173,10 +173,11 @@ class Association:
             for i in range(count):
                 self._receive_rows(payload[i * width : (i + 1) * width], 1, width, address, now_ns)
             return
+        is_mine = bool((outer["session"] == self.my_index).all())
         path = self.paths.get(number)
-        if path is None:
+        if path is None and is_mine:
             path = self._unknown_path(number, address, now_ns)
-        if path is None or not (outer["session"] == self.my_index).all():
+        if path is None or not is_mine:
             self.counters.foreign += count
             return
         pns = (outer["pn_high"].astype(np.int64) << 32) | outer["pn_low"]
@@ -295,7 +296,10 @@ class Association:
         self._inbox[sequence] = body
         while (ready := self._inbox.pop(self._inbox_next, None)) is not None:
             self._inbox_next += 1
-            self._on_message(decode_message(ready), now_ns)
+            try:
+                self._on_message(decode_message(ready), now_ns)
+            except RemoteProtocolError:
+                self.counters.malformed += 1  # those behind it are none the worse
 
     # --- resolving what was sent
 

@@ -45,6 +45,9 @@ from transfer_core.protocol.wire.messages import (
 FILES_OPEN_MAX = 4096
 CHUNK_BYTES_MIN, CHUNK_BYTES_MAX = 4096, 1 << 20
 SIZE_MAX = 1 << 50
+FILE_ID_BYTES_MAX = 255  # what a chunk record's head can name
+WINDOW_CHUNK_BYTES = 66_560  # what a chunk of the window stands for in memory: 64 KiB with its head and padding
+CHUNKS_MAX = 1 << 25  # each side keeps a few bytes for each; 2 TiB in chunks of 64 KiB, 32 TiB in those of 1 MiB
 
 
 @dataclass(slots=True, eq=False)
@@ -142,8 +145,8 @@ class ReceiverSession(Association):
         )
         self.files: dict[int, IncomingFile] = {}
         self._window_max = window_chunks
-        self._writing = 0
-        self._partials = 0
+        self._handed_over: dict[tuple[int, int], int] = {}  # bytes of chunks that are being written
+        self._held_bytes = 0  # of those, and of partial chunks
         self._offered_up_to = 0
         self._events: deque[ReceiverEvent] = deque()
 
@@ -185,7 +188,7 @@ class ReceiverSession(Association):
 
     def chunk_written(self, number: int, chunk: int, *, ok: bool = True) -> None:
         """The chunk's data has been handed to the system; its buffer is free. Not `ok`: it has to come again."""
-        self._writing -= 1
+        self._held_bytes -= self._handed_over.pop((number, chunk))
         file = self.files.get(number)
         if file is None:
             return
@@ -214,7 +217,7 @@ class ReceiverSession(Association):
 
     def _drop_file(self, number: int) -> None:
         file = self.files.pop(number)
-        self._partials -= len(file.partial)
+        self._held_bytes -= sum(partial.rows.nbytes for partial in file.partial.values())
 
     # --- what the agent says
 
@@ -242,10 +245,9 @@ class ReceiverSession(Association):
         if offer.file <= self._offered_up_to:
             return
         self._offered_up_to = offer.file
-        if len(self.files) >= FILES_OPEN_MAX:
-            raise RemoteProtocolError("too many files are open at once")
-        if not CHUNK_BYTES_MIN <= offer.chunk_bytes <= CHUNK_BYTES_MAX or offer.size > SIZE_MAX or not offer.file_id:
-            self.send_message(FileFailed(offer.file, RemoteProtocolError.code, "the file's sizes make no sense"))
+        why = self._why_refused(offer)
+        if why:
+            self.send_message(FileFailed(offer.file, RemoteProtocolError.code, why))
             return
         self.files[offer.file] = IncomingFile(
             number=offer.file,
@@ -260,6 +262,18 @@ class ReceiverSession(Association):
         )
         self._events.append(FileOffered(offer.file))
 
+    def _why_refused(self, offer: FileOpen) -> str:
+        """What is wrong with an offer; nothing is set aside for it before this is empty."""
+        if len(self.files) >= FILES_OPEN_MAX:
+            return "too many files are open at once"
+        if not offer.file_id.isprintable() or not 0 < len(offer.file_id.encode()) <= FILE_ID_BYTES_MAX:
+            return "the file's id makes no sense"
+        if not CHUNK_BYTES_MIN <= offer.chunk_bytes <= CHUNK_BYTES_MAX or offer.size > SIZE_MAX:
+            return "the file's sizes make no sense"
+        if -(-offer.size // offer.chunk_bytes) > CHUNKS_MAX:
+            return "the file has too many chunks; larger chunks are needed for a file of that size"
+        return ""
+
     def _verify_if_whole(self, file: IncomingFile) -> None:
         if file.accepted and file.digest is not None and not file.missing and not file.writing and not file.verifying:
             file.verifying = True
@@ -268,7 +282,7 @@ class ReceiverSession(Association):
     # --- data
 
     def _window_chunks(self) -> int:
-        return max(0, self._window_max - self._writing)
+        return max(0, self._window_max - len(self._handed_over))
 
     def _take_data(self, path: Path, head: NDArray[np.void], data: NDArray[np.uint8], now_ns: int) -> NDArray[np.bool_]:
         taken = np.ones(len(head), np.bool_)
@@ -313,19 +327,20 @@ class ReceiverSession(Association):
         partial = file.partial.get(chunk)
         if partial is not None and partial.rows.shape[1] == slice_bytes:
             return partial
-        if partial is None:
-            if self._partials + self._writing >= 2 * self._window_max:
-                return None
-            self._partials += 1
         length = record_bytes(file.file_id, file.chunk_size(chunk))
         slices = -(-length // slice_bytes)
+        if partial is not None:
+            self._held_bytes -= partial.rows.nbytes
+        elif self._held_bytes >= 2 * self._window_max * WINDOW_CHUNK_BYTES:
+            return None
+        self._held_bytes += slices * slice_bytes
         partial = PartialChunk(np.empty((slices, slice_bytes), np.uint8), np.zeros(slices, np.bool_), slices)
         file.partial[chunk] = partial
         return partial
 
     def _complete(self, file: IncomingFile, chunk: int, partial: PartialChunk) -> None:
         del file.partial[chunk]
-        self._partials -= 1
+        self._held_bytes -= partial.rows.nbytes
         try:
             head, data = open_record(memoryview(partial.rows.reshape(-1).data))
         except (ChunkHashMismatch, RemoteProtocolError):
@@ -343,7 +358,8 @@ class ReceiverSession(Association):
         file.have[chunk] = True
         file.missing -= 1
         file.writing += 1
-        self._writing += 1
+        self._handed_over[file.number, chunk] = partial.rows.nbytes
+        self._held_bytes += partial.rows.nbytes
         self._events.append(ChunkReady(file.number, chunk, head.offset, data))
 
     def _unknown_path(self, number: int, address: Address, now_ns: int) -> Path | None:

@@ -83,6 +83,7 @@ class OutgoingFile:
     again: deque[int] = field(default_factory=deque)
     fresh: deque[ChunkSlot] = field(default_factory=deque)
     slots: dict[int, ChunkSlot] = field(default_factory=dict)  # by chunk
+    refused: set[int] = field(default_factory=set)  # wanted again while their slices are still being acknowledged
     lost: dict[int, ChunkSlot] = field(default_factory=dict)  # by slot number, insertion order
     digest: str | None = None
     finish_sent: bool = False
@@ -293,6 +294,8 @@ class SenderSession(Association):
         if record is None:
             file.again.append(chunk)
             return
+        if chunk in file.slots:
+            return  # asked for again while it was read; one of them is enough
         if self._slots.free == 0:
             raise LocalProtocolError("more chunks were read than were asked for")
         length = record_bytes(file.file_id, file.chunk_size(chunk))
@@ -433,15 +436,20 @@ class SenderSession(Association):
     def _send_again(self, file: OutgoingFile, runs: Runs) -> None:
         for first, count in runs:
             for chunk in range(first, min(first + count, file.chunks)):
-                if chunk not in file.slots:
-                    file.again.append(chunk)
-                    file.unread += 1
-                    file.stored[chunk] = False
-                    file.arrived_bytes -= file.chunk_size(chunk)
+                if chunk in file.slots:
+                    file.refused.add(chunk)
+                elif file.have[chunk] and chunk not in file.again:
+                    self._read_again(file, chunk)
         file.finish_sent = False
         if file.state is FileState.FINISHING:
             file.state = FileState.SENDING
         self._ask_for_chunks()
+
+    def _read_again(self, file: OutgoingFile, chunk: int) -> None:
+        file.again.append(chunk)
+        file.unread += 1
+        file.stored[chunk] = False
+        file.arrived_bytes = max(0, file.arrived_bytes - file.chunk_size(chunk))
 
     def _finish_if_all_arrived(self, file: OutgoingFile) -> None:
         if file.state is not FileState.SENDING or file.unread or file.reading or file.slots or file.finish_sent:
@@ -476,6 +484,9 @@ class SenderSession(Association):
                 if slot.unsent_from < slot.slices:
                     file.fresh.remove(slot)
                 self._slots.release(slot)
+                if slot.chunk in file.refused:
+                    file.refused.discard(slot.chunk)
+                    self._read_again(file, slot.chunk)
                 if not file.unread and not file.slots:
                     self._finish_if_all_arrived(file)
         self._ask_for_chunks()

@@ -205,12 +205,20 @@ class _Reader:
         return value
 
     def text(self) -> str:
+        """For people and databases, so that what is no UTF-8 is replaced."""
+        return self._raw().decode("utf-8", "replace")
+
+    def path(self) -> str:
+        """A name that has to come back byte for byte, UTF-8 or not."""
+        return self._raw().decode("utf-8", "surrogateescape")
+
+    def _raw(self) -> bytes:
         length = self.integer("H")
         raw = self._body[self.at : self.at + length]
         if len(raw) != length:
             raise struct.error("a text is cut short")
         self.at += length
-        return raw.decode("utf-8", "surrogateescape")
+        return raw
 
     def runs(self) -> Runs:
         count = self.integer("H")
@@ -230,7 +238,7 @@ def _field_readers(cls: type[Any]) -> list[tuple[str, Callable[[_Reader], Any]]]
         if hints[field.name] is int:
             readers.append((field.name, _integer_reader(_INT_FORMATS[field.name])))
         elif hints[field.name] is str:
-            readers.append((field.name, _Reader.text))
+            readers.append((field.name, _Reader.path if field.name == "path" else _Reader.text))
         else:
             readers.append((field.name, _Reader.runs))
     return readers
