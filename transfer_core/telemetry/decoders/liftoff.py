@@ -43,6 +43,8 @@ class LiftoffDecoder:
         self._before = layout.before_motors
         self._after = layout.after_motors
         self._at = len(self._before)  # values ahead of the count
+        self._names = layout.components
+        self._has_motors = layout.has_motors
         self._base_bytes = layout.size_bytes(motors=0)
         self._layouts: dict[int, _Layout] = {}
 
@@ -61,19 +63,21 @@ class LiftoffDecoder:
         layout = self._layouts.get(len(datagram)) or self._layout_for(datagram)
         values: tuple[float, ...] = layout.wire.unpack(datagram)
         # finite float32 numbers never overflow a float64 sum, and any other makes it infinite or NaN
-        if not math.isfinite(sum(values)) or (self.format.has_motors and values[self._at] != layout.motors):
+        if not math.isfinite(sum(values)) or (self._has_motors and values[self._at] != layout.motors):
             raise DatagramRefused(self._why_not(datagram, values))
         return values
 
     def named(self, datagram: bytes) -> dict[str, Any]:
         """See `base.Decoder`; `MotorRPM` is a list."""
         values = self.values(datagram)
-        found: dict[str, Any] = dict(zip(self._before, values, strict=False))
-        if self.format.has_motors:
-            first = self._at + 1
-            behind = first + int(values[self._at])
-            found[MOTORS] = list(values[first:behind])
-            found.update(zip(self._after, values[behind:], strict=True))
+        if not self._has_motors:
+            return dict(zip(self._names, values))  # noqa: B905 - equal by construction; the check costs a tenth
+        at = self._at
+        behind = at + 1 + int(values[at])
+        found: dict[str, Any] = dict(zip(self._before, values))  # noqa: B905 - ends with the shorter one
+        found[MOTORS] = list(values[at + 1 : behind])
+        if self._after:
+            found.update(zip(self._after, values[behind:]))  # noqa: B905
         return found
 
     def decode_batch(self, datagrams: Sequence[bytes]) -> Batch:
@@ -103,7 +107,7 @@ class LiftoffDecoder:
         values[:, self._at :] = wire["after"]
         finite = np.isfinite(values)
         good = np.ones(len(rows), dtype=np.bool_) if finite.all() else finite.all(axis=1)
-        if self.format.has_motors:
+        if self._has_motors:
             good &= wire["count"] == layout.motors
         refusals: tuple[Refusal, ...] = ()
         if not good.all():
@@ -134,16 +138,16 @@ class LiftoffDecoder:
 
     def _layout_of_length(self, size: int) -> _Layout | None:
         motors, rest = divmod(size - self._base_bytes, 4)
-        most = MOTORS_MAX if self.format.has_motors else 0
+        most = MOTORS_MAX if self._has_motors else 0
         if rest or not 0 <= motors <= most:
             return None
         numbered = tuple(f"{MOTORS}{number}" for number in range(1, motors + 1))
         channels = (*self._before, *numbered, *self._after)
         behind = motors + len(self._after)
-        count = [("count", "u1")] if self.format.has_motors else []
+        count = [("count", "u1")] if self._has_motors else []
         layout = _Layout(
             motors,
-            struct.Struct(f"<{self._at}f" + (f"B{behind}f" if self.format.has_motors else "")),
+            struct.Struct(f"<{self._at}f" + (f"B{behind}f" if self._has_motors else "")),
             np.dtype([("before", "<f4", (self._at,)), *count, ("after", "<f4", (behind,))]),
             channels,
             channels.index(TIMESTAMP) if TIMESTAMP in channels else None,
@@ -156,7 +160,7 @@ class LiftoffDecoder:
         least = self._base_bytes
         if size < least:
             return f"too short: {size} bytes, this StreamFormat takes at least {least}"
-        if not self.format.has_motors:
+        if not self._has_motors:
             return f"too long: {size} bytes, this StreamFormat takes {least}"
         takes = least + 4 * datagram[at]
         fault = "too short" if size < takes else "too long"
@@ -164,12 +168,12 @@ class LiftoffDecoder:
 
     def _why_not(self, datagram: bytes, values: Sequence[float]) -> str:
         """What is wrong with a datagram of a possible length."""
-        if self.format.has_motors:
+        if self._has_motors:
             count = datagram[4 * self._at]
             if self._base_bytes + 4 * count != len(datagram):
                 return self._why_not_this_length(datagram)
         channels = self._layouts[len(datagram)].channels
-        floats = [*values[: self._at], *values[self._at + 1 :]] if self.format.has_motors else values
+        floats = [*values[: self._at], *values[self._at + 1 :]] if self._has_motors else values
         for name, value in zip(channels, floats, strict=True):
             if not math.isfinite(value):
                 return f"{name} is {'not a number' if math.isnan(value) else 'infinite'}"
