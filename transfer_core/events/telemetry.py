@@ -1,6 +1,6 @@
 """Live telemetry: who sends, what they send, races, replays. Arrays of samples are numpy's.
 
-Times called `time_ns` are of arrival, wall-clock nanoseconds since 1970 as the recorder counted them: they never go back
+Times called `time_ns` are of arrival: wall-clock nanoseconds since 1970 as the recorder counts them. They never go back
 within a recording. `last_ns` is of this process's monotonic clock, for ages. Values are as they came over the wire.
 """
 
