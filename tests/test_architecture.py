@@ -31,6 +31,7 @@ PURE = (
     "transfer_core/jobs/model.py",
     "transfer_core/jobs/policy.py",
     "transfer_core/telemetry/decoders",
+    "transfer_core/telemetry/flight.py",
     "transfer_core/sync/version.py",
     "transfer_core/sync/entry.py",
     "transfer_core/sync/planner.py",

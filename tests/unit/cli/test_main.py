@@ -15,7 +15,7 @@ ALL = [
     ["relay"],
     *(["relay", name] for name in ("pair", "list", "agents", "revoke")),
     *(["link", name] for name in ("kill", "restore")),
-    *(["telemetry", name] for name in ("decode",)),
+    *(["telemetry", name] for name in ("decode", "simulate")),
 ]
 
 
