@@ -63,9 +63,9 @@ class Flight:
         length = self._half_length_m + self._side_m + self._wobble * np.cos(2 * angle + self._phase)
         height = self._height_m + self._climb_m * np.sin(2 * angle + self._phase)
         off_ground = _smooth(laps * 8) * _smooth((self._laps - laps) * 8)
-        return self._centre + np.stack(
-            (width * np.sin(angle), 0.1 + height * off_ground, length * np.cos(angle)), axis=-1
-        )
+        around = np.stack((width * np.sin(angle), 0.1 + height * off_ground, length * np.cos(angle)), axis=-1)
+        place: Array = self._centre + around
+        return place
 
     def _progress(self, time_s: Array) -> Array:
         """Laps flown: speed rises smoothly over SPEED_UP_S, and falls the same way towards the end."""
@@ -74,7 +74,8 @@ class Flight:
         up = _risen(np.minimum(at, flying_s - SPEED_UP_S) / SPEED_UP_S)
         down = _risen(np.clip((at - (flying_s - SPEED_UP_S)) / SPEED_UP_S, 0.0, 1.0))
         slowing = np.clip(at - (flying_s - SPEED_UP_S), 0.0, SPEED_UP_S) / SPEED_UP_S
-        return np.minimum(self._laps_per_s * SPEED_UP_S * (up + slowing - down), float(self._laps))
+        laps: Array = np.minimum(self._laps_per_s * SPEED_UP_S * (up + slowing - down), float(self._laps))
+        return laps
 
     def _velocity(self, time_s: Array) -> Array:
         return (self.position(time_s + _STEP_S) - self.position(time_s - _STEP_S)) / (2 * _STEP_S)
@@ -197,7 +198,8 @@ def _smooth(at: Array) -> Array:
 def _risen(at: Array) -> Array:
     """The integral of `_smooth` from 0."""
     inside = np.clip(at, 0.0, 1.0)
-    return inside**4 * (2.5 - 3 * inside + inside**2) + np.maximum(at - 1.0, 0.0)
+    risen: Array = inside**4 * (2.5 - 3 * inside + inside**2) + np.maximum(at - 1.0, 0.0)
+    return risen
 
 
 def _unit(vectors: Array) -> Array:
