@@ -85,7 +85,8 @@ class Flight:
         acceleration = (
             self.position(time_s + _STEP_S) - 2 * self.position(time_s) + self.position(time_s - _STEP_S)
         ) / _STEP_S**2
-        return acceleration + DRAG_PER_S * self._velocity(time_s) + np.array([0.0, GRAVITY, 0.0])
+        thrust: Array = acceleration + DRAG_PER_S * self._velocity(time_s) + np.array([0.0, GRAVITY, 0.0])
+        return thrust
 
     def _attitude(self, time_s: Array) -> Array:
         """Quaternions x y z w: a tilt that lays the up axis along the thrust, after a turn to where the track leads."""
@@ -203,7 +204,8 @@ def _risen(at: Array) -> Array:
 
 
 def _unit(vectors: Array) -> Array:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: Array = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return unit
 
 
 def _product(left: Array, right: Array) -> Array:
