@@ -13,6 +13,8 @@ MIB = 1024 * 1024
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 _DURATION_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?")
+_SIZE_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -28,6 +30,14 @@ def parse_duration_ns(text: str) -> int:
     if match is None:
         raise ValueError(f"{text!r} is no duration such as 30s, 10m or 2h")
     return round(float(match[1]) * _DURATION_S[match[2]] * NS_PER_S)
+
+
+def parse_bytes(text: str) -> int:
+    """`500 MB`, `1.5GB`, `20k` or a bare number of bytes, in the units of `format_bytes`. ValueError if it is none."""
+    match = _SIZE.fullmatch(text.strip().lower())
+    if match is None:
+        raise ValueError(f"{text!r} is no size such as 500MB or 1.5GB")
+    return round(float(match[1]) * _SIZE_BYTES[match[2]])
 
 
 def format_bytes(count: int) -> str:

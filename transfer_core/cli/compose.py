@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,12 +69,17 @@ def open_relay(
     directory: Path,
     listen: tuple[str, int],
     on_event: Callable[[dict[str, Any]], None],
+    *,
+    quota_bytes: int | None = None,
+    keep_free_bytes: int | None = None,
 ) -> Relay:
     """A relay on this machine's state, not started."""
     from transfer_core.config import RelayConfig
     from transfer_core.server.relay import Relay
 
-    config = RelayConfig(listen_host=listen[0], listen_port=listen[1])
+    config = RelayConfig(listen_host=listen[0], listen_port=listen[1], quota_bytes_per_agent=quota_bytes)
+    if keep_free_bytes is not None:
+        config = replace(config, keep_free_bytes=keep_free_bytes)
     return Relay(state_directory(state), directory, listen, config, on_event)
 
 

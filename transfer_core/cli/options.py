@@ -10,7 +10,7 @@ import typer
 
 from transfer_core.config import Policy
 from transfer_core.errors import UsageError
-from transfer_core.units import NS_PER_S, parse_duration_ns
+from transfer_core.units import NS_PER_S, parse_bytes, parse_duration_ns
 
 State = Annotated[
     Path | None,
@@ -83,6 +83,14 @@ def parse_seconds(text: str) -> float:
     if seconds <= 0:
         raise UsageError(f"{text!r} is no time at all", hint="Write it as 90s, 10m, 2h or 1d.")
     return seconds
+
+
+def parse_size(text: str) -> int:
+    """`500MB`, `1.5GB` in bytes. UsageError if it is no size."""
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise UsageError(str(error), hint="Write it as 500MB, 20GB or 1.5TB.") from error
 
 
 def _is_ipv6(host: str) -> bool:

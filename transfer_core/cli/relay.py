@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from transfer_core.cli import compose, output
-from transfer_core.cli.options import Json, State, format_address, parse_address, parse_listen, parse_seconds
+from transfer_core.cli.options import (
+    Json,
+    State,
+    format_address,
+    parse_address,
+    parse_listen,
+    parse_seconds,
+    parse_size,
+)
 from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.config import RelayConfig
 from transfer_core.errors import DrsError, NotFoundError, UsageError, WriteFailed
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(help="Receive files, and pair agents with this relay.", invoke_without_command=True)
 LISTEN_DEFAULT = format_address((RelayConfig().listen_host, RelayConfig().listen_port))
+KEEP_FREE_DEFAULT = f"{RelayConfig().keep_free_bytes // 10**6}MB"
 TURN_S = 0.5
 
 
@@ -28,6 +37,12 @@ def relay(
     context: typer.Context,
     directory: Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="Where files are put.")] = None,
     listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="UDP; port 0: any.")] = LISTEN_DEFAULT,
+    quota: Annotated[
+        str | None, typer.Option("--quota", metavar="20GB", help="What each agent may store.", show_default="no limit")
+    ] = None,
+    keep_free: Annotated[
+        str, typer.Option("--keep-free", metavar="1GB", help="What is always left free on the disk.")
+    ] = KEEP_FREE_DEFAULT,
     state: State = None,
     json: Json = False,
 ) -> None:
@@ -38,12 +53,20 @@ def relay(
     if directory is None:
         raise UsageError("the relay needs --dir", hint="Write `drs-sync relay --dir DIR`.")
     address = parse_listen(listen)
+    quota_bytes, keep_free_bytes = None if quota is None else parse_size(quota), parse_size(keep_free)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteFailed(f"{directory} can't be made: {error.strerror or error}") from error
     with stop_on_signals() as stop:
-        receiver = compose.open_relay(state, directory, address, lambda event: _say(event, as_json=json))
+        receiver = compose.open_relay(
+            state,
+            directory,
+            address,
+            lambda event: _say(event, as_json=json),
+            quota_bytes=quota_bytes,
+            keep_free_bytes=keep_free_bytes,
+        )
         receiver.start()
         try:
             _keep_listen(state, format_address(receiver.address))
@@ -124,7 +147,7 @@ def revoke(
     state: State = None,
     json: Json = False,
 ) -> None:
-    """Forget an agent: it can't begin to send here any more until it is paired again."""
+    """Forget an agent: it can't send here any more until it is paired again; a running relay ends its session."""
     with compose.open_relay_store(state or context.obj) as store:
         if not store.revoke(agent):
             raise NotFoundError(f"no agent is called {agent!r}", hint="See `drs-sync relay agents`.")

@@ -7,7 +7,6 @@ says so; it also verifies and renames what is whole. A chunk is called stored on
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.config import RelayConfig
-from transfer_core.errors import DiskFull, DrsError, FileHashMismatch, QuotaExceeded, StorageError
+from transfer_core.errors import DiskFull, DrsError, FileHashMismatch, StorageError
 from transfer_core.protocol.wire.messages import Runs, to_runs
 from transfer_core.storage.file_hash import FollowingHash
+from transfer_core.storage.free_space import Room, require_quota, usable_bytes
 from transfer_core.storage.incoming import IncomingFile, part_path
-from transfer_core.storage.relay_store import PAGE_CHUNKS, Checkpoint, Completed, RelayStore
+from transfer_core.storage.relay_store import PAGE_CHUNKS, Checkpoint, Completed, IncomingRecord, RelayStore
 from transfer_core.storage.safe_path import resolve_under
 
 SMALL_BYTES = 1 << 20  # a file up to this size gets no checkpoint: it is sent again as a whole
@@ -56,6 +56,7 @@ class Arriving:
     written: NDArray[np.bool_]
     durable: NDArray[np.bool_]
     digest: FollowingHash
+    opened: int = 1  # how often it was offered
     dirty: set[int] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)  # of what is written and dirty; never held over I/O
     open_lock: threading.Lock = field(default_factory=threading.Lock)  # held while the file must stay open
@@ -76,6 +77,7 @@ class Intake:
         self._root = root
         self._store = store
         self._config = config
+        self._room = Room(root, config.keep_free_bytes)
         self._arriving: dict[tuple[bytes, str], Arriving] = {}
         self._lock = threading.Lock()
 
@@ -86,7 +88,7 @@ class Intake:
 
     def free_bytes(self) -> int:
         """What may still be used on this disk. Any thread."""
-        return max(0, shutil.disk_usage(self._root).free - self._config.keep_free_bytes)
+        return usable_bytes(self._root, self._config.keep_free_bytes)
 
     # --- the write thread
 
@@ -95,23 +97,26 @@ class Intake:
         key = (offer.agent, offer.file_id)
         with self._lock:
             present = self._arriving.get(key)
-        if present is not None and present.offer.fingerprint == offer.fingerprint and present.offer.size == offer.size:
-            return present
+            if present is not None and _is_same(present.offer, offer):
+                present.opened += 1
+                return present
         if present is not None:
             self._let_go(present, delete=True)
         known = self._store.find(*key)
-        same = known is not None and (known.size, known.chunk_bytes, known.fingerprint) == (
-            offer.size,
-            offer.chunk_bytes,
-            offer.fingerprint,
-        )
+        same = known is not None and _is_same(known, offer)
         if known is not None and same and known.status == "completed" and self._is_there(known.stored_as, offer.size):
             return Stored(known.file_hash, known.stored_as)
-        self._check_room(offer, 0 if known is None else known.size)
-        if known is not None and same and known.status == "uploading":
-            arriving = self._resume(offer, Path(self._root, known.target), known.number)
-        else:
-            arriving = self._begin(offer)
+        counted = 0 if known is None else known.size
+        used = self._store.bytes_of(offer.agent) - counted
+        require_quota(used, offer.size, self._config.quota_bytes_per_agent, offer.path)
+        try:
+            if known is not None and same and known.status == "uploading":
+                arriving = self._resume(offer, Path(self._root, known.target), known.number)
+            else:
+                arriving = self._begin(offer)
+        except BaseException:
+            self._room.release(key)
+            raise
         with self._lock:
             self._arriving[key] = arriving
         return arriving
@@ -122,16 +127,12 @@ class Intake:
         except OSError:
             return False
 
-    def _check_room(self, offer: Offer, counted: int) -> None:
-        quota = self._config.quota_bytes_per_agent
-        if quota is not None and self._store.bytes_of(offer.agent) - counted + offer.size > quota:
-            raise QuotaExceeded(f"{offer.path} does not fit into this agent's quota of {quota} bytes")
-        if offer.size <= SMALL_BYTES and self.free_bytes() < offer.size:
-            raise DiskFull(f"no room for {offer.path}")
-        if self.free_bytes() == 0:
-            raise DiskFull("the relay's disk is full")
+    def _claim(self, offer: Offer, there_bytes: int) -> None:
+        """Promise it the room that it still needs. DiskFull."""
+        self._room.claim((offer.agent, offer.file_id), max(0, offer.size - there_bytes), offer.path)
 
     def _begin(self, offer: Offer) -> Arriving:
+        self._claim(offer, 0)
         folder = self._store.folder_of(offer.agent)
         (self._root / folder).mkdir(exist_ok=True)
         target = resolve_under(self._root / folder, offer.path)
@@ -155,6 +156,7 @@ class Intake:
         have = self._store.have(number, offer.chunks)
         if not part_path(target).exists():
             have[:] = False
+        self._claim(offer, int(np.count_nonzero(have)) * offer.chunk_bytes)
         return self._arrive(offer, target, number, have)
 
     def _arrive(self, offer: Offer, target: Path, number: int | None, have: NDArray[np.bool_]) -> Arriving:
@@ -168,6 +170,7 @@ class Intake:
         if self._config.keep_free_bytes and chunk % 256 == 0 and self.free_bytes() == 0:
             raise DiskFull("the relay's disk is full")
         arriving.file.write_chunk(offset, data)
+        self._room.written((arriving.offer.agent, arriving.offer.file_id), len(data))
         with arriving.lock:
             arriving.written[chunk] = True
             arriving.dirty.add(chunk)
@@ -185,7 +188,7 @@ class Intake:
     def stop(self, agent: bytes, file_id: str, *, discard: bool) -> None:
         """The agent sends no more of it for now."""
         with self._lock:
-            arriving = self._arriving.pop((agent, file_id), None)
+            arriving = self._arriving.get((agent, file_id))
         if arriving is not None:
             self._let_go(arriving, delete=discard)
         if discard:
@@ -196,15 +199,32 @@ class Intake:
 
     def _let_go(self, arriving: Arriving, *, delete: bool) -> None:
         with self._lock:
-            self._arriving.pop((arriving.offer.agent, arriving.offer.file_id), None)
-        with arriving.open_lock, arriving.lock:
-            if delete or arriving.number is None:
-                arriving.file.abandon()
-            else:
-                arriving.file.close()
-                arriving.dirty.clear()
+            self._forget(arriving)
+        _close(arriving, delete=delete)
+
+    def _forget(self, arriving: Arriving) -> bool:
+        """With the lock held: it is under way no more, and its room is free; False if it was not."""
+        key = (arriving.offer.agent, arriving.offer.file_id)
+        if self._arriving.get(key) is not arriving:
+            return False
+        del self._arriving[key]
+        self._room.release(key)
+        return True
+
+    def opened(self, agent: bytes) -> list[tuple[Arriving, int]]:
+        """The files that an agent has under way, each with how often it was offered: see `leave`."""
+        with self._lock:
+            return [(each, each.opened) for each in self._arriving.values() if each.offer.agent == agent]
 
     # --- the sync thread
+
+    def leave(self, opened: list[tuple[Arriving, int]]) -> None:
+        """Their agent is gone: let go of what it has not offered again since, so that others get the room."""
+        for arriving, times in opened:
+            with self._lock:
+                is_left = arriving.opened == times and self._forget(arriving)
+            if is_left:
+                _close(arriving, delete=False)
 
     def sync(self, announce: Callable[[Arriving, Runs], None], give_up: Callable[[Arriving, DrsError], None]) -> None:
         """Make durable what was written, save it, then announce it.
@@ -259,8 +279,11 @@ class Intake:
             else:
                 completed.append(self._completed(arriving.offer, stored.stored_as, stored.digest))
                 results.append((arriving, stored))
-        if completed:
-            self._store.save((), completed)
+        try:
+            if completed:
+                self._store.save((), completed)
+        except DrsError as error:  # they are in their places, but would be forgotten: to be offered again
+            return [(arriving, error if isinstance(result, Stored) else result) for arriving, result in results]
         return results
 
     def _finish_one(self, arriving: Arriving, digest: str) -> Stored:
@@ -273,14 +296,14 @@ class Intake:
             raise FileHashMismatch(f"{arriving.offer.path} arrived as {found}, was sent as {digest}")
         final = arriving.file.finish(arriving.target, arriving.offer.mtime_ns, digest=digest)
         with self._lock:
-            self._arriving.pop((arriving.offer.agent, arriving.offer.file_id), None)
+            self._forget(arriving)
         return Stored(digest, final.relative_to(self._root).as_posix())
 
     def _completed(self, offer: Offer, stored_as: str, digest: str) -> Completed:
         return Completed(
             offer.agent,
             offer.file_id,
-            offer.path,
+            offer.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),
             offer.size,
             offer.chunk_bytes,
             offer.fingerprint,
@@ -295,6 +318,21 @@ class Intake:
             self._arriving.clear()
         for each in arriving:
             each.file.close()
+
+
+def _close(arriving: Arriving, *, delete: bool) -> None:
+    with arriving.open_lock, arriving.lock:
+        if delete or arriving.number is None:
+            arriving.file.abandon()
+        else:
+            arriving.file.close()
+            arriving.dirty.clear()
+
+
+def _is_same(known: Offer | IncomingRecord, offer: Offer) -> bool:
+    """Whether what is known is of the very file that is offered."""
+    facts = (offer.size, offer.chunk_bytes, offer.fingerprint)
+    return (known.size, known.chunk_bytes, known.fingerprint) == facts
 
 
 def offer_chunks(arriving: Arriving) -> int:

@@ -22,7 +22,7 @@ from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.identity import load_identity
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.system import SystemClock, SystemEntropy
-from transfer_core.errors import DrsError, LinkError, SecurityError, StorageError
+from transfer_core.errors import DrsError, LinkError, SecurityError, StorageError, UnknownPeer
 from transfer_core.events import IncomingView, JobState
 from transfer_core.net.base import UdpPort
 from transfer_core.net.udp import open_udp_port
@@ -51,6 +51,7 @@ CHUNK_BYTES_MAX = 1 << 20
 SESSIONS_MAX = 256
 IDLE_NS = 120 * NS_PER_S
 ROOM_CHECK_NS = NS_PER_S
+CLOSE_BURSTS = 8
 PAUSE_READING_CALLS = 4 * WINDOW_CHUNKS
 _STATUS = {
     Verdict.ACCEPT: Status.ACCEPTED,
@@ -254,6 +255,34 @@ class Relay:
         for arriving in session.arriving.values():
             self._by_file.pop(arriving, None)
 
+        def leave() -> None:  # after the writes that were asked for, which then have to be synced
+            opened = self._intake.opened(session.agent)
+            self._sync.post(self._sync_now)
+            self._sync.post(lambda: self._intake.leave(opened))
+
+        self._write.post(leave)
+
+    def _look_for_revoked(self) -> None:
+        """In the sync thread: `relay revoke` may run in another process."""
+        revoked = {agent.public_key for agent in self._store.agents() if agent.revoked}
+        if revoked:
+            self._loop.post(lambda: self._turn_out(revoked))
+
+    def _turn_out(self, revoked: set[bytes]) -> None:
+        """End the sessions of agents that are not trusted any more. One that misses it is told when it says hello."""
+        now_ns = self._clock.monotonic_ns()
+        for index, session in list(self._sessions.items()):
+            if session.agent not in revoked:
+                continue
+            error = UnknownPeer("the relay has revoked this agent")
+            session.protocol.close(error.code, error.message)
+            for _ in range(CLOSE_BURSTS):
+                transmit = session.protocol.poll_transmit(now_ns)
+                if transmit is not None:
+                    self._port.send(transmit.address, transmit.payload, transmit.segment_bytes)
+            self._end(index)
+            self._tell("revoked", name=session.name)
+
     # --- the loop: turns
 
     def on_turn(self, now_ns: int) -> None:
@@ -271,6 +300,8 @@ class Relay:
         if now_ns >= self._room_due_ns:
             self._room_due_ns = now_ns + ROOM_CHECK_NS
             self._look_for_room()
+            if self._sessions:
+                self._sync.post(self._look_for_revoked)
 
     def next_timeout_ns(self) -> int | None:
         """The sessions' earliest deadline, and the next checkpoint while files arrive."""
@@ -346,8 +377,8 @@ class Relay:
         elif isinstance(taken, Stored):
             session.protocol.finish_file(number, taken.digest, taken.stored_as)
         elif isinstance(taken, StorageError) and taken.retryable:
-            session.protocol.hold_file(number, taken.code, taken.message)
-            session.held[number] = taken.code
+            if session.held.get(number) != taken.code:
+                self._hold(session, number, taken)
         else:
             session.protocol.fail_file(number, taken.code, taken.message)
         self._drain(session, self._clock.monotonic_ns())
@@ -367,11 +398,16 @@ class Relay:
         if error is None:
             self.bytes_received += size
         elif number not in session.held:
-            _LOG.warning("%s", error.one_line())
-            session.protocol.hold_file(number, error.code, error.message)
-            session.held[number] = error.code
-            self._tell("full", code=error.code, text=error.message)
+            self._hold(session, number, error)
         self._drain(session, self._clock.monotonic_ns())
+
+    def _hold(self, session: _Session, number: int, error: DrsError) -> None:
+        """Ask the agent to wait with a file; `_look_for_room` ends it."""
+        _LOG.info("%s", error.one_line())
+        session.protocol.hold_file(number, error.code, error.message)
+        if error.code not in session.held.values():
+            self._tell("full", code=error.code, text=error.message)
+        session.held[number] = error.code
 
     def _look_for_room(self) -> None:
         for session in self._sessions.values():
