@@ -7,7 +7,8 @@
     |  |- RemoteProtocolError       an authenticated peer broke the protocol
     |  `- DatagramRefused           a telemetry datagram is not what its layout says
     |- SecurityError                TokenInvalid TokenExpired TokenUsed, UnknownPeer VersionRefused CredentialRefused
-    |- LinkError                    LinkDown NoUsableLink BindRefused PortInUse RelaySilent PeerStalled
+    |- LinkError                    LinkDown NoUsableLink BindRefused PortInUse RelaySilent PeerStalled ServerSilent
+    |- DestinationError             ServerRefused ServerBusy BadAnswer
     |- SourceError                  SourceMissing SourceUnreadable SourceChanged
     |- StorageError                 DiskFull QuotaExceeded NameRefused WriteFailed
     |- IntegrityError               ChunkHashMismatch FileHashMismatch
@@ -228,6 +229,47 @@ class PeerStalled(LinkError):
     code = "E_STALLED"
     default_hint = "Ask how far it came, and go on from there."
     http_status = 408
+
+
+class ServerSilent(LinkError):
+    """An upload server can't be reached, or the connection to it broke."""
+
+    code = "E_SERVER_SILENT"
+    default_hint = "Check the network and the server's address; the upload goes on by itself."
+
+
+class DestinationError(DrsError):
+    """An upload server did not do what it was asked."""
+
+    code = "E_DESTINATION"
+    retryable = True
+    http_status = 502
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s  # how long the server asks to wait
+
+
+class ServerRefused(DestinationError):
+    """The server says no, and will again."""
+
+    code = "E_SERVER_REFUSED"
+    default_hint = "Correct what the server complains of, then retry the job."
+    retryable = False
+
+
+class ServerBusy(DestinationError):
+    """The server says not now."""
+
+    code = "E_SERVER_BUSY"
+    default_hint = "It is tried again by itself."
+
+
+class BadAnswer(DestinationError):
+    """What answered does not speak the destination's protocol, such as the login page of a hotel's network."""
+
+    code = "E_BAD_ANSWER"
+    default_hint = "Check the destination's address and kind, and whether the network wants a login."
 
 
 class SourceError(DrsError):

@@ -1,0 +1,127 @@
+"""What an upload protocol is: a pure state machine that says what to send next and judges what came back.
+
+Theory of operation. `next()` gives one request (`Step`), or asks for the hash of the whole file, or says that all is
+done. The driver performs the request and hands its answer to `take`, or says `lost` when none came: then nobody knows
+what the other side has stored, and the next step asks for it. `resume_text` is all that has to be kept for going on
+after a restart; it is kept before the request that it speaks of is made, so that nothing at the server is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+ANSWER_MAX_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is to be uploaded."""
+
+    file_id: str
+    name: str  # '/'-separated and relative, as it should be called there
+    size: int
+    priority: int = 5
+    source: str = "cli"
+    chunk_bytes: int = 5_000_000  # how much one request should carry
+
+
+@dataclass(frozen=True, slots=True)
+class SliceDigest:
+    """A hash of the slice, sent in a header as `prefix` and base64."""
+
+    algorithm: str  # md5, sha1, sha256
+    header: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request. Its body is `head`, then `length` bytes of the file from `offset`, then `tail`."""
+
+    what: str  # for people: "chunk 3 of 20"
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    head: bytes = b""
+    offset: int = 0
+    length: int = 0
+    tail: bytes = b""
+    digest: SliceDigest | None = None
+    answer_max_bytes: int = ANSWER_MAX_BYTES
+    patience_s: float = 60.0  # how long the server may be silent
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. Names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedDigest:
+    """The hash of the whole file is wanted, in hex: answer with `take_digest`."""
+
+    algorithm: str  # md5 or blake3
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The server has all of it and has said so."""
+
+    stored_as: str = ""
+
+
+class Upload(Protocol):
+    """One file on its way."""
+
+    @property
+    def bytes_done(self) -> int:
+        """What the server is known to have."""
+        ...
+
+    def next(self) -> Step | NeedDigest | Finished:
+        """What to do now; the same until `take`, `lost` or `take_digest` is called."""
+        ...
+
+    def take(self, answer: Answer) -> None:
+        """The answer to the newest step. Errors of this program's tree: what it means, and whether it may pass."""
+        ...
+
+    def lost(self) -> None:
+        """No answer came to the newest step: it may have been done, or in part, or not at all."""
+        ...
+
+    def take_digest(self, digest: str) -> None:
+        """The hash that was asked for."""
+        ...
+
+    def resume_text(self) -> str:
+        """What `Uploader.begin` needs to go on from here after a restart."""
+        ...
+
+    def discard(self) -> Step | None:
+        """The request that has the server drop what it has, if there is such a request."""
+        ...
+
+
+class Uploader(Protocol):
+    """A protocol at a destination."""
+
+    kind: ClassVar[str]
+
+    def begin(self, item: Item, resume: str = "") -> Upload:
+        """An upload from the start, or from a kept text; one that makes no sense counts as none."""
+        ...
+
+    def probe(self) -> Step:
+        """A cheap request that tells whether the destination is there."""
+        ...
+
+    def judge_probe(self, answer: Answer) -> None:
+        """Errors of this program's tree if the destination can't be used as it is."""
+        ...
