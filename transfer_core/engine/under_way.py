@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.events import JobState, JobView
 from transfer_core.jobs.model import Job, LiveFigures, to_view
 
@@ -21,13 +21,30 @@ class Figures:
     links: Mapping[str, int] = field(default_factory=dict)
     resent_bytes: int = 0
     durable_bytes: int = 0
+    passed_bytes: int | None = None  # what has left, where acknowledgements come too seldom to tell a rate
+
+    @property
+    def rate_bytes(self) -> int:
+        """What a rate is told from."""
+        return self.arrived_bytes if self.passed_bytes is None else self.passed_bytes
+
+
+class Outgoing(Protocol):
+    """A job on its way, by whatever transport."""
+
+    held: str  # why it has to wait, empty if it doesn't
+
+    @property
+    def job(self) -> Job:
+        """As it was claimed."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
 class RunningJob:
     """A job under way, as the clerk follows it."""
 
-    out: OutgoingJob
+    out: Outgoing
     destination: str
     priority: int
     position: float
@@ -39,7 +56,7 @@ class RunningJob:
     def take(self, figures: Figures, now_ns: int) -> bool:
         """Newer figures; whether they say anything new."""
         if self.counted_ns is not None and now_ns > self.counted_ns:
-            moved = max(0, figures.arrived_bytes - self.figures.arrived_bytes)
+            moved = max(0, figures.rate_bytes - self.figures.rate_bytes)
             self.rate_bps += RATE_GAIN * (moved * 8e9 / (now_ns - self.counted_ns) - self.rate_bps)
         is_new = figures != self.figures
         self.counted_ns, self.figures = now_ns, figures

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from transfer_core.config import RetryPolicyConfig
 from transfer_core.entropy import Entropy
-from transfer_core.errors import DiskFull, DrsError, LinkError, QuotaExceeded
+from transfer_core.errors import DestinationError, DiskFull, DrsError, LinkError, QuotaExceeded
 from transfer_core.events import JobState
 from transfer_core.jobs.model import Job
 from transfer_core.units import NS_PER_S
@@ -59,6 +59,8 @@ def after_failure(
     idle_attempts: int, error: DrsError, *, made_progress: bool, config: RetryPolicyConfig, entropy: Entropy
 ) -> Decision:
     """What a run that ended with `error` leads to, after `idle_attempts` failed runs in a row that moved nothing."""
+    if isinstance(error, DestinationError) and error.retry_after_s is not None:
+        return Decision(Outcome.WAIT, round(error.retry_after_s * NS_PER_S))
     if is_waiting(error):
         return Decision(Outcome.WAIT, 0 if isinstance(error, LinkError) else ROOM_RETRY_NS)
     failed_runs = 0 if made_progress else idle_attempts + 1

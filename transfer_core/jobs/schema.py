@@ -64,4 +64,26 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
     INSERT INTO counter VALUES ('change', 0)
     """,
+    """
+    ALTER TABLE job ADD COLUMN resume TEXT NOT NULL DEFAULT '';
+    ALTER TABLE destination ADD COLUMN options TEXT NOT NULL DEFAULT '{}';
+    CREATE INDEX job_claim ON job (destination, priority, position, next_try_ns)
+        WHERE status = 'pending' AND listed = 1;
+    CREATE TABLE webhook (
+        url TEXT PRIMARY KEY,
+        secret TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        disabled TEXT NOT NULL DEFAULT ''
+    ) WITHOUT ROWID;
+    CREATE TABLE outbox (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        url TEXT NOT NULL REFERENCES webhook (url) ON DELETE CASCADE,
+        message_id TEXT NOT NULL,
+        body TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_try_ns INTEGER NOT NULL DEFAULT 0,
+        error TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX outbox_due ON outbox (next_try_ns)
+    """,
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from transfer_core.errors import ConflictError, NotFoundError
@@ -17,12 +18,13 @@ class Destination:
     """A place where jobs can go, with what it takes to get there."""
 
     name: str
-    kind: str
-    addresses: tuple[str, ...]
-    public_key: bytes
-    secret: bytes | None  # of the pairing token, until the relay has accepted this agent
-    expires_s: int
+    kind: str  # relay, chunked, tus, s3
+    addresses: tuple[str, ...]  # a relay's; of the other kinds one URL
+    public_key: bytes = b""
+    secret: bytes | None = field(default=None, repr=False)  # of a pairing token until it is used; or a bearer token
+    expires_s: int = 0
     hello_counter: int = 0
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # what only that kind knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class DestinationTable(StateDatabase):
                 row["secret"],
                 row["expires_s"],
                 row["hello_counter"],
+                json.loads(row["options"]),
             )
             for row in rows
         ]
@@ -58,10 +61,11 @@ class DestinationTable(StateDatabase):
         """Add a destination, or replace the one of that name, whose hello counter goes on."""
         with self._write() as db:
             db.execute(
-                "INSERT INTO destination (name, kind, addresses, public_key, secret, expires_s)"
-                " VALUES (?, ?, ?, ?, ?, ?)"
+                "INSERT INTO destination (name, kind, addresses, public_key, secret, expires_s, options)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, addresses = excluded.addresses,"
-                " public_key = excluded.public_key, secret = excluded.secret, expires_s = excluded.expires_s",
+                " public_key = excluded.public_key, secret = excluded.secret, expires_s = excluded.expires_s,"
+                " options = excluded.options",
                 (
                     destination.name,
                     destination.kind,
@@ -69,6 +73,7 @@ class DestinationTable(StateDatabase):
                     destination.public_key,
                     destination.secret,
                     destination.expires_s,
+                    json.dumps(dict(destination.options)),
                 ),
             )
 

@@ -155,6 +155,18 @@ class JobWorking(JobReading):
                     taken.append(file_id)
             return taken
 
+    def resume_of(self, file_id: str) -> str:
+        """How an upload over HTTP goes on where it was; empty if it begins. NotFoundError."""
+        with self._read() as db:
+            jobs_by_id(db, [file_id])
+            (text,) = db.execute("SELECT resume FROM job WHERE file_id = ?", (file_id,)).fetchone()
+        return str(text)
+
+    def keep_resume(self, file_id: str, text: str) -> None:
+        """Keep how an upload goes on; durable when this returns."""
+        with self._write() as db:
+            db.execute("UPDATE job SET resume = ? WHERE file_id = ?", (text, file_id))
+
     def fail(self, file_id: str, code: str, reason: str) -> None:
         """Give a job up."""
         wall_ns = self._clock.wall_ns()
