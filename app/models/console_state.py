@@ -58,6 +58,7 @@ class ConsoleState(QObject):
     destinations_changed = Signal(object)  # tuple[DestinationView, ...]
     relay_changed = Signal(object)  # RelayView
     noticed = Signal(object)  # Notice
+    others_arrived = Signal(object)  # tuple[Event, ...]: of subjects that only their own page knows
 
     def __init__(self, clock: Clock, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -73,6 +74,10 @@ class ConsoleState(QObject):
     def jobs(self) -> tuple[JobView, ...]:
         """The queue in its order: (priority, position)."""
         return tuple(sorted(self._jobs.values(), key=lambda job: (job.priority, job.position)))
+
+    def each_job(self) -> Iterable[JobView]:
+        """The queue in no order, for what only counts or looks."""
+        return self._jobs.values()
 
     @property
     def links(self) -> tuple[LinkView, ...]:
@@ -121,6 +126,7 @@ class ConsoleState(QObject):
         samples: list[object] = []
         marks: list[object] = []
         notices: list[Notice] = []
+        others: list[Event] = []
         kinds: set[type] = set()
         for event in events:
             kinds.add(type(event))
@@ -150,11 +156,15 @@ class ConsoleState(QObject):
                     self._relay = relay
                 case Notice():
                     notices.append(event)
+                case _:
+                    others.append(event)
         self._tell(kinds, tuple(changed.values()), tuple(removed), tuple(samples))
         for mark in marks:
             self.link_marked.emit(mark)
         for notice in notices:
             self.noticed.emit(notice)
+        if others:
+            self.others_arrived.emit(tuple(others))
 
     def _tell(
         self, kinds: set[type], changed: tuple[JobView, ...], removed: tuple[str, ...], samples: tuple[object, ...]

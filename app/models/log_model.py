@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -79,6 +80,11 @@ class LogModel(QAbstractTableModel):
         notice = self._notices[row]
         line = f"{notice.at}  {notice.severity.value:<8}  {notice.topic}  {notice.text}"
         return f"{line}\n{notice.error}" if notice.error else line
+
+    def row_at(self, at: str) -> int | None:
+        """The first line at or after that moment; None if there is none."""
+        row = bisect_left(self._notices, at, key=lambda notice: notice.at)
+        return row if row < len(self._notices) else None
 
     def matches(self, row: int, least: Severity, find: str) -> bool:
         """Whether that line is at least so severe and holds all words of `find` (case-folded)."""

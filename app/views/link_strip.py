@@ -6,6 +6,7 @@ restores it. The strip refreshes four times a second while it can be seen.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QMenu, QScrollArea, QVBoxLayout, Q
 from app.models.link_history import LinkHistory
 from app.models.sample_rings import thin_line
 from app.views.links.simulate_dialog import SimulateDialog
+from app.views.page import ServiceCalls
 from app.widgets.link_tile import SPARK_S, LinkTile
 from app.widgets.look import look_of
 from transfer_core.events import LinkState, LinkView
@@ -85,6 +87,12 @@ class LinkStrip(QWidget):
         outer.addWidget(scroll, 1)
         outer.addWidget(self._unused)
         self._apply_look()
+
+    def connect_to(self, service: ServiceCalls) -> None:
+        """Connect wishes to verbs."""
+        self.kill_requested.connect(partial(service.call, "kill_link"))
+        self.restore_requested.connect(partial(service.call, "restore_link"))
+        self.simulate_requested.connect(partial(service.call, "simulate_link"))
 
     @property
     def tiles(self) -> tuple[LinkTile, ...]:

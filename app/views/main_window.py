@@ -2,53 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMainWindow, QPushButton, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QTabBar, QTabWidget, QVBoxLayout, QWidget
 
+from app.actions import COMMANDS, WINDOW, Command, make_action
+from app.models.conditions import Condition, state_condition
 from app.models.console_state import ConsoleState
 from app.models.link_history import LinkHistory
 from app.theme.theme import Theme
-from app.views.history.page import HistoryPage
+from app.views.lasting import Lasting
 from app.views.link_strip import LinkStrip
-from app.views.links.page import LinksPage
-from app.views.log.page import LogPage
-from app.views.queue.page import QueuePage
-from app.views.settings.page import SettingsPage
+from app.views.page import Page, Parts
+from app.views.top_bar import TopBar
+from app.widgets.banner import Banner
 from app.widgets.event_ticker import EventTicker
-from app.widgets.look import look_of
-from app.widgets.status_shape import SEVERITY_SHAPES, StatusShape, severity_colour
-from transfer_core.events import EngineView, Severity
-from transfer_core.units import format_bytes, format_duration, format_rate, utc_iso
+from transfer_core.events import Notice, Severity
 
 CLOCK_MS = 500
-_WORDS = {
-    Severity.INFO: "All well",
-    Severity.CAUTION: "Degraded",
-    Severity.SERIOUS: "Needs a hand",
-    Severity.CRITICAL: "Stopped",
-}
-
-
-class _Figure(QWidget):
-    """A label above a value."""
-
-    def __init__(self, label: str) -> None:
-        super().__init__()
-        self._label = QLabel(label)
-        self.value = QLabel("")
-        self.value.setAccessibleName(label)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self._label)
-        layout.addWidget(self.value)
-
-    def dress(self, theme: Theme) -> None:
-        look = look_of(theme)
-        self._label.setFont(look.small)
-        self._label.setStyleSheet(f"color: {theme.tokens.muted}")
-        self.value.setFont(look.strong)
+MENUS = ("Queue", "Order", "Links", "History", "Log", "Settings", "View", "Help")
 
 
 class MainWindow(QMainWindow):
@@ -57,172 +31,250 @@ class MainWindow(QMainWindow):
     pause_all_wanted = Signal(bool)
     closing = Signal()
 
-    def __init__(self, state: ConsoleState, theme: Theme) -> None:
+    def __init__(self, state: ConsoleState, theme: Theme, make_pages: Callable[[Parts], Sequence[Page]]) -> None:
         super().__init__()
         self.setWindowTitle("DRS-SYNC")
         self.resize(1366, 768)
         self._state, self._theme = state, theme
-        history = LinkHistory(state, self)
-        self.link_history = history
-        self.queue = QueuePage(state, theme)
-        self.links = LinksPage(state, theme, history)
-        self.history = HistoryPage(state, theme)
-        self.log = LogPage(state, theme)
-        self.settings = SettingsPage(state, theme)
-        self.strip = LinkStrip(state, theme, history)
+        self._lasting = Lasting(state)
+        self._shown: Condition | None = None
+        self._dirty = True
+        self.link_history = LinkHistory(state, self)
+        self.window_actions = self._make_actions()
+        self.pages = tuple(make_pages(Parts(state, theme, self.link_history, self.window_actions)))
+        self.strip = LinkStrip(state, theme, self.link_history)
         self.ticker = EventTicker(theme)
-        self.banner = QLabel()
-        self.banner.setWordWrap(True)
-        self.banner.hide()
         self._build()
-        state.engine_changed.connect(self.show_engine)
-        state.noticed.connect(self.ticker.show_notice)
-        self.ticker.log_wanted.connect(self._show_log)
+        state.noticed.connect(self._notice)
+        for signal in (state.engine_changed, state.destinations_changed, state.relay_changed):
+            signal.connect(self._look_later)
+        self.ticker.log_wanted.connect(lambda: self.go_to("log"))
         theme.changed.connect(self._dress)
         self._clock = QTimer(self, interval=CLOCK_MS)
         self._clock.timeout.connect(self._tick)
         self._clock.start()
-        self.show_engine(state.engine)
         self._dress()
-        self._tick()
-
-    @property
-    def pages(self) -> tuple[QueuePage, LinksPage, HistoryPage, LogPage, SettingsPage]:
-        """In the order of their tabs."""
-        return self.queue, self.links, self.history, self.log, self.settings
 
     # --- building
 
+    def _make_actions(self) -> dict[str, QAction]:
+        slots: dict[str, Callable[[], object]] = {
+            "pause_all": self._pause_clicked,
+            "worst": self.go_to_worst,
+            "strip": lambda: self.strip.focus_tile(0),
+            "theme": self._theme.cycle,
+            "zoom_in": lambda: self._theme.zoom_by(1),
+            "zoom_out": lambda: self._theme.zoom_by(-1),
+            "zoom_reset": lambda: self._theme.set_zoom(1.0),
+            "menu": self.open_menu,
+            "quit": self.close,
+        }
+        left_to_others = ("add_files", "add_folder", "pair", "shortcuts", "about", "close_banner")
+        slots |= dict.fromkeys(left_to_others, _left_to_others)
+        return {f"window.{name}": make_action(f"window.{name}", self, slot) for name, slot in slots.items()}
+
     def _build(self) -> None:
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        for number, page in enumerate(self.pages, start=1):
-            self.tabs.addTab(page, f"{page.title}  {number}")
-            self._key(f"Show {page.title}", f"Ctrl+{number}", number - 1)
-        self.tabs.currentChanged.connect(self._page_changed)
-        centre = QWidget()
+        actions = self.window_actions
+        self._theme_action = actions["window.theme"]
+        self.top = TopBar(
+            self._state, self._theme, *(actions[f"window.{name}"] for name in ("pause_all", "theme", "menu"))
+        )
+        self.top.state_clicked.connect(self.go_to_worst)
+        self.banner = Banner(self._theme, actions["window.close_banner"])
+        self.banner.closed.connect(self._put_away)
+        self.banner.help_wanted.connect(self._help)
+        self._build_tabs()
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        self.strip.setFixedWidth(212)
         row.addWidget(self.strip)
         row.addWidget(self.tabs, 1)
+        centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self._build_top())
+        column.addWidget(self.top)
         column.addWidget(self.banner)
         column.addLayout(row, 1)
         column.addWidget(self.ticker)
         self.setCentralWidget(centre)
-        self.queue.on_shown()
+        self.pages[0].on_shown()
+        self.pages[0].first_focus.setFocus()
 
-    def _build_top(self) -> QWidget:
-        self._top = QFrame()
-        self._shape = StatusShape()
-        self._word = QLabel()
-        self._why = QLabel()
-        self._total, self._left, self._done, self._to = (
-            _Figure("total"),
-            _Figure("left"),
-            _Figure("done in"),
-            _Figure("to"),
-        )
-        self._utc = _Figure("UTC")
-        self._pause = QPushButton("Pause all")
-        self._pause.setToolTip("Send nothing until you resume (Ctrl+Shift+P)")
-        self._pause.setShortcut(QKeySequence("Ctrl+Shift+P"))
-        self._pause.clicked.connect(self._pause_clicked)
-        self._theme_button = QPushButton()
-        self._theme_button.setShortcut(QKeySequence("Ctrl+Shift+L"))
-        self._theme_button.clicked.connect(self._theme.cycle)
-        layout = QHBoxLayout(self._top)
-        layout.setContentsMargins(16, 6, 16, 6)
-        layout.setSpacing(20)
-        self._name = QLabel("DRS-SYNC")
-        layout.addWidget(self._name)
-        state = QHBoxLayout()
-        state.setSpacing(8)
-        for widget in (self._shape, self._word, self._why):
-            state.addWidget(widget)
-        layout.addLayout(state)
-        for figure in (self._total, self._left, self._done, self._to):
-            layout.addWidget(figure)
-        layout.addStretch(1)
-        for widget in (self._pause, self._theme_button, self._utc):
-            layout.addWidget(widget)
-        return self._top
+    def _build_tabs(self) -> None:
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        bar = self.tabs.tabBar()
+        bar.setAccessibleName("Pages")
+        bar.setExpanding(False)
+        for number, page in enumerate(self.pages):
+            key = f"Ctrl+{number + 1}"
+            self.tabs.addTab(page, page.title)
+            self.tabs.setTabToolTip(number, f"{page.title}  ({key})")
+            hint = QLabel(str(number + 1))
+            hint.setProperty("kind", "caption")
+            bar.setTabButton(number, QTabBar.ButtonPosition.RightSide, hint)
+            action = QAction(page.title, self)
+            action.setObjectName(f"page.{page.name}")
+            action.setShortcut(QKeySequence(key))
+            action.setToolTip(f"Show {page.title}  ({key})")
+            action.triggered.connect(lambda _checked=False, name=page.name: self.go_to(name))
+            self.addAction(action)
+            page.place_wanted.connect(self.go_to)
+        self.tabs.currentChanged.connect(self._page_changed)
 
-    def _key(self, text: str, key: str, page: int) -> None:
-        action = QAction(text, self)
-        action.setShortcut(QKeySequence(key))
-        action.setData(page)
-        action.triggered.connect(self._go)
-        self.addAction(action)
+    # --- going to places
+
+    def page(self, name: str) -> Page:
+        """The page of that name. KeyError if there is none."""
+        try:
+            return next(page for page in self.pages if page.name == name)
+        except StopIteration:
+            raise KeyError(name) from None
+
+    @Slot(str, str)
+    def go_to(self, page: str, subject: str = "") -> None:
+        """Open a page, and show one thing on it: a job by its file id, a link by its name."""
+        shown = self.page(page)
+        self.tabs.setCurrentWidget(shown)
+        shown.take_focus()
+        if subject:
+            shown.show_subject(subject)
 
     @Slot()
-    def _go(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            self.tabs.setCurrentIndex(int(action.data()))
-
-    @Slot()
-    def _show_log(self) -> None:
-        self.tabs.setCurrentWidget(self.log)
+    def go_to_worst(self) -> None:
+        """Open the place of the worst state; the log where nothing is wrong."""
+        self._look()
+        worst = self._lasting.worst
+        if worst is None or not worst.page:
+            self.go_to("log")
+        else:
+            self.go_to(worst.page, worst.subject)
 
     @Slot(int)
     def _page_changed(self, index: int) -> None:
-        for number in range(self.tabs.count()):
-            page = self.tabs.widget(number)
+        for number, page in enumerate(self.pages):
             (page.on_shown if number == index else page.on_hidden)()
 
-    # --- showing
+    # --- the menu of all commands
+
+    @Slot()
+    def open_menu(self) -> None:
+        """Open the menu of all commands below its button."""
+        menu = self.make_menu()
+        menu.aboutToHide.connect(menu.deleteLater)
+        button = self.top.menu
+        menu.popup(button.mapToGlobal(button.rect().bottomLeft()))
+
+    def make_menu(self) -> QMenu:
+        """All commands that can be given on the page shown."""
+        menu = QMenu(self)
+        go = menu.addMenu("Go to")
+        go.addActions([action for action in self.actions() if action.objectName().startswith("page.")])
+        here = self.tabs.currentWidget()
+        by_menu: dict[str, list[QAction]] = {name: [] for name in MENUS}
+        for command in COMMANDS.values():
+            action = self._action_of(command, here)
+            if command.menu and action is not None:
+                by_menu[command.menu].append(action)
+        for name, actions in by_menu.items():
+            if actions:
+                menu.addMenu(name).addActions(actions)
+        return menu
+
+    def _action_of(self, command: Command, here: QWidget) -> QAction | None:
+        action = self.findChild(QAction, command.name)
+        if action is None or command.page == WINDOW:
+            return action
+        owner = action.parent()
+        return action if owner is here or here.isAncestorOf(owner) else None
+
+    # --- what lasts
+
+    def tell(self, condition: Condition) -> None:
+        """Something that lasts; it stays until it is put away."""
+        self._lasting.tell(condition)
+        self._look()
+
+    @Slot(str)
+    def note(self, text: str) -> None:
+        """Something to know that does not last."""
+        self.tell(Condition("note", Severity.INFO, text, detail=text))
 
     @Slot(object)
-    def show_engine(self, engine: EngineView) -> None:
-        """The bar on top."""
-        look = look_of(self._theme)
-        severity = engine.severity
-        words = "Paused" if engine.paused else _WORDS[severity]
-        self._shape.show_shape(SEVERITY_SHAPES[severity], severity_colour(severity, look), words)
-        self._word.setText(words)
-        links = f"{engine.links_up} of {engine.links_total} links"
-        self._why.setText(f"{engine.why} · {links}" if engine.why else links)
-        self._why.setToolTip(engine.why)
-        self._total.value.setText(format_rate(engine.rate_bps))
-        left = f"{engine.files_left} files · {format_bytes(engine.bytes_left)}" if engine.files_left else "nothing"
-        self._left.value.setText(left)
-        self._done.value.setText(format_duration(engine.eta_s) if engine.files_left else "")
-        online = [each.name for each in self._state.destinations if each.online]
-        self._to.value.setText(", ".join(online) if online else "no relay")
-        self._pause.setText("Resume all" if engine.paused else "Pause all")
+    def _notice(self, notice: Notice) -> None:
+        self.ticker.show_notice(notice)
+        condition = state_condition(notice)
+        if condition is not None:
+            self.tell(condition)
+
+    @Slot()
+    def _look_later(self) -> None:
+        self._dirty = True
+
+    def _look(self) -> None:
+        self._dirty = False
+        self._show_banner(self._lasting.for_banner())
+
+    def _show_banner(self, shown: list[Condition]) -> None:
+        self._shown = shown[0] if shown else None
+        if self._shown is None:
+            self.banner.hide()
+            return
+        helps = None
+        if self._shown.command:
+            action = self.findChild(QAction, self._shown.command)
+            command = COMMANDS[self._shown.command]
+            helps = (action.text() if action else command.text, action.toolTip() if action else command.tool_tip())
+        elif self._shown.page:
+            title = self.page(self._shown.page).title
+            helps = (f"Show {title.lower()}", f"Go to {title}")
+        more = "\n".join(each.text for each in shown[1:])
+        self.banner.show_message(
+            self._shown.severity, self._shown.text, helps=helps, detail=self._shown.detail, more=more
+        )
+
+    @Slot()
+    def _put_away(self) -> None:
+        if self._shown is not None:
+            self._lasting.put_away(self._shown)
+            self._look()
+
+    @Slot()
+    def _help(self) -> None:
+        if self._shown is None:
+            return
+        action = self.findChild(QAction, self._shown.command) if self._shown.command else None
+        if action is not None:
+            if self._shown.page:
+                self.go_to(self._shown.page)
+            action.trigger()
+        elif self._shown.page:
+            self.go_to(self._shown.page, self._shown.subject)
+
+    # --- following
 
     @Slot()
     def _tick(self) -> None:
-        self._utc.value.setText(utc_iso(self._state.wall_ns())[11:19])
+        self.top.tick()
+        if self._dirty:
+            self._look()
 
     @Slot()
     def _pause_clicked(self) -> None:
         self.pause_all_wanted.emit(not self._state.engine.paused)
 
-    def show_banner(self, text: str) -> None:
-        """Something that a person has to know; it stays until it is clicked away by a newer one."""
-        self.banner.setText(text)
-        self.banner.setVisible(bool(text))
-
     @Slot()
     def _dress(self) -> None:
-        tokens, look = self._theme.tokens, look_of(self._theme)
-        for figure in (self._total, self._left, self._done, self._to, self._utc):
-            figure.dress(self._theme)
-        self._name.setFont(look.strong)
-        self._word.setFont(look.strong)
-        self._theme_button.setText(self._theme.next_name.capitalize())
-        self._theme_button.setToolTip(f"Change to the {self._theme.next_name} theme (Ctrl+Shift+L)")
-        self._top.setStyleSheet(f"QFrame {{ background: {tokens.chrome}; border: none }}")
-        self.banner.setStyleSheet(f"background: {tokens.caution_surface}; color: {tokens.text}; padding: 8px 16px")
+        following = self._theme.next_name.capitalize()
+        self._theme_action.setText(f"{following} theme")
+        self._theme_action.setToolTip(COMMANDS["window.theme"].tool_tip(f"Change to the {following.lower()} theme"))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Say goodbye first."""
         self.closing.emit()
         event.accept()
+
+
+def _left_to_others() -> None:
+    """The page or dialog that does it listens to the action itself."""

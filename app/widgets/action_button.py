@@ -23,5 +23,5 @@ class ActionButton(QPushButton):
         """Take over what the action says."""
         self.setText(self._action.text())
         self.setToolTip(self._action.toolTip())
-        self.setAccessibleName(self._action.text())
+        self.setAccessibleName(self._action.text().replace("…", ""))
         self.setEnabled(self._action.isEnabled())

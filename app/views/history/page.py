@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QColor, QFontMetrics, QGuiApplication, QKeySequence
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
     QMenu,
-    QPushButton,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
+from app.actions import make_action, name_field
 from app.models.history_model import JOB_ROLE, PAGE_ROWS, HistoryColumn, HistoryModel
+from app.views.page import Page, ServiceCalls
+from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
 from app.widgets.shape_delegate import ShapeDelegate
 from app.widgets.status_shape import Shape
@@ -35,11 +38,11 @@ RELOAD_MS = 500  # and new ends are asked for at most so often
 _RETRIABLE = (JobState.FAILED, JobState.CANCELLED)
 
 
-class HistoryPage(QWidget):
+class HistoryPage(Page):
     """A table of ended jobs. The owner answers `history_wanted` with `show_history`."""
 
+    name = "history"
     title = "History"
-    shortcut = "Ctrl+3"
 
     history_wanted = Signal(int, int, str)  # limit, offset, find
     retry_requested = Signal(list)  # file ids
@@ -63,13 +66,11 @@ class HistoryPage(QWidget):
 
     def _build(self) -> None:
         self.find = QLineEdit(placeholderText="Find in history", clearButtonEnabled=True)
-        self.find.setAccessibleName("Find in history")
-        self.find.setToolTip("Only jobs whose name or destination has these words  (Ctrl+F)")
+        name_field("history.find", self.find)
         self.find.setMaximumWidth(320)
         self.find.textChanged.connect(self._type)
-        self.retry_button = QPushButton("Retry")
-        self.retry_button.setAccessibleName("Retry the selected jobs")
-        self.retry_button.clicked.connect(self.retry_selected)
+        self.retry_action = make_action("history.retry", self, self.retry_selected)
+        self.retry_button = ActionButton(self.retry_action)
         self.count = QLabel()
         bar = QHBoxLayout()
         bar.addWidget(self.retry_button)
@@ -92,6 +93,7 @@ class HistoryPage(QWidget):
         table = QTableView()
         table.setModel(self._model)
         table.setAccessibleName("History of jobs")
+        table.setToolTip("What has ended, newest first")
         table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
         table.setItemDelegateForColumn(HistoryColumn.OUTCOME, ShapeDelegate(self._shape, table))
@@ -110,21 +112,27 @@ class HistoryPage(QWidget):
         return table
 
     def _add_actions(self) -> None:
-        self.retry_action = self._action("Retry", "R", self.retry_selected)
-        self.copy_action = self._action("Copy", QKeySequence.StandardKey.Copy, self.copy_rows)
-        self.copy_error_action = self._action("Copy error", "Ctrl+Shift+C", self.copy_errors)
-        find = QAction("Find", self, shortcut=QKeySequence(QKeySequence.StandardKey.Find))
-        find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        find.triggered.connect(lambda: self.find.setFocus(Qt.FocusReason.ShortcutFocusReason))
-        self.addAction(find)
-        self.retry_button.setToolTip("Queue failed or cancelled jobs again  (R)")
+        self.copy_action = make_action("history.copy", self.table, self.copy_rows)
+        self.copy_error_action = make_action("history.copy_error", self.table, self.copy_errors)
+        make_action("history.find", self, lambda: self.find.setFocus(Qt.FocusReason.ShortcutFocusReason))
 
-    def _action(self, text: str, key: QKeySequence.StandardKey | str, slot: object) -> QAction:
-        action = QAction(text, self.table, shortcut=QKeySequence(key))
-        action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        action.triggered.connect(slot)
-        self.table.addAction(action)
-        return action
+    @property
+    def first_focus(self) -> QWidget:
+        """The table, or what looks through it."""
+        return self.table if self.table.isVisibleTo(self) else self.find
+
+    def layout_widgets(self) -> dict[str, QWidget]:
+        """The table."""
+        return {"table": self.table}
+
+    def connect_to(self, service: ServiceCalls) -> None:
+        """Connect wishes to verbs."""
+        self.history_wanted.connect(
+            lambda limit, offset, find: service.call(
+                "history", limit=limit, offset=offset, find=find, on_result=self.show_history
+            )
+        )
+        self.retry_requested.connect(partial(service.call, "retry"))
 
     # --- page contract
     def on_shown(self) -> None:
@@ -220,8 +228,7 @@ class HistoryPage(QWidget):
     def _update_controls(self) -> None:
         chosen = self._selected()
         retriable = sum(job.status in _RETRIABLE for job in chosen)
-        self.retry_button.setEnabled(bool(retriable))
-        self.retry_button.setText(f"Retry {retriable}" if retriable > 1 else "Retry")
+        self.retry_action.setText(f"Retry {retriable}" if retriable > 1 else "Retry")
         self.retry_action.setEnabled(bool(retriable))
         self.copy_action.setEnabled(bool(chosen))
         self.copy_error_action.setEnabled(any(_has_error(job) for job in chosen))

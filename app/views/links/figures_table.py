@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Slot
-from PySide6.QtGui import QAction, QColor, QFontMetrics, QGuiApplication, QKeySequence
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
+from app.actions import COMMANDS, make_action
 from app.models.links_model import LINK_ROLE, LinkColumn, LinksModel
 from app.widgets.look import Look
 from app.widgets.shape_delegate import ShapeDelegate
@@ -42,10 +43,8 @@ class FiguresTable(QTableView):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(LinkColumn.STATE, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
-        copy = QAction("Copy", self, shortcut=QKeySequence(QKeySequence.StandardKey.Copy))
-        copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        copy.triggered.connect(self.copy_rows)
-        self.addAction(copy)
+        make_action("links.copy", self, self.copy_rows)
+        self.setToolTip("The figures of the plots as text; " + COMMANDS["links.copy"].tool_tip())
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.apply_look(look)
 

@@ -171,7 +171,8 @@ class LinkCard(QFrame):
         """Draw the card's ground."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(self._look.caution if self._frozen else self._look.border, 1))
+        colour = self._look.caution if self._frozen else self._look.border
+        painter.setPen(QPen(self._look.focus, 2) if self.plot.hasFocus() else QPen(colour, 1))
         painter.setBrush(self._look.card)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
         painter.end()

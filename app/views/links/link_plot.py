@@ -13,17 +13,30 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontMetrics,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QToolTip
 
 from app.figures import clock_text
 from app.models.sample_rings import Buckets, Floats, Window, bucket, bucket_max, bucket_mean, bucket_min, thin_line
-from app.views.links.scales import LOSS, RTT, THROUGHPUT, loss_share, rtt_is_log, rtt_share, time_step_s
+from app.views.links.lane_axis import LaneAxis
+from app.views.links.scales import LOSS, RTT, THROUGHPUT, loss_share, rtt_share, time_step_s
 from app.widgets.look import Look
 from transfer_core.events import LinkMark
 from transfer_core.units import NS_PER_S
 
 LABELS_MOST = 8
+MARK_REACH_PX = 6  # so near to a mark's line a click means the mark
 HEAVY_LOSS = 0.5  # from here the bars are critical
 LIGHT_LOSS = 0.02  # and up to here they are nothing to look at
 _BAD_MARKS = frozenset({"kill", "lost", "down"})
@@ -47,91 +60,13 @@ class _Label:
     text: str
     box: QRect
     bad: bool
-
-
-class LaneAxis(pg.AxisItem):  # type: ignore[misc]
-    """The left axis: the name and unit of each lane, and its figures, at a fixed width."""
-
-    WIDTH = 118
-
-    def __init__(self) -> None:
-        super().__init__("left")
-        self._look: Look | None = None
-        self._rtt_unit = "ms"
-        self._figures: tuple[tuple[float, float, str], ...] = ()  # height, hung (0) to stood (1), text
-        self.setWidth(self.WIDTH)
-
-    def apply_look(self, look: Look) -> None:
-        """Take over another theme; wider text makes a wider axis."""
-        self._look = look
-        self.setWidth(self.width_for(look))
-        self.update()
-
-    @staticmethod
-    def width_for(look: Look) -> int:
-        """The width that its texts need."""
-        metrics = QFontMetrics(look.small)
-        return metrics.horizontalAdvance("throughput") + metrics.horizontalAdvance("10000") + 34
-
-    def show_scales(self, throughput_top_bps: float, rtt_top_ms: float) -> None:
-        """Write the scales beside their lanes; drawn anew only when they differ."""
-        mbit = throughput_top_bps / 1e6
-        log = rtt_is_log(rtt_top_ms)
-        figures = (
-            (THROUGHPUT.top, 0.0, f"{mbit:g}"),
-            (THROUGHPUT.bottom, 1.0, "0"),
-            (THROUGHPUT.at(0.5), 0.5, f"{mbit / 2:g}"),
-            (RTT.top, 0.0, f"{rtt_top_ms:g}"),
-            (RTT.bottom, 1.0, "0"),
-            *([(RTT.at(float(rtt_share(np.array(100.0), rtt_top_ms))), 0.5, "100")] if log else []),
-            (LOSS.top, 0.35, "100"),
-        )
-        if figures != self._figures:
-            self._figures = figures
-            self._rtt_unit = "ms, log" if log else "ms"
-            self.update()
-
-    def paint(self, painter: QPainter, _option: object, _widget: object) -> None:
-        """Draw the texts."""
-        look = self._look
-        if look is None:
-            return
-        area = self.boundingRect()
-        box = self.mapRectFromParent(self.geometry())
-        metrics = QFontMetrics(look.small)
-        height = metrics.height()
-        painter.setFont(look.small)
-        painter.setPen(look.muted)
-        taken: list[float] = []
-        for y, stood, text in self._figures:
-            top = max(area.top(), box.bottom() - y * box.height() - stood * height)
-            if any(abs(top - other) < height - 3 for other in taken):
-                continue  # no room: the earlier ones matter more
-            taken.append(top)
-            painter.drawText(
-                QRectF(box.left(), top, box.width() - 7, height),
-                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
-                text,
-            )
-        for lane, name, unit in (
-            (THROUGHPUT, "throughput", "Mbit/s"),
-            (RTT, "RTT", self._rtt_unit),
-            (LOSS, "loss", "%"),
-        ):
-            top = box.bottom() - lane.top * box.height() - 2
-            painter.setPen(look.text)
-            painter.drawText(QRectF(box.left() + 10, top, box.width(), height), Qt.AlignmentFlag.AlignLeft, name)
-            painter.setPen(look.muted)
-            beside = lane.top - lane.bottom < 2.2 * height / max(1.0, box.height())
-            x = box.left() + 10 + (metrics.horizontalAdvance(name + " ") if beside else 0)
-            painter.drawText(
-                QRectF(x, top if beside else top + height, box.width(), height), Qt.AlignmentFlag.AlignLeft, unit
-            )
+    mark: LinkMark
 
 
 class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
     """Throughput, round-trip time and loss of one link."""
 
+    mark_clicked = Signal(object)  # LinkMark
     hovered = Signal(object)  # seconds before the newest moment (<= 0), or None when the mouse has left
 
     def __init__(self, look: Look, colour: QColor) -> None:
@@ -143,9 +78,11 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         self._throughput_top_bps = 1e6
         self._grid_key: tuple[float, int] = (0.0, 0)
         self._labels: tuple[_Label, ...] = ()
+        self._marks: tuple[tuple[float, LinkMark], ...] = ()  # seconds before the newest moment, newest first
         self.setAntialiasing(False)
         self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setToolTip("Left and Right move the reading line, Esc takes it away; the table has the figures as text")
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         plot = self.getPlotItem()
         plot.hideAxis("bottom")
@@ -302,7 +239,9 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         for curve, bad in ((self._bad_marks, True), (self._good_marks, False)):
             x = np.repeat([m.t_ns / NS_PER_S - frame.end_s for m in inside if (m.what in _BAD_MARKS) == bad], 2)
             curve.setData(x, np.tile([0.0, 1.0], len(x) // 2))
-        self._place_labels(inside, frame)
+        newest = sorted(inside, key=lambda mark: -mark.t_ns)
+        self._marks = tuple((mark.t_ns / NS_PER_S - frame.end_s, mark) for mark in newest)
+        self._place_labels(newest, frame)
 
     def _place_labels(self, marks: list[LinkMark], frame: Frame) -> None:
         """Name as many marks as have room, the newest first."""
@@ -311,13 +250,13 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         left = right - self.pixels
         taken = right + 1  # left end of the label placed last
         labels: list[_Label] = []
-        for mark in sorted(marks, key=lambda mark: mark.t_ns, reverse=True):
+        for mark in marks:
             text = f"{_WORDS.get(mark.what, mark.what)} {clock_text(mark.at)}"
             wide = metrics.horizontalAdvance(text) + 8
             x = right - round((frame.end_s - mark.t_ns / NS_PER_S) / frame.span_s * (right - left))
             x = x - wide if x + wide > right else x + 1
             if x + wide <= taken and x >= left and len(labels) < LABELS_MOST:
-                labels.append(_Label(text, QRect(x, 1, wide, metrics.height()), mark.what in _BAD_MARKS))
+                labels.append(_Label(text, QRect(x, 1, wide, metrics.height()), mark.what in _BAD_MARKS, mark))
                 taken = x
         if tuple(labels) != self._labels:
             self._labels = tuple(labels)
@@ -332,20 +271,64 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
             painter.setPen(look.caution if label.bad else look.muted)
             painter.drawText(label.box, Qt.AlignmentFlag.AlignCenter, label.text)
 
-    # --- the mouse reads, and does nothing else
+    # --- the mouse reads, and leads from a mark to the log; keys are the page's
+    def _x_at(self, pixel: QPoint) -> float:
+        return float(self.getPlotItem().getViewBox().mapSceneToView(self.mapToScene(pixel)).x())
+
+    def mark_at(self, pixel: QPoint) -> LinkMark | None:
+        """The mark whose line or label is there, the newest one first."""
+        x_s = self._x_at(pixel)
+        reach_s = MARK_REACH_PX * self._span_s / self.pixels
+        near = [(abs(at_s - x_s), mark) for at_s, mark in self._marks if abs(at_s - x_s) <= reach_s]
+        if near:
+            return min(near, key=lambda each: each[0])[1]
+        hit = next((label for label in self._labels if label.box.contains(pixel)), None)
+        return hit.mark if hit is not None else None
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Tell where the mouse is on the time axis."""
-        view = self.getPlotItem().getViewBox()
-        point = view.mapSceneToView(self.mapToScene(event.position().toPoint()))
-        self.hovered.emit(float(point.x()) if -self._span_s <= point.x() <= 0 else None)
+        pixel = event.position().toPoint()
+        x_s = self._x_at(pixel)
+        self.viewport().setCursor(
+            Qt.CursorShape.PointingHandCursor if self.mark_at(pixel) else Qt.CursorShape.CrossCursor
+        )
+        self.hovered.emit(x_s if -self._span_s <= x_s <= 0 else None)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Leave clicks to the page."""
-        event.ignore()
+        """Leave clicks to the page, but for those on a mark."""
+        event.setAccepted(self.mark_at(event.position().toPoint()) is not None)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Leave clicks to the page."""
+        """A click on a mark asks for its place in the log."""
+        mark = self.mark_at(event.position().toPoint())
+        event.setAccepted(mark is not None)
+        if mark is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.mark_clicked.emit(mark)
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """A mark says what happened; elsewhere a tool tip would only cover the figures."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            mark = self.mark_at(event.pos())
+            if mark is None:
+                QToolTip.hideText()
+            else:
+                QToolTip.showText(event.globalPos(), mark_words(mark), self.viewport())
+            return True
+        return bool(super().viewportEvent(event))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keys are the page's."""
         event.ignore()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the focus ring, which the card draws."""
+        super().focusInEvent(event)
+        self.parentWidget().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the focus ring away."""
+        super().focusOutEvent(event)
+        self.parentWidget().update()
 
     def leaveEvent(self, event: object) -> None:
         """The mouse is elsewhere."""
@@ -355,6 +338,11 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
     def wheelEvent(self, event: QWheelEvent) -> None:
         """The wheel scrolls the page."""
         event.ignore()
+
+
+def mark_words(mark: LinkMark) -> str:
+    """What a mark says when it is pointed at."""
+    return f"{clock_text(mark.at)} {mark.text or _WORDS.get(mark.what, mark.what)}\nClick for its place in the log"
 
 
 def _pen(colour: QColor, width: int = 1, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -25,15 +25,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.actions import make_action
 from app.models.link_history import LinkHistory
 from app.models.links_model import LinksModel
 from app.models.sample_rings import SampleRings, Window
 from app.views.links.figures_table import FiguresTable
+from app.views.links.lane_axis import LaneAxis
 from app.views.links.link_card import LinkCard
-from app.views.links.link_plot import Frame, LaneAxis
+from app.views.links.link_plot import Frame
 from app.views.links.scales import Ratchet
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.links.time_ruler import TimeRuler
+from app.views.page import Page, ServiceCalls
+from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
 from transfer_core.events import LinkMark, LinkState, LinkView
 from transfer_core.units import NS_PER_S
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 FRAME_MS = 100
 AGE_EVERY = 3  # frames between two looks at the ages
 WINDOWS_S = {"1 min": 60.0, "5 min": 300.0, "30 min": 1800.0}
+WINDOW_COMMANDS = ("links.minute", "links.five_minutes", "links.half_hour")
 RTT_SHARE = 99.5  # the percentile that the scale shows; what lies above is ticked at the top
 
 
@@ -53,14 +58,12 @@ def utc_clock() -> str:
     return datetime.now(UTC).strftime("%H:%M:%S")
 
 
-class LinksPage(QWidget):
+class LinksPage(Page):
     """Plots and figures of all links."""
 
+    name = "links"
     title = "Links"
-    shortcut = "Ctrl+2"
 
-    kill_requested = Signal(str)
-    restore_requested = Signal(str)
     simulate_requested = Signal(str, object)
 
     def __init__(
@@ -93,9 +96,6 @@ class LinksPage(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self.refresh)
-        for number, label in enumerate(WINDOWS_S, 1):
-            key = QShortcut(QKeySequence(str(number)), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            key.activated.connect(self._windows[label].click)
         theme.changed.connect(self._apply_look)
 
     # --- building
@@ -113,6 +113,7 @@ class LinksPage(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll = scroll
         self._ruler = TimeRuler(self._look)
         plots = QWidget()
         plots_layout = QVBoxLayout(plots)
@@ -136,25 +137,22 @@ class LinksPage(QWidget):
         bar = QHBoxLayout()
         bar.setSpacing(8)
         self._windows: dict[str, QPushButton] = {}
-        group = QButtonGroup(self)
-        for number, (label, span_s) in enumerate(WINDOWS_S.items(), 1):
-            button = _button(label, f"Show the last {label}  ({number})")
+        for (label, span_s), name in zip(WINDOWS_S.items(), WINDOW_COMMANDS, strict=True):
+            action = make_action(name, self, partial(self.show_window, span_s))
+            button = ActionButton(action, self)  # in no group: Tab has to reach each
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setCheckable(True)
             button.setChecked(span_s == self._span_s)
-            button.clicked.connect(lambda _checked=False, span_s=span_s: self.show_window(span_s))
-            group.addButton(button)
             self._windows[label] = button
             bar.addWidget(button)
         bar.addSpacing(8)
-        self.freeze_button = _button("Freeze", "Hold the picture; the data goes on  (Space)")
+        self.freeze_button = ActionButton(make_action("links.freeze", self, self._toggle_frozen), self)
+        self.freeze_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.freeze_button.setCheckable(True)
-        self.freeze_button.clicked.connect(self.set_frozen)
         bar.addWidget(self.freeze_button)
         bar.addStretch(1)
-        self.simulate_button = _button("Simulate…", "Lay made-up conditions over a link  (S)")
-        self.simulate_button.clicked.connect(self.open_simulate)
-        key = QShortcut(QKeySequence("S"), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        key.activated.connect(self.open_simulate)
+        self.simulate_button = ActionButton(make_action("links.simulate", self, self.open_simulate), self)
+        self.simulate_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         bar.addWidget(self.simulate_button)
         self.badge = _button("LIVE", "The picture follows the data")
         self.badge.setObjectName("liveBadge")
@@ -188,13 +186,24 @@ class LinksPage(QWidget):
         return self._cards[link]
 
     # --- page contract
+    def connect_to(self, service: ServiceCalls) -> None:
+        """Connect wishes to verbs."""
+        self.simulate_requested.connect(partial(service.call, "simulate_link"))
+
+    def show_subject(self, subject: str) -> None:
+        """Bring that link's card into view."""
+        if subject in self._cards:
+            self._scroll.ensureWidgetVisible(self._cards[subject])
+
+    def layout_widgets(self) -> dict[str, QWidget]:
+        """The splitter between plots and figures."""
+        return {"split": self._split}
+
     def on_shown(self) -> None:
         """Begin to work."""
         if self._shown:
             return
         self._shown = True
-        if self.focusWidget() is None:
-            self.setFocus(Qt.FocusReason.OtherFocusReason)
         self._state.links_changed.connect(self.show_links)
         self.show_links(self._state.links)
         self.refresh()
@@ -231,6 +240,7 @@ class LinksPage(QWidget):
             if card is None:
                 card = LinkCard(self._look, place)
                 card.plot.hovered.connect(self.show_cursor)
+                card.plot.mark_clicked.connect(self._open_mark)
             else:
                 card.apply_look(self._look, place)
                 self._cards_layout.removeWidget(card)
@@ -292,6 +302,9 @@ class LinksPage(QWidget):
         elif self._shown:
             self.refresh()
 
+    def _toggle_frozen(self) -> None:
+        self.set_frozen(not self.is_frozen)
+
     def set_frozen(self, frozen: bool) -> None:
         """Hold the picture, or follow the data again."""
         if frozen == self.is_frozen:
@@ -333,6 +346,10 @@ class LinksPage(QWidget):
             self.show_cursor(None)
         else:
             super().keyPressEvent(event)
+
+    @Slot(object)
+    def _open_mark(self, mark: LinkMark) -> None:
+        self.place_wanted.emit("log", mark.at)
 
     @Slot()
     def open_simulate(self) -> None:

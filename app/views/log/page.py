@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Slot
-from PySide6.QtGui import QAction, QColor, QFontMetrics, QGuiApplication, QKeySequence
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -15,13 +15,15 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QPushButton,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
+from app.actions import make_action, name_field
 from app.models.log_model import LINES_MOST, NOTICE_ROLE, LogColumn, LogFilter, LogModel
+from app.views.page import Page
+from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
 from app.widgets.shape_delegate import ShapeDelegate
 from app.widgets.status_shape import SEVERITY_SHAPES, Shape, severity_colour
@@ -40,11 +42,11 @@ _LEVELS = {
 }
 
 
-class LogPage(QWidget):
+class LogPage(Page):
     """A table of notices. While hidden it only keeps them; the table is filled when the page is shown."""
 
+    name = "log"
     title = "Log"
-    shortcut = "Ctrl+4"
 
     def __init__(self, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,23 +66,17 @@ class LogPage(QWidget):
     def _build(self) -> None:
         self.level = QComboBox()
         self.level.addItems(list(_LEVELS))
-        self.level.setAccessibleName("Least severity shown")
-        self.level.setToolTip("Show only notices at least so severe  (Alt+V)")
-        label = QLabel("Se&verity")
-        label.setBuddy(self.level)
+        name_field("log.severity", self.level)
+        label = QLabel("Severity")
         self.level.currentTextChanged.connect(self._choose_level)
-        self.follow = QCheckBox("&Follow")
+        self.follow = QCheckBox("Follow")
         self.follow.setChecked(True)
-        self.follow.setAccessibleName("Follow the newest line")
-        self.follow.setToolTip("Keep the newest line in view  (End)")
+        name_field("log.follow", self.follow)
         self.follow.toggled.connect(self._follow_changed)
-        self.copy_button = QPushButton("Copy")
-        self.copy_button.setAccessibleName("Copy the selected lines")
-        self.copy_button.setToolTip("Copy the selected lines with their errors, or all shown  (Ctrl+C)")
-        self.copy_button.clicked.connect(self.copy_lines)
+        self.copy_action = make_action("log.copy", self, self.copy_lines)
+        self.copy_button = ActionButton(self.copy_action)
         self.find = QLineEdit(placeholderText="Find in log", clearButtonEnabled=True)
-        self.find.setAccessibleName("Find in log")
-        self.find.setToolTip("Only lines with all these words  (Ctrl+F)")
+        name_field("log.find", self.find)
         self.find.setMaximumWidth(320)
         self.find.textChanged.connect(self._choose_words)
         self.count = QLabel()
@@ -102,6 +98,7 @@ class LogPage(QWidget):
         table = QTableView()
         table.setModel(self._filter)
         table.setAccessibleName("Log lines")
+        table.setToolTip("What happened, newest last")
         table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
         table.setItemDelegateForColumn(LogColumn.SEVERITY, ShapeDelegate(self._shape, table))
@@ -123,18 +120,30 @@ class LogPage(QWidget):
         return table
 
     def _add_actions(self) -> None:
-        self.copy_action = QAction("Copy", self.table, shortcut=QKeySequence(QKeySequence.StandardKey.Copy))
-        self.copy_action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        self.copy_action.triggered.connect(self.copy_lines)
-        self.table.addAction(self.copy_action)
-        find = QAction("Find", self, shortcut=QKeySequence(QKeySequence.StandardKey.Find))
-        find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        find.triggered.connect(lambda: self.find.setFocus(Qt.FocusReason.ShortcutFocusReason))
-        self.addAction(find)
-        end = QAction("Follow", self.table, shortcut=QKeySequence("End"))
-        end.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        end.triggered.connect(lambda: self.follow.setChecked(True))
-        self.table.addAction(end)
+        make_action("log.find", self, lambda: self.find.setFocus(Qt.FocusReason.ShortcutFocusReason))
+        make_action("log.follow", self.table, lambda: self.follow.setChecked(True))
+        make_action("log.severity", self, lambda: self.level.setFocus(Qt.FocusReason.ShortcutFocusReason))
+
+    @property
+    def first_focus(self) -> QWidget:
+        """The lines."""
+        return self.table
+
+    def show_subject(self, subject: str) -> None:
+        """Select the line of that moment, given as UTC ISO 8601."""
+        self.flush()
+        self.find.clear()
+        self.level.setCurrentIndex(0)
+        row = self._model.row_at(subject)
+        if row is not None:
+            self.follow.setChecked(False)
+            index = self._filter.mapFromSource(self._model.index(row, 0))
+            self.table.selectRow(index.row())
+            self.table.scrollTo(index, QTableView.ScrollHint.PositionAtCenter)
+
+    def layout_widgets(self) -> dict[str, QWidget]:
+        """The table."""
+        return {"table": self.table}
 
     # --- page contract
     def on_shown(self) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QGuiApplication
-from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QColor, QGuiApplication
+from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.figures import DASH
 from app.models.console_state import ConsoleState
 from app.models.queue_model import state_words
 from app.theme.theme import Theme
+from app.widgets.action_button import ActionButton
 from app.widgets.chunk_grid import CELLS, ChunkGrid
 from transfer_core.config import priority_name
 from transfer_core.events import JobState, JobView
@@ -75,11 +76,8 @@ class DetailsPanel(QFrame):
             facts.addRow(head, value)
             self._facts[name] = value
         self._facts_form = facts
-        self.copy = QPushButton("Copy error")
-        self.copy.setToolTip("Copy the error with its code and the file  (Ctrl+Shift+C)")
-        self.copy.setAccessibleName("Copy the error")
-        self.copy.setShortcut("Ctrl+Shift+C")
-        self.copy.clicked.connect(self._copy_error)
+        self.copy = QWidget(self)  # until there is an action for it
+        self.copy.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(6)
@@ -88,8 +86,14 @@ class DetailsPanel(QFrame):
         layout.addLayout(self._links)
         layout.addWidget(self._job_head)
         layout.addLayout(facts)
-        layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addStretch(1)
+        self._layout = layout
+
+    def follow_copy(self, action: QAction) -> None:
+        """Offer that action below an error."""
+        self.copy = ActionButton(action)
+        self.copy.setVisible(self._job is not None and self._job.error is not None)
+        self._layout.insertWidget(self._layout.count() - 1, self.copy, 0, Qt.AlignmentFlag.AlignLeft)
 
     # --- what is shown
 
@@ -200,7 +204,8 @@ class DetailsPanel(QFrame):
         self.grid.show_cells(chunk_map.cells, colours or [QColor(tokens.muted)], QColor(tokens.track), words)
 
     @Slot()
-    def _copy_error(self) -> None:
-        if self._job is not None:
+    def copy_error(self) -> None:
+        """Put the error of the job shown on the clipboard, with its code and the file."""
+        if self._job is not None and self._job.error is not None:
             text = f"{self._job.error}: {self._job.reason}\n{self._job.path} ({self._job.file_id})"
             QGuiApplication.clipboard().setText(text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
+from PySide6.QtGui import QAction, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -18,29 +18,34 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.actions import COMMANDS, make_action, name_field
 from app.models.console_state import ConsoleState
 from app.models.queue_model import QueueModel
 from app.theme.theme import Theme
+from app.views.page import Page, ServiceCalls
 from app.views.queue.details import DetailsPanel
 from app.views.queue.empty import DropZone, EmptyQueue
 from app.views.queue.table import QueueTable
+from app.views.queue.wiring import QueueWiring
 from app.widgets.action_button import ActionButton
 from transfer_core.events import JobState, JobView
 
 REFRESH_MS = 250
 NOTE_MS = 4000
-_NEEDS_ROWS = frozenset(
-    {"Pause", "Cancel", "Retry", "Remove", "Move up", "Move down", "Move to the top", "Move to the bottom", "Move to…"}
-) | {"Priority…"}
 DETAILS_WIDTH = 268
-_BAR = ("Add files…", "Add folder…", "Pair…", "Pause", "Retry", "Remove", "Move to…", "Undo")
+DETAILS_ROOM = 68  # times the type size: with less width the table needs all of it
+_NEEDS_ROWS = frozenset(
+    f"queue.{name}" for name in ("pause", "cancel", "retry", "remove", "up", "down", "top", "bottom", "move", "copy")
+)
+_BAR = ("window.add_files", "window.add_folder", "window.pair", "queue.pause", "queue.retry", "queue.remove")
+_BAR += ("queue.move", "queue.undo")
 
 
-class QueuePage(QWidget):
+class QueuePage(Page):
     """Talks up by signals; file ids are lists of text."""
 
+    name = "queue"
     title = "Queue"
-    shortcut = "Ctrl+1"
 
     files_wanted = Signal(list, object)  # paths, file id to land before or None
     move_wanted = Signal(list, object)
@@ -50,12 +55,20 @@ class QueuePage(QWidget):
     retry_wanted = Signal(list)
     remove_wanted = Signal(list)
     priority_wanted = Signal(list, int)
+    clear_wanted = Signal()
     undo_wanted = Signal()
     pair_wanted = Signal()
 
-    def __init__(self, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        state: ConsoleState,
+        theme: Theme,
+        actions: Mapping[str, QAction] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._state, self._theme = state, theme
+        self._actions: dict[str, QAction] = dict(actions or {})
         self._pending: dict[str, JobView] = {}
         self.model = QueueModel(self)
         self.model.update_jobs(state.jobs)
@@ -65,6 +78,7 @@ class QueuePage(QWidget):
         self.details = DetailsPanel(state, theme)
         self._find = QLineEdit(placeholderText="Find in queue")
         self._zone = DropZone(theme, self)
+        self._details_wanted: bool | None = None  # None: as the width allows
         self._note = QLabel()
         self._note.setProperty("kind", "muted")
         self._build()
@@ -73,42 +87,53 @@ class QueuePage(QWidget):
         self._timer.timeout.connect(self.refresh)
         self._note_ends = QTimer(self, interval=NOTE_MS, singleShot=True)
         self._note_ends.timeout.connect(self._note.clear)
+        theme.changed.connect(self._fit_details)
         state.jobs_changed.connect(self._note_changes)
         state.jobs_removed.connect(self._note_removals)
         self._show_emptiness()
 
     # --- building
 
+    def _make_actions(self) -> None:
+        slots = {
+            "window.add_files": self.add_files,
+            "window.add_folder": self.add_folder,
+            "window.pair": self.pair_wanted.emit,
+            "queue.pause": self.toggle_pause,
+            "queue.cancel": lambda: self._send(self.cancel_wanted),
+            "queue.retry": lambda: self._send(self.retry_wanted),
+            "queue.remove": lambda: self._send(self.remove_wanted),
+            "queue.clear": self.clear_wanted.emit,
+            "queue.up": lambda: self.move_by(-1),
+            "queue.down": lambda: self.move_by(1),
+            "queue.top": lambda: self.move_to(0),
+            "queue.bottom": lambda: self.move_to(len(self.model.jobs)),
+            "queue.move": self.ask_place,
+            "queue.undo": self.undo_wanted.emit,
+            "queue.copy": self.copy_rows,
+            "queue.copy_error": self.details.copy_error,
+            "queue.find": self._find.setFocus,
+            "queue.details": self.toggle_details,
+            "queue.columns": self.table.reset_columns,
+        }
+        for name, slot in slots.items():
+            known = self._actions.get(name)
+            if known is None:
+                self._actions[name] = make_action(name, self, slot)
+            else:
+                known.triggered.connect(slot)
+
     def _build(self) -> None:
-        self._actions = [
-            self._action("Add files…", "Ctrl+O", self.add_files),
-            self._action("Add folder…", "Ctrl+Shift+O", self.add_folder),
-            self._action("Pair…", "Ctrl+P", self.pair_wanted.emit),
-            self._action("Pause", "P", self.toggle_pause),
-            self._action("Cancel", "Ctrl+Del", lambda: self._send(self.cancel_wanted)),
-            self._action("Retry", "R", lambda: self._send(self.retry_wanted)),
-            self._action("Remove", "Del", lambda: self._send(self.remove_wanted)),
-            self._action("Move up", "Alt+Up", lambda: self.move_by(-1)),
-            self._action("Move down", "Alt+Down", lambda: self.move_by(1)),
-            self._action("Move to the top", "Alt+Home", lambda: self.move_to(0)),
-            self._action("Move to the bottom", "Alt+End", lambda: self.move_to(len(self.model.jobs))),
-            self._action("Move to…", "Ctrl+M", self.ask_place),
-            self._action("Priority…", "Ctrl+R", self.ask_priority),
-            self._action("Undo", "Ctrl+Z", self.undo_wanted.emit),
-        ]
-        self._undo = self._actions[-1]
+        self._make_actions()
         bar = QHBoxLayout()
-        for action in self._actions:
-            if action.text() in _BAR:
-                bar.addWidget(ActionButton(action))
+        for name in _BAR:
+            bar.addWidget(ActionButton(self._actions[name]))
         bar.addStretch(1)
-        self._find.setAccessibleName("Find in queue")
+        name_field("queue.find", self._find)
         self._find.setMaximumWidth(200)
         self._find.textChanged.connect(self._filter)
-        find = self._action("Find", "Ctrl+F", self._find.setFocus)
-        self._find.setToolTip(f"Find in queue ({find.shortcut().toString()})")
+        bar.addWidget(self._note)
         bar.addWidget(self._find)
-        bar.insertWidget(bar.count() - 2, self._note)
         self._split = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         self._split.setHandleWidth(12)
         self._split.addWidget(self.table)
@@ -116,6 +141,7 @@ class QueuePage(QWidget):
         self._split.setStretchFactor(0, 1)
         self._split.setStretchFactor(1, 0)
         self._split.setSizes([10_000, DETAILS_WIDTH])
+        self.details.follow_copy(self._actions["queue.copy_error"])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(10)
@@ -131,15 +157,24 @@ class QueuePage(QWidget):
         self._show_undo()
         self._selection_changed()
 
-    def _action(self, text: str, key: str, slot: Callable[[], object]) -> QAction:
-        action = QAction(text, self)
-        action.setObjectName(text)
-        action.setShortcut(QKeySequence(key))
-        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.setToolTip(f"{text}  ({key})")
-        action.triggered.connect(lambda _checked=False: slot())
-        self.addAction(action)
-        return action
+    @property
+    def first_focus(self) -> QWidget:
+        """The table."""
+        return self.table
+
+    def layout_widgets(self) -> dict[str, QWidget]:
+        """The splitter and the table."""
+        return {"split": self._split, "table": self.table}
+
+    def show_subject(self, subject: str) -> None:
+        """Select that job."""
+        self.refresh()
+        self._find.clear()
+        self.select([subject])
+
+    def connect_to(self, service: ServiceCalls) -> None:
+        """Connect wishes to verbs."""
+        self._wiring = QueueWiring(self, service)
 
     # --- being shown
 
@@ -181,8 +216,9 @@ class QueuePage(QWidget):
     @Slot()
     def _show_undo(self) -> None:
         what = self._state.engine.undo
-        self._undo.setEnabled(what is not None)
-        self._undo.setToolTip(f"Undo {what}  (Ctrl+Z)" if what else "Nothing to undo  (Ctrl+Z)")
+        undo = self._actions["queue.undo"]
+        undo.setEnabled(what is not None)
+        undo.setToolTip(COMMANDS["queue.undo"].tool_tip(f"Undo {what}" if what else "Nothing to undo"))
 
     @Slot(str)
     def _filter(self, text: str) -> None:
@@ -195,20 +231,15 @@ class QueuePage(QWidget):
         states = {job.status for job in jobs}
         going = states & {JobState.PENDING, JobState.UPLOADING}
         can = {
-            "Pause": bool(going or JobState.PAUSED in states),
-            "Cancel": bool(going or JobState.PAUSED in states),
-            "Retry": bool(states & {JobState.FAILED, JobState.CANCELLED}),
+            "queue.pause": bool(going or JobState.PAUSED in states),
+            "queue.cancel": bool(going or JobState.PAUSED in states),
+            "queue.retry": bool(states & {JobState.FAILED, JobState.CANCELLED}),
         }
-        for action in self._actions:
-            if action.objectName() in _NEEDS_ROWS:
-                action.setEnabled(can.get(action.objectName(), bool(jobs)))
-        pause = self._named("Pause")
-        pause.setText("Resume" if JobState.PAUSED in states else "Pause")
-        pause.setToolTip(f"{pause.text()}  (P)")
+        for name in _NEEDS_ROWS:
+            self._actions[name].setEnabled(can.get(name, bool(jobs)))
+        self._actions["queue.copy_error"].setEnabled(any(job.error for job in jobs[:1]))
+        self._actions["queue.pause"].setText("Resume" if JobState.PAUSED in states else "Pause")
         self.details.show_job(jobs[0] if jobs else None, max(0, len(jobs) - 1))
-
-    def _named(self, name: str) -> QAction:
-        return next(action for action in self._actions if action.objectName() == name)
 
     # --- what is selected
 
@@ -328,9 +359,36 @@ class QueuePage(QWidget):
             event.acceptProposedAction()
             self.want_files(paths, None)
 
+    # --- the rest
+
+    def copy_rows(self) -> None:
+        """Put the selected rows on the clipboard, tab-separated, with the whole path."""
+        columns = range(1, self.model.columnCount())
+        lines = []
+        for row in self.table.selected_rows():
+            texts = [str(self.model.index(row, column).data()) for column in columns]
+            lines.append("\t".join([self.model.job_at(row).path, *texts[1:]]))
+        QGuiApplication.clipboard().setText("\n".join(lines))
+
+    def toggle_details(self) -> None:
+        """Show the panel with one file in full, or make room for the table."""
+        self._details_wanted = not self.details.isVisibleTo(self)
+        self._fit_details()
+
+    def _fit_details(self) -> None:
+        roomy = self.width() >= self._theme.tokens.text_px * DETAILS_ROOM
+        shown = roomy if self._details_wanted is None else self._details_wanted
+        if shown != self.details.isVisibleTo(self):
+            self.details.setVisible(shown)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """With little width the panel makes room, unless a person has said otherwise."""
+        super().resizeEvent(event)
+        self._fit_details()
+
     @Slot(QPoint)
     def _show_menu(self, where: QPoint) -> None:
         menu = QMenu(self)
-        menu.addActions(self._actions)
+        menu.addActions([action for name, action in self._actions.items() if COMMANDS[name].menu != "View"])
         menu.popup(self.table.viewport().mapToGlobal(where))
         menu.aboutToHide.connect(menu.deleteLater)

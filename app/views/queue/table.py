@@ -36,6 +36,7 @@ class QueueTable(QTableView):
         self._drop_row: int | None = None
         self.setObjectName("queueTable")
         self.setAccessibleName("Queue")
+        self.setToolTip("What is to be sent, first to last; drag rows, or Alt+Up and Alt+Down")
         self.setModel(model)
         self._delegate = RowDelegate(state, theme, self.has_band, self)
         self.setItemDelegate(self._delegate)

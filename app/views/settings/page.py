@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -13,16 +15,18 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from app.actions import make_action
 from app.theme.theme import ZOOM_STEPS
 from app.theme.tokens import THEMES
+from app.views.page import Page, ServiceCalls
 from app.views.settings.receive import ReceivePanel
+from app.widgets.action_button import ActionButton
 from transfer_core.config import Policy
 from transfer_core.events import DestinationView, LinkState, LinkView
 from transfer_core.service import Settings
@@ -41,11 +45,11 @@ _POLICIES = {
 _WEIGHTS = ("throughput", "rtt", "loss", "stability")
 
 
-class SettingsPage(QWidget):
+class SettingsPage(Page):
     """A form over `service.Settings`. The owner answers `settings_wanted` with `show_settings`."""
 
+    name = "settings"
     title = "Settings"
-    shortcut = "Ctrl+5"
 
     settings_wanted = Signal()
     settings_changed = Signal(object)  # Settings
@@ -57,7 +61,7 @@ class SettingsPage(QWidget):
         self._saved = Settings()
         self._showing = False
         self._roles: dict[str, QComboBox] = {}
-        self.receive = ReceivePanel(state)
+        self.receive = ReceivePanel(state, self)
         self._build()
         state.destinations_changed.connect(self._show_destinations)
         state.links_changed.connect(self._show_links)
@@ -169,17 +173,9 @@ class SettingsPage(QWidget):
         form.labelForField(field).setMinimumWidth(LABEL_WIDTH)
 
     def _build_buttons(self) -> QHBoxLayout:
-        self.save = QPushButton("Save")
+        self.save = ActionButton(make_action("settings.save", self, self._save))
         self.save.setProperty("kind", "primary")
-        self.save.setShortcut("Ctrl+S")
-        self.save.setToolTip("Keep these settings, and act on them at once  (Ctrl+S)")
-        self.save.setAccessibleName("Save the settings")
-        self.save.clicked.connect(self._save)
-        self.discard = QPushButton("Discard")
-        self.discard.setShortcut("Ctrl+Backspace")
-        self.discard.setToolTip("Back to what is saved  (Ctrl+Backspace)")
-        self.discard.setAccessibleName("Discard the changes")
-        self.discard.clicked.connect(self._discard)
+        self.discard = ActionButton(make_action("settings.discard", self, self._discard))
         self.note = QLabel()
         self.note.setProperty("kind", "muted")
         row = QHBoxLayout()
@@ -189,6 +185,40 @@ class SettingsPage(QWidget):
         return row
 
     # --- page contract
+
+    @property
+    def first_focus(self) -> QWidget:
+        """The first field."""
+        return self.policy
+
+    def connect_to(self, service: ServiceCalls) -> None:
+        """Connect wishes to verbs."""
+        call, receive = service.call, self.receive
+        self._call = call
+        self.settings_wanted.connect(self._ask_settings)
+        self.settings_changed.connect(self._change_settings)
+        receive.start_requested.connect(self._start_relay)
+        receive.stop_requested.connect(partial(call, "stop_relay"))
+        receive.token_requested.connect(self._ask_token)
+        receive.incoming_wanted.connect(partial(call, "incoming", on_result=receive.show_incoming))
+
+    def _ask_settings(self) -> None:
+        self._call("settings", on_result=self.show_settings)
+
+    def _change_settings(self, settings: Settings) -> None:
+        self._call("change_settings", settings)
+        self._ask_settings()
+
+    def _start_relay(self, directory: str, listen: str) -> None:
+        self._call("start_relay", directory, listen, on_result=self._relay_started)
+        self._call("change_settings", self.saved_with_receive(directory, listen))
+
+    def _relay_started(self, _relay: object) -> None:
+        self._ask_settings()
+        self._ask_token()
+
+    def _ask_token(self) -> None:
+        self._call("relay_token", on_result=self.receive.show_token)
 
     def on_shown(self) -> None:
         """Ask for the settings as they are, unless a person has begun to change them."""
@@ -285,8 +315,10 @@ class SettingsPage(QWidget):
 
     def _update_buttons(self) -> None:
         changed = self.settings() != self._saved
-        self.save.setEnabled(changed)
-        self.discard.setEnabled(changed)
+        for name in ("settings.save", "settings.discard"):
+            action = self.findChild(QAction, name)
+            if action is not None:
+                action.setEnabled(changed)
         self.note.setText("Not saved yet" if changed else "")
 
     # --- what a person does

@@ -17,13 +17,14 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPlainTextEdit,
-    QPushButton,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
+from app.actions import make_action
 from app.models.incoming_model import IncomingModel
+from app.widgets.action_button import ActionButton
 from transfer_core.events import IncomingView, RelayView
 from transfer_core.service import Settings, Token
 from transfer_core.units import NS_PER_S, format_bytes, format_duration
@@ -48,6 +49,15 @@ class ReceivePanel(QFrame):
         self._state = state
         self._token: Token | None = None
         self._model = IncomingModel(self)
+        self._actions = {
+            name: make_action(f"settings.{name}", parent or self, slot)
+            for name, slot in (
+                ("browse", self._choose_directory),
+                ("receive", self._switch_clicked),
+                ("token", self.token_requested.emit),
+                ("copy_token", self._copy_token),
+            )
+        }
         self._build()
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
@@ -71,11 +81,7 @@ class ReceivePanel(QFrame):
         self.directory = QLineEdit(placeholderText="Where files are put")
         self.directory.setAccessibleName("Folder to receive into")
         self.directory.setToolTip("What arrives is put here, in one folder for each sender")
-        self.browse = QPushButton("Choose…")
-        self.browse.setAccessibleName("Choose the folder to receive into")
-        self.browse.setToolTip("Choose the folder to receive into  (Ctrl+Shift+D)")
-        self.browse.setShortcut("Ctrl+Shift+D")
-        self.browse.clicked.connect(self._choose_directory)
+        self.browse = ActionButton(self._actions["browse"])
         row = QHBoxLayout()
         row.addWidget(self.directory, 1)
         row.addWidget(self.browse)
@@ -90,14 +96,9 @@ class ReceivePanel(QFrame):
         return form
 
     def _build_switch(self) -> QHBoxLayout:
-        self.switch = QPushButton("Start receiving")
+        self.switch = ActionButton(self._actions["receive"])
         self.switch.setProperty("kind", "primary")
-        self.switch.clicked.connect(self._switch_clicked)
-        self.new_token = QPushButton("Show a pairing token")
-        self.new_token.setAccessibleName("Show a pairing token")
-        self.new_token.setToolTip("One agent can pair with it, within ten minutes  (Ctrl+Shift+T)")
-        self.new_token.setShortcut("Ctrl+Shift+T")
-        self.new_token.clicked.connect(self.token_requested)
+        self.new_token = ActionButton(self._actions["token"])
         row = QHBoxLayout()
         row.addWidget(self.switch)
         row.addWidget(self.new_token)
@@ -119,11 +120,7 @@ class ReceivePanel(QFrame):
         self.token_text.setTabChangesFocus(True)
         self.expiry = QLabel()
         self.expiry.setProperty("kind", "muted")
-        self.copy = QPushButton("Copy token")
-        self.copy.setAccessibleName("Copy the pairing token")
-        self.copy.setToolTip("Copy the token  (Ctrl+Shift+Y)")
-        self.copy.setShortcut("Ctrl+Shift+Y")
-        self.copy.clicked.connect(self._copy_token)
+        self.copy = ActionButton(self._actions["copy_token"])
         row = QHBoxLayout()
         row.addWidget(self.copy)
         row.addWidget(self.expiry, 1)
@@ -138,6 +135,7 @@ class ReceivePanel(QFrame):
         table = QTableView()
         table.setModel(self._model)
         table.setAccessibleName("What has arrived")
+        table.setToolTip("What arrives here and has arrived, newest first")
         table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         table.setShowGrid(False)
         table.setWordWrap(False)
@@ -173,13 +171,12 @@ class ReceivePanel(QFrame):
     @Slot(object)
     def show_relay(self, relay: RelayView) -> None:
         """The relay's state, and what can be done about it."""
-        self.switch.setText("Stop receiving" if relay.running else "Start receiving")
-        self.switch.setAccessibleName(self.switch.text())
-        self.switch.setShortcut("Ctrl+Shift+R")  # a new text takes the key away
-        self.switch.setToolTip(f"{self.switch.text()}  (Ctrl+Shift+R)")
-        for widget in (self.directory, self.listen, self.browse):
+        self._actions["receive"].setText("Stop receiving" if relay.running else "Start receiving")
+        for widget in (self.directory, self.listen):
             widget.setEnabled(not relay.running)
-        self.new_token.setEnabled(relay.running)
+        self._actions["browse"].setEnabled(not relay.running)
+        self._actions["token"].setEnabled(relay.running)
+        self._actions["copy_token"].setEnabled(relay.running)
         if not relay.running:
             self._token = None
             self.token_box.hide()
@@ -216,7 +213,7 @@ class ReceivePanel(QFrame):
         left_s = datetime.fromisoformat(self._token.expires_at).timestamp() - self._state.wall_ns() / NS_PER_S
         gone = left_s <= 0
         self.expiry.setText("Expired; show a new one" if gone else f"Expires in {format_duration(round(left_s))}")
-        self.copy.setEnabled(not gone)
+        self._actions["copy_token"].setEnabled(not gone)
 
     # --- what a person does
 

@@ -1,0 +1,132 @@
+"""What lasts and needs a hand, worst first: for the banner and for the way to its place. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from transfer_core.errors import DrsError
+from transfer_core.events import (
+    DestinationView,
+    EngineView,
+    JobState,
+    JobView,
+    LinkState,
+    LinkView,
+    Notice,
+    RelayView,
+    Severity,
+)
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+_FULL = frozenset({"E_DISK_FULL", "E_QUOTA"})
+_PAIR_AGAIN = ("E_TOKEN", "E_UNKNOWN_PEER")
+_BAD_LINKS = {
+    LinkState.DOWN: Severity.SERIOUS,
+    LinkState.SILENT: Severity.SERIOUS,
+    LinkState.KILLED: Severity.CAUTION,
+    LinkState.DEGRADED: Severity.CAUTION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One of them. `key` names it for as long as it lasts; `command` is the one that helps, empty if none does."""
+
+    key: str
+    severity: Severity
+    text: str
+    command: str = ""
+    page: str = ""  # where it is seen
+    subject: str = ""  # and which row, file id or link there
+    detail: str = ""  # to copy
+    in_banner: bool = True
+
+
+def failure_condition(what: str, error: DrsError) -> Condition:
+    """The service did not start, or has ended."""
+    text = f"{what}: {error}. {error.hint}" if error.hint else f"{what}: {error}"
+    return Condition("service", Severity.CRITICAL, text, page="log", detail=error.one_line())
+
+
+def state_condition(notice: Notice) -> Condition | None:
+    """A notice about the state directory that lasts, such as a database that was set aside."""
+    if notice.topic != "state" or _RANK[notice.severity] < _RANK[Severity.SERIOUS]:
+        return None
+    return Condition("state", notice.severity, notice.text, page="log", detail=notice.error or notice.text)
+
+
+def conditions(
+    engine: EngineView,
+    destinations: Sequence[DestinationView],
+    links: Iterable[LinkView],
+    jobs: Iterable[JobView],
+    relay: RelayView,
+) -> list[Condition]:
+    """All that hold now, worst first."""
+    found = [
+        *_of_engine(engine, destinations),
+        *_of_jobs(jobs),
+        *_of_links(links),
+        *_of_relay(relay),
+    ]
+    return sorted(found, key=lambda each: -_RANK[each.severity])
+
+
+def _of_engine(engine: EngineView, destinations: Sequence[DestinationView]) -> Iterator[Condition]:
+    if engine.paused:
+        yield Condition(
+            "paused", Severity.CAUTION, "Everything is paused; nothing is sent", "window.pause_all", "queue"
+        )
+    if engine.files_left and not destinations:
+        text = "No relay is paired, so the queue waits"
+        yield Condition("unpaired", Severity.SERIOUS, text, "window.pair", "queue")
+    if not engine.files_left:
+        return
+    for each in destinations:
+        if each.online is False and each.why:
+            again = each.why.startswith(_PAIR_AGAIN)
+            yield Condition(
+                f"offline {each.name}",
+                Severity.SERIOUS,
+                f"{each.name} can't be reached: {_without_code(each.why)}",
+                "window.pair" if again else "window.strip",
+                "links",
+            )
+
+
+def _of_jobs(jobs: Iterable[JobView]) -> Iterator[Condition]:
+    failed: list[JobView] = []
+    full: JobView | None = None
+    for job in jobs:
+        if job.status is JobState.FAILED:
+            failed.append(job)
+        elif full is None and job.error in _FULL and not job.status.is_final:
+            full = job
+    if full is not None:
+        text = f"{full.destination} is full; sending goes on when there is room"
+        yield Condition("full", Severity.SERIOUS, text, page="queue", subject=full.file_id, detail=full.reason)
+    if failed:
+        name = PurePath(failed[0].path).name
+        text = f"{name} failed" if len(failed) == 1 else f"{name} and {len(failed) - 1} more failed"
+        yield Condition("failed", Severity.SERIOUS, text, page="queue", subject=failed[0].file_id, in_banner=False)
+
+
+def _of_links(links: Iterable[LinkView]) -> Iterator[Condition]:
+    for link in links:
+        severity = _BAD_LINKS.get(link.state)
+        if severity is not None:
+            text = f"{link.name} {link.why or link.state.value}"
+            yield Condition(f"link {link.name}", severity, text, page="links", subject=link.name, in_banner=False)
+
+
+def _of_relay(relay: RelayView) -> Iterator[Condition]:
+    if not relay.running and relay.why:
+        text = f"Receiving has stopped: {relay.why}"
+        yield Condition("relay", Severity.SERIOUS, text, "settings.receive", "settings")
+
+
+def _without_code(why: str) -> str:
+    code, colon, rest = why.partition(": ")
+    return rest if colon and code.startswith("E_") else why

@@ -1,0 +1,69 @@
+"""The Queue page's wishes as verbs of the service, and the verbs' answers back on the page."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from transfer_core.errors import DrsError
+from transfer_core.service import AddResult
+
+if TYPE_CHECKING:
+    from app.views.page import ServiceCalls
+    from app.views.queue.page import QueuePage
+
+
+class QueueWiring:
+    """Lives as long as the page."""
+
+    def __init__(self, page: QueuePage, service: ServiceCalls) -> None:
+        self._page, self._call = page, service.call
+        for signal, verb in (
+            (page.pause_wanted, "pause"),
+            (page.resume_wanted, "resume"),
+            (page.cancel_wanted, "cancel"),
+            (page.retry_wanted, "retry"),
+            (page.remove_wanted, "remove"),
+            (page.priority_wanted, "set_priority"),
+            (page.clear_wanted, "clear_completed"),
+            (page.undo_wanted, "undo"),
+        ):
+            signal.connect(partial(self._call, verb))
+        page.files_wanted.connect(self._add)
+        page.move_wanted.connect(self._move)
+        page.details.chunk_map_wanted.connect(self._ask_chunk_map)
+
+    def _move(self, file_ids: list[str], before: str | None) -> None:
+        self._call(
+            "move",
+            file_ids,
+            before,
+            on_result=lambda _: self._page.settle_move(file_ids),
+            on_error=partial(self._move_refused, file_ids),
+        )
+
+    def _move_refused(self, file_ids: list[str], error: DrsError) -> None:
+        self._page.settle_move(file_ids, failed=True)
+        self._page.failed.emit(error)
+
+    def _add(self, paths: list[str], before: str | None) -> None:
+        self._call("add_paths", paths, source="drop", on_result=partial(self._added, before), on_error=self._not_added)
+
+    def _added(self, before: str | None, result: AddResult) -> None:
+        self._page.files_added(len(result.added), len(result.skipped))
+        if before is not None and result.added:
+            self._call("move", [job.file_id for job in result.added], before)
+        if result.skipped:
+            several = "; ".join(f"{each.path}: {each.why}" for each in result.skipped[:3])
+            self._page.noted.emit(f"Left out {len(result.skipped)}: {several}")
+
+    def _not_added(self, error: DrsError) -> None:
+        self._page.files_refused()
+        self._page.failed.emit(error)
+
+    def _ask_chunk_map(self, file_id: str, cells: int) -> None:
+        show = partial(self._page.details.show_chunk_map, file_id)
+        self._call("chunk_map", file_id, cells, on_result=show, on_error=self._no_chunk_map)
+
+    def _no_chunk_map(self, _error: DrsError) -> None:
+        """The job was removed meanwhile; the panel shows another one by now."""

@@ -1,0 +1,177 @@
+"""The bar on top: how the whole does, and where; total rate, what is left, until when, and the clock."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from app.models.console_state import ConsoleState
+from app.theme.theme import Theme
+from app.widgets.action_button import ActionButton
+from app.widgets.look import look_of
+from app.widgets.status_shape import SEVERITY_SHAPES, paint_shape, severity_colour
+from transfer_core.events import EngineView, Severity
+from transfer_core.units import format_bytes, format_duration, format_rate, utc_iso
+
+_WORDS = {
+    Severity.INFO: "All well",
+    Severity.CAUTION: "Degraded",
+    Severity.SERIOUS: "Needs a hand",
+    Severity.CRITICAL: "Stopped",
+}
+_PAD = 8
+
+
+class StateButton(QAbstractButton):
+    """The worst state as shape, word and reason; a click goes to its place. The reason is cut off first."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme, self._look = theme, look_of(theme)
+        self._severity, self._why = Severity.INFO, ""
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+
+    def show_state(self, severity: Severity, word: str, why: str, tip: str) -> None:
+        """Take over what is said."""
+        self._severity, self._why = severity, why
+        self.setText(word)
+        self.setAccessibleName(f"State: {word}. {why}")
+        self.setToolTip(f"{word}: {why}\n{tip}" if why else tip)
+        self.updateGeometry()
+        self.update()
+
+    def apply_look(self) -> None:
+        """Take over another theme."""
+        self._look = look_of(self._theme)
+        self.updateGeometry()
+        self.update()
+
+    def _word_end(self) -> int:
+        strong = QFontMetrics(self._look.strong)
+        return _PAD + strong.ascent() + self._look.gap + strong.horizontalAdvance(self.text())
+
+    def sizeHint(self) -> QSize:
+        """Room for all of it."""
+        why = QFontMetrics(self._look.font).horizontalAdvance(self._why)
+        return QSize(self._word_end() + self._look.gap + why + _PAD, QFontMetrics(self._look.strong).height() + 12)
+
+    def minimumSizeHint(self) -> QSize:
+        """Shape and word."""
+        return QSize(self._word_end() + _PAD, self.sizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw."""
+        look = self._look
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.hasFocus() or self.underMouse():
+            painter.setPen(QPen(look.focus if self.hasFocus() else look.border, 2 if self.hasFocus() else 1))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 5, 5)
+        strong = QFontMetrics(look.strong)
+        side = strong.ascent()
+        box = QRectF(_PAD, (self.height() - side) / 2, side, side)
+        paint_shape(painter, SEVERITY_SHAPES[self._severity], box, severity_colour(self._severity, look))
+        x = _PAD + side + look.gap
+        middle = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        painter.setFont(look.strong)
+        painter.setPen(look.text)
+        painter.drawText(QRectF(x, 0, self.width() - x, self.height()), middle, self.text())
+        x = self._word_end() + look.gap
+        room = self.width() - x - _PAD
+        if room > 20:
+            painter.setFont(look.font)
+            text = QFontMetrics(look.font).elidedText(self._why, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(QRectF(x, 0, room, self.height()), middle, text)
+        painter.end()
+
+
+class Figure(QWidget):
+    """A label above a value; the value is never cut."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__()
+        head = QLabel(label)
+        head.setProperty("kind", "caption")
+        self.value = QLabel("")
+        self.value.setProperty("kind", "total")
+        self.value.setAccessibleName(label)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(head)
+        layout.addWidget(self.value)
+
+
+class TopBar(QFrame):
+    """Follows the state; the buttons are actions of the window."""
+
+    state_clicked = Signal()
+
+    def __init__(self, state: ConsoleState, theme: Theme, pause: QAction, look: QAction, menu: QAction) -> None:
+        super().__init__()
+        self.setProperty("kind", "topbar")
+        self._state, self._theme, self._pause = state, theme, pause
+        self.state_button = StateButton(theme)
+        self.state_button.clicked.connect(self.state_clicked)
+        self.total, self.left, self.done, self.to = (Figure(name) for name in ("total", "left", "done in", "to"))
+        self.utc = Figure("UTC")
+        self.pause, self.look, self.menu = (ActionButton(action) for action in (pause, look, menu))
+        name = QLabel("DRS-SYNC")
+        name.setProperty("kind", "total")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 4, 16, 5)
+        layout.setSpacing(8)
+        layout.addWidget(name)
+        layout.addWidget(self.state_button)
+        for figure in (self.total, self.left, self.done, self.to):
+            layout.addSpacing(8)
+            layout.addWidget(figure)
+        layout.addStretch(1)
+        for widget in (self.pause, self.look, self.menu):
+            layout.addWidget(widget)
+        layout.addSpacing(8)
+        layout.addWidget(self.utc)
+        state.engine_changed.connect(self.show_engine)
+        state.destinations_changed.connect(self._show_destinations)
+        theme.changed.connect(self._dress)
+        self._dress()
+        self.show_engine(state.engine)
+        self.tick()
+
+    @Slot(object)
+    def show_engine(self, engine: EngineView) -> None:
+        """Take over the engine's newest view."""
+        word = "Paused" if engine.paused else _WORDS[engine.severity]
+        links = f"{engine.links_up} of {engine.links_total} links"
+        why = f"{engine.why} · {links}" if engine.why else links
+        severity = (
+            max(engine.severity, Severity.CAUTION, key=list(Severity).index) if engine.paused else engine.severity
+        )
+        self.state_button.show_state(severity, word, why, "Go to its place  (F8)")
+        self.total.value.setText(format_rate(engine.rate_bps))
+        files = "1 file" if engine.files_left == 1 else f"{engine.files_left} files"
+        self.left.value.setText(f"{files} · {format_bytes(engine.bytes_left)}" if engine.files_left else "nothing")
+        eta = format_duration(engine.eta_s) if engine.files_left else ""
+        self.done.value.setText(eta)
+        self.done.setVisible(bool(eta))
+        self._pause.setText("Resume all" if engine.paused else "Pause all")
+        self._show_destinations()
+
+    @Slot()
+    def _show_destinations(self) -> None:
+        online = [each.name for each in self._state.destinations if each.online]
+        several = f"{online[0]} and {len(online) - 1} more" if len(online) > 1 else ""
+        self.to.value.setText(several or (online[0] if online else "no relay"))
+        self.to.setToolTip("\n".join(online) or "No relay answers")
+
+    def tick(self) -> None:
+        """Move the clock on."""
+        self.utc.value.setText(utc_iso(self._state.wall_ns())[11:19])
+
+    @Slot()
+    def _dress(self) -> None:
+        self.state_button.apply_look()
+        self.utc.value.setMinimumWidth(self._theme.text_width("00:00:00 ", "heading", strong=True))
