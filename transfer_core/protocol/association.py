@@ -11,6 +11,7 @@ that was seen, or that lies below the sender's floor, is dropped before any work
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import deque
 from dataclasses import dataclass, field
@@ -45,6 +46,11 @@ from transfer_core.protocol.wire.messages import Message, decode_message, encode
 
 BURST_DATAGRAMS = 44  # 44 x 1,472 bytes stay below what one UDP send can carry
 IP_PACKET_BYTES = 1500
+COPIES_LOSS_MIN = 0.02  # below this loss a message is sent once
+COPIES_MISS = 0.02  # above it so often that all copies are lost this rarely,
+COPIES_MAX = 12  # but not more often,
+COPIES_BYTES = 6000  # nor more than so much in all
+CONTROL_PACKETS_FREE = 4
 MESSAGES_AHEAD = 4096  # a message further ahead than this is refused
 PING_TAG = -1
 _FRAME_ACK = 0x01
@@ -96,6 +102,7 @@ class Outbox:
     next_sequence: int = 0
     waiting: deque[tuple[int, bytes]] = field(default_factory=deque)
     in_flight: dict[int, bytes] = field(default_factory=dict)
+    carriers: dict[int, int] = field(default_factory=dict)  # packets in flight that carry it, by sequence number
 
 
 class Association:
@@ -317,11 +324,16 @@ class Association:
                 self._resolve_messages(tag, was_acked)
 
     def _resolve_messages(self, tag: int, was_acked: bool) -> None:
-        for sequence in self._packet_messages.pop(tag, ()):
-            if was_acked:
-                self._outbox.in_flight.pop(sequence, None)
-            elif (body := self._outbox.in_flight.pop(sequence, None)) is not None:
-                self._outbox.waiting.appendleft((sequence, body))
+        outbox = self._outbox
+        for sequence in reversed(self._packet_messages.pop(tag, ())):
+            if sequence not in outbox.in_flight:
+                continue
+            outbox.carriers[sequence] -= 1
+            if was_acked or not outbox.carriers[sequence]:
+                body = outbox.in_flight.pop(sequence)
+                del outbox.carriers[sequence]
+                if not was_acked:
+                    outbox.waiting.appendleft((sequence, body))
 
     # --- time
 
@@ -335,7 +347,12 @@ class Association:
         earliest: int | None = None
         for path in self.paths.values():
             path.sender.set_demand(self._wants_to_send(path))
-            for deadline in (path.sender.next_timeout_ns(), path.receiver.next_ack_ns(), self._ping_due_ns(path)):
+            for deadline in (
+                path.sender.next_timeout_ns(),
+                path.receiver.next_ack_ns(),
+                self._ping_due_ns(path),
+                self._idle_due_ns(path),
+            ):
                 if deadline is not None and (earliest is None or deadline < earliest):
                     earliest = deadline
         return earliest
@@ -383,7 +400,10 @@ class Association:
         return None
 
     def _may_send(self, path: Path, now_ns: int) -> bool:
-        return path.sender.budget_datagrams(now_ns, path.datagram_bytes) > 0
+        """Whether a control packet may go: a few may always, since so little traffic tells nothing of the path's rate."""
+        sender = path.sender
+        is_little = not sender.is_silent and sender.in_flight_packets < CONTROL_PACKETS_FREE
+        return is_little or sender.budget_datagrams(now_ns, path.datagram_bytes) > 0
 
     def _message_path(self) -> Path | None:
         """Messages ride the path that answers fastest; a silent one only when all are."""
@@ -405,16 +425,33 @@ class Association:
         sequences: list[int] = []
         if self._outbox.waiting and path is self._message_path() and (not with_ack or self._may_send(path, now_ns)):
             sequences = self._fill_messages(parts, room)
-        eliciting = bool(sequences) or not with_ack
         if not sequences and not with_ack:
             parts.append(bytes((_FRAME_PING,)))
-        tag = PING_TAG
-        if sequences:
-            tag = self._next_control_tag
-            self._next_control_tag -= 1
-            self._packet_messages[tag] = sequences
-        kind = Kind.CONTROL if eliciting else Kind.ACK
-        return self._seal_control(path, kind, b"".join(parts), tag, now_ns)
+        frames = b"".join(parts)
+        if not sequences:
+            return self._seal_control(path, Kind.ACK if with_ack else Kind.CONTROL, frames, PING_TAG, now_ns)
+        sealed = [
+            self._seal_control(path, Kind.CONTROL, frames, self._tag_messages(sequences), now_ns)
+            for _ in range(self._message_copies(path, len(frames)))
+        ]
+        return sealed[0] if len(sealed) == 1 else _join(sealed)
+
+    def _tag_messages(self, sequences: list[int]) -> int:
+        """A tag for one more packet that carries these messages."""
+        tag = self._next_control_tag
+        self._next_control_tag -= 1
+        self._packet_messages[tag] = sequences
+        for sequence in sequences:
+            self._outbox.carriers[sequence] = self._outbox.carriers.get(sequence, 0) + 1
+        return tag
+
+    def _message_copies(self, path: Path, frames_bytes: int) -> int:
+        """How often a packet with messages is sent at once: a lost one would cost a round trip and more."""
+        loss = max(path.sender.loss, path.receiver.loss)
+        if loss < COPIES_LOSS_MIN:
+            return 1
+        wanted = math.ceil(math.log(COPIES_MISS) / math.log(min(loss, 0.95)))
+        return max(1, min(wanted, COPIES_BYTES // frames_bytes, COPIES_MAX))
 
     def _fill_messages(self, parts: list[bytes], room: int) -> list[int]:
         sequences: list[int] = []
@@ -506,9 +543,20 @@ class Association:
         """Whether this path has something to send as soon as it may."""
         return bool(self._outbox.waiting)
 
+    def _idle_due_ns(self, path: Path) -> int | None:
+        """When the role wants to be asked for data of an idle path, though nothing happens meanwhile."""
+        return None
+
     def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         """The next datagrams with file data for this path."""
         return None
+
+
+def _join(parts: list[Transmit]) -> Transmit:
+    """Equal datagrams as one burst."""
+    return Transmit(
+        parts[0].path, parts[0].address, memoryview(b"".join(part.payload for part in parts)), parts[0].segment_bytes
+    )
 
 
 assert TAG_BYTES == 16

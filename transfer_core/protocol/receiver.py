@@ -6,7 +6,8 @@
     chunks_durable          FILE_STORED goes out: only what fsync covered is called stored
     <- FILE_FINISH          when every chunk is written, the owner is asked to verify; FILE_DONE or FILE_FAILED
 
-Data for a file that is not accepted is not acknowledged, so the sender will send it again.
+The first chunks of a file may come before the owner has answered: they are kept, `EARLY_CHUNKS` of them at most. Other
+data for a file that is not accepted is not acknowledged, so the sender will send it again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from transfer_core.protocol.endpoint import Address
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.chunk_record import open_record, record_bytes
 from transfer_core.protocol.wire.messages import (
+    EARLY_CHUNKS,
     RUNS_MAX,
     Close,
     FileAgain,
@@ -59,6 +61,14 @@ class PartialChunk:
     left: int
 
 
+@dataclass(frozen=True, slots=True)
+class WholeChunk:
+    """A chunk that is complete and fits its hash, and how much memory it holds until it is written."""
+
+    data: memoryview
+    held_bytes: int
+
+
 @dataclass(slots=True, eq=False)
 class IncomingFile:
     """One file of the session, as the receiver knows it."""
@@ -77,6 +87,7 @@ class IncomingFile:
     missing: int = 0  # chunks not handed over
     writing: int = 0  # chunks handed over, not written
     partial: dict[int, PartialChunk] = field(default_factory=dict)
+    early: dict[int, WholeChunk] = field(default_factory=dict)  # they wait for the owner's answer
     digest: str | None = None
     verifying: bool = False
 
@@ -162,6 +173,12 @@ class ReceiverSession(Association):
             self.send_message(FileHave(number, there[at : at + RUNS_MAX]))
         file.accepted = True
         self.send_message(FileReady(number))
+        early, file.early = file.early, {}
+        for chunk, whole in early.items():
+            if file.have[chunk]:
+                self._held_bytes -= whole.held_bytes
+            else:
+                self._hand_over(file, chunk, whole)
         self._verify_if_whole(file)
 
     def hold_file(self, number: int, code: str, text: str) -> None:
@@ -218,6 +235,7 @@ class ReceiverSession(Association):
     def _drop_file(self, number: int) -> None:
         file = self.files.pop(number)
         self._held_bytes -= sum(partial.rows.nbytes for partial in file.partial.values())
+        self._held_bytes -= sum(whole.held_bytes for whole in file.early.values())
 
     # --- what the agent says
 
@@ -299,9 +317,9 @@ class ReceiverSession(Association):
     ) -> bool:
         """Slices of one chunk; False if they can't be taken now."""
         file = self.files.get(number)
-        if file is None or not file.accepted:
-            return file is None and number <= self._offered_up_to  # late data of a file that is gone
-        if chunk >= file.chunks or file.have[chunk]:
+        if file is None:
+            return number <= self._offered_up_to  # late data of a file that is gone
+        if chunk >= file.chunks or (file.have[chunk] if file.accepted else chunk in file.early):
             return True
         partial = self._partial(file, chunk, data.shape[1])
         if partial is None:
@@ -327,6 +345,8 @@ class ReceiverSession(Association):
         partial = file.partial.get(chunk)
         if partial is not None and partial.rows.shape[1] == slice_bytes:
             return partial
+        if partial is None and not file.accepted and len(file.early) + len(file.partial) >= EARLY_CHUNKS:
+            return None
         length = record_bytes(file.file_id, file.chunk_size(chunk))
         slices = -(-length // slice_bytes)
         if partial is not None:
@@ -340,10 +360,11 @@ class ReceiverSession(Association):
 
     def _complete(self, file: IncomingFile, chunk: int, partial: PartialChunk) -> None:
         del file.partial[chunk]
-        self._held_bytes -= partial.rows.nbytes
+        held_bytes = partial.rows.nbytes
         try:
             head, data = open_record(memoryview(partial.rows.reshape(-1).data))
         except (ChunkHashMismatch, RemoteProtocolError):
+            self._held_bytes -= held_bytes
             self.send_message(FileAgain(file.number, ((chunk, 1),)))
             return
         fits = (
@@ -353,14 +374,21 @@ class ReceiverSession(Association):
             and head.size == file.chunk_size(chunk)
         )
         if not fits:
+            self._held_bytes -= held_bytes
             self.send_message(FileAgain(file.number, ((chunk, 1),)))
             return
+        whole = WholeChunk(data, held_bytes)
+        if file.accepted:
+            self._hand_over(file, chunk, whole)
+        else:
+            file.early[chunk] = whole
+
+    def _hand_over(self, file: IncomingFile, chunk: int, whole: WholeChunk) -> None:
         file.have[chunk] = True
         file.missing -= 1
         file.writing += 1
-        self._handed_over[file.number, chunk] = partial.rows.nbytes
-        self._held_bytes += partial.rows.nbytes
-        self._events.append(ChunkReady(file.number, chunk, head.offset, data))
+        self._handed_over[file.number, chunk] = whole.held_bytes
+        self._events.append(ChunkReady(file.number, chunk, chunk * file.chunk_bytes, whole.data))
 
     def _unknown_path(self, number: int, address: Address, now_ns: int) -> Path | None:
         """An agent opens a path by sending on it; it is kept only if what came opens."""

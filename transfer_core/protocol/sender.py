@@ -3,16 +3,18 @@
     FILE_OPEN ->            opening     the relay says what it has (FILE_HAVE) and that it is ready
     <- FILE_READY           sending     chunks are asked for, sent, acknowledged, stored
     <- FILE_HELD            held        the relay has no room; FILE_READY ends it
-    FILE_FINISH ->          finishing   all chunks have arrived and the whole hash is known
+    FILE_FINISH ->                      all chunks have been read, so the whole hash is known; data may be on its way
     <- FILE_DONE            done
 
-Paths pull: whichever may send next takes the lost slices of the most urgent file first, then unsent ones. A small
-file is sent without waiting for FILE_READY, so that it costs no round trip. When nothing is left to send, an idle
-path copies what slower or silent paths still owe, within a budget.
+Paths pull: whichever may send next takes the lost slices of the most urgent file first, then unsent ones. The first
+chunks of a new file are sent without waiting for FILE_READY, so that it costs no round trip. When nothing is left to
+send, an idle path copies what slower or silent paths still owe, and what it is likely to have lost itself, within a
+budget: at 70 % loss the last round trips would else be twenty.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections import deque
 from collections.abc import Sequence
@@ -30,6 +32,7 @@ from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.chunk_record import PAD_BYTES, record_bytes
 from transfer_core.protocol.wire.datagram import DATA_HEAD, DATA_HEAD_BYTES, slice_bytes_max
 from transfer_core.protocol.wire.messages import (
+    EARLY_CHUNKS,
     Close,
     FileAgain,
     FileDone,
@@ -50,8 +53,10 @@ SLOTS = 1024
 READ_RUN_CHUNKS = 8  # chunks asked for at once
 READ_AHEAD_CHUNKS = 24  # at least so many chunks are ready or being read, ahead of the paths
 READ_AHEAD_NS = 40_000_000  # or as much as all paths send in this time
-EAGER_BYTES = 1 << 20  # a file up to this size is sent before the relay has answered
 COPY_SHARE = 0.03  # copies at the tail, as a share of the slices sent
+COPIES_FREE = 64  # what a short session may copy all the same
+COPY_DOUBT = 0.1  # expected losses at the tail that are worth no copy
+COPY_GAP_MIN_NS = 4_000_000
 
 
 class FileState(Enum):
@@ -60,7 +65,6 @@ class FileState(Enum):
     OPENING = auto()
     SENDING = auto()
     HELD = auto()
-    FINISHING = auto()
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +90,7 @@ class OutgoingFile:
     refused: set[int] = field(default_factory=set)  # wanted again while their slices are still being acknowledged
     lost: dict[int, ChunkSlot] = field(default_factory=dict)  # by slot number, insertion order
     digest: str | None = None
+    digest_asked: bool = False
     finish_sent: bool = False
     arrived_bytes: int = 0
     path_bytes: dict[int, int] = field(default_factory=dict)
@@ -222,7 +227,7 @@ class SenderSession(Association):
         self._next_file = 1
         self._sent_slices = 0
         self._copied_slices = 0
-        self._copy_check_ns: dict[int, int] = {}
+        self._copy_due_ns: dict[int, int] = {}  # by path: when an idle one looks for something to copy
 
     # --- files
 
@@ -253,7 +258,7 @@ class SenderSession(Association):
             chunk_bytes=chunk_bytes,
             chunks=chunks,
             order=(priority, position, number),
-            eager=not resumed and size <= EAGER_BYTES,
+            eager=not resumed,
             have=np.zeros(chunks, np.bool_),
             stored=np.zeros(chunks, np.bool_),
             unread=chunks,
@@ -264,7 +269,9 @@ class SenderSession(Association):
         self.send_message(
             FileOpen(number, priority, size, chunk_bytes, mtime_ns, fingerprint, file_id, path),
         )
-        self._ask_for_chunks()
+        if file.eager:
+            self._ask_for_chunks()
+            self._finish_if_read(file)
         return number
 
     def reorder(self, number: int, priority: int, position: float) -> None:
@@ -308,13 +315,14 @@ class SenderSession(Association):
         file.slots[chunk] = slot
         file.fresh.append(slot)
         self._ready_slots += 1
+        self._finish_if_read(file)
 
     def provide_digest(self, number: int, digest: str) -> None:
         """Hand over the whole file's hash; may come at any time."""
         file = self.files.get(number)
         if file is not None:
             file.digest = digest
-            self._finish_if_all_arrived(file)
+            self._finish_if_read(file)
 
     def close(self, code: str = "", text: str = "") -> None:
         """Tell the relay that the session ends."""
@@ -356,6 +364,10 @@ class SenderSession(Association):
                 )
                 if room <= 0:
                     return
+                if file.state is FileState.OPENING:
+                    room = min(room, EARLY_CHUNKS - (file.chunks - file.unread))
+                    if room <= 0:
+                        break
                 first, count = self._next_run(file, min(room, READ_RUN_CHUNKS))
                 file.unread -= count
                 file.reading += count
@@ -431,7 +443,7 @@ class SenderSession(Association):
         if was_opening:
             self._events.append(FileAccepted(file.number, file.arrived_bytes))
         self._ask_for_chunks()
-        self._finish_if_all_arrived(file)
+        self._finish_if_read(file)
 
     def _send_again(self, file: OutgoingFile, runs: Runs) -> None:
         for first, count in runs:
@@ -440,9 +452,6 @@ class SenderSession(Association):
                     file.refused.add(chunk)
                 elif file.have[chunk] and chunk not in file.again:
                     self._read_again(file, chunk)
-        file.finish_sent = False
-        if file.state is FileState.FINISHING:
-            file.state = FileState.SENDING
         self._ask_for_chunks()
 
     def _read_again(self, file: OutgoingFile, chunk: int) -> None:
@@ -451,15 +460,16 @@ class SenderSession(Association):
         file.stored[chunk] = False
         file.arrived_bytes = max(0, file.arrived_bytes - file.chunk_size(chunk))
 
-    def _finish_if_all_arrived(self, file: OutgoingFile) -> None:
-        if file.state is not FileState.SENDING or file.unread or file.reading or file.slots or file.finish_sent:
+    def _finish_if_read(self, file: OutgoingFile) -> None:
+        """Say the whole hash as soon as it is known, so that the relay need not wait for it after the last chunk."""
+        if file.unread or file.reading or file.finish_sent:
             return
-        if file.digest is None:
+        if file.digest is not None:
+            file.finish_sent = True
+            self.send_message(FileFinish(file.number, file.digest))
+        elif not file.digest_asked:
+            file.digest_asked = True
             self._events.append(DigestWanted(file.number))
-            return
-        file.finish_sent = True
-        file.state = FileState.FINISHING
-        self.send_message(FileFinish(file.number, file.digest))
 
     # --- acknowledgements
 
@@ -487,8 +497,6 @@ class SenderSession(Association):
                 if slot.chunk in file.refused:
                     file.refused.discard(slot.chunk)
                     self._read_again(file, slot.chunk)
-                if not file.unread and not file.slots:
-                    self._finish_if_all_arrived(file)
         self._ask_for_chunks()
 
     def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
@@ -506,11 +514,9 @@ class SenderSession(Association):
         if not path.carries_data:
             return None
         budget = min(max_datagrams, path.sender.budget_datagrams(now_ns, path.datagram_bytes))
-        if budget <= 0:
-            return None
-        picked = self._pick(path, budget)
-        if not picked:
-            picked = self._pick_copies(path, budget, now_ns)
+        picked = self._pick(path, budget) if budget > 0 else []
+        if not picked and self._copies_are_due(path, now_ns) and budget > 0:
+            picked = self._pick_copies(path, budget)
         if not picked:
             path.sender.set_demand(False)
             return None
@@ -578,33 +584,57 @@ class SenderSession(Association):
         file.fresh.appendleft(anew)
         self._ready_slots += 1
 
-    def _pick_copies(self, path: Path, most: int, now_ns: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
-        """Slices that other paths still owe and that this idle path would deliver sooner."""
+    def _copies_are_due(self, path: Path, now_ns: int) -> bool:
+        """Whether an idle path is to look again for what it may copy; not at every turn, since that costs a search."""
         srtt_ns = path.sender.srtt_ns
-        if srtt_ns is None or path.sender.is_silent or len(self.paths) < 2:
-            return []
-        if now_ns - self._copy_check_ns.get(path.number, -srtt_ns) < srtt_ns // 4 and not self.redundant:
-            return []
-        self._copy_check_ns[path.number] = now_ns
-        budget = most if self.redundant else min(most, int(COPY_SHARE * self._sent_slices) - self._copied_slices)
-        if budget <= 0:
-            return []
+        if srtt_ns is None or path.sender.is_silent or not self._slots.used:
+            self._copy_due_ns.pop(path.number, None)
+            return False
+        if now_ns < self._copy_due_ns.get(path.number, 0) and not self.redundant:
+            return False
+        self._copy_due_ns[path.number] = now_ns + max(srtt_ns // 8, COPY_GAP_MIN_NS)
+        return True
+
+    def _pick_copies(self, path: Path, most: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
+        """Slices that other paths still owe and that this path would deliver sooner; then its own doubtful ones."""
+        srtt_ns = path.sender.srtt_ns or 0
+        allowed = max(COPIES_FREE, int(COPY_SHARE * self._sent_slices)) - self._copied_slices
+        budget = most if self.redundant else min(most, allowed)
         picked: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
         for other in self.paths.values():
             other_srtt = other.sender.srtt_ns or 0
-            if other is path or not (self.redundant or other.sender.is_silent or other_srtt > srtt_ns):
-                continue
-            picked += self._copies_of(other, path, budget - sum(len(slices) for _, slices in picked), picked)
-        copied = sum(len(slices) for _, slices in picked)
-        self._copied_slices += copied
+            if other is not path and (self.redundant or other.sender.is_silent or other_srtt > srtt_ns):
+                picked += self._copies_of(other, path, budget - _count(picked), picked, copies_max=1)
+        copies_max = self._own_copies_max(path)
+        if copies_max:
+            picked += self._copies_of(path, path, budget - _count(picked), picked, copies_max=copies_max)
+        self._copied_slices += _count(picked)
         return picked
 
+    def _own_copies_max(self, path: Path) -> int:
+        """How often each slice in flight is worth a copy, for it to be likely that none is lost."""
+        loss, doubtful = path.sender.loss, path.sender.in_flight_packets
+        if loss * doubtful < COPY_DOUBT:
+            return 0
+        return math.ceil(math.log(COPY_DOUBT / doubtful) / math.log(min(loss, 0.95))) - 1
+
     def _copies_of(
-        self, other: Path, path: Path, most: int, picked: list[tuple[ChunkSlot, NDArray[np.int64]]]
+        self,
+        other: Path,
+        path: Path,
+        most: int,
+        picked: list[tuple[ChunkSlot, NDArray[np.int64]]],
+        *,
+        copies_max: int,
     ) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
-        tags = other.sender.outstanding_tags()
+        """Those in flight on `other` that were copied least, of these the newest, since they'd be missed last."""
+        if most <= 0:
+            return []
+        tags = other.sender.outstanding_tags()[::-1]
         tags = self._slots.unacknowledged(tags[tags >= 0])
-        tags = np.unique(tags[self._slots.copies(tags) == 0])[-most:] if most > 0 else tags[:0]
+        tags = tags[np.sort(np.unique(tags, return_index=True)[1])]
+        made = self._slots.copies(tags)
+        tags = tags[np.argsort(made, kind="stable")][: int(np.count_nonzero(made < copies_max))][:most]
         copies: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
         slice_bytes = picked[0][0].slice_bytes if picked else 0
         taken: list[int] = []
@@ -619,6 +649,10 @@ class SenderSession(Association):
                 taken.append(tag)
         self._slots.count_copies(np.array(taken, np.int64))
         return copies
+
+    def _idle_due_ns(self, path: Path) -> int | None:
+        """When an idle path wants to look for copies, though nothing happens meanwhile."""
+        return self._copy_due_ns.get(path.number) if self._slots.used and path.carries_data else None
 
     def _transmit_slices(
         self, path: Path, picked: Sequence[tuple[ChunkSlot, NDArray[np.int64]]], now_ns: int
@@ -647,3 +681,7 @@ class SenderSession(Association):
     def poll_event(self) -> SenderEvent | None:
         """The next thing that the engine has to know or to do."""
         return self._events.popleft() if self._events else None
+
+
+def _count(picked: Sequence[tuple[ChunkSlot, NDArray[np.int64]]]) -> int:
+    return sum(len(slices) for _, slices in picked)

@@ -249,8 +249,8 @@ class PathSender:
         packet_bytes = datagram_bytes + self._overhead
         last = packet_bytes if last_bytes is None else last_bytes + self._overhead
         first = packets.append(now_ns, count, packet_bytes, tags, last_bytes=last, flying=ack_eliciting)
-        self._pacer.on_sent(packet_bytes * (count - 1) + last)
         if ack_eliciting:
+            self._pacer.on_sent(packet_bytes * (count - 1) + last)
             self._silence.on_probes_sent(count)
             if packets.in_flight_packets >= TRAIN_PACKETS:
                 self._busy_ns = now_ns

@@ -18,6 +18,7 @@ Runs = tuple[tuple[int, int], ...]
 """Runs of chunks: (first, count)."""
 
 RUNS_MAX = 120
+EARLY_CHUNKS = 64  # so many chunks of a file may be sent before FILE_READY, and are kept until then
 TEXT_MAX = 400
 PATH_MAX = 1000
 
