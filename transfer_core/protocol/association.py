@@ -400,7 +400,7 @@ class Association:
         return None
 
     def _may_send(self, path: Path, now_ns: int) -> bool:
-        """Whether a control packet may go: a few may always, since so little traffic tells nothing of the path's rate."""
+        """Whether a control packet may go: a few may always, since so little tells nothing of the rate."""
         sender = path.sender
         is_little = not sender.is_silent and sender.in_flight_packets < CONTROL_PACKETS_FREE
         return is_little or sender.budget_datagrams(now_ns, path.datagram_bytes) > 0
