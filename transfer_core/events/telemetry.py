@@ -100,7 +100,7 @@ class SampleBlock:
     source_id: str
     channels: tuple[str, ...]
     cursor: int  # give it as `since` next time
-    generation: int  # another one than last time: forget what was drawn (a seek, other channels, a ring overrun)
+    restart: bool  # forget what was drawn: these rows do not follow it (a seek, other channels, rows that were missed)
     time_ns: npt.NDArray[np.int64]
     run: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32]

@@ -25,7 +25,7 @@ from transfer_core.events.telemetry import (
     ThinnedSeries,
 )
 
-LIVE_SECONDS_KEPT = 120  # what `samples` can go back, at 100 Hz
+LIVE_SECONDS_KEPT = 60  # what `samples` can go back, at 100 Hz
 EXPORT_FORMATS = ("csv", "parquet", "mcap")
 SPEED_MIN, SPEED_MAX = 0.1, 50.0
 
@@ -68,6 +68,7 @@ class TelemetryService(Protocol):
     ) -> SampleBlock:
         """Rows newer than the cursor `since` (0: all that is kept), at most the newest `limit`. NotFoundError.
 
+        Keep a cursor for each source and set of channels: hand back `block.cursor` with the same `channels`.
         A channel that this source does not send is a column of NaN. All asked channels share a time only where they
         come in one packet; of other packets a row holds the newest value before it.
         """
