@@ -63,8 +63,7 @@ class Ring:
         kept = (self._time, self._run, self._values)
         filled = min(self.end, self._rows)
         self._allot(min(self._rows_max, max(needed, 2 * self._rows)))
-        for new, old in zip((self._time, self._run, self._values), kept, strict=True):
-            new[:filled] = old[:filled]
+        self._time[:filled], self._run[:filled], self._values[:filled] = (column[:filled] for column in kept)
 
     def since(self, first: int, limit: int | None = None) -> Rows:
         """Rows from number `first` on, of those that are kept; at most the newest `limit`."""

@@ -57,7 +57,7 @@ class RunTracker:
         """Which frames are samples, and whether (1 or 0) the last one has to wait."""
         if self._position is None or not len(values):
             return np.ones(len(values), dtype=np.bool_), 0
-        empty: npt.NDArray[np.bool_] = ~values[:, self._position].any(axis=1)
+        empty = np.asarray(~values[:, self._position].any(axis=1), dtype=np.bool_)
         if not empty.any():
             self.over = False
             return ~empty, 0
