@@ -3,9 +3,11 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 WORKERS ?= auto
 SEEDS ?= 200
+SECONDS ?= 60
+KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test unit lint types fmt bench soak pins
+.PHONY: help setup demo run test unit lint types fmt bench soak fuzz kills pins
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +44,13 @@ bench: ## figures of speed and memory, written to docs/benchmarks.md
 
 soak: setup ## random worlds: make soak SEEDS=2000
 	DRS_SOAK_SEEDS=$(SEEDS) QT_QPA_PLATFORM=offscreen $(PY) -m pytest -n $(WORKERS) -m soak --timeout 0 $(ARGS)
+
+fuzz: ## give every parser of network bytes odd ones: make fuzz SECONDS=600
+	@bash packaging/bootstrap.sh dev,fuzz
+	$(PY) -m tests.fuzz $(SECONDS)
+
+kills: setup ## kill agent and relay again and again: make kills KILLS=20
+	DRS_KILLS=$(KILLS) $(PY) -m pytest tests/processes/test_kill.py -s --timeout 0 $(ARGS)
 
 pins: ## write constraints.txt anew from what pyproject.toml allows today
 	@bash packaging/pin.sh
