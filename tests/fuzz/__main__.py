@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [SECONDS]` fuzzes from the kept corpus; what it finds goes to `.fuzz`, faults to `.fuzz/fault-*`."""
+"""`python -m tests.fuzz [SECONDS]` fuzzes from the kept corpus. Its finds go to `.fuzz`, faults to `.fuzz/fault-*`."""
 
 from __future__ import annotations
 
