@@ -1,0 +1,367 @@
+"""One watched folder: events, scans and verdicts become complete frames.
+
+Theory of operation. A file becomes a candidate by an event or by a scan, and leaves as a `Frame` when `completion` says
+so, or when it is gone. Events are quick but get lost, so the folder is scanned again all the time: seldom where there
+are events, all the time where there are none (a network share, another system, no inotify watch left), and never for
+more than a small share of the processor. A scan goes on in slices, and rests while there are many candidates, so that
+neither a huge folder nor a huge backlog makes events wait or memory grow. A folder that is gone, or another one under
+its name (unmounted, mounted again), is noticed within a second and begun anew.
+
+Driven from outside: call `turn` when `events_fd` is readable, and at `due_ns` at the latest. One thread.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from transfer_core.clock import Clock
+from transfer_core.ingest.completion import CompletionRules, Facts, FileHistory, Sign, Step, Writer
+from transfer_core.ingest.folder_events import FolderEvent, FolderEvents, Happened, open_folder_events
+from transfer_core.ingest.folder_scan import Refusals, walk
+from transfer_core.ingest.open_writers import is_remote, writer_of
+from transfer_core.ingest.selection import PART_SUFFIX, Successors
+from transfer_core.units import NS_PER_MS, NS_PER_S
+
+CANDIDATES_MAX = 5000
+SLICE_NS = 20 * NS_PER_MS
+ROOT_CHECK_NS = NS_PER_S
+RESCAN_NS, RESCAN_SHARE = 5 * NS_PER_S, 100  # with events: at most a hundredth of the time
+POLL_NS, POLL_SHARE = 50 * NS_PER_MS, 20
+HELD_LONG_NS = 10 * NS_PER_S
+STALE_PART_S = 3600.0
+_SIGN_OF = {Happened.CLOSED: Sign.CLOSED, Happened.RENAMED: Sign.RENAMED, Happened.MADE: Sign.NONE}
+
+
+class Wanted(Protocol):
+    """Whoever knows which files are to be sent."""
+
+    def looks_at(self, relative: str) -> bool:
+        """Whether a file of this name may be one of them."""
+        ...
+
+    def wants(self, relative: str, facts: Facts) -> bool:
+        """Whether it is to be sent as it is: it has not been yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A complete file. `complete_ns` is when that was found."""
+
+    relative: str
+    path: str
+    facts: Facts
+    complete_ns: int
+
+
+@dataclass(slots=True)
+class _Candidate:
+    history: FileHistory
+    due_ns: int
+
+
+class FolderWatcher:
+    """See the module. `trouble` says why the folder can't be read, empty if it can."""
+
+    def __init__(
+        self,
+        root: str,
+        wanted: Wanted,
+        clock: Clock,
+        *,
+        rules: CompletionRules,
+        lookahead: int,
+        polls: bool = False,
+        cleanup_part_files: bool = False,
+    ) -> None:
+        self.root = root
+        self.trouble = ""
+        self.is_held_back = False  # set from outside: no new candidates from scans
+        self.scans_done = 0
+        self.parts_removed = 0
+        self.overflows = 0
+        self.refusals = Refusals()
+        self.root_identity: tuple[int, int] | None = None
+        self._wanted, self._clock, self._rules = wanted, clock, rules
+        self._successors = Successors(lookahead)
+        self._polls = polls
+        self._events: FolderEvents | None = None
+        self._uses_events = False
+        self._new_folders: list[str] = []
+        self._cleanup = cleanup_part_files
+        self._folders: dict[int, str] = {}
+        self._keys: dict[str, int] = {}
+        self._candidates: dict[str, _Candidate] = {}
+        self._heap: list[tuple[int, str]] = []
+        self._scan: Iterator[str] | None = None
+        self._scan_refusals = Refusals()
+        self._scan_cost_ns = 0
+        self._scan_due_ns = 0
+        self._root_due_ns = 0
+        self._knows_writers = True
+
+    # --- what is going on
+
+    @property
+    def unfinished(self) -> int:
+        """Files that are seen and not yet complete."""
+        return len(self._candidates)
+
+    @property
+    def uses_events(self) -> bool:
+        """Whether the system tells of changes; otherwise the folder is polled."""
+        return self._uses_events
+
+    @property
+    def events_fd(self) -> int | None:
+        """Readable when something has happened; None if the folder is polled."""
+        return None if self._events is None else self._events.fd
+
+    def due_ns(self) -> int:
+        """When to call `turn`, at the latest."""
+        due = [self._root_due_ns]
+        if not self.trouble:
+            due.append(self._heap[0][0] if self._heap else self._root_due_ns)
+            if not self._may_not_scan():
+                due.append(self._scan_due_ns if self._scan is None else 0)
+        return min(due)
+
+    def held(self) -> list[tuple[str, int]]:
+        """Files that somebody has kept open for long, and for how many nanoseconds."""
+        now_ns = self._clock.monotonic_ns()
+        found = ((name, each.history.held_ns(now_ns)) for name, each in self._candidates.items())
+        return [(name, held_ns) for name, held_ns in found if held_ns >= HELD_LONG_NS]
+
+    # --- what happens
+
+    def rescan(self) -> None:
+        """Events were lost, or a person wants to be sure: look at everything again."""
+        self._scan = None
+        self._scan_due_ns = 0
+
+    def tell(self, relative: str) -> None:
+        """A trigger says that this frame is complete; it is waited for if it is not there yet."""
+        self._look(relative, Sign.TOLD)
+
+    def turn(self) -> list[Frame]:
+        """Do what is due; gives the frames that are complete, in the order of their names."""
+        now_ns = self._clock.monotonic_ns()
+        if self._events is not None:
+            for event in self._events.read():
+                self._take_event(event)
+        if now_ns >= self._root_due_ns:
+            self._root_due_ns = now_ns + ROOT_CHECK_NS
+            self._check_root()
+        if self.trouble:
+            return []
+        while self._new_folders and not self._may_not_scan():
+            self._meet_folder(self._new_folders.pop())
+        if not self._may_not_scan() and (self._scan is not None or now_ns >= self._scan_due_ns):
+            self._scan_slice(now_ns)
+        return self._judge_due()
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+        self._uses_events = False
+        self._folders.clear()
+        self._keys.clear()
+        self._new_folders.clear()
+        self._candidates.clear()
+        self._heap.clear()
+        self._scan = None
+
+    # --- events
+
+    def _take_event(self, event: FolderEvent) -> None:
+        if event.happened is Happened.EVENTS_LOST:
+            self.overflows += 1
+            self.rescan()
+            return
+        folder = self._folders.get(event.key)
+        if folder is None:
+            return
+        relative = f"{folder}/{event.name}".lstrip("/")
+        if event.happened is Happened.FOLDER_LOST:
+            self._folders.pop(event.key, None)
+            self._keys.pop(folder, None)
+            if not folder:
+                self._root_due_ns = 0
+        elif event.happened is Happened.FOLDER_CAME:
+            self._new_folders.append(relative)
+        elif self._wanted.looks_at(relative):
+            self._successors.note(relative)
+            self._look(relative, _SIGN_OF[event.happened])
+
+    # --- the folder itself
+
+    def _check_root(self) -> None:
+        try:
+            facts = os.stat(self.root)  # noqa: PTH116 - names need not be valid Unicode
+            identity = facts.st_dev, facts.st_ino
+            problem = "" if stat.S_ISDIR(facts.st_mode) else "it is no folder"
+            if not problem and not os.access(self.root, os.R_OK | os.X_OK):
+                problem = "permission denied"
+        except OSError as error:
+            identity, problem = (-1, -1), error.strerror or str(error)
+        if problem:
+            self._lose_root(f"{self.root} can't be watched: {problem}")
+        elif self.trouble or identity != self.root_identity or (self._uses_events and "" not in self._keys):
+            self._begin(identity)
+
+    def _lose_root(self, trouble: str) -> None:
+        self.close()
+        self.trouble = trouble
+
+    def _begin(self, identity: tuple[int, int]) -> None:
+        self.close()
+        remote = is_remote(self.root)
+        self.trouble, self.root_identity = "", identity
+        self._events = None if remote or self._polls else open_folder_events()
+        self._uses_events = self._events is not None
+        self._knows_writers = not remote
+        self._scan_due_ns = 0
+
+    def _enter(self, folder: str) -> None:
+        """Begin to watch a folder before it is read."""
+        if not self._uses_events or self._events is None or folder in self._keys:
+            return
+        key = self._events.add(self._path(folder) if folder else self.root, follow=not folder)
+        if key is None:  # the system has no watch left: polling sees as much, only later
+            self._uses_events = False
+            return
+        self._keys[folder] = key
+        self._folders[key] = folder
+
+    # --- scanning
+
+    def _may_not_scan(self) -> bool:
+        return self.is_held_back or len(self._candidates) >= CANDIDATES_MAX
+
+    def _scan_slice(self, now_ns: int) -> None:
+        if self._scan is None:
+            self._scan_refusals, self._scan_cost_ns = Refusals(), 0
+            self._scan = walk(self.root, self._enter, self._scan_refusals)
+        begun_ns, seen = self._clock.monotonic_ns(), 0
+        try:
+            for relative in self._scan:
+                self._meet(relative)
+                seen += 1
+                if seen % 64 == 0 and self._clock.monotonic_ns() - begun_ns > SLICE_NS:
+                    break
+                if len(self._candidates) >= CANDIDATES_MAX:
+                    break
+            else:
+                self._end_scan(begun_ns)
+                return
+        except OSError as error:
+            self._lose_root(f"{self.root} can't be read: {error.strerror or error}")
+            return
+        self._scan_cost_ns += self._clock.monotonic_ns() - begun_ns
+
+    def _meet_folder(self, folder: str) -> None:
+        """A folder came, perhaps with files in it."""
+        for relative in walk(self.root, self._enter, self.refusals, folder):
+            self._meet(relative)
+            if self._may_not_scan():
+                self.rescan()
+                break
+
+    def _end_scan(self, begun_ns: int) -> None:
+        now_ns = self._clock.monotonic_ns()
+        cost_ns = self._scan_cost_ns + now_ns - begun_ns
+        at_least_ns, share = (RESCAN_NS, RESCAN_SHARE) if self._uses_events else (POLL_NS, POLL_SHARE)
+        self._scan, self._scan_due_ns = None, now_ns + max(at_least_ns, share * cost_ns)
+        self.refusals = self._scan_refusals
+        self.scans_done += 1
+
+    def _meet(self, relative: str) -> None:
+        if relative.endswith(PART_SUFFIX):
+            if self._cleanup:
+                self._remove_stale_part(relative)
+            return
+        if not self._wanted.looks_at(relative):
+            return
+        self._successors.note(relative)
+        facts = self._facts(relative)
+        if relative in self._candidates or (facts is not None and self._wanted.wants(relative, facts)):
+            self._look(relative, Sign.NONE)
+
+    def _remove_stale_part(self, relative: str) -> None:
+        path, facts = self._path(relative), self._facts(relative)
+        if facts is None or (self._clock.wall_ns() - facts.mtime_ns) / NS_PER_S < STALE_PART_S:
+            return
+        if self._knows_writers and writer_of(path) is Writer.FREE:
+            os.unlink(path)  # noqa: PTH108 - names need not be valid Unicode
+            self.parts_removed += 1
+
+    # --- candidates
+
+    def _judge_due(self) -> list[Frame]:
+        frames: list[Frame] = []
+        now_ns = self._clock.monotonic_ns()
+        while self._heap and self._heap[0][0] <= now_ns:
+            due_ns, relative = heapq.heappop(self._heap)
+            candidate = self._candidates.get(relative)
+            if candidate is None or candidate.due_ns != due_ns:
+                continue
+            frame = self._judge(relative, candidate)
+            if frame is not None:
+                frames.append(frame)
+        frames.sort(key=lambda frame: frame.relative)
+        return frames
+
+    def _look(self, relative: str, signs: Sign) -> None:
+        """Something speaks of this file: see it as it is now, and judge it in this turn or when it is ripe."""
+        candidate = self._candidates.get(relative)
+        facts = self._facts(relative)
+        if candidate is None:
+            if Sign.TOLD not in signs and (facts is None or not self._wanted.wants(relative, facts)):
+                return
+            candidate = self._candidates[relative] = _Candidate(FileHistory(self._clock.monotonic_ns()), 0)
+        elif signs:
+            candidate.history.hurry()
+        candidate.history.observe(self._clock.monotonic_ns(), facts, signs)
+        self._look_again(relative, candidate, self._clock.monotonic_ns())
+
+    def _judge(self, relative: str, candidate: _Candidate) -> Frame | None:
+        history = candidate.history
+        signs = Sign.FOLLOWED if self._successors.follow(relative) else Sign.NONE
+        now_ns = self._clock.monotonic_ns()
+        history.observe(now_ns, self._facts(relative), signs)
+        verdict = history.judge(now_ns, self._rules)
+        if verdict.step is Step.ASK_WRITER:
+            writer = writer_of(self._path(relative)) if self._knows_writers else Writer.UNKNOWN
+            history.asked(now_ns, writer)
+            history.observe(now_ns, self._facts(relative))
+            verdict = history.judge(now_ns, self._rules)
+        if verdict.step is Step.WAIT:
+            self._look_again(relative, candidate, verdict.due_ns)
+            return None
+        del self._candidates[relative]
+        facts = history.facts
+        if verdict.step is Step.GONE or facts is None or not self._wanted.wants(relative, facts):
+            return None
+        return Frame(relative, self._path(relative), facts, self._clock.monotonic_ns())
+
+    def _look_again(self, relative: str, candidate: _Candidate, due_ns: int) -> None:
+        candidate.due_ns = due_ns
+        heapq.heappush(self._heap, (due_ns, relative))
+
+    def _path(self, relative: str) -> str:
+        return os.path.join(self.root, relative)  # noqa: PTH118 - names need not be valid Unicode
+
+    def _facts(self, relative: str) -> Facts | None:
+        """The file as it is, None for one that is not there or is no plain file."""
+        try:
+            facts = os.lstat(self._path(relative))
+        except OSError:
+            return None
+        return Facts(facts.st_size, facts.st_mtime_ns, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
