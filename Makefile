@@ -10,7 +10,7 @@ KILLS ?= 20
 .PHONY: help setup demo run test unit lint types fmt bench soak fuzz kills pins
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv, with pinned dependencies
 	@bash packaging/bootstrap.sh dev
@@ -41,6 +41,11 @@ fmt: setup ## put the code in order
 bench: ## figures of speed and memory, written to docs/benchmarks.md
 	@bash packaging/bootstrap.sh dev,bench
 	$(PY) -m benchmarks $(ARGS)
+
+bench-net: ## figures on bad links, beside other programs (root on Linux), written to docs/benchmarks.md
+	@bash packaging/bootstrap.sh dev,bench
+	@bash packaging/bench-peers.sh
+	$(PY) -m benchmarks.netlab $(ARGS)
 
 soak: setup ## random worlds: make soak SEEDS=2000
 	DRS_SOAK_SEEDS=$(SEEDS) QT_QPA_PLATFORM=offscreen $(PY) -m pytest -n $(WORKERS) -m soak --timeout 0 $(ARGS)

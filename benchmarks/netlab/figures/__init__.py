@@ -1,0 +1,1 @@
+"""The figures of bad networks, one file each; `benchmarks` says how to add one."""

@@ -1,0 +1,194 @@
+"""The whole lab: two namespaces, the links between them, one address of the relay that every link leads to."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from benchmarks.netlab.namespaces import Side, two_sides
+from benchmarks.page import ROOT
+from transfer_core.sim.conditions import LinkConditions
+
+RELAY_HOST = "10.99.0.1"
+QUEUE_PACKETS = "4000"
+BUFFER_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSpec:
+    """One link. `reorder`: each packet's jitter is its own, so packets overtake each other."""
+
+    name: str
+    conditions: LinkConditions
+    reorder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionCount:
+    """What one direction of a link did since it began."""
+
+    packets_offered: int
+    packets_delivered: int
+    dropped_loss: int
+    dropped_queue: int
+    offered_bytes: int
+    delivered_bytes: int
+    bins: Mapping[int, int] = field(default_factory=dict)  # bytes delivered, by number of a span of `bin_s`
+    waits_ms: Mapping[int, float] = field(default_factory=dict)  # queue and serialisation, one sample a span
+    bin_s: float = 0.05
+
+    def rates_mbps(self, from_s: float, to_s: float) -> tuple[list[float], list[float]]:
+        """Seconds since `from_s` and Mbit/s of IP bytes, span by span."""
+        numbers = range(int(from_s / self.bin_s), int(to_s / self.bin_s))
+        times = [number * self.bin_s - from_s for number in numbers]
+        return times, [self.bins.get(number, 0) * 8 / self.bin_s / 1e6 for number in numbers]
+
+    def rate_bps(self, from_s: float, to_s: float) -> float:
+        """Bits of IP bytes per second over a span."""
+        first, last = int(from_s / self.bin_s), int(to_s / self.bin_s)
+        return sum(self.bins.get(number, 0) for number in range(first, last)) * 8 / ((last - first) * self.bin_s)
+
+    def waits(self, from_s: float, to_s: float) -> list[float]:
+        """Queue delays in a span, in ms."""
+        first, last = int(from_s / self.bin_s), int(to_s / self.bin_s)
+        return [wait for number, wait in self.waits_ms.items() if first <= number < last]
+
+
+class RunningLink:
+    """One forwarder."""
+
+    def __init__(self, spec: LinkSpec, near: Side, far: Side, seed: int) -> None:
+        self.spec = spec
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.netlab.forwarder"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        setting = {
+            "name": spec.name,
+            "near": near.name,
+            "far": far.name,
+            "seed": seed,
+            "reorder": spec.reorder,
+            "conditions": asdict(spec.conditions),
+        }
+        self._ask(setting)
+
+    def kill(self) -> float:
+        """Drop everything from now on; seconds of `time.monotonic` at which that began."""
+        return float(self._ask({"verb": "kill"})["at_ns"]) / 1e9
+
+    def restore(self) -> float:
+        """Undo `kill`; when."""
+        return float(self._ask({"verb": "restore"})["at_ns"]) / 1e9
+
+    def change(self, **values: float) -> float:
+        """Use other conditions from now on; when."""
+        return float(self._ask({"verb": "change", "values": values})["at_ns"]) / 1e9
+
+    def counts(self) -> tuple[DirectionCount, DirectionCount]:
+        """Up (near to far) and down so far."""
+        answer = self._ask({"verb": "history"})
+        return _count(answer["up"], answer["bin_ns"]), _count(answer["down"], answer["bin_ns"])
+
+    def cpu_s(self) -> float:
+        """What its process has taken."""
+        return float(self._ask({"verb": "history"})["cpu_s"])
+
+    def close(self) -> None:
+        """End it; the devices go with it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the forwarder of {self.spec.name} ended")
+        return dict(json.loads(line))
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """What figures and peers stand on."""
+
+    near: Side
+    far: Side
+    links: Mapping[str, RunningLink]
+
+    @property
+    def link(self) -> RunningLink:
+        """The only one, or the first."""
+        return next(iter(self.links.values()))
+
+    def near_address(self, name: str) -> str:
+        """Near's address on a link."""
+        return f"10.77.{list(self.links).index(name)}.1"
+
+
+@contextmanager
+def lab(specs: Sequence[LinkSpec], *, seed: int = 1) -> Iterator[Lab]:
+    """Make it, and take it away."""
+    links: dict[str, RunningLink] = {}
+    with two_sides() as (near, far):
+        try:
+            for number, spec in enumerate(specs):
+                links[spec.name] = RunningLink(spec, near, far, seed * 100 + number)
+                _connect(near, far, number, spec.name)
+            far.ip("address", "add", f"{RELAY_HOST}/32", "dev", "lo")
+            _tune(near, far)
+            yield Lab(near, far, links)
+        finally:
+            for link in links.values():
+                link.close()
+
+
+def _connect(near: Side, far: Side, number: int, device: str) -> None:
+    for side, last in ((near, 1), (far, 2)):
+        side.ip("address", "add", f"10.77.{number}.{last}/24", "dev", device)
+        side.ip("link", "set", device, "up", "mtu", "1500", "txqueuelen", QUEUE_PACKETS)
+    near.ip("route", "add", f"{RELAY_HOST}/32", "dev", device, "metric", str(10 + number))
+    table = str(100 + number)
+    near.ip("route", "add", "default", "dev", device, "table", table)
+    near.ip("rule", "add", "from", f"10.77.{number}.1", "table", table)
+
+
+def _tune(near: Side, far: Side) -> None:
+    """Answers may come back over another link than the best route; TCP may use windows as large as a long way needs."""
+    for side in (near, far):
+        side.sysctl("net.ipv4.conf.all.rp_filter", "0")
+        side.sysctl("net.ipv4.conf.default.rp_filter", "0")
+        for key in ("rmem", "wmem"):
+            side.sysctl(f"net.ipv4.tcp_{key}", f"4096 131072 {BUFFER_BYTES}")
+
+
+def _count(told: dict[str, Any], bin_ns: int) -> DirectionCount:
+    counters = told["counters"]
+    return DirectionCount(
+        packets_offered=counters["offered"],
+        packets_delivered=counters["delivered"],
+        dropped_loss=counters["dropped_loss"],
+        dropped_queue=counters["dropped_queue"],
+        offered_bytes=told["offered_bytes"],
+        delivered_bytes=told["delivered_bytes"],
+        bins={int(number): count for number, count in told["bins"].items()},
+        waits_ms={int(number): wait for number, wait in told["waits_ms"].items()},
+        bin_s=bin_ns / 1e9,
+    )
