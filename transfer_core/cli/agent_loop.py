@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from transfer_core.cli.reporting import Reporter
 from transfer_core.cli.watch import Watch
-from transfer_core.errors import ConflictError
+from transfer_core.errors import ConflictError, DrsError, error_from_code
 from transfer_core.events import JobState
 from transfer_core.service import TransferService
 
@@ -20,7 +20,8 @@ def follow(
 ) -> Watch:
     """Report what happens until `stop` is set or `finished`, asked five times a second, holds. None: run on.
 
-    ConflictError if the queue as a whole is paused and somebody waits for its end.
+    While somebody waits for the end: ConflictError if the queue as a whole is paused, and the relays' own error if
+    all that is left is for relays that refuse this agent.
     """
     watch = Watch()
     subscription = service.subscribe()
@@ -33,11 +34,25 @@ def follow(
                         break
                     if watch.engine is not None and watch.engine.paused:
                         raise ConflictError("the queue as a whole is paused", hint=PAUSED_HINT)
+                    refusal = _refusal(watch)
+                    if refusal is not None:
+                        raise refusal
                 stop.wait(TURN_S)
                 reporter.report(watch, watch.take(subscription.drain()))
     finally:
         subscription.close()
     return watch
+
+
+def _refusal(watch: Watch) -> DrsError | None:
+    """Why nothing of what is left can go, if that will not change by itself."""
+    wanted = {job.destination for job in watch.left()}
+    whys = [watch.destinations[name].why for name in wanted if name in watch.destinations]
+    if not wanted or len(whys) < len(wanted) or not all(why.startswith("E_") for why in whys):
+        return None
+    code, _, text = whys[0].partition(": ")
+    hint = error_from_code(code, "").hint
+    return type(error_from_code(code, ""))(text.removesuffix(hint).strip())
 
 
 def drained(service: TransferService) -> Callable[[Watch], bool]:

@@ -54,6 +54,7 @@ _LOG = logging.getLogger(__name__)
 HELLO_FIRST_NS = 250 * NS_PER_MS
 HELLO_LAST_NS = 2 * NS_PER_S
 SILENT_BEFORE_HELLO_NS = 2 * NS_PER_S
+ANSWER_NS = 3 * NS_PER_S  # a relay that has not answered by then is said to be offline
 POLICY_NS = 200 * NS_PER_MS
 BEST_MARGIN = 1.1
 BEST_HOLD_NS = 2 * NS_PER_S
@@ -139,7 +140,9 @@ class Uplink:
     hello_sent_ns: dict[str, int] = field(default_factory=dict)
     refused_until_ns: int = 0
     silent_since_ns: int | None = None
-    online: bool = False
+    online: bool | None = None  # None: not known yet
+    offline_why: str = ""
+    asked_since_ns: int | None = None  # when the first hello was wanted
     path_links: dict[int, str] = field(default_factory=dict)
     next_path: int = 0
     address: Address | None = None
@@ -436,8 +439,8 @@ class AgentLoop:
             job.number = None
 
     def _set_online(self, uplink: Uplink, online: bool, why: str) -> None:
-        if online != uplink.online:
-            uplink.online = online
+        if (online, why) != (uplink.online, uplink.offline_why):
+            uplink.online, uplink.offline_why = online, why
             self._listener.on_online(uplink.target.name, online, why)
 
     # --- the loop calls
@@ -464,8 +467,11 @@ class AgentLoop:
             session = uplink.session
             if session is not None:
                 session.handle_timeout(now_ns)
-                self._note_silence(uplink, session, now_ns)
                 self._drain(uplink)
+            if session is None or session.closed:
+                self._note_no_answer(uplink, now_ns)
+            else:
+                self._note_silence(uplink, session, now_ns)
             if self._needs_hello(uplink, now_ns):
                 self._say_hello(uplink, now_ns)
             elif uplink.initiator is not None and session is not None:
@@ -486,6 +492,15 @@ class AgentLoop:
             uplink.silent_since_ns = now_ns
         elif now_ns - uplink.silent_since_ns > NS_PER_S:
             self._set_online(uplink, False, "the relay does not answer over any link")
+
+    def _note_no_answer(self, uplink: Uplink, now_ns: int) -> None:
+        """A relay that never answered is offline too, and the jobs for it say why."""
+        if uplink.asked_since_ns is None:
+            uplink.asked_since_ns = now_ns
+        elif now_ns - uplink.asked_since_ns > ANSWER_NS and now_ns >= uplink.refused_until_ns:
+            where = ", ".join(f"{host}:{port}" for host, port in uplink.target.addresses) or "its address"
+            silent = f"nothing comes back from {where} that this relay's key could have signed"
+            self._set_online(uplink, False, silent if self.links else "no link is up that could reach the relay")
 
     def _apply_policy(self, uplink: Uplink, now_ns: int) -> None:
         session = uplink.session
@@ -567,6 +582,7 @@ class AgentLoop:
             self._listener.on_room(uplink.target.name, event.free_bytes)
             return
         if isinstance(event, SessionClosed):
+            uplink.asked_since_ns = None
             self._set_online(uplink, False, event.text or "the relay closed the session")
             return
         job = uplink.by_number.get(event.file)
