@@ -45,10 +45,10 @@ HEADERS = (
     ("jitter ms", "How much the round-trip time varies"),
     ("loss %", "Share of datagrams lost"),
     ("score", "0 to 1: the weighted sum of the four terms to the right"),
-    ("·rate", "Throughput's term of the score, 0 to 1"),
-    ("·RTT", "Round-trip time's term of the score, 0 to 1"),
-    ("·loss", "Loss's term of the score, 0 to 1"),
-    ("·stable", "Stability's term of the score, 0 to 1"),
+    ("by rate", "Throughput's term of the score, 0 to 1"),
+    ("by RTT", "Round-trip time's term of the score, 0 to 1"),
+    ("by loss", "Loss's term of the score, 0 to 1"),
+    ("by stab.", "Stability's term of the score, 0 to 1"),
     ("measured", "How long ago a delivery last proved these figures"),
 )
 _TEXT_COLUMNS = (LinkColumn.LINK, LinkColumn.STATE, LinkColumn.ROLE)

@@ -24,7 +24,13 @@ QLabel[kind="strong"] { font-weight: $weight_strong; }
 QLabel[kind="heading"] { font-size: ${heading_px}px; font-weight: $weight_strong; }
 QLabel[kind="figure"] { font-size: ${big_px}px; font-weight: $weight_strong; }
 QLabel[kind="total"] { font-size: ${heading_px}px; font-weight: $weight_strong; }
+QFrame[kind="topbar"], QWidget#eventTicker { background: $chrome; border: none; }
+QWidget#eventTicker { border-top: 1px solid $border; }
+QWidget#linkStrip { background: $chrome; border: none; border-right: 1px solid $border; }
+QLabel#unusedLinks { color: $muted; font-size: ${small_px}px; }
+QTableView[kind="small"], QTableView[kind="small"] QHeaderView::section { font-size: ${small_px}px; }
 QFrame[kind="topbar"] { background: $chrome; border: none; border-bottom: 1px solid $border; }
+QLabel[kind="empty"] { background: $card; color: $muted; border: 1px solid $border; border-radius: ${radius}px; }
 QLabel[kind="section"] { color: $muted; font-size: ${small_px}px; font-weight: $weight_strong; }
 QLabel[kind="warning"] { color: $text; background: $caution_surface; border-radius: ${radius}px; padding: 6px 10px; }
 QFrame[kind="rule"] { background: $border; border: none; max-height: 1px; min-height: 1px; }
@@ -57,6 +63,8 @@ QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabl
 QLineEdit[readOnly="true"], QPlainTextEdit[readOnly="true"] { background: $chrome; }
 QComboBox::drop-down { border: none; width: 24px; subcontrol-origin: padding; subcontrol-position: center right; }
 QComboBox::down-arrow { image: url("$icons/chevron-down.svg"); width: 10px; height: 10px; }
+QPushButton#linkSwitch { font-size: ${small_px}px; padding: 0 ${gap_px}px; min-height: ${small_height}px; }
+QPushButton#linkSwitch:focus { padding: 0 ${small_focus_padding}px; min-height: ${small_focus_height}px; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { border: none; width: 20px; background: transparent;
   subcontrol-origin: border; }
 QAbstractSpinBox::up-button { subcontrol-position: top right; margin: 2px 2px 0 0; }
@@ -66,24 +74,23 @@ QAbstractSpinBox::up-arrow { image: url("$icons/chevron-up.svg"); width: 9px; he
 QAbstractSpinBox::down-arrow { image: url("$icons/chevron-down.svg"); width: 9px; height: 9px; }
 QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid $border_strong; border-radius: 3px;
   background: $card; }
-QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
+QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$icons/$check.svg"); }
 QComboBox QAbstractItemView { background: $card; border: 1px solid $border_strong;
   selection-background-color: $selection;
   selection-color: $text; padding: 2px; }
 QCheckBox { spacing: ${gap_px}px; min-height: 24px; }
 QCheckBox:focus { color: $accent; }
+QCheckBox::indicator:focus { border: ${focus_width}px solid $focus; }
 
+QTabWidget::pane { border: none; }
 QTabBar { background: $chrome; qproperty-drawBase: 0; }
-QTabBar::tab { background: transparent; color: $muted; padding: 0 ${space_m}px; height: 34px;
-  border-bottom: 2px solid transparent; margin-right: 2px; }
-QTabBar::tab:hover { color: $text; }
-QTabBar::tab:selected { color: $text; font-weight: $weight_strong; border-bottom: 2px solid $text; }
-QTabBar::tab:focus { color: $accent; }
 
 QAbstractItemView { background: $card; border: 1px solid $border; gridline-color: $grid;
   selection-background-color: $selection; selection-color: $text; alternate-background-color: $card; }
 QAbstractItemView:focus { border: 1px solid $accent; }
-QHeaderView { background: $raised; border: none; }
+QTableView::item { padding: 0 4px; border: none; }
+QTableView::item:selected { background: $selection; color: $text; }
+QHeaderView { background: $chrome; border: none; border-bottom: 1px solid $border; }
 QHeaderView::section { background: $chrome; color: $muted; font-size: ${small_px}px; border: none;
   border-bottom: 1px solid $border; padding: 4px ${gap_px}px; }
 QTableCornerButton::section { background: $chrome; border: none; }
@@ -119,8 +126,12 @@ def stylesheet(tokens: Tokens) -> str:
     return _SHEET.substitute(
         values,
         icons=str(resources.files("resources") / "icons").replace("\\", "/"),
+        check="check-dark" if tokens.is_dark else "check",
         button_height=tokens.control_height - 2,
         button_focus_height=tokens.control_height - 2 - 2 * thicker,
+        small_height=tokens.control_height - 6,
+        small_focus_height=tokens.control_height - 6 - 2 * thicker,
+        small_focus_padding=tokens.gap_px - thicker,
         focus_padding=tokens.space_m - thicker,
         field_focus_padding=tokens.gap_px - thicker,
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 REFRESH_MS = 250
 TILE_KEYS = 9
+WIDTH_EM, WIDTH_LEAST, WIDTH_MOST = 15.8, 212, 340  # px but for the first, which goes by the type's size
 SPARK_TOP_LEAST_BPS = 1e6  # below this a spark stays flat rather than showing noise as mountains
 
 
@@ -50,6 +51,7 @@ class LinkStrip(QWidget):
         self._tiles: dict[str, LinkTile] = {}
         self.setAccessibleName("Links")
         self.setObjectName("linkStrip")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._build()
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
@@ -63,7 +65,6 @@ class LinkStrip(QWidget):
 
     def _build(self) -> None:
         self._column = QWidget()
-        self._column.setObjectName("linkColumn")
         self._tiles_layout = QVBoxLayout(self._column)
         self._tiles_layout.setContentsMargins(10, 10, 10, 10)
         self._tiles_layout.setSpacing(10)
@@ -76,6 +77,8 @@ class LinkStrip(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.viewport().setAutoFillBackground(False)
+        self._column.setAutoFillBackground(False)
         self._scroll = scroll
         self._unused = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self._unused.setObjectName("unusedLinks")
@@ -193,8 +196,6 @@ class LinkStrip(QWidget):
     @Slot()
     def _apply_look(self) -> None:
         self._look = look_of(self._theme)
-        self._unused.setStyleSheet(
-            f"font-size: {self._look.small.pixelSize()}px; color: {self._look.muted.name()}; background: transparent;"
-        )
+        self.setFixedWidth(min(WIDTH_MOST, max(WIDTH_LEAST, round(WIDTH_EM * self._look.font.pixelSize()))))
         for tile in self._tiles.values():
             tile.apply_look(self._look)

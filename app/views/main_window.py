@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QTabBar, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QTabWidget, QVBoxLayout, QWidget
 
 from app.actions import COMMANDS, WINDOW, Command, make_action
 from app.models.conditions import Condition, state_condition
@@ -19,6 +19,7 @@ from app.views.page import Page, Parts
 from app.views.top_bar import TopBar
 from app.widgets.banner import Banner
 from app.widgets.event_ticker import EventTicker
+from app.widgets.page_tabs import PageTabs
 from transfer_core.events import Notice, Severity
 
 CLOCK_MS = 500
@@ -103,17 +104,13 @@ class MainWindow(QMainWindow):
 
     def _build_tabs(self) -> None:
         self.tabs = QTabWidget()
+        self.tabs.setTabBar(PageTabs(self._theme))
         self.tabs.setDocumentMode(True)
-        bar = self.tabs.tabBar()
-        bar.setAccessibleName("Pages")
-        bar.setExpanding(False)
+        self.tabs.tabBar().setExpanding(False)
         for number, page in enumerate(self.pages):
             key = f"Ctrl+{number + 1}"
             self.tabs.addTab(page, page.title)
             self.tabs.setTabToolTip(number, f"{page.title}  ({key})")
-            hint = QLabel(str(number + 1))
-            hint.setProperty("kind", "caption")
-            bar.setTabButton(number, QTabBar.ButtonPosition.RightSide, hint)
             action = QAction(page.title, self)
             action.setObjectName(f"page.{page.name}")
             action.setShortcut(QKeySequence(key))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.models.console_state import ConsoleState
 from app.theme.theme import Theme
 from app.widgets.action_button import ActionButton
+from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
 from app.widgets.status_shape import SEVERITY_SHAPES, paint_shape, severity_colour
 from transfer_core.events import EngineView, Severity
@@ -55,7 +56,7 @@ class StateButton(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         """Room for all of it."""
-        why = QFontMetrics(self._look.font).horizontalAdvance(self._why)
+        why = QFontMetrics(self._look.font).horizontalAdvance(self._why) + 2  # widths are rounded down
         return QSize(self._word_end() + self._look.gap + why + _PAD, QFontMetrics(self._look.strong).height() + 12)
 
     def minimumSizeHint(self) -> QSize:
@@ -99,13 +100,13 @@ class Figure(QWidget):
         self.value.setProperty("kind", "total")
         self.value.setAccessibleName(label)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(8, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(head)
         layout.addWidget(self.value)
 
 
-class TopBar(QFrame):
+class TopBar(FittingRow):
     """Follows the state; the buttons are actions of the window."""
 
     state_clicked = Signal()
@@ -121,19 +122,16 @@ class TopBar(QFrame):
         self.pause, self.look, self.menu = (ActionButton(action) for action in (pause, look, menu))
         name = QLabel("DRS-SYNC")
         name.setProperty("kind", "total")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(14, 4, 16, 5)
-        layout.setSpacing(8)
-        layout.addWidget(name)
-        layout.addWidget(self.state_button)
-        for figure in (self.total, self.left, self.done, self.to):
-            layout.addSpacing(8)
-            layout.addWidget(figure)
-        layout.addStretch(1)
-        for widget in (self.pause, self.look, self.menu):
-            layout.addWidget(widget)
-        layout.addSpacing(8)
-        layout.addWidget(self.utc)
+        self.row.setContentsMargins(14, 4, 16, 5)
+        self.row.setSpacing(8)
+        self.add(name, rank=5)
+        self.add(self.state_button, shrinks_at=3)
+        for figure, rank in ((self.total, 0), (self.left, 0), (self.done, 1), (self.to, 4)):
+            self.add(figure, rank=rank)
+        self.row.addStretch(1)
+        for button, rank in ((self.pause, 2), (self.look, 6), (self.menu, 0)):
+            self.add(button, rank=rank)
+        self.add(self.utc, rank=3)
         state.engine_changed.connect(self.show_engine)
         state.destinations_changed.connect(self._show_destinations)
         theme.changed.connect(self._dress)
@@ -156,7 +154,6 @@ class TopBar(QFrame):
         self.left.value.setText(f"{files} · {format_bytes(engine.bytes_left)}" if engine.files_left else "nothing")
         eta = format_duration(engine.eta_s) if engine.files_left else ""
         self.done.value.setText(eta)
-        self.done.setVisible(bool(eta))
         self._pause.setText("Resume all" if engine.paused else "Pause all")
         self._show_destinations()
 

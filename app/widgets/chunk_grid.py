@@ -32,8 +32,8 @@ class ChunkGrid(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """As high as twelve rows of square cells."""
-        return QSize(240, self.heightForWidth(240))
+        """As high as all rows of square cells."""
+        return QSize(240, self.heightForWidth(max(240, self.width())))
 
     def hasHeightForWidth(self) -> bool:
         """Cells are square."""
@@ -42,16 +42,19 @@ class ChunkGrid(QWidget):
     def heightForWidth(self, width: int) -> int:
         """Height of all rows at that width."""
         rows = -(-max(1, len(self._cells)) // COLUMNS)
-        return max(3, width // COLUMNS) * min(rows, ROWS)
+        return max(3, round(width / COLUMNS * min(rows, ROWS)))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        """Draw."""
-        side = max(3, self.width() // COLUMNS)
+        """Draw. Cells end where whole pixels end, so that they fill the width."""
+        side = self.width() / COLUMNS
+        edges = [round(place * side) for place in range(max(COLUMNS, ROWS) + 1)]
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
         painter.setPen(Qt.PenStyle.NoPen)
-        for place, mark in enumerate(self._cells):
+        for place, mark in enumerate(self._cells[:CELLS]):
             known = 0 < mark <= len(self._colours)
             colour = self._colours[mark - 1] if known else self._empty
-            painter.fillRect(place % COLUMNS * side, place // COLUMNS * side, side - 1, side - 1, colour)
+            column, row = place % COLUMNS, place // COLUMNS
+            left, top = edges[column], edges[row]
+            painter.fillRect(left, top, edges[column + 1] - left - 1, edges[row + 1] - top - 1, colour)
         painter.end()

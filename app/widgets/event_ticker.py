@@ -6,7 +6,7 @@ from collections import deque
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStyle, QStyleOption, QWidget
 
 from app.figures import clock_text
 from app.widgets.look import Look, ThemeLike, look_of
@@ -26,6 +26,8 @@ class EventTicker(QWidget):
         self._theme = theme
         self._look: Look = look_of(theme)
         self._notices: deque[Notice] = deque(maxlen=NOTICES_MOST)
+        self.setObjectName("eventTicker")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -83,13 +85,20 @@ class EventTicker(QWidget):
         look = self._look
         metrics = QFontMetrics(look.small)
         painter = QPainter(self)
+        style = QStyleOption()
+        style.initFrom(self)
+        self.style().drawPrimitive(QStyle.PrimitiveElement.PE_Widget, style, painter, self)
         painter.setFont(look.small)
         if self.hasFocus():
             painter.fillRect(0, 0, self.width(), 2, look.focus)
         side = max(10, metrics.ascent() - 1)
         x = 12
+        end = self.width() - 16 - metrics.horizontalAdvance("Log") - 12
+        painter.setPen(look.muted)
+        right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        painter.drawText(self.rect().adjusted(0, 0, -16, 0), right, "Log")
         for left, notice in zip(range(len(self._notices), 0, -1), self._notices, strict=True):
-            room = (self.width() - x - 12) // left
+            room = (end - x) // left
             if room < 80:
                 break
             centre = self.height() / 2

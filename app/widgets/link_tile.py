@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QBrush,
     QContextMenuEvent,
@@ -71,6 +71,7 @@ class LinkTile(QWidget):
         self.switch.setDefault(False)
         self.switch.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.switch.clicked.connect(self.ask_switch)
+        self.switch.installEventFilter(self)
         self.apply_look(look)
 
     # --- what is shown
@@ -122,7 +123,6 @@ class LinkTile(QWidget):
         """Take over another theme."""
         self._look = look
         self.setFont(look.font)
-        self.switch.setFont(look.small)
         self.updateGeometry()
         self._place_switch()
         self.update()
@@ -197,6 +197,13 @@ class LinkTile(QWidget):
         super().resizeEvent(event)
         self._place_switch()
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A new style or text may need a wider switch."""
+        if watched is self.switch and event.type() in (QEvent.Type.StyleChange, QEvent.Type.Polish):
+            self.updateGeometry()
+            self._place_switch()
+        return super().eventFilter(watched, event)
+
     def _lines(self) -> tuple[int, int, int, int, int, int]:
         """Tops of the five lines, and the whole height."""
         look = self._look
@@ -209,9 +216,11 @@ class LinkTile(QWidget):
         return name, rate, spark, figures, foot, foot + max(26, self.switch.sizeHint().height()) + gap
 
     def _place_switch(self) -> None:
+        self.switch.ensurePolished()
         foot = self._lines()[4]
         hint = self.switch.sizeHint()
-        width = max(64, hint.width())
+        room = max(64, self.width() // 2)
+        width = min(room, max(64, hint.width()))
         height = max(26, hint.height())
         self.switch.setGeometry(self.width() - width - self._look.gap - 2, foot, width, height)
 
@@ -319,13 +328,13 @@ class LinkTile(QWidget):
         painter.drawText(x, base, self.rate_text)
         painter.setFont(look.small)
         painter.setPen(look.muted)
+        small = QFontMetrics(look.small)
         unit = f"was {self._last_rate}" if quality == "lost" and self._last_rate != DASH else "Mbit/s"
         painter.drawText(x + wide + gap, base, unit)
-        painter.drawText(
-            QRect(x, top, right - x, base - top + QFontMetrics(look.small).descent()),
-            Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom,
-            link.role,
-        )
+        room = right - (x + wide + 2 * gap + small.horizontalAdvance(unit))
+        if link.role != "primary" and room > small.horizontalAdvance("backup"):
+            role = small.elidedText(link.role, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(QPoint(right - small.horizontalAdvance(role), base), role)
 
     def _paint_spark(self, painter: QPainter) -> None:
         top = self._lines()[2]

@@ -14,6 +14,7 @@ class Tokens(Protocol):
     """What is read of the theme's tokens: colours as `#rrggbb`, sizes in px."""
 
     window: str
+    chrome: str
     card: str
     border: str
     grid: str

@@ -113,6 +113,7 @@ def notice(text: str, severity: Severity = Severity.INFO, **changes: str) -> Not
 @dataclass(frozen=True)
 class PlainTokens:
     window: str = "#1b1e23"
+    chrome: str = "#22262c"
     card: str = "#262b32"
     border: str = "#3a4049"
     grid: str = "#333942"

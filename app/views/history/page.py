@@ -80,6 +80,7 @@ class HistoryPage(Page):
         self.table = self._build_table()
         self.empty = QLabel("Nothing has ended yet. Jobs come here when they arrive, fail or are cancelled.")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setProperty("kind", "empty")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Slot
-from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from app.actions import COMMANDS, make_action
@@ -12,6 +12,7 @@ from app.widgets.look import Look
 from app.widgets.shape_delegate import ShapeDelegate
 from app.widgets.status_shape import LINK_SHAPES, Shape, link_colour
 
+_TERMS = (LinkColumn.SCORE_RATE, LinkColumn.SCORE_RTT, LinkColumn.SCORE_LOSS, LinkColumn.SCORE_STABILITY)
 ROWS_MOST = 6  # more are scrolled to
 _SAMPLES = {
     LinkColumn.LINK: "wlan0 (wlan0)",
@@ -19,7 +20,7 @@ _SAMPLES = {
     LinkColumn.RATE: "1000.0",
     LinkColumn.SPREAD: "100–1000",
     LinkColumn.JITTER: "jitter ms",
-    LinkColumn.AGE: "99 min 59 s ago",
+    LinkColumn.AGE: "59 min 59 s",
 }
 
 
@@ -32,6 +33,7 @@ class FiguresTable(QTableView):
         self.setModel(model)
         self.setAccessibleName("Figures of all links")
         self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.setProperty("kind", "small")
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
@@ -42,6 +44,7 @@ class FiguresTable(QTableView):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(LinkColumn.STATE, QHeaderView.ResizeMode.Stretch)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header.setHighlightSections(False)
         make_action("links.copy", self, self.copy_rows)
         self.setToolTip("The figures of the plots as text; " + COMMANDS["links.copy"].tool_tip())
@@ -51,7 +54,6 @@ class FiguresTable(QTableView):
     def apply_look(self, look: Look) -> None:
         """Take over another theme."""
         self._look = look
-        self.setStyleSheet(f"QTableView, QHeaderView::section {{ font-size: {look.small.pixelSize()}px; }}")
         self.fit()
 
     def fit(self) -> None:
@@ -59,13 +61,36 @@ class FiguresTable(QTableView):
         metrics = QFontMetrics(self._look.small)
         for column in LinkColumn:
             if column is not LinkColumn.STATE:
-                self.setColumnWidth(column, metrics.horizontalAdvance(_SAMPLES.get(column, "·stable")) + 16)
+                samples = (_SAMPLES.get(column, ""), self._heading(column))
+                self.setColumnWidth(column, max(metrics.horizontalAdvance(text) for text in samples) + 16)
+        self._drop_terms()
         row = max(24, metrics.height() + 8)
         self.verticalHeader().setDefaultSectionSize(row)
         self.horizontalHeader().setFixedHeight(row)
         rows = min(ROWS_MOST, max(1, self.model().rowCount()))
         self.setMinimumHeight(row * 2)
         self.setMaximumHeight(row * (rows + 1) + 4)
+
+    def _drop_terms(self) -> None:
+        """Leave the score's terms out where the table is too narrow; its tool tip has them."""
+        metrics = QFontMetrics(self._look.small)
+        state = metrics.horizontalAdvance("degraded") + metrics.ascent() + 24
+        needed = state + sum(self.columnWidth(column) for column in LinkColumn if column is not LinkColumn.STATE)
+        for column in _TERMS:
+            if self.isColumnHidden(column):
+                needed += (
+                    metrics.horizontalAdvance(str(self.model().headerData(column, Qt.Orientation.Horizontal))) + 16
+                )
+        for column in _TERMS:
+            self.setColumnHidden(column, needed > self.viewport().width())
+
+    def _heading(self, column: LinkColumn) -> str:
+        return str(self.model().headerData(column, Qt.Orientation.Horizontal))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """More or less room for the terms."""
+        super().resizeEvent(event)
+        self._drop_terms()
 
     @Slot()
     def copy_rows(self) -> None:

@@ -106,6 +106,7 @@ class LinksPage(Page):
         self._cards_layout.setSpacing(8)
         self._empty = QLabel("No link yet. Links show up here as soon as one is found.")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setProperty("kind", "empty")
         self._cards_layout.addWidget(self._empty)
         scroll = QScrollArea()
         scroll.setWidget(self._column)
@@ -230,7 +231,8 @@ class LinksPage(Page):
         self._model.show_links([link for _, link in used], now_ns)
         if rows != self._model.rowCount():
             self._table.fit()
-            self._split.setSizes([4 * self.height() // 5, min(self.height() // 5, self._table.maximumHeight())])
+            table = min(self.height() // 4, self._table.maximumHeight())
+            self._split.setSizes([self.height() - table, table])
         self._empty.setVisible(not used)
 
     def _make_cards(self, used: list[tuple[int, LinkView]]) -> None:

@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.widgets.fields import pad_spin
+
 # key of a simulation file: label, unit, most, step, at first, what it does
 CONDITIONS = {
     "rate_mbps": ("&Rate", " Mbit/s", 10_000.0, 5.0, 20.0, "What the link lets through"),
@@ -48,6 +50,7 @@ class SimulateDialog(QDialog):
         self.fields: dict[str, QDoubleSpinBox] = {}
         for key, (label, unit, most, step, first, tip) in CONDITIONS.items():
             field = QDoubleSpinBox(suffix=unit, maximum=most, singleStep=step, decimals=1, value=first)
+            pad_spin(field)
             field.setToolTip(tip)
             field.setAccessibleName(label.replace("&", ""))
             field.setAccessibleDescription(tip)

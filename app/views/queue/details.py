@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -54,7 +55,7 @@ class DetailsPanel(QFrame):
         self.name.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.done = _label("caption", wrap=True)
         self.state = _label(wrap=True)
-        self._map_head = _label("section")
+        self._map_head = _label("section", wrap=True)
         self._map_head.setText("chunks, by the link that carried them")
         self.grid = ChunkGrid()
         self._links_head = _label("section")
@@ -81,9 +82,15 @@ class DetailsPanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(6)
-        for widget in (self.name, self.done, self.state, self._map_head, self.grid, self._links_head):
+        for widget in (self.name, self.done, self.state):
             layout.addWidget(widget)
+        for head, below in ((self._map_head, self.grid), (self._links_head, None)):
+            layout.addSpacing(6)
+            layout.addWidget(head)
+            if below is not None:
+                layout.addWidget(below)
         layout.addLayout(self._links)
+        layout.addSpacing(6)
         layout.addWidget(self._job_head)
         layout.addLayout(facts)
         layout.addStretch(1)
@@ -112,6 +119,7 @@ class DetailsPanel(QFrame):
         for widget in (self.done, self.state, self._map_head, self.grid, self._links_head, self._job_head):
             widget.setVisible(job is not None)
         if job is None:
+            self._dress_name("muted")
             self.name.setText("Select a file to see how it is sent")
             for name in self._facts:
                 self._show_fact(name, "")
@@ -129,11 +137,18 @@ class DetailsPanel(QFrame):
 
     def _show_heads(self, job: JobView) -> None:
         more = f"  (and {self._others} more selected)" if self._others else ""
-        self.name.setText(PurePath(job.path).name + more)
+        self._dress_name("heading")
+        self.name.setText(_breakable(PurePath(job.path).name) + more)
         self.name.setToolTip(job.path)
         chunks = "" if self._map is None else f" · {self._map.chunks_done} of {self._map.chunks_total} chunks"
         self.done.setText(f"{format_bytes(job.bytes_done)} of {format_bytes(job.size)}{chunks}")
         self.state.setText(state_words(job))
+
+    def _dress_name(self, kind: str) -> None:
+        if self.name.property("kind") != kind:
+            self.name.setProperty("kind", kind)
+            self.name.style().unpolish(self.name)
+            self.name.style().polish(self.name)
 
     def _show_links(self, job: JobView | None) -> None:
         while self._links.rowCount():
@@ -143,7 +158,7 @@ class DetailsPanel(QFrame):
         for name in sorted(carried, key=self._state.link_index):
             head, value = _label("muted"), _label()
             head.setText(name)
-            value.setText(f"{format_bytes(carried[name])} · {carried[name] / total:.0%}")
+            value.setText(f"{format_bytes(carried[name])} · {carried[name] * 100 / total:.0f} %")
             self._links.addRow(head, value)
         self._links_head.setVisible(bool(carried))
 
@@ -153,7 +168,7 @@ class DetailsPanel(QFrame):
         self._show_fact("source", job.source)
         self._show_fact("queued", job.created_at[11:19])
         resent = job.resent_bytes
-        share = f" ({resent / job.bytes_done:.1%})" if job.bytes_done else ""
+        share = f" ({resent * 100 / job.bytes_done:.1f} %)" if job.bytes_done else ""
         self._show_fact("sent twice", f"{format_bytes(resent)}{share}" if resent else DASH)
         self._show_fact("attempts", str(job.attempts))
         self._show_fact("error", job.error or "")
@@ -209,3 +224,8 @@ class DetailsPanel(QFrame):
         if self._job is not None and self._job.error is not None:
             text = f"{self._job.error}: {self._job.reason}\n{self._job.path} ({self._job.file_id})"
             QGuiApplication.clipboard().setText(text)
+
+
+def _breakable(name: str) -> str:
+    """The name, with places where a label may break it: a long one has no spaces."""
+    return re.sub(r"([_.\-])", "\\1\u200b", name)

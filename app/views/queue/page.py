@@ -8,7 +8,6 @@ from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QInputDialog,
     QLabel,
     QLineEdit,
@@ -28,6 +27,7 @@ from app.views.queue.empty import DropZone, EmptyQueue
 from app.views.queue.table import QueueTable
 from app.views.queue.wiring import QueueWiring
 from app.widgets.action_button import ActionButton
+from app.widgets.fitting_row import FittingRow
 from transfer_core.events import JobState, JobView
 
 REFRESH_MS = 250
@@ -37,8 +37,16 @@ DETAILS_ROOM = 68  # times the type size: with less width the table needs all of
 _NEEDS_ROWS = frozenset(
     f"queue.{name}" for name in ("pause", "cancel", "retry", "remove", "up", "down", "top", "bottom", "move", "copy")
 )
-_BAR = ("window.add_files", "window.add_folder", "window.pair", "queue.pause", "queue.retry", "queue.remove")
-_BAR += ("queue.move", "queue.undo")
+_BAR = {  # the buttons, and which goes first when there is no room
+    "window.add_files": 0,
+    "window.add_folder": 7,
+    "window.pair": 6,
+    "queue.pause": 1,
+    "queue.retry": 3,
+    "queue.remove": 4,
+    "queue.move": 5,
+    "queue.undo": 2,
+}
 
 
 class QueuePage(Page):
@@ -125,15 +133,17 @@ class QueuePage(Page):
 
     def _build(self) -> None:
         self._make_actions()
-        bar = QHBoxLayout()
-        for name in _BAR:
-            bar.addWidget(ActionButton(self._actions[name]))
-        bar.addStretch(1)
+        bar = FittingRow()
+        bar.row.setContentsMargins(0, 0, 0, 0)
+        for name, rank in _BAR.items():
+            bar.add(ActionButton(self._actions[name]), rank=rank)
+        bar.row.addStretch(1)
         name_field("queue.find", self._find)
+        self._find.setMinimumWidth(120)
         self._find.setMaximumWidth(200)
         self._find.textChanged.connect(self._filter)
-        bar.addWidget(self._note)
-        bar.addWidget(self._find)
+        bar.add(self._note, rank=8)
+        bar.add(self._find)
         self._split = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         self._split.setHandleWidth(12)
         self._split.addWidget(self.table)
@@ -145,7 +155,7 @@ class QueuePage(Page):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(10)
-        layout.addLayout(bar)
+        layout.addWidget(bar)
         layout.addWidget(self._split, 1)
         self._empty = EmptyQueue(self.table.viewport())
         self._empty.add_wanted.connect(self.add_files)

@@ -23,9 +23,9 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 def band_text(priority: int) -> str:
-    """`2 HIGH`; the number alone where it has no name."""
+    """`2 HIGH`; `PRIORITY 9` where it has no name."""
     name = priority_name(priority)
-    return str(priority) if name.isdigit() else f"{priority} {name.upper()}"
+    return f"PRIORITY {priority}" if name.isdigit() else f"{priority} {name.upper()}"
 
 
 def paint_play(painter: QPainter, box: QRectF, colour: QColor) -> None:
@@ -60,6 +60,7 @@ class RowDelegate(QStyledItemDelegate):
         self._row_height, self._group_height = tokens.row_height, tokens.group_height
         self._selection, self._track = QColor(tokens.selection), QColor(tokens.track)
         self._band, self._accent = QColor(tokens.raised), QColor(tokens.accent)
+        self._figure_metrics = QFontMetrics(self._look.font)
         self._name_font = self._theme.font("text")
         self._name_font.setWeight(self._name_font.Weight.Medium)
 
@@ -96,7 +97,10 @@ class RowDelegate(QStyledItemDelegate):
             case _:
                 painter.setFont(self._look.font)
                 painter.setPen(self._look.text)
-                painter.drawText(inner, int(_RIGHT), str(index.data()))
+                text = self._figure_metrics.elidedText(
+                    str(index.data()), Qt.TextElideMode.ElideRight, int(inner.width())
+                )
+                painter.drawText(inner, int(_RIGHT), text)
         painter.restore()
 
     def _paint_band(self, painter: QPainter, area: QRect, column: int, job: JobView) -> None:
@@ -174,7 +178,7 @@ class RowDelegate(QStyledItemDelegate):
             paint_shape(painter, shape, mark, colour)
         painter.setFont(look.font)
         painter.setPen(look.text)
-        text = area.adjusted(20, 3, 0, -3)
+        text = area.adjusted(20, 2, 0, -2)
         if QFontMetrics(look.font).horizontalAdvance(words) <= text.width():
             painter.drawText(text, int(_LEFT), words)
             return

@@ -5,7 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Slot
-from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QPainter, QPaintEvent
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QFontMetrics,
+    QGuiApplication,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from app.models.console_state import ConsoleState
@@ -13,14 +24,11 @@ from app.models.queue_model import ROWS_MIME, Column, QueueModel
 from app.theme.theme import Theme
 from app.views.queue.row_delegate import RowDelegate
 
-WIDTHS = {
-    Column.PLACE: 54,
-    Column.FILE: 250,
-    Column.SIZE: 78,
-    Column.SENT: 150,
-    Column.RATE: 66,
-    Column.LEFT: 84,
-}
+_SAMPLES = {Column.PLACE: "10000", Column.SIZE: "999.9 MB", Column.RATE: "1000.0", Column.LEFT: "59 min 59 s"}
+_PADDING = 20
+BAR_LEAST, BAR_MOST = 56, 150  # px
+TEXT_LEAST = 90  # px, for the name and for the state
+NAME_SHARE = 0.52  # of what the figures leave to name and state
 
 
 class QueueTable(QTableView):
@@ -34,6 +42,8 @@ class QueueTable(QTableView):
         self._hidden = False
         self._bands: frozenset[int] = frozenset()
         self._drop_row: int | None = None
+        self._fits = True
+        self._fitting = False
         self.setObjectName("queueTable")
         self.setAccessibleName("Queue")
         self.setToolTip("What is to be sent, first to last; drag rows, or Alt+Up and Alt+Down")
@@ -65,15 +75,53 @@ class QueueTable(QTableView):
         header.setStretchLastSection(True)
         header.setHighlightSections(False)
         header.setSectionsMovable(True)
+        header.setMinimumSectionSize(36)
+        header.sectionResized.connect(self._section_resized)
         self.reset_columns()
 
     def reset_columns(self) -> None:
-        """Order and widths as they were made."""
+        """Order as made, and widths that follow the room until a person changes one."""
+        self._fits = True
         header = self.horizontalHeader()
         for place in range(header.count()):
             header.moveSection(header.visualIndex(place), place)
-        for column, width in WIDTHS.items():
+        self.fit_columns()
+
+    @property
+    def columns_fit(self) -> bool:
+        """False once a person has chosen widths."""
+        return self._fits
+
+    def keep_columns(self) -> None:
+        """Leave the widths as they are from now on."""
+        self._fits = False
+
+    def fit_columns(self) -> None:
+        """Figures get what they need, never less; the bar, the name and the state share the rest."""
+        if not self._fits:
+            return
+        metrics = QFontMetrics(self._theme.font())
+        widths = {column: metrics.horizontalAdvance(text) + _PADDING for column, text in _SAMPLES.items()}
+        rest = self.viewport().width() - sum(widths.values())
+        bar = max(BAR_LEAST, min(BAR_MOST, rest // 4))
+        widths[Column.SENT] = bar
+        widths[Column.FILE] = max(TEXT_LEAST, round((rest - bar) * NAME_SHARE))
+        widths[Column.STATE] = max(TEXT_LEAST, rest - bar - widths[Column.FILE])
+        header = self.horizontalHeader()
+        self._fitting = True
+        for column, width in widths.items():
             header.resizeSection(column, width)
+        self._fitting = False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the new room among the columns."""
+        super().resizeEvent(event)
+        self.fit_columns()
+
+    @Slot(int, int, int)
+    def _section_resized(self, _column: int, _before: int, _now: int) -> None:
+        if not self._fitting and QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton:
+            self._fits = False
 
     # --- bands, and what is found
 
@@ -109,6 +157,7 @@ class QueueTable(QTableView):
     @Slot()
     def _apply_theme(self) -> None:
         self._delegate.apply_theme()
+        self.fit_columns()
         self.sync_rows()
 
     # --- rows dropped between rows; files are left to the page

@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QAction
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -27,6 +27,7 @@ from app.theme.tokens import THEMES
 from app.views.page import Page, ServiceCalls
 from app.views.settings.receive import ReceivePanel
 from app.widgets.action_button import ActionButton
+from app.widgets.fields import pad_spin
 from transfer_core.config import Policy
 from transfer_core.events import DestinationView, LinkState, LinkView
 from transfer_core.service import Settings
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from app.theme.theme import Theme
 
 FIELD_WIDTH, LABEL_WIDTH = 180, 128  # px; so that the cards line up
+TWO_COLUMNS = 64  # times the type size: with less width the columns stand below each other
 ROLES = ("primary", "overflow", "backup")
 _POLICIES = {
     Policy.BONDED: "Bonded: all links pull",
@@ -66,6 +68,7 @@ class SettingsPage(Page):
         state.destinations_changed.connect(self._show_destinations)
         state.links_changed.connect(self._show_links)
         theme.changed.connect(self._show_looks)
+        theme.changed.connect(self._place_receive)
         self._show_destinations(state.destinations)
         self._show_links(state.links)
         self._show_looks()
@@ -83,6 +86,8 @@ class SettingsPage(Page):
         cards.addStretch(1)
         scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(column)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._cards = cards
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         column.setAutoFillBackground(False)
         scroll.viewport().setAutoFillBackground(False)
@@ -95,6 +100,22 @@ class SettingsPage(Page):
         layout.setSpacing(14)
         layout.addLayout(left, 1)
         layout.addWidget(self.receive, 1)
+        self._layout = layout
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Two columns where there is room for them, else one."""
+        super().resizeEvent(event)
+        self._place_receive()
+
+    @Slot()
+    def _place_receive(self) -> None:
+        beside = self.width() >= self._theme.tokens.text_px * TWO_COLUMNS
+        if beside and self._layout.indexOf(self.receive) < 0:
+            self._cards.removeWidget(self.receive)
+            self._layout.addWidget(self.receive, 1)
+        elif not beside and self._cards.indexOf(self.receive) < 0:
+            self._layout.removeWidget(self.receive)
+            self._cards.insertWidget(self._cards.count() - 1, self.receive)
 
     def _card(self, title: str) -> tuple[QFrame, QFormLayout]:
         card = QFrame()
@@ -118,6 +139,7 @@ class SettingsPage(Page):
         self.rate_cap.setSpecialValueText("no limit")
         self.destination = QComboBox()
         self.priority = QSpinBox(minimum=1, maximum=10)
+        pad_spin(self.priority)
         self.probe = self._number(0.2, 60.0, 0.1, " s")
         self._row(form, "Poli&cy", self.policy, "How links share the work")
         self._row(form, "&Rate limit", self.rate_cap, "Of all links together; 0 is no limit")
@@ -132,7 +154,7 @@ class SettingsPage(Page):
     def _build_score(self) -> QWidget:
         card, form = self._card("Weights of the link score")
         self.weights: dict[str, QDoubleSpinBox] = {}
-        labels = {"throughput": "&Throughput", "rtt": "RTT (&q)", "loss": "L&oss", "stability": "Stabilit&y"}
+        labels = {"throughput": "Thro&ughput", "rtt": "RT&T", "loss": "L&oss", "stability": "Stabilit&y"}
         for name in _WEIGHTS:
             self.weights[name] = self._number(0.0, 1.0, 0.05, "")
             self._row(form, labels[name], self.weights[name], f"How much {name} counts; all are divided by their sum")
@@ -163,6 +185,7 @@ class SettingsPage(Page):
         box = QDoubleSpinBox(minimum=low, maximum=high, singleStep=step, suffix=suffix)
         box.setDecimals(2 if step < 0.1 else 1)
         box.valueChanged.connect(self._edited)
+        pad_spin(box)
         return box
 
     def _row(self, form: QFormLayout, label: str, field: QWidget, tip: str) -> None:

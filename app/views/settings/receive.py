@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -148,6 +148,11 @@ class ReceivePanel(QFrame):
         for column, width in ((1, 100), (2, 80), (3, 140)):
             header.resizeSection(column, width)
         table.setMinimumHeight(120)
+        self._nothing = QLabel(table.viewport(), alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self._nothing.setProperty("kind", "muted")
+        self._nothing.setContentsMargins(16, 24, 16, 24)
+        over = QVBoxLayout(table.viewport())
+        over.addWidget(self._nothing)
         return table
 
     # --- what is shown
@@ -177,6 +182,7 @@ class ReceivePanel(QFrame):
         self._actions["browse"].setEnabled(not relay.running)
         self._actions["token"].setEnabled(relay.running)
         self._actions["copy_token"].setEnabled(relay.running)
+        self._show_nothing()
         if not relay.running:
             self._token = None
             self.token_box.hide()
@@ -199,6 +205,12 @@ class ReceivePanel(QFrame):
     def show_incoming(self, views: Sequence[IncomingView]) -> None:
         """List what has arrived."""
         self._model.replace(views)
+        self._show_nothing()
+
+    def _show_nothing(self) -> None:
+        running = self._state.relay.running
+        self._nothing.setText("Nothing has arrived yet" if running else "Files arrive here once receiving is started")
+        self._nothing.setVisible(self._model.rowCount() == 0)
 
     @Slot()
     def refresh(self) -> None:
