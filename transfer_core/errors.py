@@ -12,7 +12,7 @@
     |- SourceError                  SourceMissing SourceUnreadable SourceChanged
     |- StorageError                 DiskFull QuotaExceeded NameRefused WriteFailed
     |- IntegrityError               ChunkHashMismatch FileHashMismatch
-    |- StateError                   StateLocked StateCorrupt StateNewer
+    |- StateError                   StateLocked StateCorrupt StateNewer StoreGone
     `- Cancelled
 
 The `code` of a class never changes: it is logged, sent over the wire and looked up by programs.
@@ -387,6 +387,15 @@ class StateNewer(StateError):
 
     code = "E_STATE_NEWER"
     default_hint = "Use that newer version, or another --state directory."
+
+
+class StoreGone(StateError):
+    """The database that samples are kept in can't be used just now."""
+
+    code = "E_STORE_GONE"
+    default_hint = "Check the database; the recordings are whole, and what is missing in it is added by itself."
+    retryable = True
+    http_status = 503
 
 
 class Cancelled(DrsError):
