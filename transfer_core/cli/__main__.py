@@ -17,6 +17,7 @@ from transfer_core.cli import (
     cancel,
     console,
     demo,
+    destination,
     history,
     link,
     pair,
@@ -55,7 +56,12 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "history": history.history,
     "scan": scan.scan,
 }
-GROUPS: Mapping[str, typer.Typer] = {"relay": relay.group, "link": link.group, "telemetry": telemetry.group}
+GROUPS: Mapping[str, typer.Typer] = {
+    "relay": relay.group,
+    "destination": destination.group,
+    "link": link.group,
+    "telemetry": telemetry.group,
+}
 
 
 def command_line() -> typer.Typer:

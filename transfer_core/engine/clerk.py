@@ -23,6 +23,8 @@ from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.under_way import RATE_SHOWN_BPS, Figures, RunningJob, UnderWay
+from transfer_core.engine.uploads.desk import UploadDesk
+from transfer_core.engine.uploads.run import UploadRun
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError, LinkError, NoUsableLink, SourceChanged
 from transfer_core.events import (
@@ -70,6 +72,7 @@ class Clerk:
         self._store, self._loop, self._clock, self._entropy = store, loop, clock, entropy
         self._bus, self._config, self._notify = bus, config, notify
         self.desk: LinkDesk | None = None
+        self.uploads: UploadDesk | None = None
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._under_way = UnderWay()
         self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
@@ -141,10 +144,32 @@ class Clerk:
                 online=self._online.get(each.name),
                 why=self._why.get(each.name, ""),
                 free_bytes=self._room.get(each.name),
-                fingerprint=fingerprint(each.public_key),
+                fingerprint=fingerprint(each.public_key) if each.public_key else "",
             )
             for each in self._store.destinations()
         ]
+
+    # --- the uploads' listener: their threads
+
+    def on_uploaded(self, run: UploadRun) -> None:
+        """See `UploadListener`."""
+
+        def arrived() -> None:
+            self._under_way.pop(run.job.file_id)
+            self._arrived.append((run.job.file_id, run.file_hash, run.stored_as, run.carried, run.resent_bytes))
+
+        self._inbox.put(arrived)
+
+    def on_upload_failed(self, run: UploadRun, error: DrsError) -> None:
+        """See `UploadListener`."""
+
+        def failed() -> None:
+            if not run.is_stopped:
+                self._take_figures({run.job.file_id: run.figures()})
+                self._keep_progress()
+                self._failed(run.job.file_id, error)
+
+        self._inbox.put(failed)
 
     # --- the listener: the loop's thread
 
@@ -243,6 +268,8 @@ class Clerk:
                 self._rescan(now_ns)
         self._follow_changes()
         self._claim()
+        if self.uploads is not None:
+            self.uploads.turn(now_ns)
         if now_ns >= self._figures_due_ns:
             self._figures_due_ns = now_ns + FIGURES_NS
             self._loop.loop.post(self._collect)
@@ -266,6 +293,8 @@ class Clerk:
         self._rescan_due_ns = now_ns + int(self._config.scan_interval_s * NS_PER_S)
         if self.desk.rescan(self._hosts):
             self._store.try_now()
+            if self.uploads is not None:
+                self.uploads.on_link_up()
 
     # --- what changed
 
@@ -276,6 +305,8 @@ class Clerk:
         if destinations != self._targets:
             self._targets = destinations
             self._point_at(destinations)
+        if self.uploads is not None:
+            self.uploads.obey_kept()
         for command in self._store.commands():
             self._obey(command)
         self._change, jobs, gone = self._store.changes_since(self._change)
@@ -301,6 +332,8 @@ class Clerk:
 
     def _stop(self, file_id: str, *, discard: bool) -> None:
         running = self._under_way.pop(file_id)
+        if self.uploads is not None and self.uploads.stop(file_id, discard=discard):
+            return
         if running is not None:
             self._loop.loop.post(lambda: self._loop.stop_job(running.destination, file_id, discard=discard))
 
@@ -310,6 +343,8 @@ class Clerk:
             for each in destinations
             if each.kind == "relay"
         ]
+        if self.uploads is not None:
+            self.uploads.set_destinations(destinations)
         self._hosts = sorted({address[0] for target in targets for address in target.addresses})
         self._rescan_due_ns = 0
         for name in {*self._online} - {each.name for each in destinations}:
@@ -336,6 +371,13 @@ class Clerk:
         self.paused = paused
         self._store.set_setting(PAUSED_KEY, paused)
 
+        if paused:
+            for running in self._under_way:
+                file_id = running.out.job.file_id
+                if self.uploads is not None and self.uploads.stop(file_id, discard=False):
+                    self._under_way.pop(file_id)
+                    self._store.wait(file_id, None, "everything is paused", is_attempt=False)
+
         def apply() -> None:
             self._loop.set_paused(paused)
 
@@ -345,11 +387,17 @@ class Clerk:
 
     def _claim(self) -> None:
         room = self._config.open_files_max - len(self._under_way)
-        ready = [name for name, online in self._online.items() if online]
-        if self.paused or room <= 0 or not ready:
+        if self.paused or room <= 0:
             return
+        uploads = self.uploads
+        ready = [name for name, online in self._online.items() if online and not (uploads and uploads.owns(name))]
         for job in self._store.claim(self._owner, room, ready):
             self._begin(job)
+        if uploads is not None:
+            names = uploads.open_destinations(self._clock.monotonic_ns())
+            for job in self._store.claim(self._owner, uploads.room, names):
+                run = uploads.begin(job)
+                self._under_way.add(RunningJob(run, job.destination, job.priority, job.position))
 
     def _begin(self, job: Job) -> None:
         try:
@@ -412,6 +460,8 @@ class Clerk:
         for uplink in self._loop.uplinks.values():
             for file_id, out in uplink.jobs.items():
                 found[file_id] = self._loop.figures(uplink, out)
+        if self.uploads is not None:
+            found.update(self.uploads.figures())
         self._inbox.put(lambda: self._take_figures(found))
 
     def _take_figures(self, found: dict[str, Figures]) -> None:

@@ -24,7 +24,13 @@ class DestinationVerbs(SettingsVerbs):
         if self._clerk is not None:
             return self._clerk.destination_views()
         return [
-            DestinationView(each.name, each.kind, each.addresses, None, fingerprint=fingerprint(each.public_key))
+            DestinationView(
+                each.name,
+                each.kind,
+                each.addresses,
+                None,
+                fingerprint=fingerprint(each.public_key) if each.public_key else "",
+            )
             for each in self._store.destinations()
         ]
 
@@ -54,6 +60,9 @@ class DestinationVerbs(SettingsVerbs):
     def forget_destination(self, name: str) -> None:
         """See `TransferService`."""
         self._store.forget_destination(name)
+        self._destinations_changed()
+
+    def _destinations_changed(self) -> None:
         self._changed()
         self._bus.publish(DestinationsChanged(tuple(self.destinations())))
 

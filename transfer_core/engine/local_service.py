@@ -26,6 +26,8 @@ from transfer_core.engine.relay_verbs import RelayVerbs
 from transfer_core.engine.settings_verbs import score_weights
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.system import SystemClock
+from transfer_core.engine.uploads.desk import UploadDesk
+from transfer_core.engine.uploads.verbs import UploadVerbs
 from transfer_core.errors import ConfigError
 from transfer_core.events import (
     DestinationsChanged,
@@ -63,6 +65,15 @@ class LocalService(QueueVerbs, ProgressVerbs, LinkVerbs, DestinationVerbs, Relay
         self._simulation = _read_simulation(simulation)
         super().__init__(state_dir, clock or SystemClock(), config or EngineConfig())
         self._state_lock = StateLock(state_dir, "agent")
+        self.uploads = UploadVerbs(
+            store=self._store,
+            clock=self._clock,
+            chosen=links,
+            simulated=simulation is not None,
+            changed=self._destinations_changed,
+            view=lambda name: next(each for each in self.destinations() if each.name == name),
+            retry=self.retry,
+        )
         self._stopped = False
 
     def start(self) -> None:
@@ -99,6 +110,15 @@ class LocalService(QueueVerbs, ProgressVerbs, LinkVerbs, DestinationVerbs, Relay
             on_mark=self._on_mark,
         )
         clerk.desk = desk
+        clerk.uploads = UploadDesk(
+            store=self._store,
+            clock=self._clock,
+            entropy=self._entropy,
+            listener=clerk,
+            chosen=self._chosen,
+            simulated=self._simulation is not None,
+            views=desk.views,
+        )
         loop.observers.append(desk.observe)
         loop.policy = self._policy_asked or settings.policy
         loop.set_paused(clerk.paused)
@@ -116,6 +136,8 @@ class LocalService(QueueVerbs, ProgressVerbs, LinkVerbs, DestinationVerbs, Relay
         self.stop_relay()
         if self._clerk is not None and self._loop is not None:
             self._clerk.stop()
+            if self._clerk.uploads is not None:
+                self._clerk.uploads.close()
             self._loop.stop()
         self._state_lock.release()
         self._store.close()

@@ -162,7 +162,7 @@ class DestinationView:
     """A place where jobs can go."""
 
     name: str
-    kind: str  # relay; later http, tus, s3
+    kind: str  # relay, chunked, tus, s3
     addresses: tuple[str, ...]
     online: bool | None  # None: not tried yet
     why: str = ""

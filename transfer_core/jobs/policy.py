@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from transfer_core.config import RetryPolicyConfig
 from transfer_core.entropy import Entropy
-from transfer_core.errors import DestinationError, DiskFull, DrsError, LinkError, QuotaExceeded
+from transfer_core.errors import DestinationError, DiskFull, DrsError, LinkError, QuotaExceeded, ServerSilent
 from transfer_core.events import JobState
 from transfer_core.jobs.model import Job
 from transfer_core.units import NS_PER_S
@@ -62,11 +62,18 @@ def after_failure(
     if isinstance(error, DestinationError) and error.retry_after_s is not None:
         return Decision(Outcome.WAIT, round(error.retry_after_s * NS_PER_S))
     if is_waiting(error):
-        return Decision(Outcome.WAIT, 0 if isinstance(error, LinkError) else ROOM_RETRY_NS)
+        return Decision(Outcome.WAIT, _waiting_ns(error, config, entropy))
     failed_runs = 0 if made_progress else idle_attempts + 1
     if not error.retryable or failed_runs >= config.max_attempts:
         return Decision(Outcome.GIVE_UP)
     return Decision(Outcome.PUT_OFF, retry_delay_ns(max(0, failed_runs - 1), config, entropy))
+
+
+def _waiting_ns(error: DrsError, config: RetryPolicyConfig, entropy: Entropy) -> int:
+    """A server that broke off one upload while others move is not asked again at once; a missing link is noticed."""
+    if isinstance(error, ServerSilent):
+        return retry_delay_ns(2, config, entropy)
+    return 0 if isinstance(error, LinkError) else ROOM_RETRY_NS
 
 
 def is_due(next_try_ns: int, now_ns: int, longest_delay_ns: int) -> bool:

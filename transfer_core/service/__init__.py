@@ -12,12 +12,17 @@ from transfer_core.service.transfer import (
     Token,
     TransferService,
 )
+from transfer_core.service.uploads import DestinationTest, NewDestination, UploadLimits, UploadService
 
 __all__ = [
     "AddResult",
     "ChunkMap",
+    "DestinationTest",
+    "NewDestination",
     "Settings",
     "Subscription",
     "Token",
     "TransferService",
+    "UploadLimits",
+    "UploadService",
 ]

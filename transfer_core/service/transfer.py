@@ -20,6 +20,7 @@ from transfer_core.events import (
     RelayView,
     Skipped,
 )
+from transfer_core.service.uploads import UploadService
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,11 @@ class TransferService(Protocol):
 
     def forget_destination(self, name: str) -> None:
         """Drop a destination. ConflictError while jobs are queued for it."""
+        ...
+
+    @property
+    def uploads(self) -> UploadService:
+        """Destinations over HTTP, and what uploads may use."""
         ...
 
     # --- a relay in this process ("Receive here")

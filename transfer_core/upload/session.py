@@ -219,10 +219,13 @@ def _reason(error: BaseException) -> str:
     """The innermost words of what several libraries wrapped into each other."""
     inner: BaseException = error
     for _ in range(8):
-        following = getattr(inner, "reason", None) or (inner.args[0] if inner.args else None)
-        if not isinstance(following, BaseException):
+        wrapped = [getattr(inner, "reason", None), *inner.args]
+        following = next((each for each in wrapped if isinstance(each, BaseException)), None)
+        if following is None:
             break
         inner = following
+    if isinstance(inner, ConnectionError) and inner.errno is None:
+        return "the connection was broken off"
     if isinstance(inner, TimeoutError) or "timed out" in str(inner).lower():
         return "it took too long"
     if isinstance(inner, OSError) and inner.strerror:

@@ -1,0 +1,212 @@
+"""What the clerk talks to about uploads over HTTP: begins and stops them, and tells what came of each.
+
+The clerk claims jobs and moves them from state to state; the desk runs them. Its methods are called in the clerk's
+thread; what it has to say comes from the threads of the uploads, through the clerk's inbox.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from transfer_core.clock import Clock
+from transfer_core.engine.under_way import Figures
+from transfer_core.engine.uploads.governor import Governor
+from transfer_core.engine.uploads.limits import cap_now, load_limits
+from transfer_core.engine.uploads.monitor import Monitor
+from transfer_core.engine.uploads.run import UploadRun
+from transfer_core.engine.uploads.ways import Ways
+from transfer_core.entropy import Entropy
+from transfer_core.errors import BadAnswer, DestinationError, DrsError, LinkError
+from transfer_core.events import LinkView
+from transfer_core.jobs.model import Job
+from transfer_core.jobs.store import Destination, JobStore
+from transfer_core.service.uploads import UploadLimits
+from transfer_core.units import NS_PER_S
+from transfer_core.upload.kinds import KINDS, Target, make_authorizer, make_uploader
+
+STOP_WAIT_S = 5.0
+
+
+class UploadListener(Protocol):
+    """Who is told what came of uploads. Called from any thread."""
+
+    def on_online(self, relay: str, online: bool, why: str) -> None:
+        """A destination is there, or not any more."""
+        ...
+
+    def on_uploaded(self, run: UploadRun) -> None:
+        """Verified and in its place."""
+        ...
+
+    def on_upload_failed(self, run: UploadRun, error: DrsError) -> None:
+        """It ended with an error."""
+        ...
+
+
+class UploadDesk:
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        clock: Clock,
+        entropy: Entropy,
+        listener: UploadListener,
+        chosen: Sequence[str] | None,
+        simulated: bool,
+        views: Callable[[], Sequence[LinkView]],
+    ) -> None:
+        self._store, self._clock, self._listener = store, clock, listener
+        self._chosen, self._simulated, self._views = chosen, simulated, views
+        self._governor = Governor(clock)
+        self._monitor = Monitor(clock, entropy, listener.on_online)
+        self._targets: dict[str, Target] = {}
+        self._ways: dict[str, Ways] = {}
+        self._lock = threading.Lock()
+        self._runs: dict[str, UploadRun] = {}  # by file id: the newest, until its thread has ended
+        self._limits = UploadLimits()
+        self._cap_bps: float | None = None
+        self.obey(load_limits(store))
+
+    # --- the clerk's thread
+
+    def set_destinations(self, destinations: Sequence[Destination]) -> None:
+        """Where uploads can go."""
+        targets = {each.name: target_of(each) for each in destinations if each.kind in KINDS}
+        for name in set(self._ways) - set(targets):
+            self._ways.pop(name).close()
+        for name, target in targets.items():
+            if self._targets.get(name) != target:
+                self._ways[name] = Ways(
+                    target, self._clock, chosen=self._chosen, simulated=self._simulated, views=self._views
+                )
+        self._targets = targets
+        self._monitor.watch({name: (target, self._ways[name]) for name, target in targets.items()})
+
+    def turn(self, now_ns: int) -> None:
+        """Ask destinations whether they are there; break off what goes over dead links; keep to the timetable."""
+        if cap_now(self._limits, self._clock.wall_ns()) != self._cap_bps:
+            self.obey(self._limits)
+        self._monitor.turn(now_ns)
+        for run in self._all_runs():
+            run.break_dead_link()
+
+    def on_link_up(self) -> None:
+        """A link came up: no destination waits any longer."""
+        self._monitor.on_link_up()
+
+    def open_destinations(self, now_ns: int) -> list[str]:
+        """Those to which uploads may begin."""
+        return [name for name in self._targets if self._monitor.is_open(name, now_ns)]
+
+    @property
+    def room(self) -> int:
+        """How many more uploads may begin."""
+        return max(0, self._limits.concurrent - len(self._all_runs()))
+
+    def owns(self, destination: str) -> bool:
+        """Whether that destination is one of uploads."""
+        return destination in self._targets
+
+    def begin(self, job: Job) -> UploadRun:
+        """Run that job."""
+        target, ways = self._targets[job.destination], self._ways[job.destination]
+        with self._lock:
+            before = self._runs.get(job.file_id)
+            run = UploadRun(
+                job,
+                uploader=lambda: make_uploader(target),
+                authorize=lambda: make_authorizer(target),
+                ways=ways,
+                governor=self._governor,
+                listener=self,
+                after=None if before is None else before.thread,
+            )
+            self._runs[job.file_id] = run
+        run.thread.start()
+        return run
+
+    def stop(self, file_id: str, *, discard: bool) -> bool:
+        """End that upload; False if there is none."""
+        with self._lock:
+            run = self._runs.get(file_id)
+        if run is None or run.is_stopped:
+            return False
+        run.stop(discard=discard)
+        return True
+
+    def obey_kept(self) -> None:
+        """Something in the state has changed: perhaps the limits."""
+        limits = load_limits(self._store)
+        if limits != self._limits:
+            self.obey(limits)
+
+    def obey(self, limits: UploadLimits) -> None:
+        """Keep to these from now on."""
+        self._limits = limits
+        self._cap_bps = cap_now(limits, self._clock.wall_ns())
+        self._governor.set_caps(self._cap_bps, limits.by_destination)
+
+    def figures(self) -> dict[str, Figures]:
+        """How far all uploads are."""
+        return {run.job.file_id: run.figures() for run in self._all_runs() if not run.is_stopped}
+
+    def close(self) -> None:
+        """End all uploads, and wait for their threads a moment."""
+        runs = self._all_runs()
+        for run in runs:
+            run.stop(discard=False)
+        for run in runs:
+            run.thread.join(STOP_WAIT_S)
+        for ways in self._ways.values():
+            ways.close()
+
+    def _all_runs(self) -> list[UploadRun]:
+        with self._lock:
+            return list(self._runs.values())
+
+    # --- the runs' listener: their threads
+
+    def resume_of(self, file_id: str) -> str:
+        """See `run.RunListener`."""
+        return self._store.resume_of(file_id)
+
+    def keep_resume(self, file_id: str, text: str) -> None:
+        """See `run.RunListener`."""
+        self._store.keep_resume(file_id, text)
+
+    def resize(self, file_id: str, size: int) -> None:
+        """See `run.RunListener`."""
+        self._store.resize(file_id, size)
+
+    def on_moved(self, run: UploadRun) -> None:
+        """See `run.RunListener`."""
+        self._monitor.on_moved(run.job.destination)
+
+    def on_ended(self, run: UploadRun, error: DrsError | None) -> None:
+        """See `run.RunListener`."""
+        name = run.job.destination
+        if error is None:
+            self._monitor.on_moved(name)
+            self._listener.on_uploaded(run)
+            return
+        if isinstance(error, DestinationError) and error.retry_after_s is not None:
+            self._monitor.on_hold(name, round(error.retry_after_s * NS_PER_S))
+        self._listener.on_upload_failed(run, error)
+        if isinstance(error, LinkError | BadAnswer):
+            self._monitor.on_trouble(name, error.message)
+
+    def on_gone(self, run: UploadRun) -> None:
+        """See `run.RunListener`."""
+        with self._lock:
+            if self._runs.get(run.job.file_id) is run:
+                del self._runs[run.job.file_id]
+
+
+def target_of(destination: Destination) -> Target:
+    """The destination as the upload room knows it."""
+    token = "" if destination.secret is None else destination.secret.decode("utf-8", "replace")
+    return Target(destination.kind, destination.addresses[0], token, dict(destination.options))

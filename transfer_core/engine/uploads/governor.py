@@ -1,0 +1,42 @@
+"""Bandwidth for the threads that upload: each waits here until its bytes may go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+from transfer_core.clock import Clock
+from transfer_core.units import NS_PER_S
+from transfer_core.upload.bucket import Bandwidth
+
+LOOK_S = 0.2  # how often a waiting thread asks whether it shall stop
+
+
+class Governor:
+    """One `Bandwidth` for all threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._bandwidth = Bandwidth()
+        self._changed = threading.Condition()
+
+    def set_caps(self, all_bps: float | None, by_destination: Mapping[str, float]) -> None:
+        """Caps from now on, in bits per second."""
+        with self._changed:
+            self._bandwidth.set_caps(all_bps, by_destination, self._clock.monotonic_ns())
+            self._changed.notify_all()
+
+    def grant(self, upload: str, destination: str, want: int, check: Callable[[], None]) -> int:
+        """Wait until some of these bytes may go; how many. What `check` raises ends the waiting."""
+        with self._changed:
+            while True:
+                check()
+                grant = self._bandwidth.ask(upload, destination, want, self._clock.monotonic_ns())
+                if grant.size:
+                    return grant.size
+                self._changed.wait(min(LOOK_S, grant.wait_ns / NS_PER_S))
+
+    def leave(self, upload: str) -> None:
+        """An upload has ended."""
+        with self._changed:
+            self._bandwidth.leave(upload)

@@ -1,0 +1,227 @@
+"""One job on its way over HTTP, in a thread of its own from claim to verified."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from transfer_core.engine.under_way import Figures
+from transfer_core.engine.uploads.governor import Governor
+from transfer_core.engine.uploads.ways import Lent, Ways
+from transfer_core.errors import Cancelled, DrsError, LinkError
+from transfer_core.jobs.model import Job
+from transfer_core.storage.reader import SourceFile
+from transfer_core.upload.chunk_size import chunk_bytes_for
+from transfer_core.upload.door import Item, Step, Uploader
+from transfer_core.upload.driver import Driver, Way
+from transfer_core.upload.kinds import Authorizer
+
+_LOG = logging.getLogger(__name__)
+
+
+class RunListener(Protocol):
+    """Who is told what came of a run. Called in its thread."""
+
+    def resume_of(self, file_id: str) -> str:
+        """What was kept of it."""
+        ...
+
+    def keep_resume(self, file_id: str, text: str) -> None:
+        """Keep it durably."""
+        ...
+
+    def resize(self, file_id: str, size: int) -> None:
+        """The source has another size than when it was queued."""
+        ...
+
+    def on_moved(self, run: UploadRun) -> None:
+        """Bytes have arrived."""
+        ...
+
+    def on_ended(self, run: UploadRun, error: DrsError | None) -> None:
+        """It has arrived, or ended with an error. Not called for one that was stopped."""
+        ...
+
+    def on_gone(self, run: UploadRun) -> None:
+        """Its thread ends; always called, last."""
+        ...
+
+
+class UploadRun:
+    """See the module. Also the `Owner` of its driver."""
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        uploader: Callable[[], Uploader],
+        authorize: Callable[[], Authorizer],
+        ways: Ways,
+        governor: Governor,
+        listener: RunListener,
+        after: threading.Thread | None,
+    ) -> None:
+        self.job, self.held = job, ""
+        self.carried: dict[str, int] = dict(job.links)
+        self.resent_bytes = job.resent_bytes
+        self.stored_as = self.file_hash = ""
+        self._make_uploader, self._make_authorizer = uploader, authorize
+        self._ways, self._governor, self._listener, self._after = ways, governor, listener, after
+        self._stopping = threading.Event()
+        self._discard = False
+        self._lent: Lent | None = None
+        self._driver: Driver | None = None
+        self._best = job.bytes_done
+        self._first: int | None = None
+        self._kept = ""
+        self.thread = threading.Thread(target=self._run, name=f"upload-{job.file_id[:8]}", daemon=True)
+
+    # --- any thread
+
+    def stop(self, *, discard: bool) -> None:
+        """End soon, whatever it is waiting for; `discard` has the server drop what it has."""
+        self._discard = discard
+        self._stopping.set()
+        lent = self._lent
+        if lent is not None:
+            lent.session.abort()
+
+    @property
+    def is_stopped(self) -> bool:
+        """`stop` was called: nobody waits for what comes of it."""
+        return self._stopping.is_set()
+
+    def break_dead_link(self) -> None:
+        """Break off what goes over a link that was switched off."""
+        lent = self._lent
+        if lent is not None and self._ways.is_dead(lent.name):
+            lent.session.abort()
+
+    def figures(self) -> Figures:
+        """How far it is."""
+        passed = self.job.bytes_done + (0 if self._driver is None else self._driver.sent_bytes)
+        return Figures(self._best, dict(self.carried), self.resent_bytes, self._best, passed)
+
+    # --- its thread
+
+    def _run(self) -> None:
+        try:
+            if self._after is not None:
+                self._after.join()  # the same job's last run, which lets go of the upload first
+            error = self._attempt()
+            if not self.is_stopped:
+                self._listener.on_ended(self, error)
+        finally:
+            self._give_back()
+            self._governor.leave(self.job.file_id)
+            self._listener.on_gone(self)
+
+    def _attempt(self) -> DrsError | None:
+        try:
+            self.check()
+            self._upload()
+        except Cancelled as error:
+            if self._discard:
+                self._drop_there()
+            return error
+        except DrsError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - one upload may not end the agent; the job says what happened
+            _LOG.exception("an upload failed in an unforeseen way")
+            return DrsError(f"{type(error).__name__}: {error}")
+        return None
+
+    def _upload(self) -> None:
+        source = SourceFile.open(Path(self.job.path))
+        try:
+            uploader = self._make_uploader()
+            self._authorize = self._make_authorizer()
+            item = Item(
+                file_id=self.job.file_id,
+                name=self.job.dest_path or Path(self.job.path).name,
+                size=source.fingerprint.size,
+                priority=self.job.priority,
+                source=self.job.source,
+                chunk_bytes=chunk_bytes_for(*self._ways.figures()),
+            )
+            if item.size != self.job.size:
+                self._listener.resize(self.job.file_id, item.size)
+            self._kept = self._listener.resume_of(self.job.file_id)
+            self._driver = Driver(uploader, item, source, self._kept, self)
+            finished = self._driver.run()
+            self.stored_as = finished.stored_as
+            self.file_hash = "blake3:" + self._driver.hash.hexdigest("blake3")
+        finally:
+            source.close()
+
+    def _drop_there(self) -> None:
+        """The job was given up: the server needs not keep its part of it."""
+        self._give_back()
+        driver = self._driver
+        if driver is None:
+            return
+        self._stopping.clear()
+        try:
+            driver.discard()
+            self._listener.keep_resume(self.job.file_id, "")
+        except DrsError as error:
+            _LOG.info("what was uploaded of %s stays at the server: %s", self.job.path, error)
+        finally:
+            self._stopping.set()
+
+    def _give_back(self) -> None:
+        lent, self._lent = self._lent, None
+        if lent is not None:
+            self._ways.give_back(lent)
+
+    # --- the owner of the driver
+
+    def check(self) -> None:
+        """See `driver.Owner`."""
+        if self._stopping.is_set():
+            raise Cancelled("stopped")
+
+    def way(self) -> Way:
+        """See `driver.Owner`. Each request goes over the link that is best then."""
+        self._give_back()
+        self._lent = self._ways.borrow()
+        self._asked_s = time.monotonic()
+        self.check()
+        return self._lent
+
+    def way_failed(self, way: Way, error: LinkError) -> None:
+        """See `driver.Owner`."""
+        _LOG.info("%s over %s: %s", self.job.path, way.name, error)
+        self._ways.on_failed(way.name)
+        way.session.abort()
+        self._give_back()
+
+    def grant(self, size: int, way: Way) -> int:
+        """See `driver.Owner`."""
+        if self._first is None and self._driver is not None:
+            self._first = self._best = self._driver.bytes_done
+        self._ways.check(way.name)
+        return self._governor.grant(self.job.file_id, self.job.destination, size, self.check)
+
+    def headers(self, step: Step) -> dict[str, str]:
+        """See `driver.Owner`."""
+        return self._authorize(step)
+
+    def keep(self, resume: str, bytes_done: int, way: Way, moved: int) -> None:
+        """See `driver.Owner`."""
+        self._ways.on_answer(way.name, moved, time.monotonic() - self._asked_s)
+        if resume != self._kept:
+            self._listener.keep_resume(self.job.file_id, resume)
+            self._kept = resume
+        gained = bytes_done - self._best
+        if gained > 0:
+            self._best = bytes_done
+            if self._first is not None:
+                self.carried[way.name] = self.carried.get(way.name, 0) + gained
+            self._listener.on_moved(self)
+        if self._first is not None and self._driver is not None:
+            self.resent_bytes = self.job.resent_bytes + max(0, self._driver.sent_bytes - (self._best - self._first))

@@ -1,0 +1,132 @@
+"""Bandwidth as tokens, shared fairly by bytes over the uploads that want it.
+
+Theory of operation. A bucket fills at the cap and holds a tenth of a second of it, so that over any time no more leaves
+than the cap allows and that much besides. Each upload's bytes are counted; where several wait for one bucket, the one
+that has had least goes first, and one that comes later starts level with it, so that it neither starves nor is
+paid for the time when it was not there. A byte passes the bucket of all uploads and that of its destination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from transfer_core.units import NS_PER_MS, NS_PER_S
+
+BURST_S = 0.1
+BURST_MIN_BYTES = 16 * 1024
+ASKED_LATELY_NS = 500 * NS_PER_MS
+TURN_NS = 5 * NS_PER_MS
+CLOSED_NS = NS_PER_S  # how soon a cap of nothing at all is looked at again
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """So many bytes may go; if none, ask again after `wait_ns`."""
+
+    size: int
+    wait_ns: int = 0
+
+
+class TokenBucket:
+    """A cap in bytes per second; 0 lets nothing pass."""
+
+    def __init__(self, rate_bytes_per_s: float, now_ns: int) -> None:
+        self._rate = rate_bytes_per_s
+        self._tokens = float(self.burst_bytes)
+        self._filled_ns = now_ns
+
+    @property
+    def burst_bytes(self) -> int:
+        """What may go at once."""
+        return max(BURST_MIN_BYTES, int(self._rate * BURST_S)) if self._rate > 0 else 0
+
+    def set_rate(self, rate_bytes_per_s: float, now_ns: int) -> None:
+        """Another cap from now on."""
+        self._fill(now_ns)
+        self._rate = rate_bytes_per_s
+        self._tokens = min(self._tokens, self.burst_bytes)
+
+    def _fill(self, now_ns: int) -> None:
+        if now_ns > self._filled_ns:
+            added = (now_ns - self._filled_ns) * self._rate / NS_PER_S
+            self._tokens = min(float(self.burst_bytes), self._tokens + added)
+            self._filled_ns = now_ns
+
+    def look(self, want: int, now_ns: int) -> Grant:
+        """What `take` could take now. Not less than a useful piece, unless less is wanted."""
+        if self._rate <= 0:
+            return Grant(0, CLOSED_NS)
+        self._fill(now_ns)
+        least = min(want, BURST_MIN_BYTES)
+        if self._tokens >= least:
+            return Grant(min(want, int(self._tokens)))
+        return Grant(0, max(1, round((least - self._tokens) * NS_PER_S / self._rate)))
+
+    def take(self, size: int) -> None:
+        """These go."""
+        self._tokens -= size
+
+
+class Bandwidth:
+    """All caps of an agent and its uploads."""
+
+    def __init__(self) -> None:
+        self._all: TokenBucket | None = None
+        self._of: dict[str, TokenBucket] = {}
+        self._served: dict[str, int] = {}  # bytes of each upload
+        self._asked: dict[str, tuple[int, str]] = {}  # when, and for which destination, one asked in vain
+
+    def set_caps(self, all_bps: float | None, by_destination: Mapping[str, float], now_ns: int) -> None:
+        """Caps in bits per second; None and what is not named: no cap."""
+        self._all = None if all_bps is None else _adapted(self._all, all_bps / 8, now_ns)
+        self._of = {name: _adapted(self._of.get(name), bps / 8, now_ns) for name, bps in by_destination.items()}
+
+    def ask(self, upload: str, destination: str, want: int, now_ns: int) -> Grant:
+        """How many of `want` bytes this upload may send now."""
+        buckets = [bucket for bucket in (self._all, self._of.get(destination)) if bucket is not None]
+        if upload not in self._served:
+            self._served[upload] = min(self._served.values(), default=0)
+        if not buckets:
+            self._give(upload, want)
+            return Grant(want)
+        looks = [bucket.look(want, now_ns) for bucket in buckets]
+        size = min(look.size for look in looks)
+        if size == 0:
+            self._asked[upload] = now_ns, destination
+            return Grant(0, max(look.wait_ns for look in looks))
+        if self._has_another_less(upload, destination, now_ns):
+            self._asked[upload] = now_ns, destination
+            return Grant(0, TURN_NS)
+        for bucket in buckets:
+            bucket.take(size)
+        self._give(upload, size)
+        return Grant(size)
+
+    def _give(self, upload: str, size: int) -> None:
+        self._served[upload] += size
+        self._asked.pop(upload, None)
+
+    def _has_another_less(self, upload: str, destination: str, now_ns: int) -> bool:
+        """Whether one that waits for the same bucket, and could go, has had less."""
+        mine = self._served[upload]
+        for other, (asked_ns, where) in self._asked.items():
+            if other == upload or now_ns - asked_ns > ASKED_LATELY_NS or self._served[other] >= mine:
+                continue
+            own = self._of.get(where)
+            could_go = own is None or own.look(BURST_MIN_BYTES, now_ns).size > 0
+            if where == destination or (self._all is not None and could_go):
+                return True
+        return False
+
+    def leave(self, upload: str) -> None:
+        """This one has ended."""
+        self._served.pop(upload, None)
+        self._asked.pop(upload, None)
+
+
+def _adapted(bucket: TokenBucket | None, rate: float, now_ns: int) -> TokenBucket:
+    if bucket is None:
+        return TokenBucket(rate, now_ns)
+    bucket.set_rate(rate, now_ns)
+    return bucket

@@ -1,0 +1,91 @@
+"""The kinds of destinations over HTTP: which protocol each speaks, and how a request proves who asks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from transfer_core.errors import UsageError
+from transfer_core.upload.chunked import ChunkedUploader
+from transfer_core.upload.door import Step, Uploader
+
+KINDS = ("chunked", "tus", "s3")
+_SHARED = frozenset({"pin", "ca_file", "compress"})
+OPTIONS: Mapping[str, frozenset[str]] = {
+    "chunked": _SHARED,
+    "tus": _SHARED,
+    "s3": _SHARED | {"endpoint", "region", "key_id", "profile"},
+}
+Authorizer = Callable[[Step], dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A destination over HTTP."""
+
+    kind: str
+    url: str
+    token: str = field(default="", repr=False)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def check_target(target: Target) -> Target:
+    """The destination with its address as it is used. UsageError says what can't be."""
+    url = check_url(target.url)
+    scheme = urlsplit(url).scheme
+    kind = "s3" if scheme == "s3" and not target.kind else target.kind
+    if kind and kind not in KINDS:
+        raise UsageError(f"{kind!r} is no kind of destination", hint="Kinds: " + ", ".join(KINDS))
+    if (kind == "s3") != (scheme == "s3"):
+        raise UsageError("a bucket's address is s3://BUCKET, and none else", hint="Its server goes with --endpoint.")
+    unknown = sorted(set(target.options) - OPTIONS[kind or "chunked"])
+    if unknown:
+        raise UsageError(f"{', '.join(unknown)}: there is no such option for {kind or 'HTTP'}")
+    pin = target.options.get("pin", "")
+    if pin and not re.fullmatch("[0-9a-f]{64}", pin.replace(":", "").lower()):
+        raise UsageError("a pin is the certificate's SHA-256, 64 hexadecimal digits")
+    return Target(kind, url, target.token.strip(), dict(target.options))
+
+
+def check_url(url: str) -> str:
+    """The address as it is used. UsageError if it is none of HTTP or S3; it may not hold a password."""
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"{url!r} is no address: {error}") from error
+    if parts.scheme not in ("http", "https", "s3") or not host:
+        hint = "Write http://HOST:PORT, https://HOST or s3://BUCKET/PREFIX."
+        raise UsageError(f"{url!r} is no address that files can be uploaded to", hint=hint)
+    if parts.username is not None or parts.password is not None:
+        raise UsageError("an address must not hold a name or a password", hint="Give a token with --token.")
+    return url.strip().rstrip("/")
+
+
+def host_of(target: Target) -> str:
+    """The machine that requests go to."""
+    return urlsplit(endpoint_of(target)).hostname or ""
+
+
+def endpoint_of(target: Target) -> str:
+    """The server's own address."""
+    return target.url
+
+
+def make_uploader(target: Target) -> Uploader:
+    """The protocol of that destination. UsageError if its kind is not known."""
+    if target.kind == "chunked":
+        return ChunkedUploader(target.url)
+    raise UsageError(f"{target.kind!r} is no kind of destination", hint="Kinds: " + ", ".join(KINDS))
+
+
+def make_authorizer(target: Target) -> Authorizer:
+    """What adds a request's credentials to its headers."""
+    token = target.token
+
+    def with_bearer(step: Step) -> dict[str, str]:
+        return {**step.headers, "Authorization": f"Bearer {token}"} if token else dict(step.headers)
+
+    return with_bearer

@@ -1,0 +1,40 @@
+"""Asks a destination whether it is there, and an address which protocol it speaks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from transfer_core.errors import BadAnswer, DestinationError
+from transfer_core.upload.door import Answer, Step
+from transfer_core.upload.kinds import Target, make_authorizer, make_uploader
+from transfer_core.upload.session import LinkSession
+
+PATIENCE_S = 10.0
+
+
+def perform(step: Step, target: Target, session: LinkSession) -> Answer:
+    """One request without a file. ServerSilent."""
+    headers = make_authorizer(target)(step)
+    body = iter([step.head]) if step.head else None
+    return session.perform(step, headers, body, len(step.head))
+
+
+def probe(target: Target, session: LinkSession) -> None:
+    """Errors of this program's tree if the destination isn't there, or isn't what it should be."""
+    uploader = make_uploader(target)
+    uploader.judge_probe(perform(uploader.probe(), target, session))
+
+
+def guess_kind(target: Target, session: LinkSession) -> str:
+    """`tus` or `chunked`, as the address answers. BadAnswer if it speaks neither; ServerSilent."""
+    url = target.url
+    options = Step("the question which protocol it speaks", "OPTIONS", url, patience_s=PATIENCE_S)
+    answer = perform(options, target, session)
+    if "tus-resumable" in answer.headers or "tus-version" in answer.headers:
+        return "tus"
+    try:
+        probe(replace(target, kind="chunked"), session)
+    except DestinationError as error:
+        what = f"{url} speaks neither the chunk protocol nor tus: {error.message}"
+        raise BadAnswer(what, hint="Check the address, or name its kind with --kind.") from error
+    return "chunked"
