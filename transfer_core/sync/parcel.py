@@ -1,0 +1,212 @@
+"""A parcel: what one replica of a folder tells another, or sends it, in one transfer. Pure.
+
+    b"DSP1"  u32 length of the letter, the letter (JSON, zstd)
+    then for each chunk: id 16, u32 length, u8 codec (0 as it is, 1 zstd), u32 stored length, data
+
+Parcels may come twice and in any order: entries are joined, chunks are named by their content. What comes in is
+untrusted: sizes are bounded, every field is checked, and a chunk counts only if its hash fits.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import zstandard
+
+from transfer_core.errors import RemoteProtocolError
+from transfer_core.sync.entry import Entry, Kind
+from transfer_core.sync.recipe import CHUNK_BYTES_MAX, CHUNK_ID_BYTES, CONTENT_ID_BYTES, Recipe, encode_recipe
+from transfer_core.sync.version import Version
+
+PARCEL_BYTES_MAX = 8 << 20
+LETTER_BYTES_MAX = 64 << 20
+PATH_BYTES_MAX = 3000
+REPLICAS_MAX = 1000
+_MAGIC = b"DSP1"
+_LENGTH = struct.Struct(">I")
+_CHUNK = struct.Struct(f">{CHUNK_ID_BYTES}sIBI")
+_PLAIN, _ZSTD = 0, 1
+_LEVEL = 3
+_WORTH = 0.97  # a chunk that zstd leaves larger than this goes as it is
+_COUNTER_MAX = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """See the module. `entries` are those of the sender's index after `after` up to `up_to`."""
+
+    folder: str
+    sender: str  # the sender's replica
+    name: str  # for people: the sender's machine
+    after: int = 0
+    up_to: int = 0
+    entries: tuple[Entry, ...] = ()
+    recipes: Mapping[bytes, bytes] = field(default_factory=dict)  # by content, encoded; none for a single chunk
+    wanted: tuple[bytes, ...] = ()  # chunks
+    missing: tuple[bytes, ...] = ()  # chunks that were asked for and are not here any more
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    heard: int | None = None  # "I have your index up to here: go on from there"
+
+
+def encode_entry(entry: Entry) -> list[Any]:
+    """An entry as JSON has it."""
+    return [
+        entry.path,
+        int(entry.kind),
+        [list(pair) for pair in entry.version],
+        list(entry.dot),
+        entry.size,
+        entry.content.hex(),
+        entry.mtime_ns,
+        int(entry.executable),
+        entry.by,
+        entry.at_ns,
+    ]
+
+
+def encode_parcel(parcel: Parcel) -> bytes:
+    """The parcel as bytes."""
+    letter = {
+        "folder": parcel.folder,
+        "sender": parcel.sender,
+        "name": parcel.name,
+        "after": parcel.after,
+        "up_to": parcel.up_to,
+        "entries": [encode_entry(entry) for entry in parcel.entries],
+        "recipes": {content.hex(): base64.b64encode(data).decode() for content, data in parcel.recipes.items()},
+        "wanted": [chunk.hex() for chunk in parcel.wanted],
+        "missing": [chunk.hex() for chunk in parcel.missing],
+        "heard": parcel.heard,
+    }
+    compress = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True).compress
+    packed = compress(json.dumps(letter, separators=(",", ":")).encode())
+    parts = [_MAGIC, _LENGTH.pack(len(packed)), packed]
+    for chunk, data in parcel.chunks:
+        small = compress(data)
+        if len(small) < len(data) * _WORTH:
+            parts += (_CHUNK.pack(chunk, len(data), _ZSTD, len(small)), small)
+        else:
+            parts += (_CHUNK.pack(chunk, len(data), _PLAIN, len(data)), data)
+    return b"".join(parts)
+
+
+def decode_parcel(data: bytes) -> Parcel:
+    """The parcel in these bytes. RemoteProtocolError if they are none."""
+    try:
+        return _decode(data)
+    except (
+        struct.error,
+        zstandard.ZstdError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        RecursionError,
+        binascii.Error,
+    ) as error:
+        raise RemoteProtocolError(f"a parcel is malformed: {type(error).__name__}") from error
+
+
+def _decode(data: bytes) -> Parcel:
+    _need(data[:4] == _MAGIC and len(data) <= PARCEL_BYTES_MAX)
+    (length,) = _LENGTH.unpack_from(data, 4)
+    letter = json.loads(_unpack(data[8 : 8 + length], LETTER_BYTES_MAX))
+    entries = tuple(_entry(item) for item in letter["entries"])
+    recipes = {_hex(name, CONTENT_ID_BYTES): base64.b64decode(text) for name, text in letter["recipes"].items()}
+    heard = letter["heard"]
+    return Parcel(
+        folder=_text(letter["folder"], 64),
+        sender=_text(letter["sender"], 64),
+        name=_text(letter["name"], 200),
+        after=_count(letter["after"]),
+        up_to=_count(letter["up_to"]),
+        entries=entries,
+        recipes=recipes,
+        wanted=tuple(_hex(text, CHUNK_ID_BYTES) for text in letter["wanted"]),
+        missing=tuple(_hex(text, CHUNK_ID_BYTES) for text in letter["missing"]),
+        chunks=tuple(_chunks(data, 8 + length)),
+        heard=None if heard is None else _count(heard),
+    )
+
+
+def _chunks(data: bytes, at: int) -> list[tuple[bytes, bytes]]:
+    found: list[tuple[bytes, bytes]] = []
+    while at < len(data):
+        chunk, length, codec, stored = _CHUNK.unpack_from(data, at)
+        at += _CHUNK.size
+        _need(length <= CHUNK_BYTES_MAX and at + stored <= len(data) and codec in (_PLAIN, _ZSTD))
+        body = data[at : at + stored]
+        at += stored
+        raw = body if codec == _PLAIN else _unpack(body, CHUNK_BYTES_MAX)
+        _need(len(raw) == length)
+        found.append((chunk, raw))
+    return found
+
+
+def _entry(item: Any) -> Entry:
+    path, kind, version, dot, size, content, mtime_ns, executable, by, at_ns = item
+    entry = Entry(
+        path=_path(path),
+        kind=Kind(kind),
+        version=_version(version),
+        dot=(_text(dot[0], 64), _count(dot[1])),
+        size=_count(size),
+        content=bytes.fromhex(content),
+        mtime_ns=_count(mtime_ns),
+        executable=bool(executable),
+        by=_text(by, 200),
+        at_ns=_count(at_ns),
+    )
+    _need(len(entry.content) == (CONTENT_ID_BYTES if entry.kind is Kind.FILE else 0))
+    return entry
+
+
+def _version(pairs: Any) -> Version:
+    _need(isinstance(pairs, list) and len(pairs) <= REPLICAS_MAX)
+    version = tuple((_text(replica, 64), _count(counter)) for replica, counter in pairs)
+    _need(list(version) == sorted(set(version)) and len({name for name, _ in version}) == len(version))
+    return version
+
+
+def _path(path: Any) -> str:
+    _need(isinstance(path, str) and len(path.encode()) <= PATH_BYTES_MAX and "\0" not in path)
+    _need(all(part not in ("", ".", "..") for part in path.split("/")))
+    return str(path)
+
+
+def _text(value: Any, length: int) -> str:
+    _need(isinstance(value, str) and len(value) <= length)
+    return str(value)
+
+
+def _count(value: Any) -> int:
+    _need(isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _COUNTER_MAX)
+    return int(value)
+
+
+def _hex(text: Any, length: int) -> bytes:
+    raw = bytes.fromhex(text)
+    _need(len(raw) == length)
+    return raw
+
+
+def _unpack(data: bytes, limit: int) -> bytes:
+    size = zstandard.get_frame_parameters(data).content_size
+    _need(0 <= size <= limit)
+    return zstandard.ZstdDecompressor().decompress(data)
+
+
+def _need(condition: bool) -> None:
+    if not condition:
+        raise ValueError
+
+
+def recipes_of(contents: Mapping[bytes, Recipe]) -> dict[bytes, bytes]:
+    """Recipes as a parcel has them: a content that is one chunk needs none."""
+    return {content: encode_recipe(recipe) for content, recipe in contents.items() if len(recipe) > 1}
