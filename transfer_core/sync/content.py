@@ -1,0 +1,72 @@
+"""Puts a content together from chunks that arrived and any local file that holds them, each checked by its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import blake3
+
+from transfer_core.errors import DrsError, FileHashMismatch, SourceError
+from transfer_core.sync.chunker import chunk_id
+from transfer_core.sync.entry import Entry
+from transfer_core.sync.index import Index
+from transfer_core.sync.recipe import Recipe
+from transfer_core.sync.tree import Tree
+
+
+class ChunkMissing(SourceError):
+    """A chunk that should be here is not, or is another by now."""
+
+    def __init__(self, chunk: bytes) -> None:
+        super().__init__(f"chunk {chunk.hex()} is not here")
+        self.chunk = chunk
+
+
+class Contents:
+    """See the module. Used by the node's thread."""
+
+    def __init__(self, tree: Tree, index: Index) -> None:
+        self._tree, self._index = tree, index
+        self._gone: set[bytes] = set()  # chunks that the index promised and the disk did not keep
+
+    def missing(self, recipe: Recipe) -> list[bytes]:
+        """The chunks of a recipe that have to be fetched, each once."""
+        lacking: dict[bytes, None] = {}
+        for piece in recipe:
+            if not self.is_here(piece.chunk):
+                lacking[piece.chunk] = None
+        return list(lacking)
+
+    def is_here(self, chunk: bytes) -> bool:
+        """Whether a chunk has arrived or should be in a file here."""
+        if self._index.has_chunk(chunk):
+            return True
+        return chunk not in self._gone and bool(self._index.places(chunk))
+
+    def find(self, chunk: bytes) -> bytes | None:
+        """A chunk from anywhere here; None if nowhere is what the index says."""
+        data = self._index.chunk(chunk)
+        if data is not None:
+            return data
+        for path, offset, length in self._index.places(chunk):
+            try:
+                data = self._tree.read_at(path, offset, length)
+            except DrsError:
+                continue
+            if chunk_id(data) == chunk:
+                self._gone.discard(chunk)
+                return data
+        self._gone.add(chunk)
+        return None
+
+    def pieces(self, entry: Entry, recipe: Recipe) -> Iterator[bytes]:
+        """The content of an entry. ChunkMissing on the way; FileHashMismatch at the end if it is not what it said."""
+        whole = blake3.blake3()
+        for piece in recipe:
+            data = self.find(piece.chunk)
+            if data is None or len(data) != piece.length:
+                raise ChunkMissing(piece.chunk)
+            whole.update(data)
+            yield data
+        if whole.digest() != entry.content:
+            raise FileHashMismatch(f"the chunks of {entry.path} do not make the content that was named")
