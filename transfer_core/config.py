@@ -81,6 +81,23 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayHttpConfig:
+    """The relay's HTTP side and its limits."""
+
+    upload_bytes_max: int = 1 << 40  # 1 TiB: more than any recording, less than a wrong number
+    chunks_max: int = 100_000  # 500 GB in chunks of 5 MB
+    open_uploads_max: int = 1000  # a record and a claim on the disk each
+    connections_max: int = 512
+    requests_per_s: float = 200.0  # of one client; chunks of 64 KiB over 100 Mbit/s
+    requests_burst: int = 400
+    header_timeout_s: float = 15.0  # a request's head has to be there by then
+    body_timeout_s: float = 30.0  # without one byte of the body; the radio may have gone
+    stop_timeout_s: float = 3.0  # requests under way may end when the relay is stopped
+    idle_expiry_s: float = 7 * 86_400.0  # a race weekend and the way home
+    disk_threads: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class RelayConfig:
     """How a relay receives."""
 
@@ -90,3 +107,4 @@ class RelayConfig:
     sync_bytes: int = 64 * 1024 * 1024  # or after this much
     quota_bytes_per_agent: int | None = None
     keep_free_bytes: int = 256 * 1024 * 1024  # never fill the disk beyond this
+    http: RelayHttpConfig = field(default_factory=RelayHttpConfig)

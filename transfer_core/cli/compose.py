@@ -70,17 +70,23 @@ def open_relay(
     listen: tuple[str, int],
     on_event: Callable[[dict[str, Any]], None],
     *,
+    http: tuple[str, int] | None = None,
     quota_bytes: int | None = None,
     keep_free_bytes: int | None = None,
 ) -> Relay:
-    """A relay on this machine's state, not started."""
+    """A relay on this machine's state, not started; with its HTTP side if that gets an address."""
     from transfer_core.config import RelayConfig
     from transfer_core.server.relay import Relay
 
     config = RelayConfig(listen_host=listen[0], listen_port=listen[1], quota_bytes_per_agent=quota_bytes)
     if keep_free_bytes is not None:
         config = replace(config, keep_free_bytes=keep_free_bytes)
-    return Relay(state_directory(state), directory, listen, config, on_event)
+    companions = []
+    if http is not None:
+        from transfer_core.server.uploads.http_side import HttpSide
+
+        companions.append(HttpSide(http))
+    return Relay(state_directory(state), directory, listen, config, on_event, companions=companions)
 
 
 def make_relay_token(state: Path | None, addresses: Sequence[str], expires_s: float) -> Token:

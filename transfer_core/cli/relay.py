@@ -37,6 +37,9 @@ def relay(
     context: typer.Context,
     directory: Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="Where files are put.")] = None,
     listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="UDP; port 0: any.")] = LISTEN_DEFAULT,
+    http: Annotated[
+        str | None, typer.Option("--http", metavar="HOST:PORT", help="Take uploads over HTTP too; port 0: any.")
+    ] = None,
     quota: Annotated[
         str | None, typer.Option("--quota", metavar="20GB", help="What each agent may store.", show_default="no limit")
     ] = None,
@@ -53,6 +56,7 @@ def relay(
     if directory is None:
         raise UsageError("the relay needs --dir", hint="Write `drs-sync relay --dir DIR`.")
     address = parse_listen(listen)
+    http_address = None if http is None else parse_listen(http)
     quota_bytes, keep_free_bytes = None if quota is None else parse_size(quota), parse_size(keep_free)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -64,6 +68,7 @@ def relay(
             directory,
             address,
             lambda event: _say(event, as_json=json),
+            http=http_address,
             quota_bytes=quota_bytes,
             keep_free_bytes=keep_free_bytes,
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import socket
 import threading
@@ -25,6 +24,7 @@ from fastapi.responses import JSONResponse
 from transfer_core.config import parse_priority, priority_name
 from transfer_core.errors import DrsError, NotFoundError, PortInUse, UsageError
 from transfer_core.events import JobsChanged, JobView, LinksChanged, LinkState, LinkView
+from transfer_core.server.loopback import is_loopback, names_this_machine
 from transfer_core.service import Subscription, TransferService
 from transfer_core.storage.safe_path import free_name, safe_name
 
@@ -81,7 +81,7 @@ def build_app(service: TransferService, spool: Path) -> FastAPI:
 
     @app.middleware("http")
     async def only_this_machine(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        if not _is_local(request.headers.get("host"), request.headers.get("origin")):
+        if not names_this_machine(request.headers.get("host"), request.headers.get("origin")):
             return JSONResponse({"code": "E_SECURITY", "message": "only this machine may ask"}, 403)
         return await call_next(request)
 
@@ -200,7 +200,7 @@ def _add_socket(app: FastAPI, service: TransferService) -> None:
     @app.websocket("/ws")
     async def push(websocket: WebSocket) -> None:
         """`link_metrics` and `transfer_progress` messages, four times a second while there is news."""
-        if not _is_local(websocket.headers.get("host"), websocket.headers.get("origin")):
+        if not names_this_machine(websocket.headers.get("host"), websocket.headers.get("origin")):
             await websocket.close(1008)
             return
         await websocket.accept()
@@ -232,29 +232,11 @@ def _messages(subscription: Subscription) -> list[dict[str, Any]]:
     return messages
 
 
-def _is_local(host: str | None, origin: str | None) -> bool:
-    named = [host or "", (origin or "").partition("://")[2]]
-    return all(
-        not text or _is_loopback(text.rpartition(":")[0] if text.rpartition(":")[2].isdecimal() else text)
-        for text in named
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    bare = host.strip("[]")
-    if bare == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(bare).is_loopback
-    except ValueError:
-        return False
-
-
 class LocalApi:
     """Serves the API from a thread of its own, from `start` to `stop`."""
 
     def __init__(self, service: TransferService, address: tuple[str, int], spool: Path | None = None) -> None:
-        if not _is_loopback(address[0]):
+        if not is_loopback(address[0]):
             raise UsageError(f"the API listens on loopback only, not on {address[0]}", hint="Use --api 127.0.0.1:PORT.")
         self._wanted = address
         self._app = build_app(service, spool or Path.home() / ".local" / "state" / "drs-sync" / "spool")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from transfer_core.protocol.security.handshake import Opened, Status, Welcome, a
 from transfer_core.protocol.security.tokens import PairingToken, encode_token
 from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.protocol.wire.messages import Runs
+from transfer_core.server.companion import Companion, RelayGround
 from transfer_core.server.intake import Arriving, Intake, Offer, Stored
 from transfer_core.service import Token
 from transfer_core.storage.relay_store import KnownAgent, RelayStore, Verdict
@@ -88,7 +89,9 @@ class Relay:
         on_event: Callable[[dict[str, Any]], None] | None = None,
         clock: Clock | None = None,
         name: str = "relay",
+        companions: Sequence[Companion] = (),
     ) -> None:
+        self._companions = tuple(companions)
         self._clock = clock or SystemClock()
         self._entropy = SystemEntropy()
         self._config = config or RelayConfig()
@@ -128,10 +131,25 @@ class Relay:
         self._loop = EventLoop("relay", self._clock)
         self._loop.add_port(self._port)
         self._loop.start(self)
-        self._tell("ready", listen=f"{self.address[0]}:{self.address[1]}", directory=str(self._directory))
+        beside: dict[str, object] = {}
+        try:
+            for companion in self._companions:
+                beside |= companion.start(self._ground())
+        except BaseException:
+            self.stop()
+            raise
+        self._tell("ready", listen=f"{self.address[0]}:{self.address[1]}", directory=str(self._directory), **beside)
+
+    def _ground(self) -> RelayGround:
+        directory = self._intake.root
+        return RelayGround(
+            self._state_dir, directory, self._store, self._identity, self._config, self._clock, self._tell
+        )
 
     def stop(self) -> None:
         """Stop receiving; everything that was said to be stored is."""
+        for companion in self._companions:
+            companion.stop()
         self._loop.stop()
         self._write.stop()
         self._sync.post(lambda: self._intake.sync(_ignore, _ignore))
@@ -175,7 +193,7 @@ class Relay:
         """What has arrived and is arriving, newest first."""
         return list_incoming(self._store)
 
-    def _tell(self, event: str, **facts: object) -> None:
+    def _tell(self, event: str, /, **facts: object) -> None:
         self._on_event({"event": event, "at": utc_iso(self._clock.wall_ns()), **facts})
 
     # --- the loop: datagrams

@@ -1,0 +1,76 @@
+"""The application: both protocols' routes behind one gate, errors as JSON, OpenAPI at /docs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from transfer_core.errors import ConflictError, DrsError, NotFoundError, UsageError
+from transfer_core.server.uploads.body import inbound_of
+from transfer_core.server.uploads.chunk_api import ChunkApi
+from transfer_core.server.uploads.desk import Desk, refuse
+from transfer_core.server.uploads.gate import Authenticate, Gate
+
+_ERROR_SCHEMA = {
+    "type": "object",
+    "required": ["error", "code", "hint"],
+    "properties": {"error": {"type": "string"}, "code": {"type": "string"}, "hint": {"type": "string"}},
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "What went wrong, and what to do.",
+        "content": {"application/json": {"schema": _ERROR_SCHEMA}},
+    }
+}
+
+
+def build_app(
+    desk: Desk,
+    health: Callable[[], dict[str, Any]],
+    *,
+    authenticate: Authenticate | None = None,
+    admit: Callable[[str], None] = lambda _: None,
+    local_only: bool = True,
+) -> FastAPI:
+    """The application over a desk; `admit` raises TooMany for a client that asks too often."""
+    app = FastAPI(title="DRS-SYNC relay", description="Uploads over HTTP.", version="1", responses=_ANSWERS)
+
+    @app.get("/health", tags=["health"])
+    async def say_health() -> dict[str, Any]:
+        """Whether the relay takes uploads."""
+        return await desk.disk.run(health)
+
+    app.include_router(ChunkApi(desk).router)
+    app.add_exception_handler(DrsError, _explain)
+    app.add_exception_handler(RequestValidationError, _explain_invalid)
+    app.add_exception_handler(HTTPException, _explain_unknown)
+    app.add_middleware(Gate, authenticate=authenticate, admit=admit, local_only=local_only)
+    return app
+
+
+async def _explain(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DrsError)
+    return await refuse(inbound_of(request), error)
+
+
+async def _explain_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return await refuse(inbound_of(request), UsageError(f"{place}: {first['msg']}", hint="See /docs."))
+
+
+async def _explain_unknown(request: Request, error: Exception) -> Response:
+    """A path or a method that is not there, in the same words as other errors."""
+    assert isinstance(error, HTTPException)
+    known: dict[int, type[UsageError]] = {404: NotFoundError, 405: ConflictError}
+    what = f"{request.method} {request.url.path}: {error.detail}"
+    reason = known.get(error.status_code, UsageError)(what, hint="See /docs.")
+    answer = await refuse(inbound_of(request), reason, error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer

@@ -1,0 +1,107 @@
+"""From a request's body into a part file: gathered into blocks, written and synced on disk threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from transfer_core.errors import FileHashMismatch
+from transfer_core.server.uploads.records import UploadRecord
+from transfer_core.server.uploads.store import Upload, UploadStore
+from transfer_core.server.uploads.sums import PieceSum
+
+BLOCK_BYTES = 512 * 1024
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Disk:
+    """A few threads for blocking calls."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="relay-http-disk")
+
+    async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Do it on a disk thread; a caller that is cancelled still waits, so that no file is closed under a write."""
+        future = self._pool.submit(work, *args, **kwargs)
+        wrapped = asyncio.wrap_future(future)
+        try:
+            return await asyncio.shield(wrapped)
+        except asyncio.CancelledError:
+            if not future.done():
+                await asyncio.wait([wrapped])
+            raise
+
+    def stop(self) -> None:
+        """Return when all that was begun is done."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class BlockWriter:
+    """Gathers bytes that follow each other, and writes them in blocks. Used by one request."""
+
+    def __init__(self, store: UploadStore, disk: Disk, upload: Upload, offset: int, checksum: PieceSum) -> None:
+        self._store = store
+        self._disk = disk
+        self._upload = upload
+        self._block = bytearray()
+        self._checksum = checksum
+        self.written_to = offset  # up to here it was handed to the system
+
+    @property
+    def end(self) -> int:
+        """Where the next byte goes."""
+        return self.written_to + len(self._block)
+
+    async def take(self, piece: bytes | memoryview) -> None:
+        """Take bytes. DiskFull, WriteFailed; then what is in the block is lost."""
+        self._block += piece
+        if len(self._block) >= BLOCK_BYTES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Hand all that was taken to the system."""
+        if not self._block:
+            return
+        block, self._block = self._block, bytearray()
+        await self._disk.run(self._write, block)
+        self.written_to += len(block)
+
+    def _write(self, block: bytearray) -> None:
+        self._checksum.update(block)
+        self._store.write(self._upload, self.written_to, memoryview(block))
+
+
+class Finishing:
+    """Verifying a whole upload, once, for all who ask meanwhile. Touched by the event loop alone."""
+
+    def __init__(self, store: UploadStore, disk: Disk) -> None:
+        self._store = store
+        self._disk = disk
+        self._under_way: dict[str, asyncio.Future[UploadRecord]] = {}
+
+    async def finish(self, upload: Upload) -> UploadRecord:
+        """See `UploadStore.finish`. A request that goes away does not stop it."""
+        upload_id = upload.record.upload_id
+        future = self._under_way.get(upload_id)
+        if future is None:
+            future = asyncio.ensure_future(self._finish(upload))
+            self._under_way[upload_id] = future
+            future.add_done_callback(lambda done: self._done(upload_id, done))
+        return await asyncio.shield(future)
+
+    async def _finish(self, upload: Upload) -> UploadRecord:
+        return await self._disk.run(self._store.finish, upload)
+
+    def _done(self, upload_id: str, future: asyncio.Future[UploadRecord]) -> None:
+        del self._under_way[upload_id]
+        if not future.cancelled():
+            future.exception()  # whoever waits has it; nobody may wait any more
+
+
+def require_sum(checksum: PieceSum, what: str) -> None:
+    """FileHashMismatch if what came is not what was declared."""
+    if not checksum.fits:
+        raise FileHashMismatch(f"{what} is not what its checksum says", hint="Send it again.")
