@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+NICENESS = "-10"
+
 
 def why_not() -> str | None:
     """Why there can be no lab here."""
@@ -40,8 +42,8 @@ class Side:
 
     @property
     def prefix(self) -> Sequence[str]:
-        """What comes before a command that is to run within."""
-        return ("ip", "netns", "exec", self.name)
+        """What comes before a command that is to run within. Ahead of what else runs here, since it is measured."""
+        return ("ip", "netns", "exec", self.name, "nice", "-n", NICENESS)
 
     def ip(self, *words: str) -> str:
         """`ip` within."""

@@ -159,8 +159,8 @@ class SimulatedPort:
         return None
 
     def next_release_ns(self) -> int | None:
-        """When the next burst of either direction comes out."""
-        times = [held.next_ns() for held in (self._up, self._down)]
+        """When the next burst of either direction comes out, or the inner port has one."""
+        times = [*(held.next_ns() for held in (self._up, self._down)), self._port.next_release_ns()]
         return min((moment for moment in times if moment is not None), default=None)
 
     def pump(self, now_ns: int) -> None:

@@ -13,8 +13,8 @@ import socket
 import struct
 
 from transfer_core.net.base import Capabilities
-from transfer_core.net.udp_plain import ERRORS_PER_RECEIVE, FULL, PlainUdpPort, peer_address
-from transfer_core.protocol.endpoint import Address, Received
+from transfer_core.net.udp_plain import FULL, Arrival, PlainUdpPort
+from transfer_core.protocol.endpoint import Address
 
 _SOL_UDP = 17
 _UDP_SEGMENT = 103  # linux/udp.h
@@ -52,7 +52,6 @@ class LinuxUdpPort(PlainUdpPort):
         super().__init__(sock, device, notes)
         self._segmentation = supports_segmentation(sock)
         self._coalescing = enable_coalescing(sock)
-        self._buffers = (self._buffer,)
         self._control: list[tuple[int, int, bytes]] = []
         self._control_bytes = 0
 
@@ -101,18 +100,8 @@ class LinuxUdpPort(PlainUdpPort):
             self._notes += (f"segmentation was refused: {refusal.strerror}",)
         return 1 + super().send(address, burst[segment_bytes:], segment_bytes)
 
-    def receive(self, now_ns: int) -> Received | None:
-        """The next burst from one sender."""
-        for _ in range(ERRORS_PER_RECEIVE):
-            try:
-                size, control, _, address = self._sock.recvmsg_into(self._buffers, _CMSG_SPACE)
-            except BlockingIOError:
-                return None
-            except OSError as error:
-                self._raise_if_gone(error)
-                continue  # an ICMP answer to something sent earlier
-            if size:
-                # A lone datagram brings no control message; nothing else was asked for that could bring one.
-                segment_bytes = _GRO.unpack_from(control[0][2])[0] if control else size
-                return Received(peer_address(address), self._view[:size], segment_bytes)
-        return None
+    def _receive_into(self, buffer: memoryview) -> Arrival:
+        size, control, _, address = self._sock.recvmsg_into((buffer,), _CMSG_SPACE)
+        # A lone datagram brings no control message; nothing else was asked for that could bring one.
+        segment_bytes = _GRO.unpack_from(control[0][2])[0] if control else size
+        return size, segment_bytes, address
