@@ -55,6 +55,7 @@ PURE = (
     "transfer_core/sync/version.py",
     "transfer_core/sync/entry.py",
     "transfer_core/sync/planner.py",
+    "transfer_core/sync/naming.py",
     "transfer_core/sync/recipe.py",
     "transfer_core/sync/parcel.py",
     "transfer_core/sync/chunker.py",

@@ -123,8 +123,11 @@ class SimTree:
     def is_there(self) -> bool:
         return self.mounted
 
-    def list(self) -> Listing:
+    def listing(self) -> Listing:
         return Listing({path: file.stat() for path, file in sorted(self.visible.items())})
+
+    def is_ignored(self, path: str) -> bool:
+        return False
 
     def stat(self, path: str) -> Stat | None:
         file = self.visible.get(path)

@@ -1,4 +1,4 @@
-"""Gives a file its final name without ever overwriting another one."""
+"""Gives a file its final name without ever overwriting another one; lets two files change places."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
 _NOT_HERE = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK})
 
 
@@ -38,11 +39,20 @@ def _link_and_unlink(source: Path, target: Path) -> None:
         source.unlink()
 
 
+def swap(a: Path, b: Path) -> bool:
+    """Let two files change places in one step; False, and nothing done, where the system can't. OSErrors pass."""
+    return _rename_with(a, b, _RENAME_EXCHANGE)
+
+
 def _rename_exclusively(source: Path, target: Path) -> bool:
     """Linux can do it in one step; False where the system or the file system does not have it."""
+    return _rename_with(source, target, _RENAME_NOREPLACE)
+
+
+def _rename_with(source: Path, target: Path, flag: int) -> bool:
     if _RENAMEAT2 is None:
         return False
-    if _RENAMEAT2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+    if _RENAMEAT2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), flag) == 0:
         return True
     number = ctypes.get_errno()
     if number in _NOT_HERE:

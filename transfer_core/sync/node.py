@@ -240,6 +240,8 @@ class Node:
     def _work_off(self, todo: Todo, told: Told) -> bool:
         """One path; False if nothing more can be done now."""
         key = (todo.peer, todo.entry.path)
+        if self._tree.is_ignored(todo.entry.path):
+            return self._wait(todo, "it is ignored here", told)
         for _ in range(TRIES_MAX):
             decision = self._decide(todo.entry)
             recipes, lacking, why = self._recipes(decision.actions)

@@ -60,7 +60,7 @@ class Scanner:
         """Look at everything. FolderGone, MassDelete: then nothing was entered."""
         if not self._tree.is_there():
             raise FolderGone("the folder is not there, or its marker is missing")
-        listing = self._tree.list()
+        listing = self._tree.listing()
         result = ScanResult(reports=listing.reports)
         known = {entry.path: (entry, stat) for entry, stat in self._index.entries()}
         gone = [entry for entry, _ in known.values() if entry.is_live and self._is_gone(entry.path, listing)]
@@ -86,7 +86,7 @@ class Scanner:
             if path[:at] in listing.unknown:
                 return False
             at = path.rfind("/", 0, at)
-        return True
+        return not self._tree.is_ignored(path)
 
     def look(self, path: str) -> ScanResult:
         """Look at one path. Nothing is entered as deleted while the root is away."""
@@ -96,7 +96,7 @@ class Scanner:
         stat, entry = self._tree.stat(path), self._index.entry(path)
         if stat is not None:
             self._look_into(path, stat, entry, result)
-        elif entry is not None and entry.is_live:
+        elif entry is not None and entry.is_live and not self._tree.is_ignored(path):
             with self._index.change():
                 result.deleted.append(self._enter(path, Kind.DELETED, entry, None, None))
         return result

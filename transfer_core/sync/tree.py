@@ -63,8 +63,12 @@ class Tree(Protocol):
         """Whether the root is there with this folder's marker: an unmounted disk is not an emptied folder."""
         ...
 
-    def list(self) -> Listing:
+    def listing(self) -> Listing:
         """Everything below the root that is not ignored."""
+        ...
+
+    def is_ignored(self, path: str) -> bool:
+        """Whether a path is left alone here: neither looked at nor written, and never taken for deleted."""
         ...
 
     def stat(self, path: str) -> Stat | None:

@@ -1,0 +1,452 @@
+"""The folder on a real disk: see `tree.Tree`.
+
+Theory of operation. A new content is staged in the folder's own private place, on the same file system, with its times
+and rights, and synced. Where a file stands already, the two change places in one step, and what came out is looked at:
+if it is not what the index knew, they change back at once, so that an edit made in that very moment is not lost. What
+came out lies in the trash from then on. No symbolic link is followed: one in the way of a path refuses it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from transfer_core.errors import NameRefused, SourceError, SourceMissing, SourceUnreadable, WriteFailed
+from transfer_core.storage.durable import sync_file, sync_folder
+from transfer_core.storage.incoming import storage_error
+from transfer_core.storage.rename import rename_new, swap
+from transfer_core.sync.entry import Kind, parent_of
+from transfer_core.sync.naming import Ignored, folded, why_not_synced
+from transfer_core.sync.tree import PRIVATE, Listing, NameClash, Stat, TargetChanged
+
+READ_BYTES = 1 << 20
+TRASH_DAYS = 30
+IGNORE_FILE = ".drsignore"
+_MARKER = "marker"
+_EXECUTABLE = 0o111
+
+
+class DiskTree:
+    """One folder below `root`. `folder` is what its marker says. Used by one thread."""
+
+    def __init__(self, root: Path, folder: str) -> None:
+        self.root, self._folder = root, folder
+        self._private = root / PRIVATE
+        self._umask = _umask()
+        self._ignored = Ignored(())
+        self._ignored_of: tuple[int, int] | None = None
+        self._folds: bool | None = None
+
+    def adopt(self) -> None:
+        """Make this folder the shared one: put the marker there. WriteFailed, DiskFull."""
+        try:
+            for part in (self.root, self._private, self._private / "staged", self._private / "trash"):
+                part.mkdir(exist_ok=True)
+            marker = self._private / _MARKER
+            marker.write_text(self._folder, encoding="utf-8")
+            fd = os.open(marker, os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            sync_folder(self._private)
+            sync_folder(self.root)
+        except OSError as error:
+            raise storage_error(error, self.root) from error
+
+    def release(self) -> None:
+        """It is not shared any more: the marker goes, the trash stays."""
+        (self._private / _MARKER).unlink(missing_ok=True)
+
+    def tidy(self, wall_ns: int) -> None:
+        """Drop what a crash left under way, and trash that is older than 30 days."""
+        for left in self._listed(self._private / "staged"):
+            left.unlink(missing_ok=True)
+        oldest = _day(wall_ns - TRASH_DAYS * 86_400 * 10**9)
+        for day in self._listed(self._private / "trash"):
+            if day.name < oldest:
+                shutil.rmtree(day, ignore_errors=True)
+
+    def _listed(self, folder: Path) -> list[Path]:
+        try:
+            return list(folder.iterdir())
+        except OSError:
+            return []
+
+    # --- looking
+
+    def is_there(self) -> bool:
+        """See `Tree`."""
+        try:
+            return (self._private / _MARKER).read_text(encoding="utf-8") == self._folder
+        except (OSError, UnicodeDecodeError):
+            return False
+
+    def listing(self) -> Listing:
+        """See `Tree`."""
+        self._read_ignored()
+        listing = Listing()
+        self._gather("", listing)
+        return listing
+
+    def listing_below(self, folder: str) -> Listing:
+        """The same of one folder in it."""
+        listing = Listing()
+        present = self.stat(folder)
+        if present is not None:
+            listing.found[folder] = present
+            if present.kind is Kind.FOLDER:
+                self._gather(folder + "/", listing)
+        return listing
+
+    def _gather(self, top: str, listing: Listing) -> None:
+        waiting = [top]
+        while waiting:
+            prefix = waiting.pop()
+            try:
+                with os.scandir(self.root / prefix if prefix else self.root) as entries:
+                    self._list_folder(prefix, entries, listing, waiting)
+            except OSError as error:
+                if not prefix:
+                    raise SourceUnreadable(f"{self.root} can't be read: {error.strerror or error}") from error
+                listing.unknown.add(prefix[:-1])
+                listing.reports.append((prefix[:-1], f"it can't be read: {error.strerror or error}"))
+
+    def _list_folder(
+        self, prefix: str, entries: Iterable[os.DirEntry[str]], listing: Listing, waiting: list[str]
+    ) -> None:
+        seen: dict[str, str] = {}
+        for entry in entries:
+            path = prefix + entry.name
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if self._ignored.match(path, is_folder=is_folder):
+                continue
+            found = self._stat_of(entry, path, listing)
+            if found is None:
+                continue
+            listing.found[path] = found
+            twin = seen.setdefault(folded(entry.name), entry.name)
+            if twin != entry.name:
+                listing.reports.append((path, f"other systems take it and {twin} for the same name"))
+            if is_folder:
+                waiting.append(path + "/")
+
+    def _stat_of(self, entry: os.DirEntry[str], path: str, listing: Listing) -> Stat | None:
+        why, is_fatal = why_not_synced(entry.name)
+        if why:
+            listing.reports.append((path, why))
+        if is_fatal:
+            return None
+        try:
+            found = _stat(entry.stat(follow_symlinks=False))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            listing.unknown.add(path)
+            listing.reports.append((path, f"it can't be read: {error.strerror or error}"))
+            return None
+        if found is None:
+            what = "a symbolic link" if entry.is_symlink() else "neither a file nor a folder"
+            listing.unknown.add(path)
+            listing.reports.append((path, f"it is {what}, which is not synced"))
+        return found
+
+    def stat(self, path: str) -> Stat | None:
+        """See `Tree`."""
+        if self.is_ignored(path):
+            return None
+        try:
+            place = self._place(path)
+            found = _stat(place.lstat())
+        except (NameRefused, FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise SourceUnreadable(f"{path} can't be looked at: {error.strerror or error}") from error
+        if found is not None and self._is_folding() and place.name not in os.listdir(place.parent):  # noqa: PTH208
+            return None
+        return found
+
+    def is_ignored(self, path: str) -> bool:
+        """See `Tree`: it, or a folder that it is in, is ignored."""
+        at = path.find("/")
+        while at > 0:
+            if self._ignored.match(path[:at], is_folder=True):
+                return True
+            at = path.find("/", at + 1)
+        return self._ignored.match(path, is_folder=False) or self._ignored.match(path, is_folder=True)
+
+    def _read_ignored(self) -> None:
+        try:
+            found = (self.root / IGNORE_FILE).stat()
+            if self._ignored_of != (found.st_mtime_ns, found.st_size):
+                lines = (self.root / IGNORE_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+                self._ignored, self._ignored_of = Ignored(lines), (found.st_mtime_ns, found.st_size)
+        except FileNotFoundError:
+            self._ignored, self._ignored_of = Ignored(()), None
+        except OSError as error:
+            raise SourceUnreadable(f"{IGNORE_FILE} can't be read: {error.strerror or error}") from error
+
+    def _is_folding(self) -> bool:
+        """Whether this disk takes `A` and `a` for the same."""
+        if self._folds is None:
+            self._folds = (self._private / _MARKER.upper()).exists()
+        return self._folds
+
+    # --- reading
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """See `Tree`."""
+        fd = self._open(path)
+        try:
+            while piece := os.read(fd, READ_BYTES):
+                yield piece
+        except OSError as error:
+            raise SourceUnreadable(f"{path} can't be read: {error.strerror or error}") from error
+        finally:
+            os.close(fd)
+
+    def read_at(self, path: str, offset: int, length: int) -> bytes:
+        """See `Tree`."""
+        fd = self._open(path)
+        try:
+            os.lseek(fd, offset, os.SEEK_SET)
+            parts: list[bytes] = []
+            while length > 0 and (piece := os.read(fd, length)):
+                parts.append(piece)
+                length -= len(piece)
+            return b"".join(parts)
+        except OSError as error:
+            raise SourceUnreadable(f"{path} can't be read: {error.strerror or error}") from error
+        finally:
+            os.close(fd)
+
+    def _open(self, path: str) -> int:
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        try:
+            return os.open(self._place(path), flags | getattr(os, "O_NONBLOCK", 0))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise SourceMissing(f"{path} is gone") from error
+        except NameRefused as error:
+            raise SourceError(error.message) from error
+        except OSError as error:
+            raise SourceUnreadable(f"{path} can't be read: {error.strerror or error}") from error
+
+    def _place(self, path: str) -> Path:
+        """Where a path lies; NameRefused if it would lead through anything but folders."""
+        place = self.root
+        parts = path.split("/")
+        for part in parts[:-1]:
+            place = place / part
+            if not stat.S_ISDIR(place.lstat().st_mode):
+                raise NameRefused(f"{place.name} is in the way of {path}: it is no folder")
+        return place / parts[-1]
+
+    # --- changing
+
+    def stage(self, pieces: Iterable[bytes], mtime_ns: int, executable: bool) -> str:
+        """See `Tree`."""
+        token = secrets.token_hex(8)
+        place = self._private / "staged" / token
+        try:
+            fd = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        except OSError as error:
+            raise storage_error(error, place) from error
+        try:
+            with os.fdopen(fd, "wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+                file.flush()
+                place.chmod((0o777 if executable else 0o666) & ~self._umask)
+                os.utime(place, ns=(mtime_ns, mtime_ns))
+                sync_file(file.fileno())
+        except OSError as error:
+            place.unlink(missing_ok=True)
+            raise storage_error(error, place) from error
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
+        return token
+
+    def publish(self, token: str, path: str, expected: Stat | None) -> Stat:
+        """See `Tree`."""
+        staged = self._private / "staged" / token
+        target = self._target(path)
+        try:
+            if expected is None:
+                rename_new(staged, target)
+            else:
+                trashed = self._trash_place(path)
+                staged.rename(trashed)
+                if not self._exchange(trashed, target, expected):
+                    trashed.rename(staged)
+                    raise TargetChanged(f"{path} is another by now")
+                sync_folder(trashed.parent)
+            sync_folder(target.parent)
+            found = _stat(target.lstat())
+        except (FileExistsError, FileNotFoundError) as error:
+            raise TargetChanged(f"{path} is another by now") from error
+        except OSError as error:
+            raise storage_error(error, target) from error
+        if found is None:
+            raise TargetChanged(f"{path} is another by now")
+        return found
+
+    def _exchange(self, new: Path, target: Path, expected: Stat) -> bool:
+        """Let the two change places, if the target is what it should be; it lies where the new one was then."""
+        if not expected.is_same_file(_stat(target.lstat())):
+            return False
+        if not swap(new, target):  # no such call here: the old one is linked aside, then replaced
+            aside = new.with_name(new.name + "-old")
+            _link_or_copy(target, aside)
+            if not expected.is_same_file(_stat(aside.lstat())) and not expected.is_same_file(_stat(target.lstat())):
+                aside.unlink()
+                return False
+            new.replace(target)
+            return True
+        if expected.is_same_file(_stat(new.lstat())):
+            return True
+        swap(new, target)
+        return False
+
+    def _trash_place(self, path: str) -> Path:
+        folder = self._private / "trash" / _day(time.time_ns())
+        parent = parent_of(path)
+        folder = folder / parent if parent else folder
+        folder.mkdir(parents=True, exist_ok=True)
+        name = path.rpartition("/")[2]
+        mark = f"~{secrets.token_hex(4)}"
+        raw = name.encode("utf-8", "surrogateescape")[: 255 - len(mark)]
+        return folder / (raw.decode("utf-8", "ignore") + mark)
+
+    def _target(self, path: str) -> Path:
+        """Where a path lies, its folders made. NameClash if the disk takes another name there for this one."""
+        parent = parent_of(path)
+        if parent and self.stat(parent) is None:
+            self.make_folder(parent)
+        try:
+            target = self._place(path)
+        except OSError as error:
+            raise TargetChanged(f"{path} has just been changed") from error
+        self._refuse_clash(target, path)
+        return target
+
+    def _refuse_clash(self, target: Path, path: str) -> None:
+        if self._is_folding() and os.path.lexists(target) and target.name not in os.listdir(target.parent):  # noqa: PTH208
+            raise NameClash(f"{path} can't be beside a name that this disk takes for the same")
+
+    def discard(self, token: str) -> None:
+        """See `Tree`."""
+        (self._private / "staged" / token).unlink(missing_ok=True)
+
+    def make_folder(self, path: str) -> Stat:
+        """See `Tree`."""
+        target = self._target(path)
+        try:
+            target.mkdir(0o777)
+            sync_folder(target.parent)
+        except FileExistsError as error:
+            if not stat.S_ISDIR(target.lstat().st_mode):
+                raise TargetChanged(f"{path} is no folder") from error
+        except OSError as error:
+            raise storage_error(error, target) from error
+        return Stat(Kind.FOLDER)
+
+    def trash(self, path: str, expected: Stat) -> None:
+        """See `Tree`."""
+        try:
+            target = self._place(path)
+            if expected.kind is Kind.FOLDER:
+                target.rmdir()
+            else:
+                self._trash_file(path, target, expected)
+            sync_folder(target.parent)
+        except (FileNotFoundError, FileExistsError) as error:
+            raise TargetChanged(f"{path} is another by now") from error
+        except OSError as error:
+            if expected.kind is Kind.FOLDER:
+                raise WriteFailed(f"{path} can't be removed: {error.strerror or error}") from error
+            raise storage_error(error, self.root / path) from error
+
+    def _trash_file(self, path: str, target: Path, expected: Stat) -> None:
+        trashed = self._trash_place(path)
+        rename_new(target, trashed)
+        if not expected.is_same_file(_stat(trashed.lstat())):
+            rename_new(trashed, target)
+            raise TargetChanged(f"{path} is another by now")
+        sync_folder(trashed.parent)
+
+    def keep_as(self, path: str, to: str, expected: Stat) -> None:
+        """See `Tree`."""
+        source, target = self._target(path), self._target(to)
+        try:
+            _link_or_copy(source, target)
+            if not expected.is_same_file(_stat(target.lstat())) and not expected.is_same_file(_stat(source.lstat())):
+                target.unlink()
+                raise TargetChanged(f"{path} is another by now")
+            sync_folder(target.parent)
+        except (FileExistsError, FileNotFoundError) as error:
+            raise TargetChanged(f"{to} is another by now") from error
+        except OSError as error:
+            raise storage_error(error, target) from error
+
+    def set_executable(self, path: str, executable: bool) -> Stat:
+        """See `Tree`."""
+        target = self._target(path)
+        try:
+            mode = target.lstat().st_mode
+            target.chmod(mode | (_EXECUTABLE & ~self._umask) if executable else mode & ~_EXECUTABLE)
+            found = _stat(target.lstat())
+        except OSError as error:
+            raise storage_error(error, target) from error
+        if found is None:
+            raise TargetChanged(f"{path} is no file")
+        return found
+
+
+def _stat(found: os.stat_result) -> Stat | None:
+    """As a `Stat`; None for what is neither file nor folder."""
+    if stat.S_ISDIR(found.st_mode):
+        return Stat(Kind.FOLDER)
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return Stat(
+        Kind.FILE,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ino,
+        found.st_ctime_ns,
+        bool(found.st_mode & 0o100) and os.name != "nt",
+    )
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Another name for a file, or where there are no links a synced copy, with its times. FileExistsError."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except (FileExistsError, FileNotFoundError):
+        raise
+    except OSError:
+        with contextlib.ExitStack() as stack:
+            reading = stack.enter_context(open(source, "rb"))  # noqa: PTH123
+            writing = stack.enter_context(open(target, "xb"))  # noqa: PTH123
+            shutil.copyfileobj(reading, writing)
+            writing.flush()
+            found = os.fstat(reading.fileno())
+            os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+            sync_file(writing.fileno())
+
+
+def _day(wall_ns: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(max(0, wall_ns) // 10**9))
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
