@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class Running:
         )
         self.events: list[dict[str, Any]] = []
         self.err = ""
-        self._threads = [threading.Thread(target=self._read_out), threading.Thread(target=self._read_err)]
+        self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_out, self._read_err)]
         for thread in self._threads:
             thread.start()
 
@@ -118,18 +118,17 @@ class Running:
 class Field:
     """A folder with an agent's state `a`, a relay's state `r` and what it receives, `in`."""
 
-    def __init__(self, folder: Path, *, prefix: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.inbox = folder / "in"
         self.links = folder / "links.toml"
         self.links.write_text(LINKS)
-        self._prefix = prefix
         self._running: list[Running] = []
         self.listen = "127.0.0.1:0"
 
     def words(self, *words: object) -> list[str]:
         """A command line."""
-        return [*self._prefix, sys.executable, "-m", "transfer_core.cli", *map(str, words)]
+        return [sys.executable, "-m", "transfer_core.cli", *map(str, words)]
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"}
@@ -154,15 +153,16 @@ class Field:
         )
         return Answer(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *words: object, state: str = "a") -> Running:
-        """Run a command beside this test."""
-        running = Running([*self.words(*words), "--state", str(self.folder / state), "--json"], self._environment())
+    def start(self, *words: object, state: str = "a", prefix: Sequence[str] = ()) -> Running:
+        """Run a command beside this test, perhaps by another one."""
+        whole = [*prefix, *self.words(*words), "--state", str(self.folder / state), "--json"]
+        running = Running(whole, self._environment())
         self._running.append(running)
         return running
 
-    def start_relay(self, *more: object, state: str = "r") -> Running:
+    def start_relay(self, *more: object, state: str = "r", prefix: Sequence[str] = ()) -> Running:
         """A relay that listens; again on the same port if it did before."""
-        relay = self.start("relay", "--dir", self.inbox, "--listen", self.listen, *more, state=state)
+        relay = self.start("relay", "--dir", self.inbox, "--listen", self.listen, *more, state=state, prefix=prefix)
         self.listen = relay.wait_for("ready")["listen"]
         return relay
 
@@ -170,9 +170,9 @@ class Field:
         """An agent over the simulated links."""
         return self.start("agent", "--simulate", self.links, *more)
 
-    def pair(self, *more: object) -> None:
-        """Pair the agent with the relay, as `pit`."""
-        token = self.say("relay", "pair", "--address", self.listen, *more, state="r").out.split()[0]
+    def pair(self, address: str | None = None) -> None:
+        """Pair the agent with the relay, as `pit`; it may be reached by another address than its own."""
+        token = self.say("relay", "pair", "--address", address or self.listen, state="r").out.split()[0]
         answer = self.say("pair", token, "--name", "pit")
         assert answer.code == 0, answer.err
 
@@ -197,11 +197,12 @@ class Field:
             for job in jobs:
                 if is_so(job):
                     return job
+            time.sleep(0.1)
         raise AssertionError(f"no job is so: {jobs}")
 
     def arrived(self) -> dict[str, bytes]:
-        """What is at the relay, by its path below the agent's folder."""
-        files = [path for path in self.inbox.rglob("*") if path.is_file()]
+        """What is whole at the relay, by its path below the agent's folder."""
+        files = [path for path in self.inbox.rglob("*") if path.is_file() and path.suffix != ".part"]
         return {"/".join(path.relative_to(self.inbox).parts[1:]): path.read_bytes() for path in files}
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from transfer_core.service import TransferService
 
 SHORT_ID = 8
+_LONE = re.compile("[\ud800-\udfff]")
 _writing = threading.Lock()
 
 
@@ -42,15 +44,21 @@ def error_line(error: DrsError) -> None:
     note(error.one_line())
 
 
+def _json_text(value: Any, indent: int | None = None) -> str:
+    """JSON that is always UTF-8: the bytes of a name that are no text are written as escapes, which lead back to it."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    return _LONE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def json_document(value: Any) -> None:
     """One JSON document, for people's eyes too."""
-    line(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    line(_json_text(value, indent=2))
 
 
 def json_event(event: str, fields: Mapping[str, Any] | None = None) -> None:
     """One JSON object on one line: `event` first, then `at`, unless the fields say when it was."""
     at = utc_iso(time.time_ns())
-    line(json.dumps({"event": event, "at": at, **(fields or {})}, ensure_ascii=False, default=str))
+    line(_json_text({"event": event, "at": at, **(fields or {})}))
 
 
 def job_object(job: JobView) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
@@ -405,6 +406,10 @@ class Clerk:
         except DrsError as error:
             self._failed(job.file_id, error)
             return
+        size = out.source.fingerprint.size
+        if size != job.size:  # it was another one when it was queued
+            self._store.resize(job.file_id, size)
+            job = out.job = replace(job, size=size, bytes_done=min(size, job.bytes_done))
         self._under_way.add(RunningJob(out, job.destination, job.priority, job.position))
         self._loop.loop.post(lambda: self._loop.begin(job.destination, out))
 
