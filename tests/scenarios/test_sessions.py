@@ -45,6 +45,35 @@ def test_three_unequal_links_carry_nearly_their_sum() -> None:
     world.assert_equal()
 
 
+@pytest.mark.parametrize(
+    ("rtt_ms", "loss", "least"),
+    [(10, 0.0, 0.95), (60, 0.05, 0.92), (60, 0.3, 0.92), (200, 0.1, 0.84), (10, 0.7, 0.90), (200, 0.7, 0.82)],
+)
+def test_a_lossy_link_carries_nearly_its_ceiling(rtt_ms: int, loss: float, least: float) -> None:
+    conditions = LinkConditions(rate_mbps=10, delay_ms=rtt_ms / 2, loss=loss, queue_ms=max(100, rtt_ms))
+    world = SessionWorld([conditions], seed=8)
+    size = 10_000_000
+    world.add_file(_file("a", size))
+    began_ns = world.now_ns
+    assert world.run(limit_s=120)
+    ceiling_bps = 10e6 * (1 - loss) * 0.96
+    assert size * 8 * S / (world.now_ns - began_ns) >= least * ceiling_bps
+    assert world.ups[0].counters.dropped_loss >= loss * size / 1500 / 2
+    assert world.ups[0].counters.offered * (1 - loss) * 1400 < 1.06 * size
+    world.assert_equal()
+
+
+def test_a_machine_that_wakes_late_still_fills_its_links() -> None:
+    world = SessionWorld(THREE, seed=9, late_ms=1.0, stall_ms=80.0)
+    world.add_file(_file("a", 12_000_000))
+    began_ns = world.now_ns
+    assert world.run(limit_s=60)
+    assert world.stalls > 0
+    ceiling_bps = sum(c.rate_mbps * 1e6 * 0.96 for c in THREE)
+    assert 12_000_000 * 8 * S / (world.now_ns - began_ns) >= 0.8 * ceiling_bps
+    world.assert_equal()
+
+
 def test_a_link_that_is_killed_leaves_no_gap_over_half_a_second() -> None:
     world = SessionWorld(THREE, seed=4)
     world.add_file(_file("a", 8_000_000))

@@ -36,6 +36,7 @@ from transfer_core.sim.link import DROPPED, SimulatedLink, datagram_sizes
 
 MS = 1_000_000
 S = 1_000_000_000
+STALLS_PER_S = 1.0
 
 
 @dataclass
@@ -70,10 +71,13 @@ class SessionWorld:
         reorder: bool = False,
         window_chunks: int = 512,
         disk_ns: int = 0,
+        late_ms: float = 0.0,
+        stall_ms: float = 0.0,
     ) -> None:
         self.now_ns = 1 * S
         self.seed = seed
         self.window_chunks, self.disk_ns = window_chunks, disk_ns
+        self.late_ms, self.stall_ms = late_ms, stall_ms
         rng = np.random.default_rng(seed)
         self.ups = [SimulatedLink(c, np.random.default_rng(rng.integers(1 << 62)), reorder=reorder) for c in conditions]
         self.downs = [
@@ -84,6 +88,7 @@ class SessionWorld:
         self.disk = Disk()
         self.progress: list[tuple[int, int]] = []  # (time, bytes written)
         self.bytes_written = 0
+        self.stalls = 0
         self.corrupt = 0.0
         self.duplicate = 0.0
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
@@ -156,12 +161,23 @@ class SessionWorld:
             if self._heap:
                 deadlines.append(self._heap[0][0])
             following = min((at for at in deadlines if at is not None), default=end_ns)
-            self.now_ns = max(self.now_ns + 1000, following)
+            following = max(self.now_ns + 1000, following)
+            self.now_ns = following + self._lateness_ns(following - self.now_ns)
             if self.now_ns > end_ns:
                 return until()
             while self._heap and self._heap[0][0] <= self.now_ns:
                 heapq.heappop(self._heap)[2]()
         return True
+
+    def _lateness_ns(self, passed_ns: int) -> int:
+        """How late a busy machine wakes everybody, the links included: a little always, a lot now and then."""
+        if not self.late_ms and not self.stall_ms:
+            return 0
+        late_ms = self.rng.exponential(self.late_ms)
+        if self.stall_ms and self.rng.random() < STALLS_PER_S * (passed_ns / S + late_ms / 1e3):
+            self.stalls += 1
+            late_ms += self.rng.uniform(0.2, 1.0) * self.stall_ms
+        return int(late_ms * MS)
 
     def _drain(self) -> None:
         self.sender.handle_timeout(self.now_ns)

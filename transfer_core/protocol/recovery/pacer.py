@@ -1,8 +1,9 @@
 """Spreads datagrams over time: bursts of about a millisecond of the rate, so that one system call carries many.
 
 A bucket fills at the rate. A burst goes when a burst's worth has come together: a millisecond of the rate, at most
-64 KiB, at least one datagram. A stall of this program saves up two milliseconds and no more, since whatever goes out
-at once has to fit into some queue on the way.
+64 KiB, at least one datagram. A program that wakes late saves up ten milliseconds and no more: with less, a busy
+machine that is late by a millisecond each time loses a tenth of every link; whatever goes out at once has to fit into
+some queue on the way, so more would be lost there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 BURST_NS = NS_PER_MS
-CREDIT_NS = 2 * NS_PER_MS
+CREDIT_NS = 10 * NS_PER_MS
 BURST_BYTES_MAX = 65_536
 _NEARLY = 0.98  # a burst that lacks less than this goes now: a timer rarely hits the nanosecond
 

@@ -26,9 +26,21 @@ def test_it_keeps_the_rate_in_bursts_of_a_millisecond() -> None:
         assert largest <= max(1500, min(BURST_BYTES_MAX, 1.1 * rate / 1000))
 
 
-def test_a_stall_saves_up_two_milliseconds() -> None:
+def test_a_stall_saves_up_ten_milliseconds() -> None:
     pacer = Pacer(0, 6_250_000.0, 0)
-    assert pacer.packets(5 * S, 1500) * 1500 <= 12_500
+    assert pacer.packets(5 * S, 1500) * 1500 <= 62_500
+
+
+def test_waking_late_each_time_costs_no_rate() -> None:
+    rate, late_ns = 12_500_000.0, 3 * MS
+    pacer = Pacer(0, rate, 0)
+    now_ns = sent = 0
+    while now_ns < S:
+        packets = pacer.packets(now_ns, 1500)
+        pacer.on_sent(packets * 1500)
+        sent += packets * 1500
+        now_ns = max(now_ns, pacer.next_ns(1500)) + late_ns
+    assert sent > 0.97 * rate
 
 
 def test_the_opening_goes_at_once() -> None:
