@@ -1,7 +1,7 @@
-"""A server of the chunk protocol as its reference describes it, with faults on request. Also a program of its own.
+"""A server of the chunk protocol as its reference describes it. Also a program of its own.
 
 Everything it knows lies in its folder, so that it can be killed and started again: `meta.json` and one file for each
-chunk of an upload. `python -m tests.support.chunk_server DIR PORT` prints its port when it listens.
+chunk of an upload. `python -m tests.support.chunk_server DIR PORT [BYTES/S]` prints its port when it listens.
 """
 
 from __future__ import annotations
@@ -10,125 +10,21 @@ import hashlib
 import json
 import re
 import shutil
-import socket
 import sys
 import threading
-import time
 import uuid
-from collections import deque
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
-Reply = tuple[int, dict[str, str], bytes]
-Fault = Callable[["Handler"], Reply | None]
+from tests.support.small_server import Handler, Reply, SmallServer, json_reply
+
 _FORM = re.compile(rb'name="(upload_id|chunk_index|chunk_total)"\r\n\r\n([^\r]*)\r\n')
 
 
-def json_reply(code: int = 200, headers: dict[str, str] | None = None, **fields: Any) -> Reply:
-    return code, {"Content-Type": "application/json", **(headers or {})}, json.dumps(fields).encode()
-
-
-class ChunkServer:
-    """`faults` are taken one for each request of a chunk; `rate_bytes_per_s` slows reading down."""
-
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        self.folder = folder
-        (folder / "completed").mkdir(parents=True, exist_ok=True)
-        self.requests: list[tuple[str, str]] = []
-        self.peers: list[str] = []
-        self.chunk_bytes_received = 0
-        self.faults: deque[Fault] = deque()
-        self.rate_bytes_per_s: float | None = None
-        self.on_request: Fault | None = None
-        owner = self
-
-        class Bound(Handler):
-            server_of = owner
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Bound)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> ChunkServer:
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
-
-    def wipe(self) -> None:
-        """Forget all unfinished uploads."""
-        for path in self.folder.iterdir():
-            if path.name != "completed":
-                shutil.rmtree(path)
-
-    def completed(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in (self.folder / "completed").iterdir()}
-
-    def count(self, ending: str) -> int:
-        return sum(path.endswith(ending) for _, path in self.requests)
-
-
-class Handler(BaseHTTPRequestHandler):
+class ChunkHandler(Handler):
     server_of: ChunkServer
-    protocol_version = "HTTP/1.1"
 
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def do_OPTIONS(self) -> None:
-        self._serve()
-
-    def _serve(self) -> None:
-        owner = self.server_of
-        owner.requests.append((self.command, self.path))
-        owner.peers.append(self.client_address[0])
-        try:
-            self.content = self._read(int(self.headers.get("Content-Length") or 0))
-            reply = owner.on_request(self) if owner.on_request is not None else None
-            if reply is None and self.path == "/upload/chunk" and owner.faults:
-                reply = owner.faults.popleft()(self)
-            if reply is None:
-                reply = self.answer()
-            status, headers, body = reply
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-        except OSError:
-            self.close_connection = True
-
-    def hang_up(self) -> Reply:
-        """Break the connection without an answer."""
-        self.connection.shutdown(socket.SHUT_RDWR)
-        raise ConnectionAbortedError
-
-    def _read(self, length: int) -> bytes:
-        owner, found = self.server_of, bytearray()
-        while len(found) < length:
-            piece = self.rfile.read(min(length - len(found), 64 * 1024))
-            if not piece:
-                raise ConnectionAbortedError
-            found += piece
-            if owner.rate_bytes_per_s:
-                time.sleep(len(piece) / owner.rate_bytes_per_s)
-        return bytes(found)
+    def is_piece(self) -> bool:
+        return self.path == "/upload/chunk"
 
     def answer(self) -> Reply:
         owner = self.server_of
@@ -170,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         boundary = self.headers["Content-Type"].rpartition("boundary=")[2].encode()
         start = self.content.index(b"\r\n\r\n", self.content.index(b'name="chunk"')) + 4
         data = self.content[start : self.content.rindex(b"\r\n--" + boundary + b"--")]
-        self.server_of.chunk_bytes_received += len(data)
+        self.server_of.piece_bytes_received += len(data)
         part = folder / f"{fields['chunk_index']}.part"
         part.write_bytes(data)
         part.rename(folder / fields["chunk_index"])
@@ -196,6 +92,24 @@ class Handler(BaseHTTPRequestHandler):
             asked["done"] = str(target)
             (folder / "meta.json").write_text(json.dumps(asked))
         return json_reply(success=True, file_path=asked["done"])
+
+
+class ChunkServer(SmallServer):
+    handler = ChunkHandler
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        self.folder = folder
+        (folder / "completed").mkdir(parents=True, exist_ok=True)
+        super().__init__(port)
+
+    def wipe(self) -> None:
+        """Forget all unfinished uploads."""
+        for path in self.folder.iterdir():
+            if path.name != "completed":
+                shutil.rmtree(path)
+
+    def completed(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (self.folder / "completed").iterdir()}
 
 
 if __name__ == "__main__":

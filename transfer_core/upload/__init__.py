@@ -5,12 +5,14 @@
     chunked    P  the chunk protocol (`/upload/init`, `chunk`, `finalize`, `status`)
     tus        P  tus 1.0.0                       s3         P  multipart uploads to a bucket
     chunk_size P  how much goes into one request  bucket     P  bandwidth, shared fairly by bytes
-    timetable  P  the cap by weekday and hour     webhook    P  Standard Webhooks: what is signed and sent
+    timetable  P  the cap by weekday and hour     presence   P  whether a destination is there
+    kinds      P  which kinds of destinations there are
     driver        runs one upload: reads the source, sends, resumes, moves to another link
     session       requests over sockets that are bound to a link; sources, limits and time-outs
     signing       signs requests to a bucket (extra `s3`)
     probe         which protocol a server speaks, and whether it is there
 
-To add a protocol: a pure module with an `Uploader`, a line in `kinds`, and `tests/conformance/upload_suite.py` over it.
+To add a protocol: a pure module with an `Uploader`, a line in `kinds`, and tests as those in
+`tests/unit/engine/uploads`: an answer lost, a body broken off, the server's state wiped, the agent restarted.
 May import: `storage`, `net` (to bind a socket to a device) and the vocabulary. Knows no queue and no engine.
 """

@@ -258,7 +258,7 @@ class ChunkedUpload:
         self._chunk_bytes = max(1, self._item.chunk_bytes)
         self._missing = list(range(self.chunks))
 
-    def lost(self) -> None:
+    def lost(self, sent_digest: str = "") -> None:
         """See `door.Upload`."""
         if self._stage in (_Stage.CHUNK, _Stage.FINALIZE):
             self._stage = _Stage.ASK

@@ -60,6 +60,7 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    sent_digest: str = ""  # in base64, of the slice that was sent, if the step named an algorithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,11 @@ class Upload(Protocol):
         """The answer to the newest step. Errors of this program's tree: what it means, and whether it may pass."""
         ...
 
-    def lost(self) -> None:
-        """No answer came to the newest step: it may have been done, or in part, or not at all."""
+    def lost(self, sent_digest: str = "") -> None:
+        """No answer came to the newest step: it may have been done, or in part, or not at all.
+
+        `sent_digest` is that of its slice, as in `Answer`.
+        """
         ...
 
     def take_digest(self, digest: str) -> None:

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Protocol
 
 import blake3
@@ -109,8 +110,9 @@ class Driver:
         self._source, self._owner = source, owner
         self._mark = f"{uploader.kind} {source.fingerprint.digest:016x} {item.name}"
         self._upload: Upload = uploader.begin(item, self._fitting(resume))
-        self.hash = WholeHash(source, with_md5=uploader.kind == "chunked")
+        self.hash = WholeHash(source, with_md5=uploader.kind in ("chunked", "s3"))
         self.sent_bytes = 0  # of the file, also those sent again
+        self._sent_digest = ""
 
     def _fitting(self, resume: str) -> str:
         """The kept text, unless it is of another state of the source, another protocol or another name."""
@@ -147,7 +149,7 @@ class Driver:
             except LinkError as error:
                 self._owner.check()
                 self._owner.way_failed(way, error)
-                self._upload.lost()
+                self._upload.lost(self._sent_digest)
                 failures += 1
                 if failures >= LINK_FAILURES_MAX:
                     raise
@@ -176,15 +178,16 @@ class Driver:
 
     def perform(self, step: Step, way: Way) -> Answer:
         """One request over one link. LinkError if no answer came."""
-        headers = {**step.headers}
+        headers, self._sent_digest = {**step.headers}, ""
         if step.digest is not None:
-            headers[step.digest.header] = step.digest.prefix + self._slice_digest(step, step.digest.algorithm)
+            self._sent_digest = self._slice_digest(step, step.digest.algorithm)
+            headers[step.digest.header] = step.digest.prefix + self._sent_digest
         signed = self._owner.headers(Step(step.what, step.method, step.url, headers, head=step.head))
         length = len(step.head) + step.length + len(step.tail)
         body = self._body(step, way) if length or step.method in ("POST", "PUT", "PATCH") else None
         answer = way.session.perform(step, signed, body, length)
         self._owner.check()
-        return answer
+        return replace(answer, sent_digest=self._sent_digest)
 
     def _slice_digest(self, step: Step, algorithm: str) -> str:
         hasher = hashlib.new(algorithm, usedforsecurity=False)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from transfer_core.errors import UsageError
+from transfer_core.errors import ConfigError, UsageError
 from transfer_core.upload.chunked import ChunkedUploader
 from transfer_core.upload.door import Step, Uploader
+from transfer_core.upload.s3 import S3Uploader
+from transfer_core.upload.tus import TusUploader
 
 KINDS = ("chunked", "tus", "s3")
 _SHARED = frozenset({"pin", "ca_file", "compress"})
@@ -43,6 +45,10 @@ def check_target(target: Target) -> Target:
     unknown = sorted(set(target.options) - OPTIONS[kind or "chunked"])
     if unknown:
         raise UsageError(f"{', '.join(unknown)}: there is no such option for {kind or 'HTTP'}")
+    if target.options.get("endpoint") and urlsplit(target.options["endpoint"]).scheme not in ("http", "https"):
+        raise UsageError("an endpoint is an address such as https://s3.example.org")
+    if kind == "s3" and bool(target.options.get("key_id")) != bool(target.token.strip()):
+        raise UsageError("a key's id and its secret belong together", hint="Give both, or none.")
     pin = target.options.get("pin", "")
     if pin and not re.fullmatch("[0-9a-f]{64}", pin.replace(":", "").lower()):
         raise UsageError("a pin is the certificate's SHA-256, 64 hexadecimal digits")
@@ -70,20 +76,41 @@ def host_of(target: Target) -> str:
 
 
 def endpoint_of(target: Target) -> str:
-    """The server's own address."""
-    return target.url
+    """The server's own address; of a bucket, the bucket's."""
+    if target.kind != "s3":
+        return target.url
+    bucket = urlsplit(target.url).hostname or ""
+    endpoint = target.options.get("endpoint", "").rstrip("/")
+    return f"{endpoint}/{bucket}" if endpoint else f"https://{bucket}.s3.{region_of(target)}.amazonaws.com"
+
+
+def region_of(target: Target) -> str:
+    """The bucket's region."""
+    return target.options.get("region", "us-east-1")
 
 
 def make_uploader(target: Target) -> Uploader:
     """The protocol of that destination. UsageError if its kind is not known."""
     if target.kind == "chunked":
         return ChunkedUploader(target.url)
+    if target.kind == "tus":
+        return TusUploader(target.url)
+    if target.kind == "s3":
+        return S3Uploader(endpoint_of(target), urlsplit(target.url).path)
     raise UsageError(f"{target.kind!r} is no kind of destination", hint="Kinds: " + ", ".join(KINDS))
 
 
 def make_authorizer(target: Target) -> Authorizer:
-    """What adds a request's credentials to its headers."""
+    """What adds a request's credentials to its headers. ConfigError if they lack."""
     token = target.token
+    if target.kind == "s3":
+        try:
+            from transfer_core.upload.signing import make_signer  # noqa: PLC0415 - only who uses a bucket needs boto3
+        except ImportError as error:
+            hint = 'Install it with `pip install "drs-sync[s3]"`.'
+            raise ConfigError("uploads to a bucket need boto3, which is not installed", hint=hint) from error
+        options = target.options
+        return make_signer(region_of(target), options.get("key_id", ""), token, options.get("profile", ""))
 
     def with_bearer(step: Step) -> dict[str, str]:
         return {**step.headers, "Authorization": f"Bearer {token}"} if token else dict(step.headers)

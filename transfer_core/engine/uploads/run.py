@@ -142,7 +142,7 @@ class UploadRun:
             self._authorize = self._make_authorizer()
             item = Item(
                 file_id=self.job.file_id,
-                name=self.job.dest_path or Path(self.job.path).name,
+                name=name_there(self.job.dest_path or Path(self.job.path).name),
                 size=source.fingerprint.size,
                 priority=self.job.priority,
                 source=self.job.source,
@@ -225,3 +225,8 @@ class UploadRun:
             self._listener.on_moved(self)
         if self._first is not None and self._driver is not None:
             self.resent_bytes = self.job.resent_bytes + max(0, self._driver.sent_bytes - (self._best - self._first))
+
+
+def name_there(name: str) -> str:
+    """The name as text that can be sent: bytes that are no valid Unicode become `%XX`."""
+    return "".join(f"%{ord(sign) - 0xDC00:02X}" if 0xDC80 <= ord(sign) <= 0xDCFF else sign for sign in name)

@@ -7,33 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chunk_server import ChunkServer, Handler, Reply, json_reply
+from tests.support.chunk_server import ChunkServer
+from tests.support.small_server import Handler, Reply, json_reply, login_page, lose_answer
 from tests.support.upload_world import UploadWorld, wait_until
 from transfer_core.errors import BadAnswer, ConflictError, ServerSilent, UsageError
 from transfer_core.events import JobState
 from transfer_core.service import NewDestination, UploadLimits
 
 MB = 1_000_000
-HTML = 200, {"Content-Type": "text/html"}, b"<html><body>Welcome to the hotel</body></html>"
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ChunkServer]:
-    started = ChunkServer(tmp_path / "server").start()
+    started = ChunkServer(tmp_path / "server")
+    started.start()
     yield started
     started.stop()
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[UploadWorld]:
-    made = UploadWorld(tmp_path, max_attempts=3)
-    yield made
-    made.stop()
-
-
-def lose_answer(handler: Handler) -> Reply:
-    handler.answer()
-    return handler.hang_up()
 
 
 def test_a_file_arrives_whole_and_the_history_says_how_it_came(world: UploadWorld, server: ChunkServer) -> None:
@@ -60,7 +49,7 @@ def test_a_chunk_whose_answer_was_lost_is_not_sent_again(world: UploadWorld, ser
     server.faults.append(lose_answer)
     world.destination(server.url)
     job = world.arrive(world.queue(source))
-    assert server.chunk_bytes_received == 12 * MB
+    assert server.piece_bytes_received == 12 * MB
     assert job.resent_bytes == 0
     assert server.completed() == {"lap.bin": source.read_bytes()}
 
@@ -85,10 +74,10 @@ def test_a_login_page_that_answers_200_is_called_offline_and_nothing_is_lost(
     source = world.file("lap.bin", 12 * MB)
     world.destination(server.url)
     server.faults.append(Handler.answer)
-    server.faults.append(lambda _: HTML)
+    server.faults.append(login_page)
     file_id = world.queue(source)
     wait_until(lambda: server.count("/chunk") >= 1, "a chunk")
-    server.on_request = lambda _: HTML
+    server.on_request = login_page
     wait_until(lambda: world.agent.destinations()[0].online is False, "offline")
     (destination,) = world.agent.destinations()
     assert "text/html" in destination.why
@@ -157,7 +146,7 @@ def test_an_upload_goes_on_where_it_was_after_the_agent_was_restarted(world: Upl
     assert server.completed() == {"lap.bin": source.read_bytes()}
     assert server.count("/init") == 1
     assert job.attempts <= 2
-    assert server.chunk_bytes_received <= 25 * MB
+    assert server.piece_bytes_received <= 25 * MB
 
 
 def test_the_first_priority_goes_first(world: UploadWorld, server: ChunkServer) -> None:
@@ -215,7 +204,7 @@ def test_what_is_no_address_is_no_destination(world: UploadWorld, url: str) -> N
 def test_a_destination_can_be_tried_before_it_is_kept(world: UploadWorld, server: ChunkServer) -> None:
     good = world.agent.uploads.test_destination(NewDestination("box", server.url))
     assert (good.is_good, good.kind, good.link) == (True, "chunked", "lo")
-    server.on_request = lambda _: HTML
+    server.on_request = login_page
     bad = world.agent.uploads.test_destination(NewDestination("box", server.url))
     assert (bad.is_good, bad.error) == (False, BadAnswer.code)
     assert world.agent.destinations() == []

@@ -1,0 +1,147 @@
+"""An agent and a tus server: what breaks is gone on with from the offset that the server has."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.small_server import Handler, Reply, lose_answer
+from tests.support.tus_server import TusServer
+from tests.support.upload_world import UploadWorld, wait_until
+from transfer_core.errors import BadAnswer
+from transfer_core.events import JobState
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def server() -> Iterator[TusServer]:
+    started = TusServer()
+    started.start()
+    yield started
+    started.stop()
+
+
+def test_the_kind_is_found_out_and_a_file_arrives_whole(world: UploadWorld, server: TusServer) -> None:
+    source = world.file("lap.bin", 12 * MB)
+    world.destination(server.url + "/files")
+    assert world.agent.destinations()[0].kind == "tus"
+    job = world.arrive(world.queue(source))
+    assert server.completed() == {"lap.bin": source.read_bytes()}
+    assert server.count("PATCH " + next(iter(server.files))) == 3
+    assert job.stored_as.startswith(server.url)
+
+
+def test_an_empty_file_arrives(world: UploadWorld, server: TusServer) -> None:
+    world.destination(server.url + "/files")
+    world.arrive(world.queue(world.file("empty.bin", 0)))
+    assert server.completed() == {"empty.bin": b""}
+
+
+def test_a_slice_whose_answer_was_lost_is_not_sent_again(world: UploadWorld, server: TusServer) -> None:
+    source = world.file("lap.bin", 12 * MB)
+    server.faults.append(lose_answer)
+    world.destination(server.url + "/files")
+    job = world.arrive(world.queue(source))
+    assert server.piece_bytes_received == 12 * MB
+    assert job.resent_bytes == 0
+    assert server.completed() == {"lap.bin": source.read_bytes()}
+
+
+def test_what_arrived_of_a_slice_that_broke_off_is_not_sent_again(world: UploadWorld, server: TusServer) -> None:
+    source = world.file("lap.bin", 12 * MB)
+
+    def keep_half(handler: Handler) -> Reply:
+        handler.broken_off(handler.content[: 2 * MB])
+        return handler.hang_up()
+
+    server.faults.append(keep_half)
+    world.destination(server.url + "/files")
+    job = world.arrive(world.queue(source))
+    assert server.completed() == {"lap.bin": source.read_bytes()}
+    assert job.resent_bytes == 3 * MB
+
+
+def test_a_server_that_forgot_the_upload_gets_it_from_the_start(world: UploadWorld, server: TusServer) -> None:
+    source = world.file("lap.bin", 12 * MB)
+
+    def forget(_: Handler) -> Reply:
+        server.wipe()
+        return 404, {}, b""
+
+    server.faults.append(forget)
+    world.destination(server.url + "/files")
+    world.arrive(world.queue(source))
+    assert server.completed() == {"lap.bin": source.read_bytes()}
+
+
+def test_a_slice_that_was_damaged_on_its_way_is_sent_again(world: UploadWorld, server: TusServer) -> None:
+    source = world.file("lap.bin", 6 * MB)
+
+    def damage(handler: Handler) -> Reply:
+        handler.content = b"x" + handler.content[1:]
+        return handler.answer()
+
+    server.faults.append(damage)
+    world.destination(server.url + "/files")
+    world.arrive(world.queue(source))
+    assert server.completed() == {"lap.bin": source.read_bytes()}
+
+
+def test_an_upload_that_somebody_else_holds_is_waited_for(world: UploadWorld, server: TusServer) -> None:
+    server.faults.append(lambda _: (423, {}, b""))
+    world.destination(server.url + "/files")
+    world.arrive(world.queue(world.file("lap.bin", MB)))
+    assert set(server.completed()) == {"lap.bin"}
+
+
+def test_an_upload_goes_on_where_it_was_after_the_agent_was_restarted(world: UploadWorld, server: TusServer) -> None:
+    source = world.file("lap.bin", 20 * MB)
+    server.rate_bytes_per_s = 20e6
+    world.destination(server.url + "/files")
+    file_id = world.queue(source)
+    wait_until(lambda: world.job(file_id).bytes_done >= 5 * MB, "the first slice")
+    world.restart()
+    server.rate_bytes_per_s = None
+    world.arrive(file_id)
+    assert server.completed() == {"lap.bin": source.read_bytes()}
+    assert len(server.files) == 1
+    assert server.piece_bytes_received <= 20 * MB
+
+
+def test_a_job_that_is_cancelled_is_dropped_at_the_server(world: UploadWorld, server: TusServer) -> None:
+    server.rate_bytes_per_s = 20e6
+    world.destination(server.url + "/files")
+    file_id = world.queue(world.file("lap.bin", 20 * MB))
+    wait_until(lambda: world.job(file_id).bytes_done >= 5 * MB, "the first slice")
+    server.rate_bytes_per_s = None
+    world.agent.cancel([file_id])
+    wait_until(lambda: not server.files, "that it is dropped")
+    assert world.job(file_id).status is JobState.CANCELLED
+
+
+def test_an_upload_is_not_sent_on_to_another_machine(world: UploadWorld, server: TusServer) -> None:
+    world.destination(server.url + "/files", token="secret")
+
+    def elsewhere(handler: Handler) -> Reply | None:
+        if handler.command == "POST":
+            return 201, {"Location": "http://evil.example/files/1", "Tus-Resumable": "1.0.0"}, b""
+        return None
+
+    server.on_request = elsewhere
+    file_id = world.queue(world.file("lap.bin", MB))
+    wait_until(lambda: world.job(file_id).error == BadAnswer.code, "the reason")
+    assert "evil.example" in world.job(file_id).reason
+
+
+def test_a_link_whose_connections_hang_is_noticed(world: UploadWorld, server: TusServer) -> None:
+    world.destination(server.url + "/files")
+    server.on_request = Handler.hang_up
+    file_id = world.queue(world.file("lap.bin", MB))
+    wait_until(lambda: world.agent.destinations()[0].online is False, "offline")
+    assert world.job(file_id).status is JobState.PENDING
+    server.on_request = None
+    world.arrive(file_id)
+    assert socket.gethostbyname("127.0.0.1") in server.peers

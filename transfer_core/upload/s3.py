@@ -1,0 +1,373 @@
+"""Uploads to an S3 bucket: one PUT for what is small, multipart for the rest.
+
+Theory of operation. A name that is taken by something else is left alone: the file gets the start of its job's id into
+its name. `CreateMultipartUpload` gives an id, kept before the first part goes; parts go in order, each with its MD5;
+after a restart `ListParts` says which are there, and all go again that have another size or tag than was kept.
+`CompleteMultipartUpload` puts them together. If its answer is lost and the id unknown after that, the object's tag
+tells whether it was done. Overwriting is forbidden by `If-None-Match: *` as well, where the server knows it.
+(docs.aws.amazon.com/AmazonS3/latest/API)
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from enum import Enum
+from typing import ClassVar
+from urllib.parse import quote, urlencode
+
+from transfer_core.errors import BadAnswer, FileHashMismatch, ServerRefused
+from transfer_core.upload.door import Answer, Finished, Item, NeedDigest, SliceDigest, Step
+from transfer_core.upload.judge import error_of
+from transfer_core.upload.s3_answers import (
+    Part,
+    check_stored,
+    error_code,
+    etag_of,
+    etag_of_parts,
+    parts_of,
+    raise_s3,
+    upload_id_of,
+)
+
+PART_MIN_BYTES = 5 * 1024 * 1024
+PARTS_MAX = 10_000
+RESTARTS_MAX = 3
+_LIST_MAX_BYTES = 1024 * 1024
+_MD5 = SliceDigest("md5", "Content-MD5")
+
+
+class _Stage(Enum):
+    LOOK = "look"  # is the name taken?
+    PUT = "put"
+    CREATE = "create"
+    LIST = "list"
+    PART = "part"
+    COMPLETE = "complete"
+    CHECK = "check"  # was what had no answer done?
+    DONE = "done"
+
+
+class S3Uploader:
+    """See `door.Uploader`. `bucket_url` is the bucket's address, `prefix` stands before each name."""
+
+    kind: ClassVar[str] = "s3"
+
+    def __init__(self, bucket_url: str, prefix: str = "") -> None:
+        self._bucket_url, self._prefix = bucket_url.rstrip("/"), prefix.strip("/")
+
+    def begin(self, item: Item, resume: str = "") -> S3Upload:
+        """See `door.Uploader`."""
+        key = f"{self._prefix}/{item.name}" if self._prefix else item.name
+        return S3Upload(self._bucket_url, key, item, resume)
+
+    def probe(self) -> Step:
+        """See `door.Uploader`."""
+        query = urlencode({"list-type": "2", "max-keys": "1", "prefix": self._prefix})
+        return Step("the question whether the bucket is there", "GET", f"{self._bucket_url}/?{query}", patience_s=10)
+
+    def judge_probe(self, answer: Answer) -> None:
+        """See `door.Uploader`. A key that may upload but not list is told so, and is good all the same."""
+        if answer.status == 403 and error_code(answer) == "AccessDenied":
+            return
+        if answer.status != 200 or b"ListBucketResult" not in answer.body:
+            raise_s3(answer, "the question whether the bucket is there")
+
+
+class S3Upload:
+    """See `door.Upload`."""
+
+    def __init__(self, bucket_url: str, key: str, item: Item, resume: str) -> None:
+        self._bucket_url, self._item = bucket_url, item
+        self._wanted_key = self._key = key
+        self._part_bytes = max(PART_MIN_BYTES, item.chunk_bytes, -(-item.size // PARTS_MAX))
+        self._id = ""
+        self._stage = _Stage.LOOK
+        self._etags: dict[int, str] = {}  # by part number, from 1
+        self._kept: dict[int, str] = {}
+        self._listed: list[Part] = []
+        self._marker: int | None = None
+        self._is_guarded = True  # the server knows If-None-Match
+        self._digest = ""
+        self._tag_there = ""  # of an object as large as the file, whose hash is to be compared
+        self._restarts = 0
+        self._read(resume)
+
+    # --- how it is cut
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are."""
+        return max(1, -(-self._item.size // self._part_bytes))
+
+    def _length(self, number: int) -> int:
+        return max(0, min(self._part_bytes, self._item.size - (number - 1) * self._part_bytes))
+
+    @property
+    def bytes_done(self) -> int:
+        """See `door.Upload`."""
+        if self._stage is _Stage.DONE:
+            return self._item.size
+        if self._stage in (_Stage.PART, _Stage.COMPLETE, _Stage.CHECK):
+            return sum(self._length(number) for number in self._etags)
+        return 0
+
+    @property
+    def _next_part(self) -> int:
+        return next(number for number in range(1, self.parts + 1) if number not in self._etags)
+
+    # --- what to send
+
+    def next(self) -> Step | NeedDigest | Finished:
+        """See `door.Upload`."""
+        if self._tag_there and not self._digest:
+            return NeedDigest("md5")
+        match self._stage:
+            case _Stage.DONE:
+                return Finished(self._key)
+            case _Stage.LOOK | _Stage.CHECK:
+                return self._step("the question what has that name", "HEAD")
+            case _Stage.PUT:
+                return self._put()
+            case _Stage.CREATE:
+                headers = {"Content-Type": "application/octet-stream"}
+                return self._step("the start of the upload", "POST", {"uploads": ""}, headers)
+            case _Stage.LIST:
+                query = {"max-parts": "1000", "uploadId": self._id}
+                if self._marker is not None:
+                    query["part-number-marker"] = str(self._marker)
+                return self._step("the question which parts it has", "GET", query)
+            case _Stage.PART:
+                return self._part(self._next_part)
+            case _Stage.COMPLETE:
+                return self._complete()
+
+    def _step(
+        self,
+        what: str,
+        method: str,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        patience_s: float = 60,
+    ) -> Step:
+        url = f"{self._bucket_url}/{quote(self._key, safe='/~-._')}"
+        if query:
+            url += "?" + urlencode(sorted(query.items()), quote_via=quote)
+        return Step(
+            what, method, url, headers or {}, head=body, answer_max_bytes=_LIST_MAX_BYTES, patience_s=patience_s
+        )
+
+    @property
+    def _guard(self) -> dict[str, str]:
+        return {"If-None-Match": "*"} if self._is_guarded and self._key == self._wanted_key else {}
+
+    def _put(self) -> Step:
+        step = self._step("the file", "PUT", headers={"Content-Type": "application/octet-stream", **self._guard})
+        return Step(step.what, step.method, step.url, step.headers, length=self._item.size, digest=_MD5)
+
+    def _part(self, number: int) -> Step:
+        query = {"partNumber": str(number), "uploadId": self._id}
+        step = self._step(f"part {number} of {self.parts}", "PUT", query)
+        offset = (number - 1) * self._part_bytes
+        return Step(step.what, step.method, step.url, offset=offset, length=self._length(number), digest=_MD5)
+
+    def _complete(self) -> Step:
+        listed = "".join(
+            f'<Part><PartNumber>{number}</PartNumber><ETag>"{self._etags[number]}"</ETag></Part>'
+            for number in range(1, self.parts + 1)
+        )
+        body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+        headers = {"Content-Type": "application/xml", **self._guard}
+        return self._step("the end of the upload", "POST", {"uploadId": self._id}, headers, body, patience_s=600)
+
+    # --- what came of it
+
+    def take(self, answer: Answer) -> None:
+        """See `door.Upload`."""
+        match self._stage:
+            case _Stage.LOOK:
+                self._take_look(answer)
+            case _Stage.CHECK:
+                self._take_check(answer)
+            case _Stage.PUT:
+                self._take_put(answer)
+            case _Stage.CREATE:
+                if answer.status != 200:
+                    raise_s3(answer, "the start of the upload")
+                self._id, self._stage = upload_id_of(answer), _Stage.PART
+            case _Stage.LIST:
+                self._take_list(answer)
+            case _Stage.PART:
+                self._take_part(answer)
+            case _:
+                self._take_complete(answer)
+
+    def _begin(self) -> None:
+        self._stage = _Stage.PUT if self._item.size <= PART_MIN_BYTES else _Stage.CREATE
+
+    def _take_look(self, answer: Answer) -> None:
+        if answer.status == 200 and self._key == self._wanted_key:
+            self._meet(answer)
+        elif answer.status in (200, 403, 404):  # the job's own name; or nothing is there, or it isn't told
+            self._begin()
+        else:
+            raise_s3(answer, "the question what has that name")
+
+    def _meet(self, answer: Answer) -> None:
+        """The name is taken: perhaps by this very file."""
+        if answer.headers.get("content-length") == str(self._item.size) and "-" not in etag_of(answer):
+            self._tag_there = etag_of(answer) or "unknown"
+        else:
+            self._rename()
+
+    def _rename(self) -> None:
+        folder, slash, name = self._wanted_key.rpartition("/")
+        stem, dot, ending = name.partition(".")
+        own = f"{stem}-{self._item.file_id[:8]}{dot}{ending}"
+        if self._key != self._wanted_key:
+            raise ServerRefused(f"{self._key} is taken at the server too", hint="Choose another destination path.")
+        self._key, self._id, self._etags, self._tag_there = f"{folder}{slash}{own}", "", {}, ""
+        self._begin()
+
+    def take_digest(self, digest: str) -> None:
+        """See `door.Upload`. Asked for only to compare it with what has that name."""
+        self._digest = digest
+        if self._tag_there == digest:
+            self._stage = _Stage.DONE
+        else:
+            self._rename()
+        self._tag_there = ""
+
+    def _take_put(self, answer: Answer) -> None:
+        if self._has_no_guard(answer):
+            return
+        if answer.status == 412:
+            self._stage = _Stage.CHECK
+        elif answer.status != 200:
+            raise_s3(answer, "the file")
+        else:
+            check_stored(answer)
+            self._stage = _Stage.DONE
+
+    def _has_no_guard(self, answer: Answer) -> bool:
+        is_unknown = answer.status == 501 and bool(self._guard)
+        self._is_guarded = self._is_guarded and not is_unknown
+        return is_unknown
+
+    def _take_part(self, answer: Answer) -> None:
+        if self._is_forgotten(answer):
+            return
+        if answer.status != 200:
+            raise_s3(answer, "a part")
+        self._etags[self._next_part] = check_stored(answer)
+        self._finish_parts()
+
+    def _finish_parts(self) -> None:
+        self._stage = _Stage.COMPLETE if len(self._etags) == self.parts else _Stage.PART
+
+    def _is_forgotten(self, answer: Answer) -> bool:
+        if answer.status != 404 or error_code(answer) == "NoSuchBucket":
+            return False
+        self._restart(answer)
+        return True
+
+    def _take_list(self, answer: Answer) -> None:
+        if self._is_forgotten(answer):
+            return
+        if answer.status != 200:
+            raise_s3(answer, "the question which parts it has")
+        page = parts_of(answer)
+        self._listed += page.parts
+        self._marker = page.marker
+        if page.marker is not None and len(self._listed) < PARTS_MAX:
+            return
+        good = (part for part in self._listed if part.number <= self.parts and part.size == self._length(part.number))
+        self._etags = {part.number: part.etag for part in good if self._kept.get(part.number) == part.etag}
+        self._listed, self._marker, self._kept = [], None, dict(self._etags)
+        self._finish_parts()
+
+    def _take_complete(self, answer: Answer) -> None:
+        if self._has_no_guard(answer):
+            return
+        code = error_code(answer)
+        if answer.status == 404 and code != "NoSuchBucket":
+            self._stage = _Stage.CHECK  # done, and its answer lost; or forgotten
+        elif answer.status == 412:
+            self._stage = _Stage.CHECK
+        elif answer.status == 400 and code in ("InvalidPart", "InvalidPartOrder", "EntityTooSmall"):
+            self._kept = dict(self._etags)
+            self._stage = _Stage.LIST
+            self._count_restart(answer)
+        elif answer.status != 200 or code:
+            raise_s3(answer, "the end of the upload")
+        elif b"CompleteMultipartUploadResult" not in answer.body:
+            raise BadAnswer("the answer to the end of the upload is not what S3 answers")
+        else:
+            self._stage = _Stage.DONE
+
+    def _take_check(self, answer: Answer) -> None:
+        if answer.status not in (200, 404):
+            raise_s3(answer, "the question what has that name")
+        if answer.status == 404:
+            self._restart(answer)
+            return
+        whole = etag_of_parts([self._etags[number] for number in sorted(self._etags)])
+        if len(self._etags) == self.parts and self._id and etag_of(answer) == whole:
+            self._stage = _Stage.DONE
+        elif self._key == self._wanted_key:
+            self._meet(answer)
+        else:
+            raise FileHashMismatch(f"the object {self._key} is another than was sent")
+
+    def _restart(self, answer: Answer) -> None:
+        self._id, self._etags, self._kept, self._stage = "", {}, {}, _Stage.LOOK
+        self._count_restart(answer)
+
+    def _count_restart(self, answer: Answer) -> None:
+        self._restarts += 1
+        if self._restarts > RESTARTS_MAX:
+            raise error_of(answer, "an upload that it has lost several times")
+
+    def lost(self, sent_digest: str = "") -> None:
+        """See `door.Upload`."""
+        if self._stage is _Stage.PART:
+            self._kept = dict(self._etags)
+            if sent_digest:  # if it has arrived, this is its tag
+                self._kept[self._next_part] = b64decode(sent_digest).hex()
+            self._stage = _Stage.LIST
+        elif self._stage is _Stage.PUT:
+            self._stage = _Stage.LOOK if self._key == self._wanted_key else _Stage.PUT
+
+    # --- going on later
+
+    def resume_text(self) -> str:
+        """See `door.Upload`."""
+        if self._key == self._wanted_key and not self._id:
+            return ""
+        return json.dumps(
+            {"key": self._key, "id": self._id, "part_bytes": self._part_bytes, "etags": {**self._kept, **self._etags}}
+        )
+
+    def _read(self, text: str) -> None:
+        try:
+            value = json.loads(text) if text else {}
+            key, upload_id, part_bytes = value.get("key"), value.get("id"), value.get("part_bytes")
+            etags = {int(number): str(etag) for number, etag in value.get("etags", {}).items()}
+        except (ValueError, AttributeError, TypeError):
+            return
+        if not isinstance(key, str) or not isinstance(upload_id, str) or not isinstance(part_bytes, int):
+            return
+        self._key, self._id = key, upload_id
+        if upload_id and part_bytes >= PART_MIN_BYTES and -(-self._item.size // part_bytes) <= PARTS_MAX:
+            self._part_bytes, self._kept, self._stage = part_bytes, etags, _Stage.LIST
+        elif key != self._wanted_key:
+            self._id = ""
+            self._begin()
+
+    def discard(self) -> Step | None:
+        """See `door.Upload`. What is left of a multipart upload costs money."""
+        return (
+            self._step("the end of an upload that was given up", "DELETE", {"uploadId": self._id}) if self._id else None
+        )
