@@ -69,6 +69,9 @@ _TABLE = (
     Command("window.shortcuts", "Keys", "F1; ?", "All keys, by page", "Help"),
     Command("window.about", "About DRS-SYNC", "", "Version, licence, where things are kept", "Help"),
     Command("window.quit", "Quit", "Ctrl+Q", "Stop sending and close; the queue is kept", "Help"),
+    Command("window.undo", "Undo what was just done", "Ctrl+Shift+Z", "Take back what the message at the foot says"),
+    Command("window.help_banner", "Do what helps", "Ctrl+H", "Do what the message on top offers"),
+    Command("window.copy_banner", "Copy the message", "Ctrl+Shift+H", "Copy the whole message with its code"),
     Command("window.close_banner", "Put the message away", "Ctrl+Shift+M", "It comes back when it gets worse"),
     # --- the link tiles, which stand beside every page
     Command("window.tile", "Go to link 1 to 9", "Alt+1", "Give that link's tile the keyboard", is_widget_key=True),
@@ -85,6 +88,7 @@ _TABLE = (
     Command("queue.top", "Move to the top", "Alt+Home", "Send before everything else", "Order"),
     Command("queue.bottom", "Move to the bottom", "Alt+End", "Send after everything else", "Order"),
     Command("queue.move", "Move to…", "Ctrl+M", "To a place or a priority that you name", "Order"),
+    Command("queue.priority", "Priority…", "Alt+P", "Give the selected files another priority", "Order"),
     Command("queue.undo", "Undo", "Ctrl+Z", "Take back the last move, priority or removal", "Order"),
     Command("queue.copy", "Copy", "Ctrl+C", "Copy the selected rows as text", "Queue"),
     Command("queue.copy_error", "Copy error", "Ctrl+Shift+C", "Copy the error with its code and the file", "Queue"),

@@ -5,27 +5,34 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, QTimer, Slot
-from PySide6.QtWidgets import QApplication, QInputDialog, QMessageBox
+from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtWidgets import QApplication
 
 from app.models.conditions import failure_condition
 from app.models.console_state import ConsoleState
 from app.pages import make_pages
 from app.theme.theme import Theme
 from app.theme.tokens import THEMES
+from app.views.dialogs.errors import ErrorDialog
+from app.views.dialogs.pair import PairDialog
+from app.views.kept_layout import give_layout, give_look, take_layout
 from app.views.main_window import MainWindow
 from app.workers.calls_here import CallsHere
+from app.workers.layout_file import LayoutFile
 from app.workers.service_thread import ServiceThread
 from transfer_core.engine.local_service import LocalService
 from transfer_core.engine.system import SystemClock
-from transfer_core.errors import DrsError
+from transfer_core.errors import DrsError, UsageError
 from transfer_core.events import Event
 from transfer_core.service import TransferService
 
 PICTURE_WAIT_MS = 1500
+KEEP_MS = 10_000  # changed looks are kept so often, for when the power goes
+LAYOUT_NAME = "console.json"
 
 
 def qt_application() -> QApplication:
@@ -41,12 +48,23 @@ def qt_application() -> QApplication:
     return application
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How the window is to look, in place of what was kept."""
+
+    theme: str | None = None  # one of THEMES
+    size: tuple[int, int] | None = None  # of the window, in px at a scale of 1
+    scale: float | None = None  # of everything, as a screen of high density has it
+
+
 class Console(QObject):
     """Window and service, connected."""
 
-    def __init__(self, make_service: Callable[[], TransferService], theme_name: str = "light") -> None:
+    def __init__(self, make_service: Callable[[], TransferService], layout: LayoutFile | None = None) -> None:
         super().__init__()
-        self.theme = Theme(theme_name)
+        self.theme = Theme()
+        self._layout, self._kept = layout, layout.read() if layout is not None else {}
+        give_look(self.theme, self._kept)
         self.state = ConsoleState(SystemClock())
         self.window = MainWindow(self.state, self.theme, make_pages)
         self._first: Callable[[TransferService], object] | None = None
@@ -56,7 +74,13 @@ class Console(QObject):
         self.service.started.connect(self._service_started)
         self.service.start_failed.connect(self._not_started)
         self.service.crashed.connect(self._crashed)
+        self._errors: ErrorDialog | None = None
         self._connect_pages()
+        give_layout(self.window, self._kept)
+        if layout is not None and layout.problem:
+            self.window.note(layout.problem)
+        self._keeping = QTimer(self, interval=KEEP_MS)
+        self._keeping.timeout.connect(self._keep_layout)
 
     def _connect_pages(self) -> None:
         window, call = self.window, self.service.call
@@ -72,6 +96,8 @@ class Console(QObject):
         """Begin to listen, and to work the queue; `first` is run in a worker thread once the service has started."""
         self._first = first
         self.service.start()
+        if self._layout is not None:
+            self._keeping.start()
 
     @Slot()
     def _service_started(self) -> None:
@@ -91,21 +117,34 @@ class Console(QObject):
         self.state.apply(events)
 
     def _pair(self) -> None:
-        text, chosen = QInputDialog.getMultiLineText(self.window, "Pair with a relay", "Paste the pairing token")
-        if chosen and text.strip():
-            self.service.call("pair", text)
+        dialog = PairDialog(self.service, self.window)
+        dialog.paired.connect(self.window.tell_done)
+        dialog.open_beside()
 
     @Slot(object)
     def show_error(self, error: object) -> None:
         """What happened and what to do, without standing in the way; its text can be copied."""
-        text = error.one_line() if isinstance(error, DrsError) else str(error)
-        box = QMessageBox(QMessageBox.Icon.Warning, "DRS-SYNC", text, QMessageBox.StandardButton.Ok, self.window)
-        box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        if self._errors is None:
+            self._errors = ErrorDialog(self.window)
+            self._errors.destroyed.connect(self._errors_closed)
+        self._errors.add(error)
+
+    @Slot()
+    def _errors_closed(self) -> None:
+        self._errors = None
+
+    @Slot()
+    def _keep_layout(self) -> None:
+        now = take_layout(self.window, self.theme)
+        if self._layout is not None and now != self._kept:
+            self._kept = now
+            self._layout.write(now)
 
     def stop(self) -> bool:
-        """Stop service and worker."""
+        """Keep the looks; stop service and worker."""
+        self._keeping.stop()
+        if self._layout is not None:
+            self._layout.finish(take_layout(self.window, self.theme))
         return self.service.stop()
 
 
@@ -115,15 +154,29 @@ def run_console(
     simulation: Path | None = None,
     screenshot: Path | None = None,
     page: str | None = None,
-    theme: str = "light",
+    looks: Looks | None = None,
     on_started: Callable[[TransferService], object] | None = None,
 ) -> int:
-    """Open the window and run until it is closed; with `screenshot`, take a picture and end."""
+    """Open the window and run until it is closed; with `screenshot`, take a picture and end.
+
+    The window is as it was left, but for what `page` and `looks` say; a picture leaves what is kept as it is.
+    """
+    looks = looks or Looks()
+    if looks.theme is not None and looks.theme not in THEMES:
+        raise UsageError(f"there is no theme {looks.theme!r}", hint=f"Choose one of {', '.join(THEMES)}.")
+    if looks.scale is not None:
+        os.environ["QT_SCALE_FACTOR"] = str(looks.scale)
     application = qt_application()
-    console = Console(partial(LocalService, state_dir, simulation=simulation), theme)
+    layout = LayoutFile(state_dir / LAYOUT_NAME) if screenshot is None else None
+    console = Console(partial(LocalService, state_dir, simulation=simulation), layout)
+    if looks.theme is not None:
+        console.theme.set_name(looks.theme)
     console.theme.install(application)
-    if page in {each.name for each in console.window.pages}:
-        console.window.go_to(page)
+    console.window.state_place = str(state_dir)
+    if looks.size is not None:
+        console.window.resize(*looks.size)
+    if page is not None:
+        _open_page(console, page)
     console.start(on_started)
     console.window.show()
     if screenshot is not None:
@@ -131,6 +184,13 @@ def run_console(
     code = application.exec()
     console.stop()
     return int(code)
+
+
+def _open_page(console: Console, name: str) -> None:
+    names = [page.name for page in console.window.pages]
+    if name not in names:
+        raise UsageError(f"there is no page {name!r}", hint=f"Choose one of {', '.join(names)}.")
+    console.window.go_to(name)
 
 
 def _take_picture(console: Console, screenshot: Path, application: QApplication) -> None:

@@ -53,11 +53,13 @@ QToolButton[kind="quiet"]:focus, QPushButton[kind="quiet"]:focus { border-color:
 QToolButton::menu-indicator { image: none; width: 0; }
 
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: $card;
-  border: 1px solid $border_strong; border-radius: ${radius}px; padding: 0 ${gap_px}px; min-height: ${button_height}px;
+  border: 1px solid $border_strong; border-radius: ${radius}px; padding: 0 ${gap_px}px;
   selection-background-color: $accent; selection-color: $on_accent; }
+QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: ${button_height}px; }
 QPlainTextEdit, QTextEdit { padding: ${space_xs}px; }
-QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {
+QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {
   border: ${focus_width}px solid $focus; padding: 0 ${field_focus_padding}px; min-height: ${button_focus_height}px; }
+QPlainTextEdit:focus, QTextEdit:focus { border: ${focus_width}px solid $focus; padding: ${text_focus_padding}px; }
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { color: $text_disabled;
   background: $chrome; border-color: $border; }
 QLineEdit[readOnly="true"], QPlainTextEdit[readOnly="true"] { background: $chrome; }
@@ -113,6 +115,18 @@ QMenu::item:selected { background: $selection; }
 QMenu::item:disabled { color: $text_disabled; }
 QMenu::separator { height: 1px; background: $border; margin: 4px 8px; }
 QToolTip { background: $card; color: $text; border: 1px solid $border_strong; padding: 4px 6px; }
+QFrame[kind="toast"] { background: $text; border: none; border-radius: ${radius}px; }
+QFrame[kind="toast"] QLabel { color: $card; }
+QFrame[kind="toast"] QPushButton { background: transparent; color: $card; border: 1px solid $muted;
+  font-weight: $weight_strong; }
+QFrame[kind="toast"] QPushButton:hover { border-color: $card; }
+QFrame[kind="toast"] QPushButton:focus { border: ${focus_width}px solid $card; }
+QRadioButton { spacing: ${gap_px}px; min-height: 24px; }
+QRadioButton::indicator { width: 14px; height: 14px; border: 1px solid $border_strong; border-radius: 8px;
+  background: $card; }
+QRadioButton::indicator:checked { border: 5px solid $accent; width: 6px; height: 6px; }
+QRadioButton::indicator:focus { border-color: $focus; }
+QRadioButton:focus { color: $accent; }
 QFrame[kind="banner"] { border: none; border-bottom: 1px solid $border; background: $caution_surface; }
 QFrame[kind="banner"][severity="critical"] { background: $critical_surface; }
 QFrame[kind="banner"][severity="info"] { background: $selection; }
@@ -134,4 +148,5 @@ def stylesheet(tokens: Tokens) -> str:
         small_focus_padding=tokens.gap_px - thicker,
         focus_padding=tokens.space_m - thicker,
         field_focus_padding=tokens.gap_px - thicker,
+        text_focus_padding=max(0, tokens.space_xs - thicker),
     )

@@ -38,6 +38,7 @@ class LinkStrip(QWidget):
 
     kill_requested = Signal(str)
     restore_requested = Signal(str)
+    done = Signal(str, object)  # what was just done, and a function that takes it back
     simulate_requested = Signal(str, object)
 
     def __init__(
@@ -93,9 +94,13 @@ class LinkStrip(QWidget):
 
     def connect_to(self, service: ServiceCalls) -> None:
         """Connect wishes to verbs."""
-        self.kill_requested.connect(partial(service.call, "kill_link"))
-        self.restore_requested.connect(partial(service.call, "restore_link"))
+        self.kill_requested.connect(partial(self._switch, service, "kill_link", "restore_link", "{} is switched off"))
+        self.restore_requested.connect(partial(self._switch, service, "restore_link", "kill_link", "{} is restored"))
         self.simulate_requested.connect(partial(service.call, "simulate_link"))
+
+    def _switch(self, service: ServiceCalls, verb: str, undo: str, words: str, name: str) -> None:
+        self.done.emit(words.format(name), partial(service.call, undo, name))
+        service.call(verb, name)
 
     @property
     def tiles(self) -> tuple[LinkTile, ...]:
@@ -191,7 +196,7 @@ class LinkStrip(QWidget):
     def _simulate(self, name: str) -> None:
         dialog = SimulateDialog([link.name for link in self._state.links], name, self)
         dialog.simulate_requested.connect(self.simulate_requested)
-        dialog.open()
+        dialog.open_beside()
 
     @Slot()
     def _apply_look(self) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAction, QCloseEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QTabWidget, QVBoxLayout, QWidget
 
 from app.actions import COMMANDS, WINDOW, Command, make_action
+from app.models.announcer import LinkAnnouncer
 from app.models.conditions import Condition, state_condition
 from app.models.console_state import ConsoleState
 from app.models.link_history import LinkHistory
 from app.theme.theme import Theme
+from app.views.dialogs.about import AboutDialog
+from app.views.dialogs.shortcuts import ShortcutsDialog
 from app.views.lasting import Lasting
 from app.views.link_strip import LinkStrip
 from app.views.page import Page, Parts
@@ -20,6 +24,7 @@ from app.views.top_bar import TopBar
 from app.widgets.banner import Banner
 from app.widgets.event_ticker import EventTicker
 from app.widgets.page_tabs import PageTabs
+from app.widgets.toast import Toast
 from transfer_core.events import Notice, Severity
 
 CLOCK_MS = 500
@@ -40,6 +45,8 @@ class MainWindow(QMainWindow):
         self._lasting = Lasting(state)
         self._shown: Condition | None = None
         self._dirty = True
+        self._announcer = LinkAnnouncer()
+        self.state_place = ""  # where the state is kept, for people
         self.link_history = LinkHistory(state, self)
         self.window_actions = self._make_actions()
         self.pages = tuple(make_pages(Parts(state, theme, self.link_history, self.window_actions)))
@@ -68,10 +75,13 @@ class MainWindow(QMainWindow):
             "zoom_out": lambda: self._theme.zoom_by(-1),
             "zoom_reset": lambda: self._theme.set_zoom(1.0),
             "menu": self.open_menu,
+            "shortcuts": self.show_shortcuts,
+            "about": lambda: AboutDialog(self.state_place, self).open_beside(),
             "quit": self.close,
         }
-        left_to_others = ("add_files", "add_folder", "pair", "shortcuts", "about", "close_banner")
+        left_to_others = ("add_files", "add_folder", "pair", "undo")
         slots |= dict.fromkeys(left_to_others, _left_to_others)
+        slots |= {f"{name}_banner": partial(self._banner_key, name) for name in ("help", "copy", "close")}
         return {f"window.{name}": make_action(f"window.{name}", self, slot) for name, slot in slots.items()}
 
     def _build(self) -> None:
@@ -81,10 +91,12 @@ class MainWindow(QMainWindow):
             self._state, self._theme, *(actions[f"window.{name}"] for name in ("pause_all", "theme", "menu"))
         )
         self.top.state_clicked.connect(self.go_to_worst)
-        self.banner = Banner(self._theme, actions["window.close_banner"])
+        self.banner = Banner(self._theme)
         self.banner.closed.connect(self._put_away)
         self.banner.help_wanted.connect(self._help)
         self._build_tabs()
+        self.toast = Toast(actions["window.undo"], self.tabs)
+        self.strip.done.connect(self.toast.tell)
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -118,6 +130,7 @@ class MainWindow(QMainWindow):
             action.triggered.connect(lambda _checked=False, name=page.name: self.go_to(name))
             self.addAction(action)
             page.place_wanted.connect(self.go_to)
+            page.done.connect(self.tell_done)
         self.tabs.currentChanged.connect(self._page_changed)
 
     # --- going to places
@@ -186,6 +199,20 @@ class MainWindow(QMainWindow):
         owner = action.parent()
         return action if owner is here or here.isAncestorOf(owner) else None
 
+    @Slot()
+    def show_shortcuts(self) -> None:
+        """The sheet of all keys, those of the page in front first."""
+        here = self.pages[self.tabs.currentIndex()].name
+        titles = {page.name: page.title for page in self.pages}
+        ShortcutsDialog(titles, here, self._theme, self).open_beside()
+
+    # --- what was just done
+
+    @Slot(str, object)
+    def tell_done(self, text: str, undo: Callable[[], object] | None = None) -> None:
+        """Say in passing what was done, with the one click that takes it back."""
+        self.toast.tell(text, undo)
+
     # --- what lasts
 
     def tell(self, condition: Condition) -> None:
@@ -231,6 +258,12 @@ class MainWindow(QMainWindow):
             self._shown.severity, self._shown.text, helps=helps, detail=self._shown.detail, more=more
         )
 
+    def _banner_key(self, name: str) -> None:
+        """Press the banner's button, if there is a banner that has it."""
+        button = {"help": self.banner.helps, "copy": self.banner.copy, "close": self.banner.close_button}[name]
+        if button.isVisible():
+            button.click()
+
     @Slot()
     def _put_away(self) -> None:
         if self._shown is not None:
@@ -254,6 +287,8 @@ class MainWindow(QMainWindow):
     @Slot()
     def _tick(self) -> None:
         self.top.tick()
+        for words in self._announcer.follow(self._state.links, self._state.now_ns()):
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, words))
         if self._dirty:
             self._look()
 

@@ -50,6 +50,7 @@ class Page(QWidget):
     failed = Signal(object)  # DrsError: shown in a window of its own, with Copy
     place_wanted = Signal(str, str)  # another page by its name, and a subject on it
     noted = Signal(str)  # something to know that does not last
+    done = Signal(str, object)  # what was just done, and a function that takes it back, or None
 
     def connect_to(self, service: ServiceCalls) -> None:
         """Connect the page's wishes to the service's verbs, and their answers to the page."""

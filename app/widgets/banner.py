@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
+from app.actions import COMMANDS
 from app.widgets.look import ThemeLike, look_of
 from app.widgets.status_shape import SEVERITY_SHAPES, StatusShape, severity_colour
 from transfer_core.events import Severity
@@ -17,7 +18,7 @@ class Banner(QFrame):
     help_wanted = Signal()
     closed = Signal()
 
-    def __init__(self, theme: ThemeLike, close: QAction, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: ThemeLike, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._severity = Severity.INFO
@@ -32,17 +33,16 @@ class Banner(QFrame):
         self.more.setProperty("kind", "muted")
         self.helps = QPushButton("Help", autoDefault=False)
         self.helps.setAccessibleName("Help")
-        self.helps.setToolTip("What helps")
+        self.helps.setToolTip(COMMANDS["window.help_banner"].tool_tip())
         self.helps.clicked.connect(self.help_wanted)
         self.copy = QPushButton("Copy", autoDefault=False)
-        self.copy.setToolTip("Copy the whole message with its code")
+        self.copy.setToolTip(COMMANDS["window.copy_banner"].tool_tip())
         self.copy.setAccessibleName("Copy the message")
         self.copy.clicked.connect(self._copy)
         self.close_button = QPushButton("Hide", autoDefault=False)
-        self.close_button.setToolTip(close.toolTip())
+        self.close_button.setToolTip(COMMANDS["window.close_banner"].tool_tip())
         self.close_button.setAccessibleName("Hide the message")
         self.close_button.clicked.connect(self.closed)
-        close.triggered.connect(self.closed)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 6, 16, 6)
         layout.setSpacing(10)
@@ -67,7 +67,7 @@ class Banner(QFrame):
         self.helps.setVisible(helps is not None)
         if helps is not None:
             self.helps.setText(helps[0])
-            self.helps.setToolTip(helps[1])
+            self.helps.setToolTip(COMMANDS["window.help_banner"].tool_tip(helps[1]))
             self.helps.setAccessibleName(helps[0])
         self._dress()
         self.show()

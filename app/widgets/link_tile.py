@@ -265,6 +265,7 @@ class LinkTile(QWidget):
             lines.append(f"score {link.score.score:.2f}")
         if link.addresses:
             lines.append(", ".join(link.addresses))
+        lines.append(f"Kill or restore it with K  (Alt+{self._key})")
         return "\n".join(lines)
 
     def paintEvent(self, _event: QPaintEvent) -> None:

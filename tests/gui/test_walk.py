@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 import pytest
 from PySide6.QtCore import Qt
@@ -14,24 +17,36 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QDialog,
     QHeaderView,
+    QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QPushButton,
+    QRadioButton,
     QTabBar,
     QTableView,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
 
+import app
 from app.actions import COMMANDS, WINDOW
 from app.models.console_state import ConsoleState
 from app.pages import PAGES, make_pages
 from app.theme.theme import Theme
+from app.views.dialogs.about import AboutDialog
+from app.views.dialogs.errors import ErrorDialog
+from app.views.dialogs.pair import PairDialog
+from app.views.dialogs.shortcuts import ShortcutsDialog
 from app.views.links.link_plot import LinkPlot
+from app.views.links.simulate_dialog import SimulateDialog
 from app.views.main_window import MainWindow
+from app.views.queue.place_dialog import PlaceDialog
+from app.widgets.dialog import Dialog
 from app.widgets.link_tile import LinkTile
 from app.workers.calls_here import CallsHere
-from tests.support.fake_service import FakeService
+from tests.support.fake_service import FakeService, demo_jobs
 from transfer_core.engine.system import SystemClock
 
 KINDS = (
@@ -67,8 +82,40 @@ def is_qts_own(widget: QWidget) -> bool:
     return own or inside or (parent is not None and "ComboBox" in parent.metaObject().className())
 
 
-def controls(window: MainWindow) -> list[QWidget]:
+def controls(window: QWidget) -> list[QWidget]:
     return [each for each in window.findChildren(QWidget) if isinstance(each, KINDS) and not is_qts_own(each)]
+
+
+def faults(found: Iterable[QWidget], focused_first: Container[QWidget] = ()) -> list[str]:
+    """What a control lacks: a name, words that say what it does, a key that leads to it or does it."""
+    lacking = []
+    for each in found:
+        if not each.accessibleName():
+            lacking.append(f"no name: {who(each)}")
+        if not each.toolTip() and not isinstance(each, QTabBar):
+            lacking.append(f"no tool tip: {who(each)}")
+        if not key_of(each) and each not in focused_first:
+            lacking.append(f"no key: {who(each)}")
+    return lacking
+
+
+def key_in(tip: str) -> str:
+    """The key in brackets at the end of a tool tip."""
+    told = re.search(r"  \(((?:Ctrl|Alt|Shift|Esc|Enter|Space|Del|Tab|End|Home|Left|F\d+|[A-Z0-9?])\b[^()]*)\)$", tip)
+    return told[1] if told else ""
+
+
+def key_of(widget: QWidget) -> str:
+    """The key that its tool tip names, or that its own text or the label beside it has underlined."""
+    told = key_in(widget.toolTip())
+    if told:
+        return told
+    if isinstance(widget, QTabBar):
+        return key_in(widget.tabToolTip(0))
+    labels = widget.window().findChildren(QLabel)
+    texts = [label.text() for label in labels if label.buddy() is widget]
+    texts += [widget.text()] if isinstance(widget, QAbstractButton) else []
+    return next((key for key in (QKeySequence.mnemonic(text).toString() for text in texts) if key), "")
 
 
 def who(widget: QWidget) -> str:
@@ -78,8 +125,77 @@ def who(widget: QWidget) -> str:
 def test_every_control_has_a_name_and_says_what_it_does(window: MainWindow) -> None:
     found = controls(window)
     assert len(found) > 40
-    assert [who(each) for each in found if not each.accessibleName()] == []
-    assert [who(each) for each in found if not each.toolTip() and not isinstance(each, QTabBar)] == []
+    assert faults(found, {page.first_focus for page in window.pages}) == []
+
+
+def test_the_walk_finds_what_lacks_something(window: MainWindow, qtbot: QtBot) -> None:
+    button = QPushButton("", window.page("log"))
+    assert faults([button]) == [f"no name: {who(button)}", f"no tool tip: {who(button)}", f"no key: {who(button)}"]
+    button.setAccessibleName("Wipe")
+    button.setToolTip("Wipes everything (without asking)")
+    assert faults([button]) == [f"no key: {who(button)}"]
+    button.setToolTip("Wipes everything  (Ctrl+W)")
+    assert faults([button]) == []
+    assert button in controls(window)
+
+
+def all_dialogs() -> set[type[QDialog]]:
+    """Every dialog class of the console, wherever it is kept."""
+    for module in pkgutil.walk_packages(app.__path__, "app."):
+        importlib.import_module(module.name)
+    kinds, found = [QDialog], set()
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        if kind.__module__.startswith("app.") and kind is not Dialog:
+            found.add(kind)
+    return found
+
+
+DIALOGS: dict[str, Callable[[MainWindow], QDialog]] = {
+    "PairDialog": lambda window: PairDialog(CallsHere(FakeService()), window),
+    "ErrorDialog": ErrorDialog,
+    "AboutDialog": lambda window: AboutDialog("", window),
+    "ShortcutsDialog": lambda window: ShortcutsDialog({"queue": "Queue"}, "queue", Theme(), window),
+    "PlaceDialog": lambda window: PlaceDialog(demo_jobs(), demo_jobs()[1:2], by_priority=False, parent=window),
+    "SimulateDialog": lambda window: SimulateDialog(["wifi"], "wifi", window),
+}
+
+
+def test_every_dialog_of_the_console_is_walked_over() -> None:
+    assert {kind.__name__ for kind in all_dialogs()} == set(DIALOGS)
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+def test_every_control_of_a_dialog_has_name_words_and_key_is_reached_by_tab_and_closed_by_escape(
+    window: MainWindow, qtbot: QtBot, name: str
+) -> None:
+    dialog = DIALOGS[name](window)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, on=False)
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+    dialog.activateWindow()
+    qtbot.waitUntil(dialog.isActiveWindow)
+    found = controls(dialog)
+    assert found
+    assert faults(found) == []
+    reached = reached_by_tab(qtbot, 3 * len(found))
+    if any(isinstance(each, QRadioButton) for each in reached):  # one stop; arrows lead from choice to choice
+        reached |= set(dialog.findChildren(QRadioButton))
+    assert [who(each) for each in found if each.isVisible() and each.isEnabled() and each not in reached] == []
+    qtbot.keyClick(QApplication.focusWidget() or dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+    dialog.deleteLater()
+
+
+def reached_by_tab(qtbot: QtBot, presses: int) -> set[QWidget]:
+    reached: set[QWidget] = set()
+    for _ in range(presses):
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        reached.add(focused)
+        qtbot.keyClick(focused, Qt.Key.Key_Tab)
+    return reached
 
 
 def test_every_action_and_its_button_tell_the_key(window: MainWindow) -> None:
@@ -122,13 +238,7 @@ def test_tab_reaches_every_control_of_a_page(window: MainWindow, qtbot: QtBot, p
     window.activateWindow()
     qtbot.waitUntil(lambda: window.focusWidget() is not None)
     wanted = {each for each in controls(window) if each.isVisible() and each.isEnabled()}
-    reached: set[QWidget] = set()
-    for _ in range(4 * len(wanted) + 40):
-        focused = QApplication.focusWidget()
-        assert focused is not None
-        reached.add(focused)
-        qtbot.keyClick(focused, Qt.Key.Key_Tab)
-    assert [who(each) for each in wanted - reached] == []
+    assert [who(each) for each in wanted - reached_by_tab(qtbot, 4 * len(wanted) + 40)] == []
     assert window.tabs.currentWidget() is page
 
 

@@ -37,6 +37,7 @@ from transfer_core.errors import Cancelled, ConfigError, DrsError, UsageError
 
 PROGRAM = "drs-sync"
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
+HELP = ("-h", "--help")
 INTERRUPTED = 130  # what typer gives for Ctrl+C
 TRACEBACK_VARIABLE = "DRS_SYNC_TRACEBACK"
 
@@ -71,7 +72,7 @@ def command_line() -> typer.Typer:
         help="Gets files home over every link there is.",
         add_completion=False,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": list(HELP)},
     )
     for name, function in COMMANDS.items():
         whole.command(name)(function)
@@ -81,9 +82,10 @@ def command_line() -> typer.Typer:
 
 
 def run(arguments: Sequence[str], *, default: str | None = None) -> int:
-    """Run one command line and give its exit code; `default` stands in for no arguments at all."""
-    if not arguments and default is not None:
-        arguments = [default]
+    """Run one command line and give its exit code; `default` is the command where none is named."""
+    options_only = not arguments or (arguments[0].startswith("-") and arguments[0] not in HELP)
+    if options_only and default is not None:
+        arguments = [default, *arguments]
     command = typer.main.get_command(command_line())
     try:
         result = command.main(list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False)

@@ -12,6 +12,8 @@ from transfer_core.config import Policy
 from transfer_core.errors import UsageError
 from transfer_core.units import NS_PER_S, parse_bytes, parse_duration_ns
 
+PIXELS_LEAST, PIXELS_MOST = 200, 10_000  # of a window
+
 State = Annotated[
     Path | None,
     typer.Option("--state", metavar="DIR", help="Where queue, keys and settings are kept.", show_default="per user"),
@@ -32,6 +34,19 @@ Simulate = Annotated[
 PolicyName = Annotated[
     Policy | None, typer.Option("--policy", help="How links share the work.", show_default="the settings'")
 ]
+
+
+def window_size(text: str | None) -> tuple[int, int] | None:
+    """`1366x768` as two numbers of px. UsageError unless both are sizes that a window can have."""
+    if text is None:
+        return None
+    wide, _, high = text.lower().partition("x")
+    if not (wide.isascii() and wide.isdigit() and high.isascii() and high.isdigit()):
+        raise UsageError(f"{text!r} is no size", hint="Give width and height, such as 1366x768.")
+    size = int(wide), int(high)
+    if not all(PIXELS_LEAST <= each <= PIXELS_MOST for each in size):
+        raise UsageError(f"{text!r} is no size", hint=f"Give two numbers from {PIXELS_LEAST} to {PIXELS_MOST}.")
+    return size
 
 
 def link_names(text: str | None) -> list[str] | None:

@@ -82,7 +82,9 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         self.setAntialiasing(False)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setToolTip("Left and Right move the reading line, Esc takes it away; the table has the figures as text")
+        self.setToolTip(
+            "The reading line moves by key; Esc takes it off; the table says it in text  (Tab, then Left or Right)"
+        )
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         plot = self.getPlotItem()
         plot.hideAxis("bottom")

@@ -155,7 +155,7 @@ class LinksPage(Page):
         self.simulate_button = ActionButton(make_action("links.simulate", self, self.open_simulate), self)
         self.simulate_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         bar.addWidget(self.simulate_button)
-        self.badge = _button("LIVE", "The picture follows the data")
+        self.badge = _button("LIVE", "The picture follows the data  (Space)")
         self.badge.setObjectName("liveBadge")
         self.badge.clicked.connect(lambda: self.set_frozen(False))
         bar.addWidget(self.badge)
@@ -319,7 +319,7 @@ class LinksPage(Page):
         else:
             self._frozen, self._frozen_at = None, ""
             self.badge.setText("LIVE")
-            self.badge.setToolTip("The picture follows the data")
+            self.badge.setToolTip("The picture follows the data  (Space)")
         self.freeze_button.setChecked(frozen)
         for card in self._cards.values():
             card.set_frozen(frozen)
@@ -360,7 +360,7 @@ class LinksPage(Page):
         first = next(iter(self._cards), "")
         dialog = SimulateDialog(names, first, self)
         dialog.simulate_requested.connect(self.simulate_requested)
-        dialog.open()
+        dialog.open_beside()
 
     # --- looks
     @Slot()

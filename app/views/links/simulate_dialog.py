@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QWidget
 
+from app.widgets.dialog import Dialog, add_field, text_label
 from app.widgets.fields import pad_spin
 
 # key of a simulation file: label, unit, most, step, at first, what it does
@@ -31,50 +22,37 @@ CONDITIONS = {
 _SHARES = ("loss", "burst_loss")  # people say percent, the file says 0..1
 
 
-class SimulateDialog(QDialog):
+class SimulateDialog(Dialog):
     """Asks for one link's conditions. `simulate_requested(link, conditions)`; conditions None means: take them off."""
 
     simulate_requested = Signal(str, object)
 
     def __init__(self, links: Sequence[str], chosen: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Simulate a link")
-        self.setModal(False)
+        super().__init__("Simulate a link", parent)
         self.link = QComboBox()
-        self.link.setAccessibleName("Link to simulate")
         self.link.addItems(list(links))
         if chosen:
             self.link.setCurrentText(chosen)
         form = QFormLayout()
-        form.addRow("L&ink", self.link)
+        form.setHorizontalSpacing(14)
+        form.setVerticalSpacing(8)
+        add_field(form, "L&ink", self.link, "Link to simulate")
         self.fields: dict[str, QDoubleSpinBox] = {}
         for key, (label, unit, most, step, first, tip) in CONDITIONS.items():
             field = QDoubleSpinBox(suffix=unit, maximum=most, singleStep=step, decimals=1, value=first)
             pad_spin(field)
-            field.setToolTip(tip)
-            field.setAccessibleName(label.replace("&", ""))
             field.setAccessibleDescription(tip)
             self.fields[key] = field
-            form.addRow(label, field)
+            add_field(form, label, field, tip)
         self.fields["rate_mbps"].setMinimum(0.1)
-        hint = QLabel("Laid over the real link until cleared. Kill is on the link's tile.", wordWrap=True)
-        buttons = QDialogButtonBox()
-        apply = QPushButton("&Apply")
-        apply.setToolTip("Lay these conditions over the link")
-        clear = QPushButton("&Clear")
-        clear.setToolTip("Take all simulated conditions off the link")
-        buttons.addButton(apply, QDialogButtonBox.ButtonRole.ApplyRole)
-        buttons.addButton(clear, QDialogButtonBox.ButtonRole.ResetRole)
-        buttons.addButton(QDialogButtonBox.StandardButton.Close)
-        apply.setDefault(True)
-        apply.clicked.connect(self._apply)
-        clear.clicked.connect(self._clear)
-        buttons.rejected.connect(self.reject)
-        self.apply_button, self.clear_button = apply, clear
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(hint)
-        layout.addWidget(buttons)
+        self.body.addLayout(form)
+        self.body.addWidget(text_label("Laid over the real link until cleared. Kill is on the link's tile.", "muted"))
+        self.body.addStretch(1)
+        self.clear_button = self.add_button("&Clear", self._clear, tip="Take all simulated conditions off the link")
+        self.apply_button = self.add_button(
+            "&Apply", self._apply, tip="Lay these conditions over the link", primary=True
+        )
+        self.add_close()
 
     def conditions(self) -> Mapping[str, float]:
         """The fields as the keys of a simulation file."""

@@ -8,7 +8,6 @@ from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QFileDialog,
-    QInputDialog,
     QLabel,
     QLineEdit,
     QMenu,
@@ -24,6 +23,7 @@ from app.theme.theme import Theme
 from app.views.page import Page, ServiceCalls
 from app.views.queue.details import DetailsPanel
 from app.views.queue.empty import DropZone, EmptyQueue
+from app.views.queue.place_dialog import PlaceDialog
 from app.views.queue.table import QueueTable
 from app.views.queue.wiring import QueueWiring
 from app.widgets.action_button import ActionButton
@@ -35,7 +35,8 @@ NOTE_MS = 4000
 DETAILS_WIDTH = 268
 DETAILS_ROOM = 68  # times the type size: with less width the table needs all of it
 _NEEDS_ROWS = frozenset(
-    f"queue.{name}" for name in ("pause", "cancel", "retry", "remove", "up", "down", "top", "bottom", "move", "copy")
+    f"queue.{name}"
+    for name in ("pause", "cancel", "retry", "remove", "up", "down", "top", "bottom", "move", "priority", "copy")
 )
 _BAR = {  # the buttons, and which goes first when there is no room
     "window.add_files": 0,
@@ -117,6 +118,7 @@ class QueuePage(Page):
             "queue.top": lambda: self.move_to(0),
             "queue.bottom": lambda: self.move_to(len(self.model.jobs)),
             "queue.move": self.ask_place,
+            "queue.priority": self.ask_priority,
             "queue.undo": self.undo_wanted.emit,
             "queue.copy": self.copy_rows,
             "queue.copy_error": self.details.copy_error,
@@ -297,28 +299,32 @@ class QueuePage(Page):
 
     def move_to(self, row: int) -> None:
         """Move the selected rows in front of a row of the list as it stands."""
-        row = max(0, row)
         ids = set(self._ids())
-        jobs = self.model.jobs
-        before = next((job.file_id for job in jobs[row:] if job.file_id not in ids), None)
+        before = next((job.file_id for job in self.model.jobs[max(0, row) :] if job.file_id not in ids), None)
         self.model.move_rows(self._ids(), before)
 
+    def move_ids_to(self, file_ids: list[str], place: int) -> None:
+        """Move these jobs so that the first of them stands at that place, 0 being the first."""
+        others = [job.file_id for job in self.model.jobs if job.file_id not in set(file_ids)]
+        self.model.move_rows(file_ids, others[place] if place < len(others) else None)
+
     def ask_place(self) -> None:
-        """Ask for the number of the place."""
-        if not self.selected():
-            return
-        place, chosen = QInputDialog.getInt(self, "Move to", "Place in the queue", 1, 1, max(1, len(self.model.jobs)))
-        if chosen:
-            self.move_to(place - 1)
+        """Ask where the selected rows shall go, by the number of the place."""
+        self._ask_where(by_priority=False)
 
     def ask_priority(self) -> None:
         """Ask for another priority."""
+        self._ask_where(by_priority=True)
+
+    def _ask_where(self, *, by_priority: bool) -> None:
         jobs = self.selected()
-        if jobs:
-            text = "1 first, 10 last"
-            priority, chosen = QInputDialog.getInt(self, "Priority", text, jobs[0].priority, 1, 10)
-            if chosen:
-                self.priority_wanted.emit([job.file_id for job in jobs], priority)
+        if not jobs:
+            return
+        ids = [job.file_id for job in jobs]
+        dialog = PlaceDialog(self.model.jobs, jobs, by_priority=by_priority, parent=self)
+        dialog.place_chosen.connect(lambda place: self.move_ids_to(ids, place - 1))
+        dialog.priority_chosen.connect(lambda priority: self.priority_wanted.emit(ids, priority))
+        dialog.open_beside()
 
     # --- adding
 

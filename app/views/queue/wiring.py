@@ -23,24 +23,41 @@ class QueueWiring:
             (page.resume_wanted, "resume"),
             (page.cancel_wanted, "cancel"),
             (page.retry_wanted, "retry"),
-            (page.remove_wanted, "remove"),
-            (page.priority_wanted, "set_priority"),
-            (page.clear_wanted, "clear_completed"),
             (page.undo_wanted, "undo"),
         ):
             signal.connect(partial(self._call, verb))
+        page.remove_wanted.connect(self._remove)
+        page.priority_wanted.connect(self._set_priority)
+        page.clear_wanted.connect(self._clear)
         page.files_wanted.connect(self._add)
         page.move_wanted.connect(self._move)
         page.details.chunk_map_wanted.connect(self._ask_chunk_map)
+
+    def _tell_done(self, text: str) -> None:
+        self._page.done.emit(text, partial(self._call, "undo"))
+
+    def _remove(self, file_ids: list[str]) -> None:
+        self._call("remove", file_ids, on_result=lambda _: self._tell_done(f"Removed {_files(file_ids)}"))
+
+    def _clear(self) -> None:
+        self._call("clear_completed", on_result=lambda _: self._tell_done("What has arrived is off the list"))
+
+    def _set_priority(self, file_ids: list[str], priority: int) -> None:
+        text = f"{_files(file_ids)}: priority {priority}"
+        self._call("set_priority", file_ids, priority, on_result=lambda _: self._tell_done(text))
 
     def _move(self, file_ids: list[str], before: str | None) -> None:
         self._call(
             "move",
             file_ids,
             before,
-            on_result=lambda _: self._page.settle_move(file_ids),
+            on_result=lambda _: self._moved(file_ids),
             on_error=partial(self._move_refused, file_ids),
         )
+
+    def _moved(self, file_ids: list[str]) -> None:
+        self._page.settle_move(file_ids)
+        self._tell_done(f"Moved {_files(file_ids)}")
 
     def _move_refused(self, file_ids: list[str], error: DrsError) -> None:
         self._page.settle_move(file_ids, failed=True)
@@ -67,3 +84,7 @@ class QueueWiring:
 
     def _no_chunk_map(self, _error: DrsError) -> None:
         """The job was removed meanwhile; the panel shows another one by now."""
+
+
+def _files(file_ids: list[str]) -> str:
+    return "1 file" if len(file_ids) == 1 else f"{len(file_ids)} files"

@@ -161,7 +161,8 @@ class SettingsPage(Page):
         return card
 
     def _build_roles(self) -> QWidget:
-        card, self._roles_form = self._card("Roles of the links")
+        card, self._roles_form = self._card("Roles of the lin&ks")
+        self._roles_head = card.findChild(QLabel)
         self._no_links = QLabel("No link yet")
         self._no_links.setProperty("kind", "muted")
         self._roles_form.addRow(self._no_links)
@@ -323,7 +324,10 @@ class SettingsPage(Page):
             box.setCurrentText(self._saved.link_roles.get(link.name, ROLES[0]))
             box.currentIndexChanged.connect(self._edited)
             self._roles[link.name] = box
-            self._row(self._roles_form, link.name, box, "Overflow helps when primaries are full; backup when they fail")
+            if len(self._roles) == 1:
+                self._roles_head.setBuddy(box)
+            tip = "Overflow helps when primaries are full; backup when they fail  (Alt+K, then Tab)"
+            self._row(self._roles_form, link.name, box, tip)
         self._no_links.setVisible(not self._roles)
 
     @Slot()

@@ -75,6 +75,10 @@ class ReceivePanel(QFrame):
         layout.addLayout(self._build_switch())
         layout.addWidget(self._build_token())
         self.incoming = self._build_table()
+        arrived = QLabel("&Arrived")
+        arrived.setProperty("kind", "section")
+        arrived.setBuddy(self.incoming)
+        layout.addWidget(arrived)
         layout.addWidget(self.incoming, 1)
 
     def _build_form(self) -> QFormLayout:
@@ -115,7 +119,7 @@ class ReceivePanel(QFrame):
         self.token_box = QWidget()
         self.token_text = QPlainTextEdit(readOnly=True)
         self.token_text.setAccessibleName("Pairing token")
-        self.token_text.setToolTip("Paste this on the sending machine")
+        self.token_text.setToolTip("Paste this on the sending machine  (Ctrl+Shift+T)")
         self.token_text.setMaximumHeight(76)
         self.token_text.setTabChangesFocus(True)
         self.expiry = QLabel()

@@ -94,18 +94,22 @@ def test_no_arguments_run_the_default_or_show_help(drs, monkeypatch, capfd) -> N
     opened = []
 
     class Application:
+        Looks = dict
+
         @staticmethod
         def run_console(state, **values):
-            opened.append((state, values))
+            opened.append((state, values["looks"]))
             return 0
 
     monkeypatch.setattr(compose, "open_console", Application)
     monkeypatch.setattr(compose, "state_directory", lambda state: "chosen")
-    monkeypatch.setattr(sys, "argv", ["main.py"])
-    with pytest.raises(SystemExit) as ended:
-        main(default="console")
-    assert ended.value.code == 0
-    assert [state for state, _ in opened] == ["chosen"]
+    for arguments in (["main.py"], ["main.py", "--theme", "sun", "--size", "1366x768", "--scale", "1.5"]):
+        monkeypatch.setattr(sys, "argv", arguments)
+        with pytest.raises(SystemExit) as ended:
+            main(default="console")
+        assert ended.value.code == 0
+    plain = {"theme": None, "size": None, "scale": None}
+    assert opened == [("chosen", plain), ("chosen", {"theme": "sun", "size": (1366, 768), "scale": 1.5})]
     code, out, _ = drs()
     assert code == 0
     assert "Usage: drs-sync" in out

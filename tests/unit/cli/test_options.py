@@ -1,6 +1,13 @@
 import pytest
 
-from transfer_core.cli.options import format_address, link_names, parse_address, parse_listen, parse_seconds
+from transfer_core.cli.options import (
+    format_address,
+    link_names,
+    parse_address,
+    parse_listen,
+    parse_seconds,
+    window_size,
+)
 from transfer_core.cli.own_addresses import keep_listen, kept_listen, reachable_hosts
 from transfer_core.errors import UsageError
 
@@ -44,3 +51,14 @@ def test_a_wildcard_stands_for_the_machines_addresses_and_never_for_itself() -> 
     assert hosts
     assert "0.0.0.0" not in hosts
     assert hosts == ["127.0.0.1"] or not any(host.startswith("127.") for host in hosts)
+
+
+@pytest.mark.parametrize("text", ["", "x", "1366", "1366x", "1366x-768", "0x0", "100x768", "1366x99999", "²x²"])
+def test_a_size_that_no_window_has_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        window_size(text)
+
+
+def test_a_size_is_two_numbers_of_px() -> None:
+    assert window_size("1366X768") == (1366, 768)
+    assert window_size(None) is None

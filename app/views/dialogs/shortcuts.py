@@ -1,0 +1,131 @@
+"""The sheet of keys: every command of the table with its key, those of the page in front first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QHeaderView, QLineEdit, QTableView, QWidget
+
+from app.actions import COMMANDS, WINDOW
+from app.theme.theme import Theme
+from app.widgets.dialog import Dialog
+
+HEADERS = ("key", "does", "where")
+_INVALID = QModelIndex()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """One line of the sheet."""
+
+    key: str
+    does: str
+    where: str
+
+    @property
+    def words(self) -> str:
+        """What a search looks at."""
+        return f"{self.key} {self.does} {self.where}".casefold()
+
+
+def key_rows(titles: Mapping[str, str], here: str) -> list[KeyRow]:
+    """All keys. `titles` are the pages by name, in their order; those of `here` first, then those of everywhere."""
+    rows = [
+        KeyRow("  ".join(key.toString(key.SequenceFormat.NativeText) for key in command.keys), _does(name), where)
+        for page, where in {here: titles.get(here, ""), WINDOW: "everywhere", **titles}.items()
+        for name, command in COMMANDS.items()
+        if command.page == page and command.key
+    ]
+    pages = [
+        KeyRow(f"Ctrl+{number}", f"Go to {title}", "everywhere") for number, title in enumerate(titles.values(), 1)
+    ]
+    first = sum(row.where == titles.get(here) for row in rows)
+    return rows[:first] + pages + rows[first:]
+
+
+def _does(name: str) -> str:
+    command = COMMANDS[name]
+    text = command.text.rstrip("…")
+    return f"{text}: {command.tip[0].lower()}{command.tip[1:]}" if command.tip else text
+
+
+class KeysModel(QAbstractTableModel):
+    """The rows that hold all the words looked for."""
+
+    def __init__(self, rows: list[KeyRow]) -> None:
+        super().__init__()
+        self._all = self._shown = rows
+
+    def find(self, text: str) -> None:
+        """Show only rows with all these words."""
+        words = text.casefold().split()
+        self.beginResetModel()
+        self._shown = [row for row in self._all if all(word in row.words for word in words)]
+        self.endResetModel()
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _INVALID) -> int:
+        """Rows shown."""
+        return 0 if parent.isValid() else len(self._shown)
+
+    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = _INVALID) -> int:
+        """Key, what it does, where it counts."""
+        return 0 if parent.isValid() else len(HEADERS)
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
+        """The text of a cell."""
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole) or not index.isValid():
+            return None
+        row = self._shown[index.row()]
+        return (row.key, row.does, row.where)[index.column()]
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> str | None:
+        """The column's name."""
+        is_name = orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
+        return HEADERS[section] if is_name else None
+
+
+class ShortcutsDialog(Dialog):
+    """A table to look through; typing looks for words at once."""
+
+    def __init__(self, titles: Mapping[str, str], here: str, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__("Keys", parent)
+        self.model = KeysModel(key_rows(titles, here))
+        self.model.setParent(self)
+        self.find = QLineEdit(placeholderText="Find a key or a command", clearButtonEnabled=True)
+        self.find.setAccessibleName("Find a key or a command")
+        self.find.setToolTip("Only lines with all these words  (Alt+F)")
+        self.find.textChanged.connect(self.model.find)
+        self.table = self._build_table(theme)
+        self.body.addWidget(self.find)
+        self.body.addWidget(self.table, 1)
+        key = QShortcut(QKeySequence("Alt+K"), self)
+        key.activated.connect(self.table.setFocus)
+        self.add_button("&Find", self.find.setFocus, tip="Look for words")
+        self.add_close()
+        self.find.setFocus()
+        self.resize(theme.tokens.text_px * 56, theme.tokens.text_px * 40)
+
+    def _build_table(self, theme: Theme) -> QTableView:
+        table = QTableView()
+        table.setModel(self.model)
+        table.setAccessibleName("Keys")
+        table.setToolTip("Every command that has a key  (Alt+K)")
+        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setTabKeyNavigation(False)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(round(theme.tokens.text_px * 2))
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        table.setColumnWidth(0, theme.text_width("Ctrl+Shift+Backspace") + 24)
+        table.setColumnWidth(2, theme.text_width("everywhere") + 24)
+        return table

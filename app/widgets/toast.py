@@ -1,0 +1,88 @@
+"""A word in passing at the foot of the pages: what was just done, and the one click that takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QTimer, Slot
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAction
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+
+SHOWN_MS = 8000
+_MARGIN = 14  # px above the foot of the parent
+
+
+class Toast(QFrame):
+    """Lies over its parent; goes by itself, but not while the mouse or the keyboard is on it."""
+
+    def __init__(self, undo: QAction, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "toast")
+        self.setAccessibleName("What was just done")
+        self._undo: Callable[[], object] | None = None
+        self._action = undo
+        self.text = QLabel()
+        self.undo_button = QPushButton("Undo", autoDefault=False)
+        self.undo_button.setAccessibleName("Undo what was just done")
+        self.undo_button.setToolTip(undo.toolTip())
+        self.undo_button.clicked.connect(self.take_back)
+        undo.triggered.connect(self.take_back)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 8, 10, 8)
+        layout.setSpacing(12)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.undo_button)
+        self._ends = QTimer(self, interval=SHOWN_MS, singleShot=True)
+        self._ends.timeout.connect(self._end)
+        parent.installEventFilter(self)
+        self.hide()
+        undo.setEnabled(False)
+
+    def tell(self, text: str, undo: Callable[[], object] | None = None) -> None:
+        """Show this in place of what was shown; `undo` takes it back."""
+        self._undo = undo
+        self.text.setText(text)
+        self.setAccessibleDescription(text)
+        self.undo_button.setVisible(undo is not None)
+        self._action.setEnabled(undo is not None)
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+        self.show()
+        self.raise_()
+        self._place()
+        self._ends.start()
+
+    @Slot()
+    def take_back(self) -> None:
+        """Do the undo, once."""
+        undo = self._undo
+        self.put_away()
+        if undo is not None:
+            undo()
+
+    def put_away(self) -> None:
+        """Show it no more; what was done stays."""
+        self._undo = None
+        self._action.setEnabled(False)
+        self._ends.stop()
+        if self.isAncestorOf(self.window().focusWidget()):
+            self.parentWidget().setFocus()
+        self.hide()
+
+    @Slot()
+    def _end(self) -> None:
+        if self.underMouse() or self.isAncestorOf(self.window().focusWidget()):
+            self._ends.start()
+        else:
+            self.put_away()
+
+    def _place(self) -> None:
+        parent = self.parentWidget()
+        width = min(self.sizeHint().width(), parent.width() - 2 * _MARGIN)
+        height = self.sizeHint().height()
+        self.setGeometry((parent.width() - width) // 2, parent.height() - height - _MARGIN, width, height)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay at the foot of the parent."""
+        if watched is self.parent() and event.type() == QEvent.Type.Resize and self.isVisible():
+            self._place()
+        return super().eventFilter(watched, event)
