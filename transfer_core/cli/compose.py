@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transfer_core.config import Policy
     from transfer_core.server.relay import Relay
     from transfer_core.service import Token, TransferService
+    from transfer_core.service.telemetry import TelemetryService
     from transfer_core.storage.relay_store import RelayStore
 
 STATE_VARIABLE = "DRS_SYNC_STATE"
@@ -108,6 +109,19 @@ def open_relay_store(state: Path | None) -> Iterator[RelayStore]:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def open_telemetry(state: Path | None) -> Iterator[TelemetryService]:
+    """This machine's telemetry, beside an agent that may be running; races end with the block."""
+    from transfer_core.engine.local_service import LocalService
+
+    service = LocalService(state_directory(state))
+    try:
+        service.start_telemetry()
+        yield service.telemetry
+    finally:
+        service.stop()
 
 
 def open_console() -> Any:

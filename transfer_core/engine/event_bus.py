@@ -7,19 +7,16 @@ from collections import deque
 from collections.abc import Callable
 
 from transfer_core.events import (
-    DestinationsChanged,
-    EngineChanged,
     Event,
     JobsChanged,
     JobsRemoved,
     JobView,
     LinkMarked,
     LinkSample,
-    LinksChanged,
     LinksSampled,
     Notice,
-    RelayChanged,
 )
+from transfer_core.events.telemetry import RaceRemoved, RacesChanged, RaceView
 
 SAMPLES_KEPT = 20_000
 LINES_KEPT = 2_000
@@ -33,6 +30,7 @@ class BusSubscription:
         self._on_close = on_close
         self._jobs: dict[str, JobView] = {}
         self._removed: dict[str, None] = {}
+        self._races: dict[str, RaceView] = {}
         self._newest: dict[type, Event] = {}
         self._samples: deque[LinkSample] = deque(maxlen=SAMPLES_KEPT)
         self._lines: deque[Event] = deque(maxlen=LINES_KEPT)
@@ -55,7 +53,14 @@ class BusSubscription:
                     self._samples.extend(samples)
                 case LinkMarked() | Notice():
                     self._lines.append(event)
-                case LinksChanged() | EngineChanged() | DestinationsChanged() | RelayChanged():
+                case RacesChanged(races):
+                    for race in races:
+                        self._races[race.race_id] = race
+                case RaceRemoved(race_id):
+                    self._races.pop(race_id, None)
+                    self._lines.append(event)
+                case _:
+                    # a whole picture of its subject, of which the newest counts
                     self._newest[type(event)] = event
 
     def drain(self) -> list[Event]:
@@ -67,10 +72,12 @@ class BusSubscription:
             if self._jobs:
                 events.append(JobsChanged(tuple(self._jobs.values())))
             events.extend(self._newest.values())
+            if self._races:
+                events.append(RacesChanged(tuple(self._races.values())))
             if self._samples:
                 events.append(LinksSampled(tuple(self._samples)))
             events.extend(self._lines)
-            self._jobs, self._removed, self._newest = {}, {}, {}
+            self._jobs, self._removed, self._newest, self._races = {}, {}, {}, {}
             self._samples.clear()
             self._lines.clear()
             return events

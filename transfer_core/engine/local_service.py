@@ -21,11 +21,11 @@ from transfer_core.engine.identity import load_identity
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_verbs import LinkVerbs
 from transfer_core.engine.progress_verbs import ProgressVerbs
-from transfer_core.engine.queue_verbs import QueueVerbs
 from transfer_core.engine.relay_verbs import RelayVerbs
 from transfer_core.engine.settings_verbs import score_weights
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.system import SystemClock
+from transfer_core.engine.telemetry_part import TelemetryPart
 from transfer_core.engine.uploads.desk import UploadDesk
 from transfer_core.engine.uploads.verbs import UploadVerbs
 from transfer_core.errors import ConfigError
@@ -48,7 +48,7 @@ from transfer_core.sim.script import Simulation, parse_simulation
 from transfer_core.units import utc_iso
 
 
-class LocalService(QueueVerbs, ProgressVerbs, LinkVerbs, DestinationVerbs, RelayVerbs):
+class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, RelayVerbs):
     """See `service.TransferService`."""
 
     def __init__(
@@ -127,12 +127,14 @@ class LocalService(QueueVerbs, ProgressVerbs, LinkVerbs, DestinationVerbs, Relay
             self._loop, self._clerk, self._desk = loop, clerk, desk
         loop.start()
         clerk.start()
+        self.start_telemetry()
 
     def stop(self) -> None:
         """See `TransferService`. May be called twice, and without `start`."""
         if self._stopped:
             return
         self._stopped = True
+        self.stop_telemetry()
         self.stop_relay()
         if self._clerk is not None and self._loop is not None:
             self._clerk.stop()
@@ -150,6 +152,7 @@ class LocalService(QueueVerbs, ProgressVerbs, LinkVerbs, DestinationVerbs, Relay
             EngineChanged(self.engine()),
             DestinationsChanged(tuple(self.destinations())),
             RelayChanged(self.relay()),
+            *self.first_telemetry_events(),
             *self._notices,
         ]
         return self._bus.subscribe(first)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 LIVE = "live"  # the feed of what arrives now; every replay is a feed of its own, called by its `replay_id`
 
+EXPORT_FORMATS = ("csv", "parquet", "mcap")
+SPEED_MIN, SPEED_MAX = 0.1, 50.0  # of a replay
+
 
 class RaceState(StrEnum):
     """Where a race stands."""

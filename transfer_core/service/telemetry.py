@@ -26,8 +26,6 @@ from transfer_core.events.telemetry import (
 )
 
 LIVE_SECONDS_KEPT = 60  # what `samples` can go back, at 100 Hz
-EXPORT_FORMATS = ("csv", "parquet", "mcap")
-SPEED_MIN, SPEED_MAX = 0.1, 50.0
 
 
 class TelemetryService(Protocol):

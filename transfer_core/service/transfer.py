@@ -20,6 +20,7 @@ from transfer_core.events import (
     RelayView,
     Skipped,
 )
+from transfer_core.service.telemetry import TelemetryService
 from transfer_core.service.uploads import UploadService
 
 
@@ -226,6 +227,11 @@ class TransferService(Protocol):
     @property
     def uploads(self) -> UploadService:
         """Destinations over HTTP, and what uploads may use."""
+        ...
+
+    @property
+    def telemetry(self) -> TelemetryService:
+        """Live telemetry, races, replays."""
         ...
 
     # --- a relay in this process ("Receive here")

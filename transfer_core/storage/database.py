@@ -40,21 +40,22 @@ class _Damaged(Exception):
 
 
 def open_database(
-    path: Path, migrations: Sequence[str], *, now_text: str
+    path: Path, migrations: Sequence[str], *, now_text: str, check: bool = True
 ) -> tuple[sqlite3.Connection, Quarantined | None]:
     """Open or create a database; `migrations[i]` leads from version i to i + 1.
 
     The connection is in autocommit mode (say BEGIN yourself), has `sqlite3.Row` rows and foreign keys on, and may be
     handed from thread to thread, though used by one at a time. A damaged file is kept as `NAME.corrupt-<now_text>`
-    and a new one opened. StateNewer if the file is ahead of the migrations; DiskFull; StateError if the system does
+    and a new one opened; `check=False` leaves out the look at every page, for what is large and can be made again.
+    StateNewer if the file is ahead of the migrations; DiskFull; StateError if the system does
     not let it be opened.
     """
     try:
         try:
-            return _open(path, migrations), None
+            return _open(path, migrations, check=check), None
         except _Damaged as damage:
             kept = _set_aside(path, now_text)
-            return _open(path, migrations), Quarantined(kept, str(damage))
+            return _open(path, migrations, check=check), Quarantined(kept, str(damage))
     except (sqlite3.Error, OSError, _Damaged) as error:
         if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_FULL:
             raise DiskFull(f"no room left for {path}") from error
@@ -84,7 +85,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise  # a mistake in a statement
 
 
-def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+def _open(path: Path, migrations: Sequence[str], *, check: bool) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     _create_private(path)
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -94,9 +95,10 @@ def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         version = _version(connection)
         if version > len(migrations):
             raise StateNewer(f"{path} was written by a newer version ({version}, this one knows {len(migrations)})")
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise _Damaged(verdict)
+        if check:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise _Damaged(verdict)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")

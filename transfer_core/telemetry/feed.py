@@ -112,6 +112,11 @@ class Feed:
         source.samples += len(judged.time_ns)
         return judged.dropped
 
+    def refused(self, port: int) -> int:
+        """Datagrams to a port that could not be decoded, of all its senders."""
+        with self._lock:
+            return sum(state.refused for key, state in self._senders.items() if key[0] == port)
+
     def restart(self) -> None:
         """Forget all samples: what comes now does not follow them. Sources and counts stay."""
         with self._lock:

@@ -40,8 +40,13 @@ _TIMES_AT = 1 + _COUNT.size
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
+def full_disk(error: OSError) -> bool:
+    """Whether it says that there is no room."""
+    return error.errno in _FULL
+
+
 def _error(error: OSError, path: Path) -> StorageError:
-    if error.errno in _FULL:
+    if full_disk(error):
         return DiskFull(
             f"no room left for the recording {path.name}", hint="Free some space; recording goes on by itself."
         )

@@ -59,7 +59,9 @@ class SqliteSamples:
     def __init__(self, path: Path, clock: Clock) -> None:
         """StateError, DiskFull. A damaged file is set aside as `quarantined` says; it can be made again from logs."""
         self.quarantined: Quarantined | None
-        self._connection, self.quarantined = open_database(path, [_SCHEMA], now_text=utc_iso(clock.wall_ns()))
+        self._connection, self.quarantined = open_database(
+            path, [_SCHEMA], now_text=utc_iso(clock.wall_ns()), check=False
+        )
         self._reading = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._reading.row_factory = sqlite3.Row
         self._lock, self._read_lock = threading.Lock(), threading.Lock()

@@ -49,15 +49,15 @@ def by_second(samples: Samples) -> list[tuple[int, Samples]]:
     ]
 
 
-def joined(earlier: Samples, later: Samples) -> Samples:
+def joined(*parts: Samples) -> Samples:
     """The rows of one stream after one another."""
     return Samples(
-        later.source_id,
-        later.kind,
-        later.channels,
-        np.concatenate((earlier.time_ns, later.time_ns)),
-        np.concatenate((earlier.run, later.run)),
-        np.concatenate((earlier.values, later.values)),
+        parts[0].source_id,
+        parts[0].kind,
+        parts[0].channels,
+        np.concatenate([part.time_ns for part in parts]),
+        np.concatenate([part.run for part in parts]),
+        np.concatenate([part.values for part in parts]),
     )
 
 

@@ -1,0 +1,96 @@
+"""A telemetry desk on a folder of a test, and what sends to it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from transfer_core.engine.system import SystemClock, SystemEntropy
+from transfer_core.errors import NotFoundError
+from transfer_core.events import Event
+from transfer_core.telemetry.desk import TelemetryDesk
+from transfer_core.telemetry.flight import Flight, Stream
+
+DEADLINE_S = 20.0
+
+
+def wait_until(condition: Callable[[], object], what: str = "it") -> None:
+    """AssertionError if that does not come true in time."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen"
+        time.sleep(0.005)
+
+
+class Around:
+    """Remembers what the desk tells the service that it is part of."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.said: list[str] = []
+        self.queued: list[tuple[str, str | None, str]] = []
+        self.has_destination = True
+
+    def publish(self, event: Event) -> None:
+        self.events.append(event)
+
+    def say(self, serious: bool, text: str, error: str) -> None:
+        self.said.append(text)
+
+    def queue_recording(self, path: str, destination: str | None, name: str) -> None:
+        if not self.has_destination:
+            raise NotFoundError("no destination is named")
+        self.queued.append((path, destination, name))
+
+    def be_the_only_one(self) -> None:
+        """There is only one in a test."""
+
+
+@contextmanager
+def desk_in(folder: Path, around: Around | None = None, store_url: str = "") -> Iterator[TelemetryDesk]:
+    """A started desk, stopped at the end."""
+    desk = TelemetryDesk(folder, SystemClock(), SystemEntropy(), around or Around(), store_url)
+    try:
+        desk.start()
+        yield desk
+    finally:
+        desk.stop()
+
+
+class Pilot:
+    """One drone's datagrams from a port of its own."""
+
+    def __init__(self, port: int, seed: int = 1, drone: int = 0) -> None:
+        self._to = ("127.0.0.1", port)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        host, own_port = self._socket.getsockname()
+        self.source_id = f"{host}:{own_port}"
+        self._stream = Stream(Flight(seed, drone))
+        self.sent: list[bytes] = []
+
+    def fly(self, count: int) -> None:
+        """Send that many, at once."""
+        self.send(self._stream.next(count))
+
+    def send(self, datagrams: Sequence[bytes]) -> None:
+        for datagram in datagrams:
+            self._socket.sendto(datagram, self._to)
+            self.sent.append(datagram)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@contextmanager
+def pilots(port: int, count: int = 1) -> Iterator[list[Pilot]]:
+    """Some, closed at the end."""
+    flying = [Pilot(port, drone=drone) for drone in range(count)]
+    try:
+        yield flying
+    finally:
+        for pilot in flying:
+            pilot.close()
