@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,19 @@ from transfer_core.engine.identity import load_identity
 from transfer_core.engine.system import SystemClock
 from transfer_core.server.companion import RelayGround
 from transfer_core.server.uploads.http_side import HttpSide
+from transfer_core.storage.free_space import Room
 from transfer_core.storage.relay_store import RelayStore
 
 
 def random_bytes(size: int, seed: int = 1) -> bytes:
     return np.random.default_rng(seed).bytes(size)
+
+
+def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
 
 
 @dataclass
@@ -39,7 +49,16 @@ class HttpRelay:
         self.clock = SystemClock()
         self.identity = load_identity(state)
         self.store = RelayStore(state, self.clock)
-        ground = RelayGround(state, self.directory, self.store, self.identity, self.config, self.clock, self._tell)
+        ground = RelayGround(
+            state_dir=state,
+            directory=self.directory,
+            store=self.store,
+            identity=self.identity,
+            config=self.config,
+            clock=self.clock,
+            room=Room(self.directory, self.config.keep_free_bytes),
+            tell=self._tell,
+        )
         self.side = HttpSide(("127.0.0.1", 0), **self.side_options)
         self.facts = self.side.start(ground)
         self.url = str(self.facts["http"])

@@ -9,6 +9,7 @@ from typing import Protocol
 from transfer_core.clock import Clock
 from transfer_core.config import RelayConfig
 from transfer_core.protocol.security.noise import KeyPair
+from transfer_core.storage.free_space import Room
 from transfer_core.storage.relay_store import RelayStore
 
 
@@ -28,6 +29,7 @@ class RelayGround:
     identity: KeyPair
     config: RelayConfig
     clock: Clock
+    room: Room
     tell: Tell
 
 

@@ -73,11 +73,11 @@ class Stored:
 class Intake:
     """The disk side of a relay. Each method names the thread that it belongs to."""
 
-    def __init__(self, root: Path, store: RelayStore, config: RelayConfig) -> None:
+    def __init__(self, root: Path, store: RelayStore, config: RelayConfig, room: Room | None = None) -> None:
         self._root = root
         self._store = store
         self._config = config
-        self._room = Room(root, config.keep_free_bytes)
+        self._room = room or Room(root, config.keep_free_bytes)
         self._arriving: dict[tuple[bytes, str], Arriving] = {}
         self._lock = threading.Lock()
 

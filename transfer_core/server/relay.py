@@ -43,6 +43,7 @@ from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.companion import Companion, RelayGround
 from transfer_core.server.intake import Arriving, Intake, Offer, Stored
 from transfer_core.service import Token
+from transfer_core.storage.free_space import Room
 from transfer_core.storage.relay_store import KnownAgent, RelayStore, Verdict
 from transfer_core.units import NS_PER_S, utc_iso
 
@@ -125,7 +126,9 @@ class Relay:
             self._lock.release()
             raise
         self.address = self._port.local_address
-        self._intake = Intake(self._directory.resolve(), self._store, self._config)
+        root = self._directory.resolve()
+        self._room = Room(root, self._config.keep_free_bytes)
+        self._intake = Intake(root, self._store, self._config, self._room)
         self._write = DiskThread("relay-write")
         self._sync = DiskThread("relay-sync")
         self._loop = EventLoop("relay", self._clock)
@@ -141,9 +144,15 @@ class Relay:
         self._tell("ready", listen=f"{self.address[0]}:{self.address[1]}", directory=str(self._directory), **beside)
 
     def _ground(self) -> RelayGround:
-        directory = self._intake.root
         return RelayGround(
-            self._state_dir, directory, self._store, self._identity, self._config, self._clock, self._tell
+            state_dir=self._state_dir,
+            directory=self._intake.root,
+            store=self._store,
+            identity=self._identity,
+            config=self._config,
+            clock=self._clock,
+            room=self._room,
+            tell=self._tell,
         )
 
     def stop(self) -> None:

@@ -13,8 +13,10 @@ from starlette.exceptions import HTTPException
 from transfer_core.errors import ConflictError, DrsError, NotFoundError, UsageError
 from transfer_core.server.uploads.body import inbound_of
 from transfer_core.server.uploads.chunk_api import ChunkApi
-from transfer_core.server.uploads.desk import Desk, refuse
+from transfer_core.server.uploads.desk import Desk, Refusal, refuse
 from transfer_core.server.uploads.gate import Authenticate, Gate
+from transfer_core.server.uploads.tus_api import TusApi
+from transfer_core.server.uploads.tus_frame import TusFrame
 
 _ERROR_SCHEMA = {
     "type": "object",
@@ -46,15 +48,23 @@ def build_app(
         return await desk.disk.run(health)
 
     app.include_router(ChunkApi(desk).router)
+    app.include_router(TusApi(desk).router)
     app.add_exception_handler(DrsError, _explain)
+    app.add_exception_handler(Refusal, _explain_refusal)
     app.add_exception_handler(RequestValidationError, _explain_invalid)
     app.add_exception_handler(HTTPException, _explain_unknown)
+    app.add_middleware(TusFrame)
     app.add_middleware(Gate, authenticate=authenticate, admit=admit, local_only=local_only)
     return app
 
 
 async def _explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, DrsError)
+    return await refuse(inbound_of(request), Refusal(error))
+
+
+async def _explain_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
     return await refuse(inbound_of(request), error)
 
 
@@ -62,7 +72,7 @@ async def _explain_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))
-    return await refuse(inbound_of(request), UsageError(f"{place}: {first['msg']}", hint="See /docs."))
+    return await refuse(inbound_of(request), Refusal(UsageError(f"{place}: {first['msg']}", hint="See /docs.")))
 
 
 async def _explain_unknown(request: Request, error: Exception) -> Response:
@@ -71,6 +81,4 @@ async def _explain_unknown(request: Request, error: Exception) -> Response:
     known: dict[int, type[UsageError]] = {404: NotFoundError, 405: ConflictError}
     what = f"{request.method} {request.url.path}: {error.detail}"
     reason = known.get(error.status_code, UsageError)(what, hint="See /docs.")
-    answer = await refuse(inbound_of(request), reason, error.status_code)
-    answer.headers.update(error.headers or {})
-    return answer
+    return await refuse(inbound_of(request), Refusal(reason, error.status_code, dict(error.headers or {})))

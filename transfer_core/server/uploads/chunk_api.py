@@ -23,9 +23,10 @@ from transfer_core.server.uploads.chunk_form import ChunkForm
 from transfer_core.server.uploads.chunk_layout import check_counts, chunk_bytes_from, largest
 from transfer_core.server.uploads.claims import Holder
 from transfer_core.server.uploads.desk import Desk, client_of, json_body, receipt_of
+from transfer_core.server.uploads.model import NewUpload, Upload
 from transfer_core.server.uploads.records import Kind, Status, UploadRecord
-from transfer_core.server.uploads.store import NewUpload, Upload
 from transfer_core.server.uploads.sums import PieceSum, parse_checksum
+from transfer_core.server.uploads.tus_headers import parse_metadata
 from transfer_core.server.uploads.writing import BlockWriter, require_sum
 from transfer_core.units import utc_iso
 
@@ -107,13 +108,20 @@ def status_object(record: UploadRecord) -> dict[str, Any]:
         "chunk_size": record.chunk_bytes,
         "bytes_uploaded": record.bytes_done,
         "checksum": record.checksum,
-        "metadata": json.loads(record.metadata),
+        "metadata": metadata_object(record),
         "protocol": "tus" if record.is_tus else "chunks",
         "created_at": utc_iso(record.created_ns),
         "updated_at": utc_iso(record.updated_ns),
         "completed_at": None if record.completed_ns is None else utc_iso(record.completed_ns),
         "stored_as": record.stored_as,
+        "file_hash": record.file_hash,
     }
+
+
+def metadata_object(record: UploadRecord) -> dict[str, Any]:
+    """What the client has said about the file, of either protocol."""
+    kept = json.loads(record.metadata)
+    return parse_metadata(kept) if isinstance(kept, str) else kept
 
 
 class ChunkApi:
@@ -260,7 +268,7 @@ class ChunkApi:
                 "file_path": str(self._desk.store.file_path(record)),
                 "stored_as": record.stored_as,
                 "file_hash": record.file_hash,
-                "metadata": json.loads(record.metadata),
+                "metadata": metadata_object(record),
                 "completed_at": utc_iso(record.completed_ns or 0),
             }
             for record in records

@@ -16,8 +16,10 @@ from transfer_core.config import RelayHttpConfig
 from transfer_core.errors import DrsError, UsageError
 from transfer_core.server.uploads.body import Body, Inbound
 from transfer_core.server.uploads.claims import Claims, Holder
+from transfer_core.server.uploads.ending import Ending
+from transfer_core.server.uploads.model import ANYBODY, Client, Upload
 from transfer_core.server.uploads.records import UploadRecord
-from transfer_core.server.uploads.store import ANYBODY, Client, Upload, UploadStore
+from transfer_core.server.uploads.store import UploadStore
 from transfer_core.server.uploads.writing import Disk, Finishing
 
 JSON_BYTES_MAX = 1 << 20
@@ -30,6 +32,7 @@ class Desk:
     """One per application."""
 
     store: UploadStore
+    ending: Ending
     disk: Disk
     config: RelayHttpConfig
     claims: Claims = field(default_factory=Claims)
@@ -37,7 +40,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         """Make what stands on the others."""
-        self.finishing = Finishing(self.store, self.disk)
+        self.finishing = Finishing(self.ending, self.disk)
 
     @asynccontextmanager
     async def using(self, request: Request, upload_id: str) -> AsyncIterator[Upload]:
@@ -91,11 +94,22 @@ def error_headers(error: DrsError) -> dict[str, str]:
     return headers
 
 
-async def refuse(inbound: Inbound, error: DrsError, status: int | None = None) -> JSONResponse:
+class Refusal(Exception):
+    """An error that is answered with another status than its own, or with headers."""
+
+    def __init__(self, error: DrsError, status: int | None = None, headers: dict[str, str] | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.status = status or error.http_status
+        self.headers = headers or {}
+
+
+async def refuse(inbound: Inbound, refusal: Refusal) -> JSONResponse:
     """An error as an answer, once the client can be expected to read it."""
     await inbound.drain()
-    headers = error_headers(error) | ({} if inbound.is_over else {"Connection": "close"})
-    return JSONResponse(error_object(error), status or error.http_status, headers)
+    closing = {} if inbound.is_over else {"Connection": "close"}
+    headers = error_headers(refusal.error) | refusal.headers | closing
+    return JSONResponse(error_object(refusal.error), refusal.status, headers)
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from transfer_core.errors import DrsError, SecurityError
 from transfer_core.server.loopback import names_this_machine
 from transfer_core.server.uploads.body import Inbound
-from transfer_core.server.uploads.desk import refuse
-from transfer_core.server.uploads.store import Client
+from transfer_core.server.uploads.desk import Refusal, refuse
+from transfer_core.server.uploads.model import Client
 
 Authenticate = Callable[[Headers], Awaitable[Client]]
 OPEN_TO_ALL = frozenset({"/health"})
@@ -43,11 +43,8 @@ class Gate:
         try:
             await self._check(scope, headers)
         except DrsError as error:
-            await (await refuse(inbound, error))(scope, receive, send)
+            await (await refuse(inbound, Refusal(error)))(scope, receive, send)
             return
-        override = headers.get("x-http-method-override")
-        if override and scope["path"].startswith("/files"):
-            scope = {**scope, "method": override.upper()}
         try:
             await self._app(scope, receive, send)
         except ClientDisconnect:

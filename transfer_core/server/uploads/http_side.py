@@ -17,6 +17,7 @@ from transfer_core.server.companion import RelayGround
 from transfer_core.server.loopback import is_loopback
 from transfer_core.server.uploads.app import build_app
 from transfer_core.server.uploads.desk import Desk
+from transfer_core.server.uploads.ending import Ending
 from transfer_core.server.uploads.records import UploadDatabase, UploadRecord
 from transfer_core.server.uploads.store import UploadStore
 from transfer_core.server.uploads.writing import Disk
@@ -57,17 +58,17 @@ class HttpSide:
             self._database,
             ground.config,
             ground.clock,
-            ReceiptSigner(ground.identity),
-            on_received=self._received,
+            ground.room,
             agent_bytes=ground.store.bytes_of,
         )
+        ending = Ending(self._store, ground.clock, ReceiptSigner(ground.identity), self._received)
         self._disk = Disk(config.disk_threads)
         self._socket = _listen(self._wanted)
-        app = build_app(Desk(self._store, self._disk, config), self._health)
+        app = build_app(Desk(self._store, ending, self._disk, config), self._health)
         self._server = uvicorn.Server(_uvicorn_config(app, config))
         self._threads = [
             threading.Thread(target=self._server.run, args=([self._socket],), name="relay-http", daemon=True),
-            threading.Thread(target=self._sweep, args=(self._store,), name="relay-http-sweep", daemon=True),
+            threading.Thread(target=self._sweep, args=(self._store, ending), name="relay-http-sweep", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -115,11 +116,11 @@ class HttpSide:
         status = "healthy" if free_bytes > 0 else "full"
         return {"status": status, "timestamp": utc_iso(self._ground.clock.wall_ns())}
 
-    def _sweep(self, store: UploadStore) -> None:
+    def _sweep(self, store: UploadStore, ending: Ending) -> None:
         """Finish what was whole at a crash, then discard what nobody goes on with, once in a while."""
         while True:
             try:
-                store.finish_leftovers()
+                ending.finish_leftovers()
                 store.expire()
             except DrsError as error:
                 _LOG.warning("uploads could not be looked through: %s", error.one_line())

@@ -32,6 +32,7 @@ MIGRATIONS: tuple[str, ...] = (
         offset INTEGER NOT NULL,
         checksum TEXT NOT NULL,
         metadata TEXT NOT NULL,
+        concat TEXT NOT NULL,
         status TEXT NOT NULL,
         stored_as TEXT NOT NULL,
         file_hash TEXT NOT NULL,
@@ -41,6 +42,7 @@ MIGRATIONS: tuple[str, ...] = (
         completed_ns INTEGER
     );
     CREATE INDEX upload_by_status ON upload (status, updated_ns);
+    CREATE INDEX upload_by_concat ON upload (concat) WHERE kind = 'final';
     CREATE TABLE http_token (
         name TEXT PRIMARY KEY,
         token_hash BLOB NOT NULL UNIQUE,
@@ -85,6 +87,7 @@ class UploadRecord:
     offset: int
     checksum: str
     metadata: str  # a JSON object; for tus the value of Upload-Metadata as a JSON string
+    concat: str  # the value of Upload-Concat
     created_ns: int
     updated_ns: int
     status: Status = Status.UPLOADING
@@ -166,6 +169,11 @@ class UploadDatabase:
         with self._lock:
             row = self._db.execute("SELECT * FROM upload WHERE upload_id = ?", (upload_id,)).fetchone()
         return None if row is None else _record(row)
+
+    def find_concat(self, client: str, concat: str) -> UploadRecord | None:
+        """The final upload that was made of those partial ones."""
+        found = self._select("client = ? AND kind = 'final' AND concat = ? AND status <> 'failed'", (client, concat))
+        return found[0] if found else None
 
     def forget(self, upload_id: str) -> None:
         """Nothing is kept of it any more."""

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from transfer_core.errors import FileHashMismatch
+from transfer_core.server.uploads.ending import Ending
+from transfer_core.server.uploads.model import Upload
 from transfer_core.server.uploads.records import UploadRecord
-from transfer_core.server.uploads.store import Upload, UploadStore
+from transfer_core.server.uploads.store import UploadStore
 from transfer_core.server.uploads.sums import PieceSum
 
 BLOCK_BYTES = 512 * 1024
@@ -77,13 +79,13 @@ class BlockWriter:
 class Finishing:
     """Verifying a whole upload, once, for all who ask meanwhile. Touched by the event loop alone."""
 
-    def __init__(self, store: UploadStore, disk: Disk) -> None:
-        self._store = store
+    def __init__(self, ending: Ending, disk: Disk) -> None:
+        self._ending = ending
         self._disk = disk
         self._under_way: dict[str, asyncio.Future[UploadRecord]] = {}
 
     async def finish(self, upload: Upload) -> UploadRecord:
-        """See `UploadStore.finish`. A request that goes away does not stop it."""
+        """See `Ending.finish`. A request that goes away does not stop it."""
         upload_id = upload.record.upload_id
         future = self._under_way.get(upload_id)
         if future is None:
@@ -93,7 +95,7 @@ class Finishing:
         return await asyncio.shield(future)
 
     async def _finish(self, upload: Upload) -> UploadRecord:
-        return await self._disk.run(self._store.finish, upload)
+        return await self._disk.run(self._ending.finish, upload)
 
     def _done(self, upload_id: str, future: asyncio.Future[UploadRecord]) -> None:
         del self._under_way[upload_id]

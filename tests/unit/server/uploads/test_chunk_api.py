@@ -7,7 +7,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import blake3
 import httpx
 import pytest
 
-from tests.support.http_relay import HttpRelay, ReferenceClient, http_config, random_bytes
+from tests.support.http_relay import HttpRelay, ReferenceClient, http_config, random_bytes, until
 
 CHUNK = 100_000
 DATA = random_bytes(1_234_567)
@@ -32,13 +32,6 @@ def client(relay: HttpRelay) -> Iterator[ReferenceClient]:
     client = ReferenceClient(relay.url, DATA, chunk=CHUNK)
     yield client
     client.close()
-
-
-def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
-    end = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.01)
 
 
 def assert_error(answer: httpx.Response, status: int, code: str) -> None:
@@ -299,7 +292,7 @@ def raw_chunk(client: ReferenceClient, index: int, sent_bytes: int) -> socket.so
         f'--b\r\nContent-Disposition: form-data; name="chunk_total"\r\n\r\n{client.total}\r\n'
         f'--b\r\nContent-Disposition: form-data; name="chunk"; filename="c"\r\n\r\n'
     ).encode()
-    length = len(body) + CHUNK + len(b"\r\n--b--\r\n")
+    length = len(body) + len(client.piece(index)) + len(b"\r\n--b--\r\n")
     head = (
         f"POST /upload/chunk HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
         "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
@@ -325,17 +318,17 @@ def test_a_client_that_stalls_is_cut_and_holds_up_nobody(client: ReferenceClient
 
 def test_a_newcomer_takes_over_from_a_request_that_hangs(tmp_path: Path) -> None:
     with HttpRelay(tmp_path, http_config(body_timeout_s=60.0)) as relay:
-        client = ReferenceClient(relay.url, DATA, chunk=CHUNK)
+        client = ReferenceClient(relay.url, DATA, chunk=600_000)
         client.init()
         client.send(0)
-        with raw_chunk(client, 1, CHUNK // 2) as hanging:
+        with raw_chunk(client, 1, 550_000) as hanging:
             hanging.settimeout(10)
+            until(lambda: relay.files()[0].read_bytes()[600_000:600_100] == DATA[600_000:600_100], "nothing came")
             started = time.monotonic()
             assert client.send(1).status_code == 200
             assert time.monotonic() - started < 5
             assert b"409" in hanging.recv(65536).split(b"\r\n", 1)[0]
-        for index in range(2, client.total):
-            client.send(index)
+        client.send(2)
         assert Path(client.finalize().json()["file_path"]).read_bytes() == DATA
         client.close()
 
