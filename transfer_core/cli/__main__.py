@@ -31,6 +31,7 @@ from transfer_core.cli import (
     status,
     telemetry,
     upload,
+    watches,
 )
 from transfer_core.cli.output import error_line
 from transfer_core.errors import Cancelled, ConfigError, DrsError, UsageError
@@ -61,6 +62,7 @@ GROUPS: Mapping[str, typer.Typer] = {
     "relay": relay.group,
     "destination": destination.group,
     "link": link.group,
+    "watch": watches.group,
     "telemetry": telemetry.group,
 }
 

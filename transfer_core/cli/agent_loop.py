@@ -56,10 +56,13 @@ def _refusal(watch: Watch) -> DrsError | None:
 
 
 def drained(service: TransferService) -> Callable[[Watch], bool]:
-    """Whether no job goes on by itself any more: asked of the events first, and of the queue itself to be sure."""
+    """Whether no job goes on by itself any more, and every complete file of the watched folders is one.
+
+    Asked of the events first, and of the queue itself to be sure.
+    """
 
     def over(watch: Watch) -> bool:
-        if watch.left():
+        if watch.left() or not service.watches.is_through():
             return False
         return not any(job.status in (JobState.PENDING, JobState.UPLOADING) for job in service.jobs())
 

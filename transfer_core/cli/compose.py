@@ -162,3 +162,16 @@ def open_api(service: TransferService, address: tuple[str, int] | None) -> Itera
         yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     finally:
         api.stop()
+
+
+@contextmanager
+def open_trigger_server(service: TransferService, address: str) -> Iterator[str]:
+    """Answers triggers over ZeroMQ while the block runs; gives the address as it listens."""
+    from transfer_core.ingest.trigger_server import TriggerServer
+
+    server = TriggerServer(address, service.watches.trigger)
+    try:
+        server.start()
+        yield server.address
+    finally:
+        server.stop()

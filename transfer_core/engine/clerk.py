@@ -14,8 +14,9 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
@@ -56,6 +57,22 @@ PAUSED_KEY = "paused_all"
 _LIVE_LINKS = frozenset({LinkState.UP, LinkState.DEGRADED})
 
 
+class WatchListener(Protocol):
+    """Who is told what became of jobs. Called in the clerk's thread; must not block."""
+
+    def on_arrived(self, file_ids: Sequence[str]) -> None:
+        """These jobs are completed."""
+        ...
+
+    def on_failed(self, file_id: str, error: DrsError) -> None:
+        """That job is given up."""
+        ...
+
+    def on_changed(self, file_id: str) -> None:
+        """That job's source was not as it was queued; frame and job are forgotten."""
+        ...
+
+
 class Clerk:
     """See the module. Also the `AgentListener` of the loop: those methods only put something into its inbox."""
 
@@ -74,6 +91,8 @@ class Clerk:
         self._bus, self._config, self._notify = bus, config, notify
         self.desk: LinkDesk | None = None
         self.uploads: UploadDesk | None = None
+        self.watches: WatchListener | None = None
+        self.answerers: dict[str, Callable[[str], str]] = {}  # what other processes may ask, by verb
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._under_way = UnderWay()
         self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
@@ -130,6 +149,10 @@ class Clerk:
     def why(self, relay: str) -> str:
         """Why a relay is not online."""
         return self._why.get(relay, "")
+
+    def online(self) -> Mapping[str, bool]:
+        """Which destinations answer."""
+        return dict(self._online)
 
     def live_views(self, jobs: list[Job]) -> list[JobView]:
         """Jobs with the newest figures of those under way."""
@@ -261,7 +284,9 @@ class Clerk:
                 break
         if self._arrived:
             arrived, self._arrived = self._arrived, []
-            self._store.complete(arrived)
+            news = self._store.complete(arrived)
+            if self.watches is not None:
+                self.watches.on_arrived(news)
         now_ns = self._clock.monotonic_ns()
         if self.desk is not None:
             self.desk.play(now_ns)
@@ -362,7 +387,8 @@ class Clerk:
                 self.desk.restore(command.argument)
             elif command.verb == "pause_all":
                 self.set_paused(command.argument == "1")
-            result = "ok"
+            answerer = self.answerers.get(command.verb)
+            result = "ok" if answerer is None else answerer(command.argument)
         except DrsError as error:
             result = f"{error.code} {error.message}"
         self._store.answer(command.number, result)
@@ -425,6 +451,11 @@ class Clerk:
         job = self._store.job(file_id)
         if job.status is not JobState.UPLOADING:
             return
+        if isinstance(error, SourceChanged) and job.source_inode is not None:
+            self._store.give_up_changed(file_id)  # it is queued anew once it is complete as it is now
+            if self.watches is not None:
+                self.watches.on_changed(file_id)
+            return
         moved = running is not None and running.figures.durable_bytes > job.bytes_done
         decision = after_failure(
             job.idle_attempts, error, made_progress=moved, config=self._config.retry, entropy=self._entropy
@@ -433,6 +464,8 @@ class Clerk:
             decision = type(decision)(Outcome.GIVE_UP)
         if decision.outcome is Outcome.GIVE_UP:
             self._store.fail(file_id, error.code, error.message)
+            if self.watches is not None:
+                self.watches.on_failed(file_id, error)
             self._notify(Severity.SERIOUS, "queue", f"{job.path}: {error.message}", error.one_line())
         else:
             is_attempt = decision.outcome is Outcome.PUT_OFF

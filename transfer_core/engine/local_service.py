@@ -28,6 +28,8 @@ from transfer_core.engine.system import SystemClock
 from transfer_core.engine.telemetry_part import TelemetryPart
 from transfer_core.engine.uploads.desk import UploadDesk
 from transfer_core.engine.uploads.verbs import UploadVerbs
+from transfer_core.engine.watches.desk import WatchDesk
+from transfer_core.engine.watches.verbs import VIEWS_VERB, WatchVerbs, views_text
 from transfer_core.errors import ConfigError
 from transfer_core.events import (
     DestinationsChanged,
@@ -44,6 +46,7 @@ from transfer_core.events import (
     RelayChanged,
     Severity,
 )
+from transfer_core.events.watches import WatchesChanged
 from transfer_core.sim.script import Simulation, parse_simulation
 from transfer_core.units import utc_iso
 
@@ -75,6 +78,9 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             retry=self.retry,
         )
         self._stopped = False
+        self.watches = WatchVerbs(
+            self._store, self._clock, self._entropy, state_dir, lambda: self.settings().receive_directory
+        )
 
     def start(self) -> None:
         """See `TransferService`."""
@@ -119,6 +125,8 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             simulated=self._simulation is not None,
             views=desk.views,
         )
+        clerk.watches = watches = self._make_watch_desk(clerk)
+        clerk.answerers[VIEWS_VERB] = lambda _: views_text(watches.views())
         loop.observers.append(desk.observe)
         loop.policy = self._policy_asked or settings.policy
         loop.set_paused(clerk.paused)
@@ -128,6 +136,19 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         loop.start()
         clerk.start()
         self.start_telemetry()
+        watches.start()
+        self.watches.desk = watches
+
+    def _make_watch_desk(self, clerk: Clerk) -> WatchDesk:
+        return WatchDesk(
+            store=self._store,
+            clock=self._clock,
+            entropy=self._entropy,
+            bus=self._bus,
+            notify=self._say,
+            queued=clerk.poke,
+            online=clerk.online,
+        )
 
     def stop(self) -> None:
         """See `TransferService`. May be called twice, and without `start`."""
@@ -140,6 +161,8 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             self._clerk.stop()
             if self._clerk.uploads is not None:
                 self._clerk.uploads.close()
+            if self.watches.desk is not None:
+                self.watches.desk.stop()  # after the clerk, which tells it of the last arrivals
             self._loop.stop()
         self._state_lock.release()
         self._store.close()
@@ -153,6 +176,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             DestinationsChanged(tuple(self.destinations())),
             RelayChanged(self.relay()),
             *self.first_telemetry_events(),
+            WatchesChanged(self.watches.desk.views() if self.watches.desk is not None else ()),
             *self._notices,
         ]
         return self._bus.subscribe(first)

@@ -13,7 +13,7 @@ from transfer_core.errors import DrsError
 from transfer_core.jobs.model import Job
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
 from transfer_core.storage.file_hash import FollowingHash
-from transfer_core.storage.reader import SourceFile
+from transfer_core.storage.reader import Fingerprint, SourceFile
 
 
 @dataclass(slots=True, eq=False)
@@ -35,8 +35,8 @@ class OutgoingJob:
 
     @classmethod
     def open(cls, job: Job, chunk_bytes: int) -> OutgoingJob:
-        """Open the source. Errors of the SourceError branch."""
-        source = SourceFile.open(Path(job.path))
+        """Open the source, in the state that the job asks for. Errors of the SourceError branch."""
+        source = SourceFile.open(Path(job.path), expected_source(job))
         return cls(
             job=job,
             source=source,
@@ -88,3 +88,10 @@ class OutgoingJob:
     def close(self) -> None:
         """Let go of the source."""
         self.source.close()
+
+
+def expected_source(job: Job) -> Fingerprint | None:
+    """The one state of its source that a job may send; None if any will do."""
+    if job.source_mtime_ns is None or job.source_inode is None:
+        return None
+    return Fingerprint(job.size, job.source_mtime_ns, job.source_inode)

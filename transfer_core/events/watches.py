@@ -67,6 +67,18 @@ class WatchSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class TriggerRun:
+    """What a trigger began: frames of these watches, from its own on, go to the ball's folder."""
+
+    run_id: str
+    frame_id: str
+    ball_id: str
+    camera: str  # the watch whose frame it named
+    cameras: tuple[str, ...]
+    dest_path: str  # of that camera's frames
+
+
+@dataclass(frozen=True, slots=True)
 class WatchView:
     """One watched folder as it is now. `None` means not known, never zero."""
 

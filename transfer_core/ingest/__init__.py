@@ -10,6 +10,7 @@ May import: `storage` and the vocabulary.
     folder_events     what inotify tells of folders
     folder_scan       what is in a folder now
     watcher           one watched folder: events, scans and verdicts become complete frames
+    sent_file         deletes a source that has arrived, and nothing else
     trigger_server    answers triggers over ZeroMQ
     sample_frames     writes frames as cameras do, to try all this
 """

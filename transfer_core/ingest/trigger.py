@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 
 from transfer_core.errors import DrsError, UsageError
+from transfer_core.events.watches import TriggerRun
 
 MESSAGE_BYTES_MAX = 65_536
 _FRAME = re.compile(r"(?P<head>[^/]*?)(?P<camera>[^_/]+)_(?P<number>\d{1,18})(?P<tail>\.[^/_]*)?")
@@ -37,16 +38,6 @@ class Trigger:
         found = _FRAME.fullmatch(self.frame_id)
         assert found is not None
         return f"{found['head']}{camera}_{found['number']}{found['tail'] or ''}"
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What a trigger began: frames of these cameras from its own on."""
-
-    job_id: str
-    trigger: Trigger
-    dest_path: str
-    cameras: tuple[str, ...]
 
 
 def parse_trigger(message: bytes) -> Trigger:
@@ -75,18 +66,17 @@ def make_trigger(frame_id: str, ball_id: str) -> Trigger:
     return Trigger(frame_id, ball_id, found["camera"], int(found["number"]))
 
 
-def accepted_reply(accepted: Accepted) -> bytes:
+def accepted_reply(run: TriggerRun) -> bytes:
     """The answer to a trigger that was taken, before anything is copied."""
-    trigger = accepted.trigger
     return _encode(
         {
             "status": "accepted",
-            "job_id": accepted.job_id,
-            "frame_id": trigger.frame_id,
-            "ball_id": trigger.ball_id,
-            "camera": trigger.camera,
-            "cameras": list(accepted.cameras),
-            "dest_path": accepted.dest_path,
+            "job_id": run.run_id,
+            "frame_id": run.frame_id,
+            "ball_id": run.ball_id,
+            "camera": run.camera,
+            "cameras": list(run.cameras),
+            "dest_path": run.dest_path,
         }
     )
 

@@ -25,6 +25,7 @@ from transfer_core.ingest.folder_events import FolderEvent, FolderEvents, Happen
 from transfer_core.ingest.folder_scan import Refusals, walk
 from transfer_core.ingest.open_writers import is_remote, writer_of
 from transfer_core.ingest.selection import PART_SUFFIX, Successors
+from transfer_core.ingest.sent_file import facts_of
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 CANDIDATES_MAX = 5000
@@ -85,6 +86,7 @@ class FolderWatcher:
         self.scans_done = 0
         self.parts_removed = 0
         self.overflows = 0
+        self.begun = 0  # how often: each time has a descriptor of its own
         self.refusals = Refusals()
         self.root_identity: tuple[int, int] | None = None
         self._wanted, self._clock, self._rules = wanted, clock, rules
@@ -147,6 +149,11 @@ class FolderWatcher:
     def tell(self, relative: str) -> None:
         """A trigger says that this frame is complete; it is waited for if it is not there yet."""
         self._look(relative, Sign.TOLD)
+
+    def tell_changed(self, relative: str) -> None:
+        """Somebody found that this file is not as it was when it was taken for complete."""
+        if self._wanted.looks_at(relative):
+            self._look(relative, Sign.NONE)
 
     def turn(self) -> list[Frame]:
         """Do what is due; gives the frames that are complete, in the order of their names."""
@@ -224,6 +231,7 @@ class FolderWatcher:
         self.close()
         remote = is_remote(self.root)
         self.trouble, self.root_identity = "", identity
+        self.begun += 1
         self._events = None if remote or self._polls else open_folder_events()
         self._uses_events = self._events is not None
         self._knows_writers = not remote
@@ -359,9 +367,4 @@ class FolderWatcher:
         return os.path.join(self.root, relative)  # noqa: PTH118 - names need not be valid Unicode
 
     def _facts(self, relative: str) -> Facts | None:
-        """The file as it is, None for one that is not there or is no plain file."""
-        try:
-            facts = os.lstat(self._path(relative))
-        except OSError:
-            return None
-        return Facts(facts.st_size, facts.st_mtime_ns, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
+        return facts_of(self._path(relative))

@@ -10,6 +10,7 @@ May import: `storage` (to open the database) and the vocabulary. Knows no engine
     working      the agent's side: add, claim, report, give back
     asking       a person's side: pause, resume, cancel, retry
     ordering     priority, position, removal, and the way back
+    watching     watched folders, and the frames that they have queued
     tables       destinations, settings, commands to a running agent
     store        all of that as one `JobStore`
     sources      folders become files

@@ -26,7 +26,7 @@ DATABASE_NAME = "state.db"
 COLUMNS = (
     "file_id, path, size, priority, position, status, destination, dest_path, source, created_at, bytes_done, attempts,"
     " idle_attempts, reason, error, started_at, completed_at, next_try_ns, next_try_at, duration_s, resent_bytes,"
-    " stored_as, file_hash, links"
+    " stored_as, file_hash, links, source_mtime_ns, source_inode"
 )
 
 
@@ -89,7 +89,7 @@ def as_set(values: Iterable[str]) -> str:
 def job_of(row: sqlite3.Row) -> Job:
     """The job in a row of COLUMNS."""
     values = list(row)
-    values[1], values[7] = _name_of(values[1]), _name_of(values[7])
+    values[1], values[7] = name_of_column(values[1]), name_of_column(values[7])
     values[5] = JobState(values[5])
     values[23] = {} if values[23] == "{}" else json.loads(values[23])
     return Job(*values)
@@ -117,7 +117,8 @@ def column_of_links(links: Mapping[str, int]) -> str:
     return json.dumps(dict(links))
 
 
-def _name_of(column: str | bytes) -> str:
+def name_of_column(column: str | bytes) -> str:
+    """A file name out of its column."""
     return column if isinstance(column, str) else os.fsdecode(column)
 
 

@@ -76,6 +76,8 @@ class Job:
     stored_as: str = ""
     file_hash: str = ""
     links: Mapping[str, int] = field(default_factory=dict)  # bytes that each link carried
+    source_mtime_ns: int | None = None  # with size and inode: the one state of the source that may be sent
+    source_inode: int | None = None  # None, as the time: whatever state it is in
 
     @property
     def bytes_left(self) -> int:

@@ -86,4 +86,40 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX outbox_due ON outbox (next_try_ns)
     """,
+    """
+    ALTER TABLE job ADD COLUMN source_mtime_ns INTEGER;
+    ALTER TABLE job ADD COLUMN source_inode INTEGER;
+    CREATE TABLE watch (
+        name TEXT PRIMARY KEY,
+        spec TEXT NOT NULL,
+        paused INTEGER NOT NULL DEFAULT 0,
+        ended INTEGER NOT NULL DEFAULT 0,
+        taken INTEGER NOT NULL DEFAULT 0,
+        created_at TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE watch_run (
+        run_id TEXT PRIMARY KEY,
+        watch TEXT NOT NULL REFERENCES watch (name) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        selection TEXT NOT NULL,
+        taken INTEGER NOT NULL DEFAULT 0,
+        ended INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+    CREATE INDEX watch_run_of ON watch_run (watch, number);
+    CREATE TABLE frame (
+        watch TEXT NOT NULL REFERENCES watch (name) ON DELETE CASCADE,
+        run_id TEXT NOT NULL,
+        relative TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        file_id TEXT NOT NULL,
+        settled INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (watch, run_id, relative)
+    ) WITHOUT ROWID;
+    CREATE INDEX frame_job ON frame (file_id);
+    CREATE INDEX frame_open ON frame (watch) WHERE settled = 0;
+    CREATE INDEX job_arrived ON job (source, status, listed, completed_at) WHERE source = 'watch';
+    INSERT INTO counter VALUES ('watch', 0)
+    """,
 )

@@ -6,10 +6,22 @@ from transfer_core.jobs.asking import JobAsking
 from transfer_core.jobs.database import DATABASE_NAME
 from transfer_core.jobs.ordering import UNDO_KEPT, JobOrdering
 from transfer_core.jobs.tables import Command, CommandTable, Destination, DestinationTable, SettingTable
+from transfer_core.jobs.watching import FrameRow, NewFrame, RunRow, WatchRow, WatchTable
 from transfer_core.jobs.working import JobWorking, NewJob
 
-__all__ = ["DATABASE_NAME", "UNDO_KEPT", "Command", "Destination", "JobStore", "NewJob"]
+__all__ = [
+    "DATABASE_NAME",
+    "UNDO_KEPT",
+    "Command",
+    "Destination",
+    "FrameRow",
+    "JobStore",
+    "NewFrame",
+    "NewJob",
+    "RunRow",
+    "WatchRow",
+]
 
 
-class JobStore(JobWorking, JobAsking, JobOrdering, DestinationTable, SettingTable, CommandTable):
+class JobStore(JobWorking, JobAsking, JobOrdering, DestinationTable, SettingTable, CommandTable, WatchTable):
     """The agent's database: `JobStore(state_dir, clock)`; `quarantined` says that a damaged one was set aside."""

@@ -44,6 +44,8 @@ class NewJob:
     destination: str
     dest_path: str
     source: str
+    source_mtime_ns: int | None = None  # with size and inode: the one state of the source that may be sent
+    source_inode: int | None = None
 
 
 class JobWorking(JobReading):
@@ -51,25 +53,8 @@ class JobWorking(JobReading):
 
     def add_many(self, jobs: Sequence[NewJob]) -> list[Job]:
         """Queue files at the end of their priorities. ConflictError if an id is there already; then none is queued."""
-        now_text = self._now_text()
         with self._write() as db:
-            change = change_number(db)
-            ends = {priority: end_of(db, priority) for priority in {new.priority for new in jobs}}
-            rows = []
-            for new in jobs:
-                _check(new)
-                ends[new.priority] += GAP
-                names = column_of_name(new.path), column_of_name(new.dest_path)
-                place = new.priority, ends[new.priority]
-                rows.append((new.file_id, *names, new.size, *place, new.destination, new.source, now_text, change))
-            try:
-                db.executemany(
-                    "INSERT INTO job (file_id, path, dest_path, size, priority, position, status, destination, source,"
-                    " created_at, changed) VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?)",
-                    rows,
-                )
-            except sqlite3.IntegrityError as error:
-                raise ConflictError("one of these jobs is queued already") from error
+            insert_jobs(db, jobs, self._now_text())
             return jobs_by_id(db, [new.file_id for new in jobs])
 
     def claim(self, owner: str, limit: int, destinations: Sequence[str]) -> list[Job]:
@@ -254,6 +239,29 @@ class JobWorking(JobReading):
                 f"UPDATE job SET next_try_ns = 0, next_try_at = NULL, changed = ?2 WHERE {concerned}",
                 (limit_ns, change_number(db)),
             )
+
+
+def insert_jobs(db: sqlite3.Connection, jobs: Sequence[NewJob], now_text: str) -> None:
+    """Within a transaction: queue files at the end of their priorities. ConflictError if an id is there already."""
+    change = change_number(db)
+    ends = {priority: end_of(db, priority) for priority in {new.priority for new in jobs}}
+    rows = []
+    for new in jobs:
+        _check(new)
+        ends[new.priority] += GAP
+        names = column_of_name(new.path), column_of_name(new.dest_path)
+        place = new.priority, ends[new.priority]
+        state = new.source_mtime_ns, new.source_inode
+        rows.append((new.file_id, *names, new.size, *place, new.destination, new.source, now_text, *state, change))
+    try:
+        db.executemany(
+            "INSERT INTO job (file_id, path, dest_path, size, priority, position, status, destination, source,"
+            " created_at, source_mtime_ns, source_inode, changed)"
+            " VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+    except sqlite3.IntegrityError as error:
+        raise ConflictError("one of these jobs is queued already") from error
 
 
 def end_of(db: sqlite3.Connection, priority: int) -> float:

@@ -22,6 +22,7 @@ from transfer_core.events import (
 )
 from transfer_core.service.telemetry import TelemetryService
 from transfer_core.service.uploads import UploadService
+from transfer_core.service.watches import WatchService
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,11 @@ class Subscription(Protocol):
 
 class TransferService(Protocol):
     """One agent, and perhaps a relay, in this process."""
+
+    @property
+    def watches(self) -> WatchService:
+        """Watched folders."""
+        ...
 
     def start(self) -> None:
         """Take the state directory's lock and begin to work the queue. StateLocked if another agent has it."""

@@ -42,8 +42,8 @@ class SourceFile:
         self._fd = fd
 
     @classmethod
-    def open(cls, path: Path) -> SourceFile:
-        """Open a regular file, or a link to one. SourceMissing, SourceUnreadable."""
+    def open(cls, path: Path, expected: Fingerprint | None = None) -> SourceFile:
+        """Open a regular file, or a link to one. SourceMissing, SourceUnreadable; SourceChanged if not `expected`."""
         try:
             # A device is never opened, since that alone can have an effect.
             _require_regular(path, path.stat())
@@ -57,6 +57,8 @@ class SourceFile:
             _require_regular(path, facts)
             if sys.platform == "linux":
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+            if expected is not None and _fingerprint(facts) != expected:
+                raise SourceChanged(f"{path} is not as it was when it was queued")
         except BaseException:
             os.close(fd)
             raise

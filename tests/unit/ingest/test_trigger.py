@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transfer_core.errors import NotFoundError, UsageError
-from transfer_core.ingest.trigger import Accepted, Trigger, accepted_reply, error_reply, parse_trigger
+from transfer_core.events.watches import TriggerRun
+from transfer_core.ingest.trigger import Trigger, accepted_reply, error_reply, parse_trigger
 
 REFERENCE = b'{"frame_id": "frame_camera01_000046836.jpg", "ball_id": "ball_001"}'
 
@@ -45,18 +46,20 @@ def test_a_message_that_is_no_trigger_is_refused(message: bytes) -> None:
 @given(st.binary(max_size=200) | st.dictionaries(st.text(), st.text()).map(lambda value: json.dumps(value).encode()))
 def test_no_message_breaks_it(message: bytes) -> None:
     try:
-        reply = accepted_reply(Accepted("job-1", parse_trigger(message), "", ("camera01",)))
+        trigger = parse_trigger(message)
+        reply = accepted_reply(TriggerRun("job-1", trigger.frame_id, trigger.ball_id, trigger.camera, (), ""))
     except UsageError as refusal:
         reply = error_reply(refusal)
     assert json.loads(reply)["status"] in ("accepted", "error")
 
 
 def test_what_a_trigger_is_told() -> None:
-    accepted = Accepted("job-1", parse_trigger(REFERENCE), "ball_001/camera01", ("camera01", "camera02"))
-    assert json.loads(accepted_reply(accepted)) == {
+    frame = "frame_camera01_000046836.jpg"
+    run = TriggerRun("job-1", frame, "ball_001", "camera01", ("camera01", "camera02"), "ball_001/camera01")
+    assert json.loads(accepted_reply(run)) == {
         "status": "accepted",
         "job_id": "job-1",
-        "frame_id": "frame_camera01_000046836.jpg",
+        "frame_id": frame,
         "ball_id": "ball_001",
         "camera": "camera01",
         "cameras": ["camera01", "camera02"],

@@ -1,0 +1,70 @@
+"""Watched folders in memory: what is asked for is written down in `calls`; `fail[verb]` is raised instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from transfer_core.errors import NotFoundError
+from transfer_core.events import Event
+from transfer_core.events.watches import TriggerRun, WatchesChanged, WatchSpec, WatchState, WatchView
+
+
+class FakeWatches:
+    """Every change is told by `tell`, as the real one tells it."""
+
+    def __init__(self, views: Sequence[WatchView] = (), tell: Callable[[Event], None] = lambda _: None) -> None:
+        self.by_name = {view.spec.name: view for view in views}
+        self.calls: list[tuple[object, ...]] = []
+        self.fail: dict[str, Exception] = {}
+        self.tell = tell
+        self.through = True
+
+    def _note(self, verb: str, *arguments: object) -> None:
+        self.calls.append((verb, *arguments))
+        if verb in self.fail:
+            raise self.fail[verb]
+
+    def _changed(self) -> None:
+        self.tell(WatchesChanged(tuple(self.views())))
+
+    def add(self, spec: WatchSpec) -> WatchView:
+        self._note("add", spec)
+        self.by_name[spec.name] = WatchView(spec, WatchState.WATCHING)
+        self._changed()
+        return self.by_name[spec.name]
+
+    def import_cameras(self, text: str, settings: WatchSpec) -> Sequence[WatchView]:
+        self._note("import_cameras", text, settings)
+        return [self.add(replace(settings, name=name, directory=f"/data/{name}")) for name in ("camera08", "camera09")]
+
+    def views(self) -> Sequence[WatchView]:
+        return [view for _, view in sorted(self.by_name.items())]
+
+    def pause(self, name: str) -> None:
+        self._switch("pause", name, WatchState.PAUSED)
+
+    def resume(self, name: str) -> None:
+        self._switch("resume", name, WatchState.WATCHING)
+
+    def _switch(self, verb: str, name: str, state: WatchState) -> None:
+        self._note(verb, name)
+        if name not in self.by_name:
+            raise NotFoundError(f"there is no watch {name!r}")
+        self.by_name[name] = replace(self.by_name[name], state=state)
+        self._changed()
+
+    def remove(self, name: str) -> None:
+        self._note("remove", name)
+        self.by_name.pop(name)
+        self._changed()
+
+    def rescan(self, name: str) -> None:
+        self._note("rescan", name)
+
+    def trigger(self, frame_id: str, ball_id: str = "") -> TriggerRun:
+        self._note("trigger", frame_id, ball_id)
+        return TriggerRun("run-1", frame_id, ball_id, "camera01", ("camera01", "camera02"), f"{ball_id}/camera01")
+
+    def is_through(self) -> bool:
+        return self.through

@@ -1,0 +1,8 @@
+"""Watched folders in a running agent: complete frames become jobs, many in one transaction, and their sources leave.
+
+desk      the thread: events, scans and verdicts of all folders; group commit; what has arrived
+folder    one watched folder: what it wants, what it has queued, what it has to tell
+arrivals  what follows an arrival: the figures, and the source's deletion if it was asked for
+figures   frames per second in and out, and how long frames take
+verbs     what may be asked: `service.watches`
+"""

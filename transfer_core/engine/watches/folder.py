@@ -1,0 +1,307 @@
+"""One watched folder: what it wants, what it has queued already, what it has to tell.
+
+What was queued is kept as one number for each state of each file (a 128-bit hash of name, size, time and inode), so
+that hundreds of thousands of old files cost little memory and a scan asks no database.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import xxhash
+
+from transfer_core.clock import Clock
+from transfer_core.engine.watches.figures import WatchFigures
+from transfer_core.entropy import Entropy
+from transfer_core.events.watches import WatchState, WatchView
+from transfer_core.ingest.completion import CompletionRules, Facts
+from transfer_core.ingest.selection import NamePattern, Selection, dest_path_of, own_selection
+from transfer_core.ingest.watcher import FolderWatcher, Frame
+from transfer_core.jobs.model import new_file_id
+from transfer_core.jobs.store import FrameRow, NewFrame, NewJob, WatchRow
+from transfer_core.units import NS_PER_MS, NS_PER_S
+
+BACKLOG_MAX = 20_000  # more is left in the folder for the next scan
+
+
+@dataclass(slots=True)
+class Chosen:
+    """A selection, and how many frames it has taken."""
+
+    selection: Selection
+    taken: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has taken as many as it was to take."""
+        return 0 < self.selection.max_files <= self.taken
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A frame that is queued. `complete_ns` is None for one of a former run of the agent."""
+
+    row: FrameRow
+    complete_ns: int | None
+
+
+class WatchedFolder:
+    """See the module. Used by the desk's thread."""
+
+    def __init__(self, row: WatchRow, clock: Clock, entropy: Entropy) -> None:
+        self.row = row
+        self.spec = row.spec
+        self.figures = WatchFigures(clock.monotonic_ns())
+        self.waiting: dict[str, Waiting] = {}  # by file id
+        self.stopped: dict[str, Waiting] = {}  # failed, or cancelled by a person
+        self.is_over = False
+        self.met_known_scan = -1  # the scan that last met a file that was queued before
+        self.told = ""  # the trouble that was told of last
+        self.listens_to: tuple[int | None, int] = (None, 0)  # the descriptor of events that is waited for, and whose
+        self._clock, self._entropy = clock, entropy
+        self._pattern = NamePattern(row.spec.pattern)
+        self._chosen: dict[str, Chosen] = {}
+        self._names: Counter[str] = Counter()  # frames not yet arrived, by name
+        self._queued: set[int] = set()
+        self._new_runs: list[Selection] = []
+        if not row.spec.on_trigger:
+            self._chosen[""] = Chosen(own_selection(row.spec), row.taken)
+        self.watcher = self._make_watcher() if not row.paused and not row.ended else None
+
+    def _make_watcher(self) -> FolderWatcher:
+        spec = self.spec
+        return FolderWatcher(
+            spec.directory,
+            self,
+            self._clock,
+            rules=CompletionRules(round(spec.stable_ms * NS_PER_MS), round(spec.file_wait_ms * NS_PER_MS)),
+            lookahead=spec.lookahead,
+            cleanup_part_files=spec.cleanup_part_files,
+        )
+
+    def remember(self, frames: Iterable[FrameRow], under_way: Mapping[str, bool]) -> None:
+        """What was queued before. `under_way` has the file ids that have not arrived: whether they still may."""
+        for row in frames:
+            self._queued.add(_version(row.run_id, row.relative, row.size, row.mtime_ns, row.inode))
+            if row.file_id in under_way:
+                (self.waiting if under_way[row.file_id] else self.stopped)[row.file_id] = Waiting(row, None)
+                self._names[row.relative] += 1
+
+    # --- what it wants
+
+    def begin_run(self, selection: Selection, taken: int, *, frame: str = "") -> None:
+        """A trigger asks for these too; `frame` is known to be complete."""
+        if selection.run_id in self._chosen:
+            return
+        self._chosen[selection.run_id] = Chosen(selection, taken)
+        if self.watcher is not None:
+            self.watcher.rescan()
+            if frame:
+                self.watcher.tell(frame)
+
+    def end_runs_but(self, run_ids: set[str]) -> None:
+        """Only these runs go on."""
+        for run_id in [each for each in self._chosen if each and each not in run_ids]:
+            del self._chosen[run_id]
+
+    @property
+    def runs(self) -> list[Chosen]:
+        """Runs of triggers under way."""
+        return [chosen for run_id, chosen in self._chosen.items() if run_id]
+
+    def looks_at(self, relative: str) -> bool:
+        """See `watcher.Wanted`."""
+        return self._pattern.wants(relative) and any(_begins(chosen, relative) for chosen in self._chosen.values())
+
+    def wants(self, relative: str, facts: Facts) -> bool:
+        """See `watcher.Wanted`."""
+        return bool(self._takers(relative, facts))
+
+    def _takers(self, relative: str, facts: Facts) -> list[Chosen]:
+        takers = []
+        for run_id, chosen in self._chosen.items():
+            if _version(run_id, relative, facts.size, facts.mtime_ns, facts.identity) in self._queued:
+                self.met_known_scan = self.watcher.scans_done if self.watcher is not None else -1
+            elif not chosen.is_full and _begins(chosen, relative):
+                takers.append(chosen)
+        return takers
+
+    # --- frames
+
+    def turn(self) -> list[NewFrame]:
+        """Do what is due; gives the frames to queue. Their queueing is to be told by `queued` or `refused`."""
+        if self.watcher is None:
+            return []
+        self.watcher.is_held_back = len(self.waiting) >= BACKLOG_MAX or not self._chosen
+        new: list[NewFrame] = []
+        for frame in self.watcher.turn():
+            made = [self._new_frame(chosen, frame) for chosen in self._takers(frame.relative, frame.facts)]
+            if made:
+                self.figures.came(frame.path, frame.complete_ns)
+            new.extend(made)
+        self._judge_end()
+        return new
+
+    def _new_frame(self, chosen: Chosen, frame: Frame) -> NewFrame:
+        spec, facts, run_id = self.spec, frame.facts, chosen.selection.run_id
+        target = dest_path_of(chosen.selection.folder, frame.relative, preserve_structure=spec.preserve_structure)
+        job = NewJob(
+            new_file_id(self._entropy),
+            frame.path,
+            facts.size,
+            spec.priority,
+            spec.destination,
+            target,
+            "watch",
+            facts.mtime_ns,
+            facts.identity,
+        )
+        row = FrameRow(spec.name, run_id, frame.relative, facts.size, facts.mtime_ns, facts.identity, job.file_id)
+        chosen.taken += 1
+        self._queued.add(_version(run_id, frame.relative, facts.size, facts.mtime_ns, facts.identity))
+        self._names[frame.relative] += 1
+        self.waiting[job.file_id] = Waiting(row, frame.complete_ns)
+        return NewFrame(spec.name, run_id, frame.relative, job)
+
+    def refused(self, frames: Sequence[NewFrame]) -> None:
+        """The database did not take them: the next scan finds them again."""
+        for frame in frames:
+            waiting = self.waiting.get(frame.job.file_id)
+            if waiting is not None:
+                self.forget(waiting.row)
+                chosen = self._chosen.get(frame.run_id)
+                if chosen is not None:
+                    chosen.taken -= 1
+        if self.watcher is not None:
+            self.watcher.rescan()
+
+    def forget(self, row: FrameRow) -> None:
+        """That state of that file is not known any more: found again, it is queued again."""
+        self._queued.discard(_version(row.run_id, row.relative, row.size, row.mtime_ns, row.inode))
+        self.done(row)
+
+    def done(self, row: FrameRow) -> bool:
+        """It is not on its way any more; whether none of that name is."""
+        if self.waiting.pop(row.file_id, None) is not None or self.stopped.pop(row.file_id, None) is not None:
+            self._names[row.relative] -= 1
+            if not self._names[row.relative]:
+                del self._names[row.relative]
+        return row.relative not in self._names
+
+    def stop_waiting(self, file_id: str) -> bool:
+        """It failed or was cancelled: its source is not to be deleted; whether it is of this folder."""
+        waiting = self.waiting.pop(file_id, None)
+        if waiting is not None:
+            self.stopped[file_id] = waiting
+        return waiting is not None
+
+    def check(self, under_way: Mapping[str, bool]) -> None:
+        """Of the frames that have not arrived, which go on by themselves."""
+        for file_id, goes_on in under_way.items():
+            here, there = (self.stopped, self.waiting) if goes_on else (self.waiting, self.stopped)
+            if file_id in here:
+                there[file_id] = here.pop(file_id)
+
+    def _judge_end(self) -> None:
+        watcher = self.watcher
+        if watcher is None or watcher.trouble:
+            return
+        own = self._chosen.get("")
+        held = {name for name, _ in watcher.held()}
+        is_through = watcher.scans_done > 0 and not watcher.is_held_back and watcher.unfinished <= len(held)
+        if own is not None and (own.is_full or (self.spec.once and is_through)):
+            self.is_over = True
+
+    def full_runs(self) -> list[str]:
+        """Runs that have taken as many frames as they were to take."""
+        return [chosen.selection.run_id for chosen in self.runs if chosen.is_full]
+
+    @property
+    def is_through(self) -> bool:
+        """Whether everything that is there and complete by now is queued."""
+        watcher = self.watcher
+        if watcher is None or watcher.trouble or self.is_over:
+            return True
+        if watcher.is_held_back:
+            return not self._chosen
+        return watcher.scans_done > 0 and watcher.unfinished <= len(watcher.held())
+
+    # --- what it has to tell
+
+    def view(self, now_ns: int, online: bool | None) -> WatchView:
+        """As people see it."""
+        figures, watcher = self.figures, self.watcher
+        fps_in, fps_out = figures.rates(now_ns)
+        held = watcher.held() if watcher is not None else []
+        return WatchView(
+            spec=self.spec,
+            state=self.state,
+            why=self._why(),
+            online=online,
+            frames_in=figures.frames_in,
+            frames_out=figures.frames_out,
+            frames_failed=figures.frames_failed,
+            backlog=len(self.waiting),
+            backlog_bytes=sum(each.row.size for each in self.waiting.values()),
+            unfinished=watcher.unfinished if watcher is not None else 0,
+            fps_in=fps_in,
+            fps_out=fps_out,
+            newest_frame=figures.newest_frame,
+            newest_there_ns=figures.newest_there_ns,
+            latency_p50_ms=figures.latency_ms(0.5),
+            latency_p99_ms=figures.latency_ms(0.99),
+            held=f"{held[0][0]} has been open for {held[0][1] // NS_PER_S} s" if held else "",
+            errors=figures.errors,
+            error=figures.error,
+            run=", ".join(map(_run_text, self.runs)),
+        )
+
+    @property
+    def state(self) -> WatchState:
+        """How it is doing."""
+        if self.row.paused:
+            return WatchState.PAUSED
+        if self.row.ended or self.is_over or self.watcher is None:
+            return WatchState.ENDED
+        if self.watcher.trouble:
+            return WatchState.WAITING
+        return WatchState.WATCHING if self._chosen else WatchState.ARMED
+
+    def _why(self) -> str:
+        watcher = self.watcher
+        if watcher is None:
+            return ""
+        refusals = watcher.refusals
+        if watcher.trouble or not (refusals.links or refusals.unreadable):
+            return watcher.trouble
+        return f"{refusals.links + refusals.unreadable} left out: {refusals.first[0]}"
+
+    def end(self) -> None:
+        """It has sent what it was to send."""
+        self.row = replace(self.row, ended=True)
+        self.close()
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self.watcher is not None:
+            self.watcher.close()
+
+
+def _begins(chosen: Chosen, relative: str) -> bool:
+    """Whether a name comes late enough; a start with a slash is compared with the whole path."""
+    if "/" in chosen.selection.start:
+        return chosen.selection.begins_before(relative)
+    return chosen.selection.begins_before(relative.rpartition("/")[2])
+
+
+def _version(run_id: str, relative: str, size: int, mtime_ns: int, inode: int) -> int:
+    text = f"{run_id}\0{relative}\0{size}\0{mtime_ns}\0{inode}"
+    return xxhash.xxh3_128_intdigest(text.encode("utf-8", "surrogateescape"))
+
+
+def _run_text(chosen: Chosen) -> str:
+    selection = chosen.selection
+    count = f"{chosen.taken} of {selection.max_files}" if selection.max_files else str(chosen.taken)
+    return f"{selection.folder} from {selection.start}: {count}"
