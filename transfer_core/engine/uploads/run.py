@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from transfer_core.engine.outgoing import expected_source
 from transfer_core.engine.under_way import Figures
 from transfer_core.engine.uploads.governor import Governor
 from transfer_core.engine.uploads.ways import Lent, Ways
@@ -136,7 +137,7 @@ class UploadRun:
         return None
 
     def _upload(self) -> None:
-        source = SourceFile.open(Path(self.job.path))
+        source = SourceFile.open(Path(self.job.path), expected_source(self.job))
         try:
             uploader = self._make_uploader()
             self._authorize = self._make_authorizer()
