@@ -26,7 +26,7 @@ from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError
 from transfer_core.events import Severity
 from transfer_core.events.watches import WatchesChanged, WatchView
-from transfer_core.jobs.store import JobStore, NewFrame
+from transfer_core.jobs.store import FrameRow, JobStore, NewFrame
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 _LOG = logging.getLogger(__name__)
@@ -234,11 +234,13 @@ class WatchDesk:
         if not frames:
             return
         try:
-            self._store.queue_frames(frames)
+            replaced = self._store.queue_frames(frames)
         except DrsError:
             for folder in self._folders.values():
                 folder.refused([frame for frame in frames if frame.watch == folder.spec.name])
             raise
+        for file_id in replaced:
+            self._forget(file_id)
         self._queued()
 
     # --- what people change
@@ -305,12 +307,18 @@ class WatchDesk:
                 folder.check(self._store.open_frames(name))
 
     def _source_changed(self, file_id: str) -> None:
+        found = self._forget(file_id)
+        if found is not None and found[0].watcher is not None:
+            found[0].watcher.tell_changed(found[1].relative)
+
+    def _forget(self, file_id: str) -> tuple[WatchedFolder, FrameRow] | None:
+        """A state of a file that is not sent any more: should it be found again, it is queued again."""
         for folder in self._folders.values():
             waiting = folder.waiting.get(file_id) or folder.stopped.get(file_id)
             if waiting is not None:
                 folder.forget(waiting.row)
-                if folder.watcher is not None:
-                    folder.watcher.tell_changed(waiting.row.relative)
+                return folder, waiting.row
+        return None
 
     # --- what is told
 
