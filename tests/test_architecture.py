@@ -45,6 +45,7 @@ PURE = (
     "transfer_core/upload/s3_answers.py",
     "transfer_core/upload/timetable.py",
     "transfer_core/upload/tus.py",
+    "transfer_core/upload/webhook.py",
     "transfer_core/telemetry/decoders",
     "transfer_core/telemetry/arrivals.py",
     "transfer_core/telemetry/channels.py",

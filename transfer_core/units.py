@@ -14,6 +14,7 @@ MIB = 1024 * 1024
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 _DURATION_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?")
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:bit|bps|bit/s)?")
 _SIZE_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,6 +23,22 @@ def utc_iso(wall_ns: int) -> str:
     """UTC ISO 8601 with milliseconds and a Z: `2026-11-21T14:32:07.250Z`. `wall_ns` counts from 1970."""
     moment = _EPOCH + timedelta(microseconds=wall_ns // 1000)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds_of(utc_text: str) -> float:
+    """What `utc_iso` wrote, as seconds since 1970; 0 for what it did not write."""
+    try:
+        return datetime.fromisoformat(utc_text).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def parse_rate_bps(text: str) -> float:
+    """`20mbit`, `1.5 Gbit/s`, `500k` or a bare number of bits per second. ValueError if it is none."""
+    match = _RATE.fullmatch(text.strip().lower())
+    if match is None:
+        raise ValueError(f"{text!r} is no rate such as 20mbit or 500kbit/s")
+    return float(match[1]) * _SIZE_BYTES[match[2]]
 
 
 def parse_duration_ns(text: str) -> int:

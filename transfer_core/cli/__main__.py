@@ -19,10 +19,12 @@ from transfer_core.cli import (
     demo,
     destination,
     history,
+    limit,
     link,
     pair,
     pause,
     priority,
+    receipt,
     relay,
     resume,
     retry,
@@ -32,6 +34,7 @@ from transfer_core.cli import (
     telemetry,
     upload,
     watches,
+    webhook,
 )
 from transfer_core.cli.output import error_line
 from transfer_core.errors import Cancelled, ConfigError, DrsError, UsageError
@@ -56,11 +59,14 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "retry": retry.retry,
     "priority": priority.priority,
     "history": history.history,
+    "receipt": receipt.receipt,
     "scan": scan.scan,
 }
 GROUPS: Mapping[str, typer.Typer] = {
     "relay": relay.group,
     "destination": destination.group,
+    "limit": limit.group,
+    "webhook": webhook.group,
     "link": link.group,
     "watch": watches.group,
     "telemetry": telemetry.group,

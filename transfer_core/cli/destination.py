@@ -69,6 +69,11 @@ def _token(path: Path | None) -> str:
     """Not from the command line, which every user of the machine can read."""
     if path is None:
         return os.environ.get(TOKEN_VARIABLE, "")
+    return read_secret(path)
+
+
+def read_secret(path: Path) -> str:
+    """What the file holds. UsageError if it can't be read."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -71,6 +71,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         self.uploads = UploadVerbs(
             store=self._store,
             clock=self._clock,
+            entropy=self._entropy,
             chosen=links,
             simulated=simulation is not None,
             changed=self._destinations_changed,
@@ -134,6 +135,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         with self._lock:
             self._loop, self._clerk, self._desk = loop, clerk, desk
         loop.start()
+        clerk.uploads.start()
         clerk.start()
         self.start_telemetry()
         watches.start()

@@ -12,6 +12,7 @@ May import: `storage` (to open the database) and the vocabulary. Knows no engine
     ordering     priority, position, removal, and the way back
     watching     watched folders, and the frames that they have queued
     tables       destinations, settings, commands to a running agent
+    outbox       webhooks, and what they are still to be told
     store        all of that as one `JobStore`
     sources      folders become files
 """

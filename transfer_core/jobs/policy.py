@@ -20,6 +20,7 @@ from transfer_core.events import JobState
 from transfer_core.jobs.model import Job
 from transfer_core.units import NS_PER_S
 
+AGEING_S = 900.0
 ROOM_RETRY_NS = 5 * NS_PER_S  # how often a full relay is asked again
 
 
@@ -37,6 +38,11 @@ class Decision:
 
     outcome: Outcome
     delay_ns: int = 0
+
+
+def aged_priority(priority: int, waited_s: float) -> float:
+    """The priority as it counts after so long a wait: one better for each quarter of an hour, so that none starves."""
+    return priority - max(0.0, waited_s) / AGEING_S
 
 
 def order_key(job: Job) -> tuple[int, float]:

@@ -122,4 +122,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX job_arrived ON job (source, status, listed, completed_at) WHERE source = 'watch';
     INSERT INTO counter VALUES ('watch', 0)
     """,
+    """
+    ALTER TABLE job ADD COLUMN receipt TEXT NOT NULL DEFAULT '';
+    ALTER TABLE outbox ADD COLUMN created_ns INTEGER NOT NULL DEFAULT 0
+    """,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from transfer_core.jobs.asking import JobAsking
 from transfer_core.jobs.database import DATABASE_NAME
 from transfer_core.jobs.ordering import UNDO_KEPT, JobOrdering
+from transfer_core.jobs.outbox import OutboxTable
 from transfer_core.jobs.tables import Command, CommandTable, Destination, DestinationTable, SettingTable
 from transfer_core.jobs.watching import FrameRow, NewFrame, RunRow, WatchRow, WatchTable
 from transfer_core.jobs.working import JobWorking, NewJob
@@ -23,5 +24,7 @@ __all__ = [
 ]
 
 
-class JobStore(JobWorking, JobAsking, JobOrdering, DestinationTable, SettingTable, CommandTable, WatchTable):
+class JobStore(
+    JobWorking, JobAsking, JobOrdering, OutboxTable, DestinationTable, SettingTable, CommandTable, WatchTable
+):
     """The agent's database: `JobStore(state_dir, clock)`; `quarantined` says that a damaged one was set aside."""

@@ -22,8 +22,10 @@ from transfer_core.jobs.database import (
     column_of_text,
 )
 from transfer_core.jobs.model import Job, states_before
+from transfer_core.jobs.outbox import COMPLETED_TYPE, FAILED_TYPE, announce
+from transfer_core.jobs.policy import aged_priority
 from transfer_core.jobs.reading import JobReading, jobs_by_id
-from transfer_core.units import utc_iso
+from transfer_core.units import NS_PER_S, seconds_of, utc_iso
 
 GAP = 1024.0
 _ACTIVE_NS = "active_ns + max(0, :now_ns - coalesce(claimed_ns, :now_ns))"
@@ -138,6 +140,7 @@ class JobWorking(JobReading):
                 )
                 if cursor.rowcount:
                     taken.append(file_id)
+            announce(db, COMPLETED_TYPE, taken, utc_iso(wall_ns))
             return taken
 
     def resume_of(self, file_id: str) -> str:
@@ -152,11 +155,23 @@ class JobWorking(JobReading):
         with self._write() as db:
             db.execute("UPDATE job SET resume = ? WHERE file_id = ?", (text, file_id))
 
+    def keep_receipt(self, file_id: str, text: str) -> None:
+        """Keep the destination's signed word that it has the file."""
+        with self._write() as db:
+            db.execute("UPDATE job SET receipt = ? WHERE file_id = ?", (text, file_id))
+
+    def receipt_of(self, file_id: str) -> str:
+        """The destination's signed word that it has the file; empty if it gave none. NotFoundError."""
+        with self._read() as db:
+            jobs_by_id(db, [file_id])
+            (text,) = db.execute("SELECT receipt FROM job WHERE file_id = ?", (file_id,)).fetchone()
+        return str(text)
+
     def fail(self, file_id: str, code: str, reason: str) -> None:
         """Give a job up."""
         wall_ns = self._clock.wall_ns()
         with self._write() as db:
-            db.execute(
+            cursor = db.execute(
                 f"UPDATE job SET {SET_DURATION}, {STOP_THE_CLOCK}, status = 'failed', error = :code, reason = :reason,"
                 " completed_at = :now, next_try_ns = 0, next_try_at = NULL, changed = :change"
                 " WHERE file_id = :file_id AND status IN (SELECT value FROM json_each(:states))",
@@ -170,6 +185,7 @@ class JobWorking(JobReading):
                     "states": _BEFORE_FAILED,
                 },
             )
+            announce(db, FAILED_TYPE, [file_id] if cursor.rowcount else [], utc_iso(wall_ns))
 
     def wait(self, file_id: str, code: str | None, reason: str, *, delay_ns: int = 0, is_attempt: bool = True) -> None:
         """Put a running job back: it waits, for this reason, and is tried again after `delay_ns`.
@@ -275,12 +291,40 @@ def end_of(db: sqlite3.Connection, priority: int) -> float:
 
 
 def _ready(db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str]) -> list[str]:
-    rows = db.execute(
-        "SELECT file_id FROM job WHERE status = 'pending' AND listed = 1 AND next_try_ns <= ?"
-        " AND destination IN (SELECT value FROM json_each(?)) ORDER BY priority, position, file_id LIMIT ?",
-        (wall_ns, as_set(destinations), limit),
-    )
-    return [row[0] for row in rows]
+    """The next jobs: in the order of the list within a priority, and the priorities as they count with age."""
+    queues = [found for rank in range(1, 11) if (found := _ready_of(db, wall_ns, limit, destinations, rank))]
+    taken: list[str] = []
+    while queues and len(taken) < limit:
+        first = min(queues, key=lambda queue: (queue[-1].counts_as, queue[-1].priority))
+        taken.append(first.pop().file_id)
+        if not first:
+            queues.remove(first)
+    return taken
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A job that may be claimed."""
+
+    file_id: str
+    priority: int
+    counts_as: float
+
+
+def _ready_of(
+    db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str], priority: int
+) -> list[_Ready]:
+    """Those of one priority, the first last."""
+    rows: list[sqlite3.Row] = []
+    for destination in destinations:
+        rows += db.execute(
+            "SELECT position, file_id, created_at FROM job WHERE status = 'pending' AND listed = 1"
+            " AND destination = ? AND priority = ? AND next_try_ns <= ? ORDER BY position, file_id LIMIT ?",
+            (destination, priority, wall_ns, limit),
+        )
+    rows.sort(key=lambda row: (row[0], row[1]), reverse=True)
+    now_s = wall_ns / NS_PER_S
+    return [_Ready(row[1], priority, aged_priority(priority, now_s - seconds_of(row[2]))) for row in rows[-limit:]]
 
 
 def _check(new: NewJob) -> None:

@@ -12,7 +12,7 @@ from transfer_core.service.transfer import (
     Token,
     TransferService,
 )
-from transfer_core.service.uploads import DestinationTest, NewDestination, UploadLimits, UploadService
+from transfer_core.service.uploads import DestinationTest, NewDestination, UploadLimits, UploadService, WebhookView
 
 __all__ = [
     "AddResult",
@@ -25,4 +25,5 @@ __all__ = [
     "TransferService",
     "UploadLimits",
     "UploadService",
+    "WebhookView",
 ]

@@ -51,6 +51,16 @@ class UploadLimits:
     concurrent: int = CONCURRENT_DEFAULT
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookView:
+    """An address that is told what has become of jobs."""
+
+    url: str
+    created_at: str
+    disabled: str = ""  # why it is told nothing any more
+    waiting: int = 0  # messages that are still to be told
+
+
 class UploadService(Protocol):
     """`service.uploads` of an agent."""
 
@@ -76,4 +86,24 @@ class UploadService(Protocol):
 
     def change_limits(self, limits: UploadLimits) -> None:
         """Keep them and act on them at once. ConfigError."""
+        ...
+
+    def receipt(self, file_id: str) -> dict[str, str | int] | None:
+        """The relay's signed receipt of a job, its signature checked; None if it gave none. SecurityError."""
+        ...
+
+    def webhooks(self) -> list[WebhookView]:
+        """All, by address."""
+        ...
+
+    def add_webhook(self, url: str, secret: str = "") -> str:
+        """Tell that address when a job completes or fails; the secret that signs, made if none is given."""
+        ...
+
+    def remove_webhook(self, url: str) -> None:
+        """Tell it nothing more. NotFoundError."""
+        ...
+
+    def test_webhook(self, url: str) -> None:
+        """Put a message for it into the outbox. NotFoundError, ConflictError."""
         ...

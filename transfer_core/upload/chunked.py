@@ -35,7 +35,10 @@ class _Stage(Enum):
 
 
 class ChunkedUploader:
-    """See `door.Uploader`. `base` is the server's address, with or without the `/upload` at its end."""
+    """See `door.Uploader`. `base` is the server's address, with or without the `/upload` at its end.
+
+    `digest` is the algorithm of the whole file's hash: md5, or blake3 for a relay of this program.
+    """
 
     kind: ClassVar[str] = "chunked"
 
@@ -68,7 +71,7 @@ class ChunkedUpload:
         self._stage = _Stage.INIT
         self._early_digest = False  # the server wants the hash before the first chunk
         self._digest = ""
-        self._stored_as = ""
+        self._stored_as = self._receipt = ""
         self._restarts = 0
         self._read(resume)
         self._missing = list(range(self.chunks))
@@ -93,7 +96,7 @@ class ChunkedUpload:
     def next(self) -> Step | NeedDigest | Finished:
         """See `door.Upload`."""
         if self._stage is _Stage.DONE:
-            return Finished(self._stored_as)
+            return Finished(self._stored_as, self._receipt)
         if not self._digest and (self._stage is _Stage.FINALIZE or self._early_digest):
             return NeedDigest(self._algorithm)
         if self._stage is _Stage.INIT:
@@ -113,7 +116,7 @@ class ChunkedUpload:
             "metadata": metadata,
         }
         if self._digest:
-            fields["checksum"] = self._digest
+            fields["checksum"] = self._named_digest
         return self._json_step("the start of the upload", "init", fields)
 
     def _chunk(self, chunk: int) -> Step:
@@ -140,8 +143,13 @@ class ChunkedUpload:
 
     def _finalize(self) -> Step:
         patience_s = 60 + self._item.size / CHECK_BYTES_PER_S
-        fields = {"upload_id": self._id, "checksum": self._digest}
+        fields = {"upload_id": self._id, "checksum": self._named_digest}
         return self._json_step("the end of the upload", "finalize", fields, patience_s)
+
+    @property
+    def _named_digest(self) -> str:
+        """MD5 goes without its name, as the protocol's reference has it."""
+        return self._digest if self._algorithm == "md5" else f"{self._algorithm}:{self._digest}"
 
     def _json_step(self, what: str, verb: str, fields: Mapping[str, Any], patience_s: float = 60) -> Step:
         body = json.dumps(fields).encode()
@@ -192,7 +200,10 @@ class ChunkedUpload:
     def _take_status(self, answer: Answer) -> None:
         value = self._good(answer, "the question what has arrived")
         if str(value.get("status", "")).lower() in _COMPLETE:
-            self._finish(value)
+            if self._algorithm == "md5":
+                self._finish(value)
+            else:  # a relay says its hash and gives its receipt again
+                self._missing, self._stage = [], _Stage.FINALIZE
             return
         if value.get("total_chunks", self.chunks) != self.chunks:
             self._restart(answer)
@@ -230,8 +241,14 @@ class ChunkedUpload:
         self._finish(self._good(answer, "the end of the upload"))
 
     def _finish(self, value: Mapping[str, Any]) -> None:
-        where = value.get("file_path") or value.get("stored_as") or ""
+        said = value.get("file_hash")
+        if self._algorithm == "blake3" and said is not None and self._digest and said != self._named_digest:
+            self._forget()
+            raise FileHashMismatch("the relay has another file than was sent", hint="It is sent again from the start.")
+        where = value.get("stored_as") or value.get("file_path") or ""
         self._stored_as = str(where)[:4096]
+        receipt = value.get("receipt")
+        self._receipt = json.dumps(receipt) if isinstance(receipt, dict) else ""
         self._missing = []
         self._stage = _Stage.DONE
 

@@ -75,6 +75,7 @@ class Finished:
     """The server has all of it and has said so."""
 
     stored_as: str = ""
+    receipt: str = ""  # the server's signed word, as JSON
 
 
 class Upload(Protocol):

@@ -14,6 +14,7 @@ from transfer_core.upload.s3 import S3Uploader
 from transfer_core.upload.tus import TusUploader
 
 KINDS = ("chunked", "tus", "s3")
+RELAY = "relay"  # a paired relay's HTTP side, for when UDP does not get through
 _SHARED = frozenset({"pin", "ca_file", "compress"})
 OPTIONS: Mapping[str, frozenset[str]] = {
     "chunked": _SHARED,
@@ -93,6 +94,8 @@ def make_uploader(target: Target) -> Uploader:
     """The protocol of that destination. UsageError if its kind is not known."""
     if target.kind == "chunked":
         return ChunkedUploader(target.url)
+    if target.kind == RELAY:
+        return ChunkedUploader(target.url, "blake3")
     if target.kind == "tus":
         return TusUploader(target.url)
     if target.kind == "s3":

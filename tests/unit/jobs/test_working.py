@@ -81,6 +81,27 @@ def test_asking_for_work_when_there_is_none_writes_nothing(store: JobStore) -> N
     assert store.newest_change() == before
 
 
+def test_the_last_priority_is_not_starved_by_a_stream_of_first_ones(store: JobStore, clock: ManualClock) -> None:
+    store.add_many([new("z", 10)])
+    claimed = []
+    for number in range(20):
+        store.add_many([new(f"a{number}", 1)])
+        clock.advance(10 * 60 * 10**9)
+        claimed += [job.file_id for job in store.claim("me", 1, ["pit", "box"])]
+    assert claimed.index("z") == 14  # nine steps of a quarter of an hour
+    assert claimed[:3] == ["a0", "a1", "a2"]
+
+
+def test_age_changes_nothing_within_a_priority_and_little_between_neighbours(
+    store: JobStore, clock: ManualClock
+) -> None:
+    fill(store, "a5 b5 c3")
+    clock.advance(10**9)
+    store.add_many([new("d", 3), new("e", 1)])
+    store.move(["b"], "a")
+    assert [job.file_id for job in store.claim("me", 5, ["pit"])] == ["e", "c", "d", "b", "a"]
+
+
 def test_a_job_that_waits_is_claimed_again_when_its_delay_is_over(store: JobStore, clock: ManualClock) -> None:
     fill(store, "a5")
     store.claim("me", 1, HERE)

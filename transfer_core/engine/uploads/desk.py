@@ -6,6 +6,8 @@ thread; what it has to say comes from the threads of the uploads, through the cl
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -16,17 +18,20 @@ from transfer_core.engine.uploads.governor import Governor
 from transfer_core.engine.uploads.limits import cap_now, load_limits
 from transfer_core.engine.uploads.monitor import Monitor
 from transfer_core.engine.uploads.run import UploadRun
+from transfer_core.engine.uploads.teller import Teller
 from transfer_core.engine.uploads.ways import Ways
 from transfer_core.entropy import Entropy
-from transfer_core.errors import BadAnswer, DestinationError, DrsError, LinkError
+from transfer_core.errors import BadAnswer, DestinationError, DrsError, LinkError, SecurityError
 from transfer_core.events import LinkView
 from transfer_core.jobs.model import Job
 from transfer_core.jobs.store import Destination, JobStore
+from transfer_core.protocol.security.receipts import verify_receipt
 from transfer_core.service.uploads import UploadLimits
 from transfer_core.units import NS_PER_S
 from transfer_core.upload.kinds import KINDS, Target, make_authorizer, make_uploader
 
 STOP_WAIT_S = 5.0
+_LOG = logging.getLogger(__name__)
 
 
 class UploadListener(Protocol):
@@ -62,6 +67,7 @@ class UploadDesk:
         self._store, self._clock, self._listener = store, clock, listener
         self._chosen, self._simulated, self._views = chosen, simulated, views
         self._governor = Governor(clock)
+        self._teller = Teller(store, clock, entropy, chosen=chosen, simulated=simulated, views=views)
         self._monitor = Monitor(clock, entropy, listener.on_online)
         self._targets: dict[str, Target] = {}
         self._ways: dict[str, Ways] = {}
@@ -70,6 +76,10 @@ class UploadDesk:
         self._limits = UploadLimits()
         self._cap_bps: float | None = None
         self.obey(load_limits(store))
+
+    def start(self) -> None:
+        """Begin to tell webhooks."""
+        self._teller.start()
 
     # --- the clerk's thread
 
@@ -96,6 +106,7 @@ class UploadDesk:
 
     def on_link_up(self) -> None:
         """A link came up: no destination waits any longer."""
+        self._teller.poke()
         self._monitor.on_link_up()
 
     def open_destinations(self, now_ns: int) -> list[str]:
@@ -159,6 +170,7 @@ class UploadDesk:
         runs = self._all_runs()
         for run in runs:
             run.stop(discard=False)
+        self._teller.stop()
         for run in runs:
             run.thread.join(STOP_WAIT_S)
         for ways in self._ways.values():
@@ -177,6 +189,17 @@ class UploadDesk:
     def keep_resume(self, file_id: str, text: str) -> None:
         """See `run.RunListener`."""
         self._store.keep_resume(file_id, text)
+
+    def keep_receipt(self, file_id: str, file_hash: str, text: str) -> None:
+        """See `run.RunListener`. One that proves nothing is not kept; the file has arrived all the same."""
+        try:
+            receipt = json.loads(text)
+            verify_receipt(receipt)
+        except (ValueError, SecurityError) as error:
+            _LOG.info("the receipt of %s is worth nothing: %s", file_id, error)
+            return
+        if receipt["blake3"] in (file_hash, file_hash.removeprefix("blake3:")):
+            self._store.keep_receipt(file_id, text)
 
     def resize(self, file_id: str, size: int) -> None:
         """See `run.RunListener`."""

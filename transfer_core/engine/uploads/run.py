@@ -35,6 +35,10 @@ class RunListener(Protocol):
         """Keep it durably."""
         ...
 
+    def keep_receipt(self, file_id: str, file_hash: str, text: str) -> None:
+        """Keep the destination's signed word that it has the file of that hash."""
+        ...
+
     def resize(self, file_id: str, size: int) -> None:
         """The source has another size than when it was queued."""
         ...
@@ -156,6 +160,8 @@ class UploadRun:
             finished = self._driver.run()
             self.stored_as = finished.stored_as
             self.file_hash = "blake3:" + self._driver.hash.hexdigest("blake3")
+            if finished.receipt:
+                self._listener.keep_receipt(self.job.file_id, self.file_hash, finished.receipt)
         finally:
             source.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,12 +11,15 @@ from transfer_core.clock import Clock
 from transfer_core.engine.uploads.desk import target_of
 from transfer_core.engine.uploads.limits import keep_limits, load_limits
 from transfer_core.engine.uploads.ways import Ways
+from transfer_core.entropy import Entropy
 from transfer_core.errors import ConflictError, DrsError, NotFoundError, UsageError
 from transfer_core.events import DestinationView, JobState
 from transfer_core.jobs.store import Destination, JobStore
-from transfer_core.service.uploads import DestinationTest, NewDestination, UploadLimits
-from transfer_core.upload.kinds import KINDS, Target, check_target
+from transfer_core.protocol.security.receipts import verify_receipt
+from transfer_core.service.uploads import DestinationTest, NewDestination, UploadLimits, WebhookView
+from transfer_core.upload.kinds import KINDS, Target, check_target, check_url
 from transfer_core.upload.probe import guess_kind, probe
+from transfer_core.upload.webhook import check_secret, new_secret
 
 NAME_MAX = 80
 
@@ -28,13 +32,14 @@ class UploadVerbs:
         *,
         store: JobStore,
         clock: Clock,
+        entropy: Entropy,
         chosen: Sequence[str] | None,
         simulated: bool,
         changed: Callable[[], None],
         view: Callable[[str], DestinationView],
         retry: Callable[[Sequence[str]], None],
     ) -> None:
-        self._store, self._clock = store, clock
+        self._store, self._clock, self._entropy = store, clock, entropy
         self._chosen, self._simulated = chosen, simulated
         self._changed, self._view, self._retry = changed, view, retry
 
@@ -116,6 +121,36 @@ class UploadVerbs:
         """See `UploadService`."""
         keep_limits(self._store, limits)
         self._changed()
+
+    def receipt(self, file_id: str) -> dict[str, str | int] | None:
+        """See `UploadService`."""
+        text = self._store.receipt_of(file_id)
+        if not text:
+            return None
+        receipt: dict[str, str | int] = json.loads(text)
+        verify_receipt(receipt)
+        return receipt
+
+    def webhooks(self) -> list[WebhookView]:
+        """See `UploadService`."""
+        return [WebhookView(each.url, each.created_at, each.disabled, each.waiting) for each in self._store.webhooks()]
+
+    def add_webhook(self, url: str, secret: str = "") -> str:
+        """See `UploadService`."""
+        sound = check_url(url)
+        if sound.startswith("s3:"):
+            raise UsageError("a webhook is an address of HTTP")
+        kept = check_secret(secret) if secret else new_secret(self._entropy)
+        self._store.keep_webhook(sound, kept)
+        return kept
+
+    def remove_webhook(self, url: str) -> None:
+        """See `UploadService`."""
+        self._store.forget_webhook(url)
+
+    def test_webhook(self, url: str) -> None:
+        """See `UploadService`."""
+        self._store.announce_test(url)
 
 
 def _probe(target: Target, ways: Ways) -> tuple[str, str]:
