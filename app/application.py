@@ -19,7 +19,7 @@ from app.theme.theme import Theme
 from app.theme.tokens import THEMES
 from app.views.dialogs.errors import ErrorDialog
 from app.views.dialogs.pair import PairDialog
-from app.views.kept_layout import give_layout, give_look, take_layout
+from app.views.kept_layout import fit_screen, give_layout, give_look, take_layout
 from app.views.main_window import MainWindow
 from app.workers.calls_here import CallsHere
 from app.workers.layout_file import LayoutFile
@@ -91,6 +91,11 @@ class Console(QObject):
             page.noted.connect(window.note)
         window.window_actions["window.pair"].triggered.connect(self._pair)
         window.pause_all_wanted.connect(lambda paused: call("pause_all" if paused else "resume_all"))
+
+    @property
+    def has_kept_place(self) -> bool:
+        """Whether the window was left at some place before."""
+        return "window" in self._kept
 
     def start(self, first: Callable[[TransferService], object] | None = None) -> None:
         """Begin to listen, and to work the queue; `first` is run in a worker thread once the service has started."""
@@ -175,6 +180,8 @@ def run_console(
     console.window.state_place = str(state_dir)
     if looks.size is not None:
         console.window.resize(*looks.size)
+    elif screenshot is None and not console.has_kept_place:
+        fit_screen(console.window)
     if page is not None:
         _open_page(console, page)
     console.start(on_started)

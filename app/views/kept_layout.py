@@ -17,6 +17,7 @@ from app.views.main_window import MainWindow
 
 PIXELS_MOST = 20_000
 COLUMN_LEAST = 16  # px; a narrower one can't be found again
+FRAME = 40  # px that a title bar and borders may take
 SEEN_LEAST = 80  # px of the window that have to be on some screen
 
 
@@ -55,6 +56,14 @@ def give_layout(window: MainWindow, kept: dict[str, Any]) -> None:
     page = kept.get("page")
     if isinstance(page, str) and page in {each.name for each in window.pages}:
         window.go_to(page)
+
+
+def fit_screen(window: QWidget) -> None:
+    """Take all of a screen on which the window and its frame would not fit; for the first run."""
+    room = window.screen().availableSize()
+    if room.width() < window.width() + FRAME or room.height() < window.height() + FRAME:
+        window.resize(window.size().boundedTo(room))
+        window.setWindowState(window.windowState() | Qt.WindowState.WindowMaximized)
 
 
 def _give_place(window: MainWindow, place: QRect) -> None:

@@ -22,6 +22,7 @@ _WORDS = {
     Severity.CRITICAL: "Stopped",
 }
 _PAD = 8
+WHY_MOST = 20  # times the type size
 
 
 class StateButton(QAbstractButton):
@@ -55,8 +56,9 @@ class StateButton(QAbstractButton):
         return _PAD + strong.ascent() + self._look.gap + strong.horizontalAdvance(self.text())
 
     def sizeHint(self) -> QSize:
-        """Room for all of it."""
+        """Room for all of it, or for the beginning of a long reason; the tool tip has it whole."""
         why = QFontMetrics(self._look.font).horizontalAdvance(self._why) + 2  # widths are rounded down
+        why = min(why, WHY_MOST * self._look.font.pixelSize())
         return QSize(self._word_end() + self._look.gap + why + _PAD, QFontMetrics(self._look.strong).height() + 12)
 
     def minimumSizeHint(self) -> QSize:

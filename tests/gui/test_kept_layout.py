@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app.application import LAYOUT_NAME, Console
@@ -16,7 +17,7 @@ from app.models.console_state import ConsoleState
 from app.models.queue_model import Column
 from app.pages import make_pages
 from app.theme.theme import Theme
-from app.views.kept_layout import give_layout, give_look, take_layout
+from app.views.kept_layout import fit_screen, give_layout, give_look, take_layout
 from app.views.main_window import MainWindow
 from app.workers.layout_file import LayoutFile
 from tests.support.fake_service import FakeService
@@ -83,6 +84,18 @@ def test_a_window_whose_screen_is_gone_comes_up_where_it_can_be_seen(windows: li
     give_layout(second, take_layout(first, theme) | {"window": [15_000, 9_000, 900, 600]})
     assert second.pos() == before
     assert (second.width(), second.height()) == (900, 600)
+
+
+@pytest.mark.parametrize(("smaller_by", "takes_all"), [(0, True), (20, True), (100, False)])
+def test_a_first_window_that_does_not_fit_takes_the_whole_screen(
+    qtbot: QtBot, smaller_by: int, takes_all: bool
+) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    room = window.screen().availableSize()
+    window.resize(room.width() - smaller_by, room.height() - smaller_by)
+    fit_screen(window)
+    assert window.isMaximized() is takes_all
 
 
 NONSENSE = (

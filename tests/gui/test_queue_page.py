@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
@@ -171,3 +171,51 @@ def test_removed_jobs_leave_the_table_at_once(qtbot: QtBot) -> None:
     qtbot.addWidget(page)
     state.apply([JobsRemoved(("a", "b"))])
     assert order(page.model) == "cd"
+
+
+def drag_event(page: QueuePage, kind: type, y: int, rows: list[int]) -> QDropEvent:
+    mime = page.model.mimeData([page.model.index(row, 0) for row in rows])
+    keys, buttons = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+    place = QPointF(40, y) if kind is QDropEvent else QPoint(40, y)
+    event = kind(place, Qt.DropAction.MoveAction, mime, buttons, keys)
+    event.keeps = mime  # the event does not own it
+    return event
+
+
+def test_rows_held_at_the_lower_edge_scroll_the_queue_and_land_where_the_line_is(page: QueuePage, qtbot: QtBot) -> None:
+    page.model.update_jobs(job(f"{n:03}", position=float(10 + n)) for n in range(200))
+    bar = page.table.verticalScrollBar()
+    page.table.dragEnterEvent(drag_event(page, QDragEnterEvent, 100, [0]))
+    qtbot.wait(100)
+    assert bar.value() == 0
+    low = page.table.viewport().height() - 4
+    page.table.dragMoveEvent(drag_event(page, QDragMoveEvent, low, [0]))
+    qtbot.waitUntil(lambda: bar.value() > 300)
+    with qtbot.waitSignal(page.move_wanted) as wanted:
+        page.table.dropEvent(drag_event(page, QDropEvent, low, [0]))
+    row = page.model.row_of("a")
+    assert wanted.args[0] == ["a"]
+    assert row is not None
+    assert row > 5
+    stopped = bar.value()
+    qtbot.wait(100)
+    assert bar.value() == stopped
+
+
+def test_rows_that_leave_the_table_scroll_nothing(page: QueuePage, qtbot: QtBot) -> None:
+    page.model.update_jobs(job(f"{n:03}", position=float(10 + n)) for n in range(200))
+    low = page.table.viewport().height() - 4
+    page.table.dragEnterEvent(drag_event(page, QDragEnterEvent, low, [0]))
+    page.table.dragLeaveEvent(QDragLeaveEvent())
+    before = page.table.verticalScrollBar().value()
+    qtbot.wait(100)
+    assert page.table.verticalScrollBar().value() == before
+
+
+def test_rows_dropped_among_another_priority_take_it(page: QueuePage, qtbot: QtBot) -> None:
+    page.model.update_jobs([job("urgent", priority=1), job("soon", priority=1, position=1.0)])
+    y = page.table.rowViewportPosition(1) + 2
+    with qtbot.waitSignal(page.move_wanted) as wanted:
+        page.table.dropEvent(drag_event(page, QDropEvent, y, [2, 3]))
+    assert wanted.args == [["a", "b"], "soon"]
+    assert [each.file_id for each in page.model.jobs if each.priority == 1] == ["urgent", "a", "b", "soon"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Slot
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import (
     QColor,
+    QDrag,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDragMoveEvent,
@@ -15,6 +16,7 @@ from PySide6.QtGui import (
     QGuiApplication,
     QPainter,
     QPaintEvent,
+    QPixmap,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
@@ -28,6 +30,7 @@ _SAMPLES = {Column.PLACE: "10000", Column.SIZE: "999.9 MB", Column.RATE: "1000.0
 _PADDING = 20
 BAR_LEAST, BAR_MOST = 56, 150  # px
 TEXT_LEAST = 90  # px, for the name and for the state
+EDGE_MS = 30  # between two steps of scrolling while rows are held near an edge
 NAME_SHARE = 0.52  # of what the figures leave to name and state
 
 
@@ -44,6 +47,9 @@ class QueueTable(QTableView):
         self._drop_row: int | None = None
         self._fits = True
         self._fitting = False
+        self._drag_y = 0
+        self._edge = QTimer(self, interval=EDGE_MS)
+        self._edge.timeout.connect(self._scroll_on)
         self.setObjectName("queueTable")
         self.setAccessibleName("Queue")
         self.setToolTip("What is to be sent, first to last; drag rows, or Alt+Up and Alt+Down")
@@ -184,20 +190,74 @@ class QueueTable(QTableView):
         if not event.mimeData().hasFormat(ROWS_MIME):
             event.ignore()
             return
-        self._drop_row = self.row_at_drop(round(event.position().y()))
+        self._drag_y = round(event.position().y())
+        self._drop_row = self.row_at_drop(self._drag_y)
         self.viewport().update()
+        if self._edge_step():
+            self._edge.start()
         event.setDropAction(Qt.DropAction.MoveAction)
         event.accept()
+
+    def _edge_step(self) -> int:
+        """Px to scroll by while rows are held near the upper or lower edge, the faster the nearer."""
+        room = self._theme.tokens.row_height
+        above, below = room - self._drag_y, self._drag_y - (self.viewport().height() - room)
+        return -above if above > 0 else max(0, below)
+
+    @Slot()
+    def _scroll_on(self) -> None:
+        bar = self.verticalScrollBar()
+        before, step = bar.value(), self._edge_step()
+        bar.setValue(before + step)
+        if self._drop_row is None or bar.value() == before:
+            self._edge.stop()
+        else:
+            self._drop_row = self.row_at_drop(self._drag_y)
+            self.viewport().update()
+
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        """Carry a small label instead of a picture of the rows, which would hide where they land."""
+        rows = self.selected_rows()
+        if not rows:
+            return
+        drag = QDrag(self)
+        drag.setMimeData(self._queue.mimeData([self._queue.index(row, 0) for row in rows]))
+        drag.setPixmap(self._chip("1 file" if len(rows) == 1 else f"{len(rows)} files"))
+        drag.setHotSpot(QPoint(-14, -10))
+        drag.exec(actions, Qt.DropAction.MoveAction)
+        self._drop_row = None
+        self._edge.stop()
+
+    def _chip(self, text: str) -> QPixmap:
+        tokens, font = self._theme.tokens, self._theme.font()
+        metrics = QFontMetrics(font)
+        ratio = self.devicePixelRatioF()
+        size = QSize(metrics.horizontalAdvance(text) + 24, metrics.height() + 10)
+        picture = QPixmap(size * ratio)
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(QColor(tokens.text))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.drawRoundedRect(0, 0, size.width(), size.height(), tokens.radius, tokens.radius)
+        painter.setFont(font)
+        painter.setPen(QColor(tokens.card))
+        painter.drawText(0, 0, size.width(), size.height(), int(Qt.AlignmentFlag.AlignCenter), text)
+        painter.end()
+        return picture
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Take the line away."""
         self._drop_row = None
+        self._edge.stop()
         self.viewport().update()
         super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Move the rows; copying keeps the view from deleting what was dragged."""
         self._drop_row = None
+        self._edge.stop()
         self.viewport().update()
         if not event.mimeData().hasFormat(ROWS_MIME):
             event.ignore()

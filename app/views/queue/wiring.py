@@ -23,9 +23,9 @@ class QueueWiring:
             (page.resume_wanted, "resume"),
             (page.cancel_wanted, "cancel"),
             (page.retry_wanted, "retry"),
-            (page.undo_wanted, "undo"),
         ):
             signal.connect(partial(self._call, verb))
+        page.undo_wanted.connect(self._undo)
         page.remove_wanted.connect(self._remove)
         page.priority_wanted.connect(self._set_priority)
         page.clear_wanted.connect(self._clear)
@@ -35,6 +35,12 @@ class QueueWiring:
 
     def _tell_done(self, text: str) -> None:
         self._page.done.emit(text, partial(self._call, "undo"))
+
+    def _undo(self) -> None:
+        self._call("undo", on_result=self._undone)
+
+    def _undone(self, what: str | None) -> None:
+        self._page.done.emit(f"Undone: {what}" if what else "Nothing to undo", None)
 
     def _remove(self, file_ids: list[str]) -> None:
         self._call("remove", file_ids, on_result=lambda _: self._tell_done(f"Removed {_files(file_ids)}"))
