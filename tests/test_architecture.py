@@ -22,6 +22,7 @@ PURE = (
     "transfer_core/manifest",
     "transfer_core/ingest/camera_config.py",
     "transfer_core/ingest/completion.py",
+    "transfer_core/ingest/sample_jpeg.py",
     "transfer_core/ingest/selection.py",
     "transfer_core/ingest/trigger.py",
     "transfer_core/sim",

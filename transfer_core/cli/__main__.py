@@ -28,6 +28,7 @@ from transfer_core.cli import (
     relay,
     resume,
     retry,
+    sample_frames,
     scan,
     send,
     status,
@@ -61,6 +62,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "history": history.history,
     "receipt": receipt.receipt,
     "scan": scan.scan,
+    "sample-frames": sample_frames.sample_frames,
 }
 GROUPS: Mapping[str, typer.Typer] = {
     "relay": relay.group,

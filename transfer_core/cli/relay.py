@@ -19,6 +19,8 @@ from transfer_core.cli.options import (
     parse_seconds,
     parse_size,
 )
+from transfer_core.cli.relay_clear import clear
+from transfer_core.cli.relay_place import keep_directory
 from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.config import RelayConfig
 from transfer_core.errors import DrsError, NotFoundError, UsageError, WriteFailed
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from transfer_core.server.relay import Relay
 
 group = typer.Typer(help="Receive files, and pair agents with this relay.", invoke_without_command=True)
+group.command("clear")(clear)
 LISTEN_DEFAULT = format_address((RelayConfig().listen_host, RelayConfig().listen_port))
 KEEP_FREE_DEFAULT = f"{RelayConfig().keep_free_bytes // 10**6}MB"
 TURN_S = 0.5
@@ -75,6 +78,7 @@ def relay(
         receiver.start()
         try:
             _keep_listen(state, format_address(receiver.address))
+            keep_directory(compose.state_directory(state), directory)
             _run_until(receiver, stop)
         finally:
             receiver.stop()

@@ -4,6 +4,7 @@
     incoming       a `.part` from its first chunk to its final name     reader      a source, and whether it changed
     file_hash      a whole file's hash behind the moving front           free_space  room, claims on it, quotas
     database       opening SQLite, setting a broken one aside            relay_store the relay's database
+    clearing       deleting what has arrived, and refusing to delete more
     positional durable holes rename    one ability of the operating system each, with a plain fallback
 
 The order that everything stands on: data is written, then synced, then named by a checkpoint, then acknowledged.

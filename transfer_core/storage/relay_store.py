@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -264,6 +265,15 @@ class RelayStore:
         """A file was given up."""
         with self._lock, transaction(self._db) as db:
             db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (agent, file_id))
+
+    def forget_stored(self, stored_as: Sequence[str]) -> int:
+        """These files were deleted on purpose: they are not here any more, and take no room; how many were known."""
+        with self._lock, transaction(self._db) as db:
+            cursor = db.execute(
+                "DELETE FROM incoming WHERE status = 'completed' AND stored_as IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(stored_as)),),
+            )
+            return cursor.rowcount
 
     def bytes_of(self, agent: bytes) -> int:
         """Bytes that an agent's files take, those on their way included."""
