@@ -98,12 +98,13 @@ MIGRATIONS: tuple[str, ...] = (
         created_at TEXT NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE watch_run (
-        run_id TEXT PRIMARY KEY,
+        run_id TEXT NOT NULL,
         watch TEXT NOT NULL REFERENCES watch (name) ON DELETE CASCADE,
         number INTEGER NOT NULL,
         selection TEXT NOT NULL,
         taken INTEGER NOT NULL DEFAULT 0,
-        ended INTEGER NOT NULL DEFAULT 0
+        ended INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (run_id, watch)
     ) WITHOUT ROWID;
     CREATE INDEX watch_run_of ON watch_run (watch, number);
     CREATE TABLE frame (

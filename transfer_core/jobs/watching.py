@@ -117,13 +117,11 @@ class WatchTable(StateDatabase):
             _require(db.execute("DELETE FROM watch WHERE name = ?", (name,)), name)
             _watches_changed(db)
 
-    def end_watches(self, names: Sequence[str], run_ids: Sequence[str]) -> None:
-        """They have sent what they were to send."""
+    def end_watches(self, names: Sequence[str], runs: Sequence[tuple[str, str]]) -> None:
+        """They have sent what they were to send; of runs the id and the watch."""
         with self._write() as db:
             db.execute("UPDATE watch SET ended = 1 WHERE name IN (SELECT value FROM json_each(?))", (as_set(names),))
-            db.execute(
-                "UPDATE watch_run SET ended = 1 WHERE run_id IN (SELECT value FROM json_each(?))", (as_set(run_ids),)
-            )
+            db.executemany("UPDATE watch_run SET ended = 1 WHERE run_id = ? AND watch = ?", runs)
 
     # --- runs
 
@@ -168,12 +166,15 @@ class WatchTable(StateDatabase):
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [_frame_columns(frame) for frame in frames],
             )
-            own, runs = (
-                [each.watch for each in frames if not each.run_id],
-                [each.run_id for each in frames if each.run_id],
+            taken = Counter((frame.run_id, frame.watch) for frame in frames)
+            db.executemany(
+                "UPDATE watch SET taken = taken + ? WHERE name = ?",
+                [(count, watch) for (run_id, watch), count in taken.items() if not run_id],
             )
-            db.executemany("UPDATE watch SET taken = taken + ? WHERE name = ?", _counts(own))
-            db.executemany("UPDATE watch_run SET taken = taken + ? WHERE run_id = ?", _counts(runs))
+            db.executemany(
+                "UPDATE watch_run SET taken = taken + ? WHERE run_id = ? AND watch = ?",
+                [(count, *run) for run, count in taken.items()],
+            )
         return replaced
 
     def frames_of(self, watch: str) -> Iterator[FrameRow]:
@@ -304,10 +305,6 @@ def _give_up(db: sqlite3.Connection, file_ids: Sequence[str], wall_ns: int) -> N
             "ids": as_set(file_ids),
         },
     )
-
-
-def _counts(names: Sequence[str]) -> list[tuple[int, str]]:
-    return [(count, name) for name, count in Counter(names).items()]
 
 
 def _frame_columns(frame: NewFrame) -> tuple[object, ...]:

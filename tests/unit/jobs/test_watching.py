@@ -136,7 +136,7 @@ def test_a_run_ends_the_one_before_it_unless_that_has_an_end_of_its_own(watched:
     watched.queue_frames([frame("a.jpg", "1", run_id="r2"), frame("a.jpg", "2", run_id="r3")])
     assert [(run.run_id, run.taken) for run in watched.runs()] == [("r2", 1), ("r3", 1)]
     assert watched.watches()[0].taken == 0
-    watched.end_watches(["camera01"], ["r2"])
+    watched.end_watches(["camera01"], [("r2", "camera01")])
     assert [run.run_id for run in watched.runs()] == ["r3"]
     assert watched.watches()[0].ended
 

@@ -283,7 +283,7 @@ class WatchDesk:
 
     def _end_what_is_over(self) -> None:
         over = [each for each in self._folders.values() if each.is_over and not each.row.ended]
-        full = [run_id for folder in self._folders.values() for run_id in folder.full_runs()]
+        full = [(run_id, name) for name, folder in self._folders.items() for run_id in folder.full_runs()]
         if not over and not full:
             return
         self._store.end_watches([folder.spec.name for folder in over], full)

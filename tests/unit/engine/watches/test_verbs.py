@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.engine.watches.support import Agent, until
+from transfer_core.engine.watches.verbs import views_of, views_text
+from transfer_core.errors import ConfigError, ConflictError, NotFoundError, SourceMissing, UsageError
+from transfer_core.events.watches import WatchSpec, WatchState, WatchView
+
+FRAME = "frame_camera01_{:09d}.jpg"
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Agent]:
+    made = Agent(tmp_path / "state")
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def cameras(tmp_path: Path) -> list[Path]:
+    """Two armed cameras with ten frames each, that are numbered alike."""
+    folders = []
+    for camera in ("camera01", "camera02"):
+        folder = tmp_path / camera
+        folder.mkdir()
+        for number in range(10):
+            (folder / f"frame_{camera}_{number:09d}.jpg").write_bytes(f"{camera} {number}".encode())
+        folders.append(folder)
+    return folders
+
+
+def arm(agent: Agent, cameras: list[Path], **wishes: object) -> None:
+    for folder in cameras:
+        agent.add(folder, dest_path=f"race/{folder.name}", on_trigger=True, **wishes)
+    until(lambda: [view.state for view in agent.verbs.views()] == [WatchState.ARMED] * 2)
+
+
+def test_an_armed_camera_sends_nothing_by_itself(agent: Agent, cameras: list[Path]) -> None:
+    arm(agent, cameras)
+    assert agent.through() == []
+
+
+def test_a_trigger_sends_this_frame_and_those_after_it_of_all_cameras_to_the_ball(
+    agent: Agent, cameras: list[Path]
+) -> None:
+    arm(agent, cameras, max_files=3)
+    run = agent.verbs.trigger(FRAME.format(4), "ball_001")
+    assert (run.camera, run.cameras, run.dest_path) == ("camera01", ("camera01", "camera02"), "race/ball_001/camera01")
+    until(lambda: len(agent.names()) == 6)
+    agent.through()
+    assert sorted(agent.names()) == [
+        f"race/ball_001/{camera}/frame_{camera}_{number:09d}.jpg"
+        for camera in ("camera01", "camera02")
+        for number in (4, 5, 6)
+    ]
+    until(lambda: [view.state for view in agent.verbs.views()] == [WatchState.ARMED] * 2)
+
+
+def test_a_run_without_an_end_goes_on_with_new_frames_until_the_next_trigger(agent: Agent, cameras: list[Path]) -> None:
+    arm(agent, cameras)
+    agent.verbs.trigger(FRAME.format(8), "one")
+    until(lambda: len(agent.names()) == 4)
+    (cameras[0] / FRAME.format(10)).write_bytes(b"x")
+    until(lambda: f"race/one/camera01/{FRAME.format(10)}" in agent.names())
+    agent.verbs.trigger(FRAME.format(10), "two")
+    until(lambda: f"race/two/camera01/{FRAME.format(10)}" in agent.names())
+    (cameras[0] / FRAME.format(11)).write_bytes(b"x")
+    until(lambda: f"race/two/camera01/{FRAME.format(11)}" in agent.names())
+    assert f"race/one/camera01/{FRAME.format(11)}" not in agent.names()
+
+
+def test_a_trigger_outlives_the_agent(tmp_path: Path, cameras: list[Path]) -> None:
+    agent = Agent(tmp_path / "state")
+    agent.start()
+    arm(agent, cameras, max_files=4)
+    agent.stop()
+    agent = Agent(tmp_path / "state")
+    agent.verbs.trigger(FRAME.format(8), "ball")  # as a trigger server in another process does
+    agent.start()
+    until(lambda: len(agent.names()) == 4)
+    agent.stop()
+    agent = Agent(tmp_path / "state")
+    agent.start()
+    for number in range(10, 14):
+        (cameras[0] / FRAME.format(number)).write_bytes(b"x")
+    until(lambda: len(agent.names()) == 6)
+    assert len(agent.through()) == 6
+    agent.stop()
+
+
+def test_one_frame_of_two_balls_is_sent_to_both(agent: Agent, cameras: list[Path]) -> None:
+    arm(agent, cameras, max_files=1, delete_after=True)
+    agent.verbs.trigger(FRAME.format(4), "one")
+    agent.verbs.trigger(FRAME.format(4), "two")
+    until(lambda: len(agent.names()) == 4)
+    agent.store.claim("agent", 100, ["pit"])
+    first, *others = [job.file_id for job in agent.store.jobs() if "camera01" in job.dest_path]
+    agent.store.complete([(first, "blake3:00", "x", {}, 0)])
+    agent.desk.on_arrived([first])
+    until(lambda: agent.view("camera01").frames_out == 1)
+    assert (cameras[0] / FRAME.format(4)).exists()
+    agent.store.complete([(file_id, "blake3:00", "x", {}, 0) for file_id in others])
+    agent.desk.on_arrived(others)
+    until(lambda: not (cameras[0] / FRAME.format(4)).exists())
+
+
+def test_a_frame_that_is_late_is_waited_for(agent: Agent, cameras: list[Path]) -> None:
+    arm(agent, cameras, file_wait_ms=2000, max_files=1)
+    late = cameras[0] / FRAME.format(12)
+    timer = threading.Timer(0.2, lambda: late.write_bytes(b"x"))
+    timer.start()
+    agent.verbs.trigger(late.name, "ball")
+    timer.join()
+    until(lambda: f"race/ball/camera01/{late.name}" in agent.names())
+
+
+@pytest.mark.parametrize(
+    ("frame_id", "ball_id", "error"),
+    [
+        ("frame_camera01_000000077.jpg", "ball", SourceMissing),
+        ("frame_camera07_000000004.jpg", "ball", NotFoundError),
+        ("nonsense", "ball", UsageError),
+        ("frame_camera01_000000004.jpg", "../ball", UsageError),
+    ],
+)
+def test_a_trigger_that_can_t_be_followed_is_refused(
+    agent: Agent, cameras: list[Path], frame_id: str, ball_id: str, error: type[Exception]
+) -> None:
+    arm(agent, cameras)
+    with pytest.raises(error):
+        agent.verbs.trigger(frame_id, ball_id)
+    assert agent.through() == []
+
+
+def test_a_paused_camera_refuses_its_trigger_and_is_left_out_of_others(agent: Agent, cameras: list[Path]) -> None:
+    arm(agent, cameras)
+    agent.verbs.pause("camera02")
+    assert agent.verbs.trigger(FRAME.format(9)).cameras == ("camera01",)
+    with pytest.raises(ConflictError):
+        agent.verbs.trigger("frame_camera02_000000004.jpg")
+
+
+def test_cameras_are_imported_all_or_none(agent: Agent, cameras: list[Path], tmp_path: Path) -> None:
+    config = {folder.name: {"src": str(folder), "dest_path": "/mnt/disk-01/race/"} for folder in cameras}
+    settings = WatchSpec("camera", "", "pit", pattern="*.jpg")
+    config["camera03"] = {"src": str(tmp_path / "later"), "dest_path": ""}
+    views = agent.verbs.import_cameras(json.dumps(config), settings)
+    assert [view.spec.dest_path for view in views] == [
+        "mnt/disk-01/race/camera01",
+        "mnt/disk-01/race/camera02",
+        "camera03",
+    ]
+    until(lambda: agent.view("camera03").state is WatchState.WAITING)
+    assert len(agent.store.jobs()) == 20
+    with pytest.raises(ConflictError):
+        agent.verbs.import_cameras(json.dumps(config | {"camera04": {"src": "/x"}}), settings)
+    with pytest.raises(ConfigError):
+        agent.verbs.import_cameras("{", settings)
+    assert len(agent.verbs.views()) == 3
+
+
+@pytest.mark.parametrize("folder", ["none", "file", "", "state", "."])
+def test_a_folder_that_can_t_be_watched_is_refused(agent: Agent, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises((SourceMissing, UsageError)):
+        agent.verbs.add(WatchSpec("a", str(tmp_path / folder) if folder else "", "pit"))
+    assert agent.verbs.views() == []
+
+
+def test_an_unknown_destination_is_refused(agent: Agent, cameras: list[Path]) -> None:
+    with pytest.raises(NotFoundError):
+        agent.verbs.add(WatchSpec("a", str(cameras[0]), "nowhere"))
+
+
+def test_views_travel_between_processes_as_text() -> None:
+    view = WatchView(WatchSpec("a", "/d", "pit"), WatchState.ARMED, backlog=3, fps_in=None)
+    assert views_of(views_text([view])) == [view]
+    assert views_of("withdrawn") == []
+    assert views_of('[{"spec": {"name": ""}}]') == []
+
+
+def test_without_an_agent_the_kept_state_is_told(tmp_path: Path, cameras: list[Path]) -> None:
+    agent = Agent(tmp_path / "state")
+    agent.add(cameras[0])
+    assert [(view.state, view.backlog) for view in agent.verbs.views()] == [(WatchState.IDLE, 0)]
+    agent.verbs.pause("camera01")
+    assert [view.state for view in agent.verbs.views()] == [WatchState.PAUSED]
+    agent.store.close()
