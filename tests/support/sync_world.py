@@ -126,6 +126,12 @@ class SimTree:
     def listing(self) -> Listing:
         return Listing({path: file.stat() for path, file in sorted(self.visible.items())})
 
+    def listing_below(self, folder: str) -> Listing:
+        inside = folder + "/"
+        return Listing(
+            {path: f.stat() for path, f in self.visible.items() if path == folder or path.startswith(inside)}
+        )
+
     def is_ignored(self, path: str) -> bool:
         return False
 

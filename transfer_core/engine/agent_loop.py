@@ -42,6 +42,7 @@ from transfer_core.protocol.sender import (
     FileProgress,
     FileRejected,
     FileWaits,
+    PostArrived,
     RoomReported,
     SenderEvent,
     SenderSession,
@@ -59,6 +60,7 @@ POLICY_NS = 200 * NS_PER_MS
 BEST_MARGIN = 1.1
 BEST_HOLD_NS = 2 * NS_PER_S
 PATHS_MAX = 250
+LETTER = "letter"  # the source of jobs that are in no queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,26 @@ class AgentListener(Protocol):
         ...
 
 
+class AgentMail(Protocol):
+    """Who sends and gets letters to and from relays. Called in the loop's thread; must not block."""
+
+    def on_session(self, relay: str) -> None:
+        """There is a new session; posts of a former one that were not taken are lost."""
+        ...
+
+    def on_online(self, relay: str, online: bool) -> None:
+        """It answers, or does not for now: what is under way goes on when it does again."""
+        ...
+
+    def on_post(self, relay: str, session: int, post: int, data: bytes) -> None:
+        """The relay has brought something; answer with `AgentLoop.take_post`."""
+        ...
+
+    def on_sent(self, job: OutgoingJob, error: DrsError | None) -> None:
+        """The relay has a letter for good, or refuses it."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Uplink:
     """One relay: its session, or the attempt to get one."""
@@ -169,6 +191,7 @@ class AgentLoop:
         self._best: dict[str, tuple[int, int]] = {}  # relay -> (path, chosen at)
         self._turns = 0
         self.observers: list[Callable[[int], None]] = []
+        self.mail: AgentMail | None = None  # set before `start`
 
     def start(self) -> None:
         """Begin. Any thread."""
@@ -280,7 +303,7 @@ class AgentLoop:
         """Send this file, as soon as there is a session."""
         uplink = self.uplinks.get(relay)
         if uplink is None:
-            self._listener.on_failed(job, LinkError(f"there is no destination {relay}"))
+            self._say_failed(job, LinkError(f"there is no destination {relay}"))
             return
         uplink.jobs[job.job.file_id] = job
         if uplink.session is not None:
@@ -302,6 +325,19 @@ class AgentLoop:
         )
         job.offered = True
         uplink.by_number[job.number] = job
+
+    def send_letter(self, relay: str, job: OutgoingJob) -> None:
+        """Send a letter, now or with a later session: `AgentMail.on_sent` says when it is there."""
+        self.begin(relay, job)
+
+    def take_post(self, relay: str, session: int, post: int) -> None:
+        """A post is durable here."""
+        uplink = self.uplinks.get(relay)
+        if uplink is not None and uplink.session is not None and uplink.session.my_index == session:
+            uplink.session.take_post(post)
+
+    def _is_letter(self, job: OutgoingJob) -> bool:
+        return job.job.source == LETTER
 
     def stop_job(self, relay: str, file_id: str, *, discard: bool) -> None:
         """Send no more of it."""
@@ -421,6 +457,8 @@ class AgentLoop:
             self._open_path(uplink, name, received.address, now_ns, rtt_ns if name == came_by.name else None)
         self._set_online(uplink, True, "")
         self._listener.on_paired(uplink.target.name)
+        if self.mail is not None:
+            self.mail.on_session(uplink.target.name)
         for job in sorted(uplink.jobs.values(), key=lambda job: (job.job.priority, job.job.position)):
             self._offer(uplink, job)
 
@@ -581,6 +619,10 @@ class AgentLoop:
         if isinstance(event, RoomReported):
             self._listener.on_room(uplink.target.name, event.free_bytes)
             return
+        if isinstance(event, PostArrived):
+            if self.mail is not None:
+                self.mail.on_post(uplink.target.name, session.my_index, event.post, event.data)
+            return
         if isinstance(event, SessionClosed):
             uplink.asked_since_ns = None
             self._set_online(uplink, False, event.text or "the relay closed the session")
@@ -597,19 +639,30 @@ class AgentLoop:
             case DigestWanted(number):
                 self._disk.post(lambda: self._hash(session, job, number))
             case FileAccepted(_, bytes_there):
-                self._listener.on_accepted(job, bytes_there)
+                if not self._is_letter(job):
+                    self._listener.on_accepted(job, bytes_there)
             case FileWaits(_, code, text):
-                self._listener.on_held(job, code, text)
+                if not self._is_letter(job):
+                    self._listener.on_held(job, code, text)
             case FileArrived(_, digest, stored_as, path_bytes, resent_bytes):
                 job.carried = self._by_link(uplink, job, path_bytes)
                 job.resent_bytes = resent_bytes
                 self._forget(uplink, job)
-                self._listener.on_arrived(job, digest, stored_as)
+                if not self._is_letter(job):
+                    self._listener.on_arrived(job, digest, stored_as)
+                elif self.mail is not None:
+                    self.mail.on_sent(job, None)
             case FileRejected(_, code, text):
                 self._forget(uplink, job)
-                self._listener.on_failed(job, error_from_code(code, text))
+                self._say_failed(job, error_from_code(code, text))
             case FileProgress():
                 return
+
+    def _say_failed(self, job: OutgoingJob, error: DrsError) -> None:
+        if not self._is_letter(job):
+            self._listener.on_failed(job, error)
+        elif self.mail is not None:
+            self.mail.on_sent(job, error)
 
     def _forget(self, uplink: Uplink, job: OutgoingJob) -> None:
         uplink.jobs.pop(job.job.file_id, None)
@@ -623,7 +676,7 @@ class AgentLoop:
             if uplink.session is session and job.number is not None and job.job.file_id in uplink.jobs:
                 session.stop_file(job.number, discard=False)
                 self._forget(uplink, job)
-                self._listener.on_failed(job, error)
+                self._say_failed(job, error)
 
     # --- the disk thread
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from transfer_core.errors import DrsError
 from transfer_core.jobs.model import Job
@@ -16,12 +17,42 @@ from transfer_core.storage.file_hash import FollowingHash
 from transfer_core.storage.reader import Fingerprint, SourceFile
 
 
+class Source(Protocol):
+    """What is sent: see `storage.reader.SourceFile`."""
+
+    fingerprint: Fingerprint
+
+    def read_into(self, offset: int, view: memoryview) -> None: ...
+
+    def check_unchanged(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Letter:
+    """A source that is in memory, and never changes."""
+
+    def __init__(self, data: bytes, number: int) -> None:
+        self.fingerprint = Fingerprint(len(data), number, 0)
+        self._data = data
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """See `SourceFile`."""
+        view[:] = self._data[offset : offset + len(view)]
+
+    def check_unchanged(self) -> None:
+        """It is what it was."""
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
 @dataclass(slots=True, eq=False)
 class OutgoingJob:
     """A job that the engine has under way."""
 
     job: Job
-    source: SourceFile
+    source: Source
     chunk_bytes: int
     digest: FollowingHash
     number: int | None = None  # within the session, None while it has none
@@ -45,6 +76,11 @@ class OutgoingJob:
             bytes_before=job.bytes_done,
             base_links=dict(job.links),
         )
+
+    @classmethod
+    def of_letter(cls, job: Job, data: bytes, number: int, chunk_bytes: int) -> OutgoingJob:
+        """A job whose source is in memory; it is in no queue."""
+        return cls(job, Letter(data, number), chunk_bytes, FollowingHash(len(data), chunk_bytes))
 
     @property
     def chunks(self) -> int:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from transfer_core.errors import ChunkHashMismatch, RemoteProtocolError
 from transfer_core.protocol.association import Association, Path
-from transfer_core.protocol.endpoint import Address
+from transfer_core.protocol.endpoint import Address, Transmit
+from transfer_core.protocol.posts import PARTS_AHEAD, PostsOut
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.chunk_record import open_record, record_bytes
 from transfer_core.protocol.wire.messages import (
@@ -39,6 +40,7 @@ from transfer_core.protocol.wire.messages import (
     FileStop,
     FileStored,
     Message,
+    PostTaken,
     RelayRoom,
     Runs,
     to_runs,
@@ -131,6 +133,13 @@ class FileStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class PostDelivered:
+    """The agent has this post for good."""
+
+    post: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
     """The agent closed the session."""
 
@@ -138,7 +147,7 @@ class SessionEnded:
     text: str
 
 
-ReceiverEvent = FileOffered | ChunkReady | VerifyFile | FileStopped | SessionEnded
+ReceiverEvent = FileOffered | ChunkReady | VerifyFile | FileStopped | PostDelivered | SessionEnded
 
 
 class ReceiverSession(Association):
@@ -160,6 +169,7 @@ class ReceiverSession(Association):
         self._held_bytes = 0  # of those, and of partial chunks
         self._offered_up_to = 0
         self._events: deque[ReceiverEvent] = deque()
+        self._posts = PostsOut()
 
     # --- what the owner answers
 
@@ -227,6 +237,16 @@ class ReceiverSession(Association):
         """Tell the agent how much room there is."""
         self.send_message(RelayRoom(free_bytes))
 
+    def post(self, data: bytes, *, urgent: bool) -> int:
+        """Bring this to the agent; `PostDelivered` with the number that is given says when it has it for good."""
+        return self._posts.add(data, urgent=urgent)
+
+    def poll_path(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
+        """See `Association`."""
+        while self.messages_pending < PARTS_AHEAD and (part := self._posts.next_part()) is not None:
+            self.send_message(part)
+        return super().poll_path(path, now_ns, max_datagrams)
+
     def close(self, code: str = "", text: str = "") -> None:
         """Tell the agent that the session ends."""
         self.closed = True
@@ -253,6 +273,8 @@ class ReceiverSession(Association):
                 if file is not None:
                     self._drop_file(number)
                     self._events.append(FileStopped(number, file.file_id, bool(discard)))
+            case PostTaken(post=post):
+                self._events.append(PostDelivered(post))
             case Close(code=code, text=text):
                 self.closed = True
                 self._events.append(SessionEnded(code, text))

@@ -28,6 +28,7 @@ from transfer_core.errors import LocalProtocolError
 from transfer_core.protocol.association import Association, Path
 from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
 from transfer_core.protocol.endpoint import Transmit
+from transfer_core.protocol.posts import PostsIn
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.chunk_record import PAD_BYTES, record_bytes
 from transfer_core.protocol.wire.datagram import DATA_HEAD, DATA_HEAD_BYTES, slice_bytes_max
@@ -45,6 +46,8 @@ from transfer_core.protocol.wire.messages import (
     FileStop,
     FileStored,
     Message,
+    PostPart,
+    PostTaken,
     RelayRoom,
     Runs,
 )
@@ -174,6 +177,14 @@ class RoomReported:
 
 
 @dataclass(frozen=True, slots=True)
+class PostArrived:
+    """The relay has brought something; answer with `take_post` once it is durable."""
+
+    post: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SessionClosed:
     """The relay ended the session."""
 
@@ -190,6 +201,7 @@ SenderEvent = (
     | FileArrived
     | FileRejected
     | RoomReported
+    | PostArrived
     | SessionClosed
 )
 
@@ -225,6 +237,7 @@ class SenderSession(Association):
         self._ready_slots = 0
         self._events: deque[SenderEvent] = deque()
         self._next_file = 1
+        self._posts = PostsIn()
         self._sent_slices = 0
         self._copied_slices = 0
         self._copy_due_ns: dict[int, int] = {}  # by path: when an idle one looks for something to copy
@@ -324,6 +337,10 @@ class SenderSession(Association):
             file.digest = digest
             self._finish_if_read(file)
 
+    def take_post(self, post: int) -> None:
+        """Tell the relay that a post is durable here."""
+        self.send_message(PostTaken(post))
+
     def close(self, code: str = "", text: str = "") -> None:
         """Tell the relay that the session ends."""
         self.closed = True
@@ -400,7 +417,12 @@ class SenderSession(Association):
             case RelayRoom(free_bytes):
                 self._events.append(RoomReported(free_bytes))
                 return
-            case FileOpen() | FileFinish() | FileStop():
+            case PostPart():
+                data = self._posts.take(message)
+                if data is not None:
+                    self._events.append(PostArrived(message.post, data))
+                return
+            case FileOpen() | FileFinish() | FileStop() | PostTaken():
                 return
         file = self.files.get(message.file)
         if file is None:

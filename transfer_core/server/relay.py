@@ -22,7 +22,15 @@ from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.identity import load_identity
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.system import SystemClock, SystemEntropy
-from transfer_core.errors import DrsError, LinkError, SecurityError, StorageError, UnknownPeer
+from transfer_core.errors import (
+    DrsError,
+    FileHashMismatch,
+    LinkError,
+    SecurityError,
+    StorageError,
+    TooMany,
+    UnknownPeer,
+)
 from transfer_core.events import IncomingView, JobState
 from transfer_core.net.base import UdpPort
 from transfer_core.net.udp import open_udp_port
@@ -31,6 +39,7 @@ from transfer_core.protocol.receiver import (
     ChunkReady,
     FileOffered,
     FileStopped,
+    PostDelivered,
     ReceiverEvent,
     ReceiverSession,
     SessionEnded,
@@ -42,6 +51,7 @@ from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.companion import Companion, RelayGround
 from transfer_core.server.intake import Arriving, Intake, Offer, Stored
+from transfer_core.server.parcels import PARCEL_PREFIX, Parcels, RelayMail
 from transfer_core.service import Token
 from transfer_core.storage.free_space import Room
 from transfer_core.storage.relay_store import KnownAgent, RelayStore, Verdict
@@ -75,6 +85,8 @@ class _Session:
     born_ns: int
     arriving: dict[int, Arriving] = field(default_factory=dict)
     held: dict[int, str] = field(default_factory=dict)  # file number -> code
+    parcels: Parcels = field(default_factory=Parcels)
+    posts: dict[int, Callable[[], None]] = field(default_factory=dict)  # who waits for a post to be taken
     blocked: bool = False
 
 
@@ -111,6 +123,7 @@ class Relay:
         self.files_done = 0
         self.bytes_received = 0
         self.address: Address = listen
+        self.mail: RelayMail | None = None  # set before `start`
 
     # --- from any thread
 
@@ -184,6 +197,18 @@ class Relay:
     def agents(self) -> list[KnownAgent]:
         """Agents that have paired."""
         return self._store.agents()
+
+    def post(self, agent: bytes, data: bytes, *, urgent: bool, delivered: Callable[[], None] | None) -> None:
+        """Bring something to an agent that is online; without a session it is dropped, see `RelayMail`."""
+
+        def say() -> None:
+            session = next((each for each in self._sessions.values() if each.agent == agent), None)
+            if session is not None:
+                number = session.protocol.post(data, urgent=urgent)
+                if delivered is not None:
+                    session.posts[number] = delivered
+
+        self._loop.post(say)
 
     @property
     def directory(self) -> Path:
@@ -266,6 +291,8 @@ class Relay:
             self._sessions[index] = self._hellos[opened.ephemeral] = session
             session.protocol.report_room(self._intake.free_bytes())
             self._tell("agent", name=opened.hello.name, address=f"{address[0]}:{address[1]}")
+            if self.mail is not None:
+                self.mail.on_session(session.agent, session.name)
         self._send_raw(datagram, address)
 
     def _send_raw(self, datagram: bytes, address: Address) -> None:
@@ -279,6 +306,8 @@ class Relay:
 
     def _end(self, index: int) -> None:
         session = self._sessions.pop(index)
+        if self.mail is not None:
+            self.mail.on_session_ended(session.agent)
         for arriving in session.arriving.values():
             self._by_file.pop(arriving, None)
 
@@ -362,12 +391,23 @@ class Relay:
         match event:
             case FileOffered(number):
                 self._offer(session, number)
+            case ChunkReady(number, chunk, offset, data) if number in session.parcels.buffers:
+                session.parcels.write(number, offset, data)
+                session.protocol.chunk_written(number, chunk)
+            case VerifyFile(number, digest) if number in session.parcels.buffers:
+                self._take_parcel(session, number, digest)
             case ChunkReady(number, chunk, offset, data):
                 arriving = session.arriving[number]
                 self._write.post(lambda: self._write_chunk(session, number, arriving, chunk, offset, data))
             case VerifyFile(number, digest):
                 arriving = session.arriving[number]
                 self._write.post(lambda: self._finish_later(arriving, digest))
+            case PostDelivered(post):
+                delivered = session.posts.pop(post, None)
+                if delivered is not None:
+                    delivered()
+            case FileStopped(number, _, _) if session.parcels.buffers.pop(number, None) is not None:
+                pass
             case FileStopped(number, file_id, discard):
                 arriving_or_none = session.arriving.pop(number, None)
                 if arriving_or_none is not None:
@@ -379,6 +419,9 @@ class Relay:
     def _offer(self, session: _Session, number: int) -> None:
         file = session.protocol.files.get(number)
         if file is None:
+            return
+        if file.path.startswith(PARCEL_PREFIX):
+            self._offer_parcel(session, number, file.size)
             return
         offer = Offer(
             session.agent, file.file_id, file.path, file.size, file.chunk_bytes, file.mtime_ns, file.fingerprint
@@ -392,6 +435,30 @@ class Relay:
             self._loop.post(lambda: self._offered(session, number, taken))
 
         self._write.post(work)
+
+    def _offer_parcel(self, session: _Session, number: int, size: int) -> None:
+        why = "this relay keeps no shared folders" if self.mail is None else session.parcels.open(number, size)
+        if why:
+            session.protocol.fail_file(number, TooMany.code, why)
+        else:
+            session.protocol.accept_file(number)
+
+    def _take_parcel(self, session: _Session, number: int, digest: str) -> None:
+        data = session.parcels.close(number, digest)
+        if data is None or self.mail is None:
+            session.protocol.fail_file(number, FileHashMismatch.code, "the parcel is not what was sent")
+            return
+
+        def done(error: DrsError | None) -> None:
+            self._loop.post(lambda: self._parcel_done(session, number, digest, error))
+
+        self.mail.on_parcel(session.agent, data, done)
+
+    def _parcel_done(self, session: _Session, number: int, digest: str, error: DrsError | None) -> None:
+        if error is None:
+            session.protocol.finish_file(number, digest, "")
+        else:
+            session.protocol.fail_file(number, error.code, error.message)
 
     def _offered(self, session: _Session, number: int, taken: Arriving | Stored | DrsError) -> None:
         if session.protocol.my_index not in self._sessions or number not in session.protocol.files:

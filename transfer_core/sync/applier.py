@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from transfer_core.sync.content import Contents
+from transfer_core.sync.content import Contents, PackedGauge
 from transfer_core.sync.entry import Entry, Kind
 from transfer_core.sync.index import Index
 from transfer_core.sync.planner import NOTHING, Action, Adopt, KeepAside, MakeFolder, Write, decide, merge
@@ -25,24 +25,28 @@ class Applier:
     def __init__(self, tree: Tree, index: Index, scanner: Scanner, contents: Contents) -> None:
         self._tree, self._index, self._scanner, self._contents = tree, index, scanner, contents
 
-    def apply(self, actions: Sequence[Action], recipes: dict[bytes, Recipe]) -> None:
-        """Do what was decided about one path. All contents must be here.
+    def apply(self, actions: Sequence[Action], recipes: dict[bytes, Recipe]) -> dict[bytes, int]:
+        """Do what was decided about one path. All contents must be here. Gives what each would be if only compressed.
 
         TargetChanged: somebody edited it meanwhile, the edit has been entered, decide again. ChunkMissing, NameClash,
         DiskFull, WriteFailed: nothing was done, try again later.
         """
         staged: dict[str, str] = {}
+        packed: dict[bytes, int] = {}
         try:
             for action in actions:
                 if isinstance(action, Write):
                     entry = action.entry
-                    pieces = self._contents.pieces(entry, recipes[entry.content])
+                    gauge = PackedGauge()
+                    pieces = gauge.passing(self._contents.pieces(entry, recipes[entry.content]))
                     staged[entry.path] = self._tree.stage(pieces, entry.mtime_ns, entry.executable)
+                    packed[entry.content] = gauge.packed_bytes
             for action in actions:
                 self._apply(action, staged, recipes)
         finally:
             for token in staged.values():
                 self._tree.discard(token)
+        return packed
 
     def _apply(self, action: Action, staged: dict[str, str], recipes: dict[bytes, Recipe]) -> None:
         if isinstance(action, KeepAside):

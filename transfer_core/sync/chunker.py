@@ -1,8 +1,8 @@
 """Cuts content into chunks where the content itself says so (FastCDC 2020), and names chunks and content by BLAKE3.
 
 An insert moves everything behind it; cuts that follow the content move along, so only the chunks around the edit are
-new. Text and logs get small chunks (16 KiB on average), since they see small edits; everything else gets 64 KiB. Which
-of the two is told by the first bytes, not by the name, so that a renamed file is cut as before.
+new. Text and logs up to 256 MiB get small chunks (16 KiB on average), since they see small edits; everything else gets
+64 KiB. What is text is told by the first bytes, not by the name, so that a renamed file is cut as before.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ TEXT_AVERAGE_BYTES = 16 * 1024
 OTHER_AVERAGE_BYTES = 64 * 1024
 WINDOW_BYTES = 8 * 1024 * 1024
 _SNIFF_BYTES = 4096
+_SMALL_CHUNKS_UP_TO = 256 << 20
 _NOT_IN_TEXT = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
 
@@ -42,10 +43,10 @@ def content_id(data: bytes) -> bytes:
     return blake3.blake3(data).digest()
 
 
-def average_bytes(head: bytes) -> int:
-    """How large the chunks of a content should be, told by its first bytes."""
+def average_bytes(head: bytes, size: int) -> int:
+    """How large the chunks of a content should be, told by its first bytes and its size."""
     is_text = head[:_SNIFF_BYTES].translate(None, _NOT_IN_TEXT) == head[:_SNIFF_BYTES]
-    return TEXT_AVERAGE_BYTES if is_text else OTHER_AVERAGE_BYTES
+    return TEXT_AVERAGE_BYTES if is_text and size <= _SMALL_CHUNKS_UP_TO else OTHER_AVERAGE_BYTES
 
 
 @cache
@@ -58,14 +59,14 @@ def _cutter(average: int) -> Callable[[bytes], Any]:
     return cut
 
 
-def cut(pieces: Iterable[bytes]) -> Cut:
-    """Hash and cut a content that comes in pieces of any size, with bounded memory."""
+def cut(pieces: Iterable[bytes], size: int = 0) -> Cut:
+    """Hash and cut a content that comes in pieces of any size, with bounded memory; `size` is what is expected."""
     whole = blake3.blake3()
     recipe: list[Piece] = []
     offset, held, average = 0, b"", 0
     for piece in _windows(pieces):
         whole.update(piece)
-        average = average or average_bytes(piece)
+        average = average or average_bytes(piece, size)
         held += piece
         if len(held) >= WINDOW_BYTES:
             offset, held = _cut_window(held, average, offset, recipe, is_last=False)

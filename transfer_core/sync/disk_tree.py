@@ -395,6 +395,20 @@ class DiskTree:
         except OSError as error:
             raise storage_error(error, target) from error
 
+    def move(self, path: str, to: str, expected: Stat) -> None:
+        """Give a file another name, where there must be nothing. TargetChanged, NameClash, WriteFailed."""
+        source, target = self._target(path), self._target(to)
+        try:
+            if not expected.is_same_file(_stat(source.lstat())):
+                raise TargetChanged(f"{path} is another by now")
+            rename_new(source, target)
+            sync_folder(target.parent)
+            sync_folder(source.parent)
+        except (FileExistsError, FileNotFoundError) as error:
+            raise TargetChanged(f"{to} is another by now") from error
+        except OSError as error:
+            raise storage_error(error, target) from error
+
     def set_executable(self, path: str, executable: bool) -> Stat:
         """See `Tree`."""
         target = self._target(path)

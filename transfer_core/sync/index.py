@@ -44,7 +44,11 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE recipe (content BLOB PRIMARY KEY, size INTEGER NOT NULL, pieces BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE piece (chunk BLOB, content BLOB, offset INTEGER, length INTEGER, PRIMARY KEY (chunk, content, offset))
         WITHOUT ROWID;
-    CREATE TABLE arrived (chunk BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE arrived (chunk BLOB PRIMARY KEY, data BLOB NOT NULL, stored INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE saving (
+        path TEXT PRIMARY KEY, at_ns INTEGER NOT NULL, times INTEGER NOT NULL, size INTEGER NOT NULL,
+        wire INTEGER NOT NULL, packed INTEGER NOT NULL
+    ) WITHOUT ROWID;
     CREATE TABLE history (
         number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, what TEXT NOT NULL, path TEXT NOT NULL,
         text TEXT NOT NULL
@@ -68,6 +72,18 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class Saving:
+    """Bytes of one path, over all the times that it was received: in full, on the wire, and if only compressed."""
+
+    path: str
+    at_ns: int
+    times: int
+    size_bytes: int
+    wire_bytes: int
+    packed_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Todo:
     """What a peer has said and this replica has not done yet; `why` says what keeps it."""
 
@@ -79,13 +95,16 @@ class Todo:
 class Index:
     """One folder's index. Used by the node's thread; others may read through a connection of their own."""
 
-    def __init__(self, connection: sqlite3.Connection, new_replica: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, new_replica: str | None) -> None:
+        """`new_replica` names it if it is new; None for one that is only read."""
         self._db = connection
         self._lock = threading.RLock()
-        with self._lock, transaction(self._db):
-            if self._db.execute("SELECT 1 FROM self").fetchone() is None:
-                self._db.execute("INSERT INTO self VALUES (?, 0, 0)", (new_replica,))
-        self.replica: str = self._db.execute("SELECT replica FROM self").fetchone()[0]
+        if new_replica is not None:
+            with self._lock, transaction(self._db):
+                if self._db.execute("SELECT 1 FROM self").fetchone() is None:
+                    self._db.execute("INSERT INTO self VALUES (?, 0, 0)", (new_replica,))
+        row = self._db.execute("SELECT replica FROM self").fetchone()
+        self.replica: str = "" if row is None else row[0]
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -119,6 +138,13 @@ class Index:
         """Everything, deleted paths too."""
         for row in self._db.execute("SELECT * FROM entry ORDER BY path").fetchall():
             yield _entry(row), _stat(row)
+
+    def newest(self, find: str, limit: int) -> list[Entry]:
+        """Paths with `find` in them, the newest edit first."""
+        rows = self._db.execute(
+            "SELECT * FROM entry WHERE instr(path, ?) OR ? = '' ORDER BY at_ns DESC, path LIMIT ?", (find, find, limit)
+        ).fetchall()
+        return [_entry(row) for row in rows]
 
     def holds_something(self, folder: str) -> bool:
         """Whether something live is in a folder."""
@@ -193,9 +219,15 @@ class Index:
         ).fetchall()
         return [(row[0], row[1], row[2]) for row in rows]
 
-    def keep_chunk(self, chunk: bytes, data: bytes) -> None:
-        """A chunk has arrived. Inside `change`."""
-        self._db.execute("INSERT OR IGNORE INTO arrived VALUES (?, ?)", (chunk, data))
+    def keep_chunk(self, chunk: bytes, data: bytes, stored: int) -> None:
+        """A chunk has arrived, and took that many bytes on the wire. Inside `change`."""
+        self._db.execute("INSERT OR IGNORE INTO arrived VALUES (?, ?, ?)", (chunk, data, stored))
+
+    def stored_bytes(self, recipe: Recipe) -> int:
+        """What the chunks of a recipe that had to be fetched took on the wire."""
+        chunks = {piece.chunk for piece in recipe}
+        rows = (self._db.execute("SELECT stored FROM arrived WHERE chunk = ?", (chunk,)).fetchone() for chunk in chunks)
+        return sum(row[0] for row in rows if row is not None)
 
     def chunk(self, chunk: bytes) -> bytes | None:
         """A chunk that has arrived and was not used up."""
@@ -289,12 +321,37 @@ class Index:
         ).fetchall()
         return [tuple(row) for row in rows]
 
+    def history_end(self) -> int:
+        """The number of the newest line."""
+        return int(self._db.execute("SELECT coalesce(max(number), 0) FROM history").fetchone()[0])
+
+    def history_after(self, number: int) -> tuple[int, list[tuple[int, str, str, str]]]:
+        """Lines after that one, oldest first, and the number of the last."""
+        rows = self._db.execute(
+            "SELECT number, at_ns, what, path, text FROM history WHERE number > ? ORDER BY number LIMIT 1000", (number,)
+        ).fetchall()
+        return (rows[-1][0] if rows else number), [tuple(row)[1:] for row in rows]
+
     def count(self, name: str, value: int) -> None:
         """Add to a figure. Inside `change`."""
         self._db.execute(
             "INSERT INTO figure VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
             (name, value),
         )
+
+    def saved(self, saving: Saving) -> None:
+        """A file has been received: add to what is known of its path. Inside `change`."""
+        self._db.execute(
+            "INSERT INTO saving VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET at_ns = excluded.at_ns,"
+            " times = times + 1, size = size + excluded.size, wire = wire + excluded.wire,"
+            " packed = packed + excluded.packed",
+            (saving.path, saving.at_ns, saving.size_bytes, saving.wire_bytes, saving.packed_bytes),
+        )
+
+    def savings(self, limit: int) -> list[Saving]:
+        """What crossed the wire for each file, newest first."""
+        rows = self._db.execute("SELECT * FROM saving ORDER BY at_ns DESC LIMIT ?", (limit,)).fetchall()
+        return [Saving(*row) for row in rows]
 
     def figures(self) -> dict[str, int]:
         """All figures."""
@@ -304,6 +361,11 @@ class Index:
         """(files, bytes) that are live here."""
         row = self._db.execute("SELECT count(*), coalesce(sum(size), 0) FROM entry WHERE kind = 1").fetchone()
         return row[0], row[1]
+
+    def conflict_copies(self) -> list[Entry]:
+        """Live files that may be conflict copies, by their names."""
+        rows = self._db.execute("SELECT * FROM entry WHERE kind = 1 AND path LIKE '%.conflict-%'").fetchall()
+        return [_entry(row) for row in rows]
 
     def live_paths(self) -> int:
         """How many paths are live here, folders too."""

@@ -21,7 +21,7 @@ from transfer_core.sync.applier import Applier
 from transfer_core.sync.chunker import chunk_id
 from transfer_core.sync.content import ChunkMissing, Contents
 from transfer_core.sync.entry import Entry, Kind
-from transfer_core.sync.index import Index, Peer, Todo
+from transfer_core.sync.index import Index, Peer, Saving, Todo
 from transfer_core.sync.parcel import Parcel, recipes_of
 from transfer_core.sync.planner import Action, Adopt, Decision, Write, apply_order, decide
 from transfer_core.sync.recipe import Recipe, decode_recipe
@@ -31,6 +31,7 @@ from transfer_core.sync.version import Dot
 from transfer_core.units import NS_PER_S
 
 ENTRIES_AT_ONCE = 1000
+RECIPE_BYTES_AT_ONCE = 2 << 20
 PACK_BYTES = 2 << 20
 PUSH_BYTES = 512 * 1024
 ASK_AT_ONCE = 4096
@@ -72,8 +73,9 @@ class Node:
         post: Post,
         wall_ns: Callable[[], int],
         monotonic_ns: Callable[[], int],
+        say: str = "",
     ) -> None:
-        self.folder, self.name, self.index = folder, name, index
+        self.folder, self.name, self.index, self._say = folder, name, index, say
         self._tree, self._post, self._wall_ns, self._monotonic_ns = tree, post, wall_ns, monotonic_ns
         self._scanner = Scanner(tree, index, wall_ns, name)
         self._contents = Contents(tree, index)
@@ -91,7 +93,7 @@ class Node:
         if peer not in self._peers:
             self._peers.add(peer)
             known = self.index.peer(peer)
-            self._send(peer, replace(self._blank(), heard=known.heard), urgent=True)
+            self._send(peer, replace(self._blank(), heard=known.heard, say=self._say), urgent=True)
             self.tell()
 
     def remove_peer(self, peer: str) -> None:
@@ -117,11 +119,18 @@ class Node:
         self.tell()
         return result
 
-    def look(self, paths: Iterable[str]) -> None:
-        """Look at some paths and tell what changed. FolderGone."""
+    def look(self, paths: Iterable[str]) -> ScanResult:
+        """Look at some paths, and at what is in those that are new folders; tell what changed. FolderGone."""
+        result = ScanResult()
         for path in paths:
-            self._scanner.look(path)
+            self._scanner.look(path, result)
         self.tell()
+        return result
+
+    @property
+    def waiting(self) -> list[Todo]:
+        """What peers have said and is not done here, with what keeps it."""
+        return list(self._todo.values())
 
     # --- what comes
 
@@ -134,8 +143,8 @@ class Node:
             self._take_entries(known, parcel)
             for chunk, data in parcel.chunks:
                 if chunk_id(data) == chunk:
-                    self.index.keep_chunk(chunk, data)
-            self.index.count("received_chunk_bytes", sum(len(data) for _, data in parcel.chunks))
+                    self.index.keep_chunk(chunk, data, parcel.stored.get(chunk, len(data)))
+            self.index.count("received_chunk_bytes", sum(parcel.stored.values()))
         self._arrived([chunk for chunk, _ in parcel.chunks])
         for chunk in parcel.missing:
             self._asked.pop(chunk, None)
@@ -250,8 +259,9 @@ class Node:
             if lacking:
                 self._lacking[key] = lacking
                 return True
+            wire = {content: self.index.stored_bytes(recipe) for content, recipe in recipes.items()}
             try:
-                self._applier.apply(decision.actions, recipes)
+                packed = self._applier.apply(decision.actions, recipes)
             except TargetChanged:
                 continue
             except ChunkMissing as error:
@@ -263,6 +273,7 @@ class Node:
             except DrsError as error:
                 return self._wait(todo, error.message, told)
             self._done(todo, decision, told)
+            self._count(decision, wire, packed)
             return True
         return self._wait(todo, "it is being edited here", told)
 
@@ -327,9 +338,20 @@ class Node:
                 told.applied.append(action.entry)
                 what = "received" if action.entry.is_live else "deleted"
                 self.index.note(at_ns, what, action.entry.path, f"from {todo.entry.by}")
-                if isinstance(action, Write):
-                    self.index.count("received_files", 1)
-                    self.index.count("received_file_bytes", action.entry.size)
+
+    def _count(self, decision: Decision, wire: dict[bytes, int], packed: dict[bytes, int]) -> None:
+        """What was received, what crossed the wire for it, and what compression alone would have made of it."""
+        for action in decision.actions:
+            if isinstance(action, Write):
+                content = action.entry.content
+                saving = Saving(
+                    action.entry.path, max(0, self._wall_ns()), 1, action.entry.size, wire[content], packed[content]
+                )
+                self.index.saved(saving)
+                self.index.count("received_files", 1)
+                self.index.count("received_file_bytes", saving.size_bytes)
+                self.index.count("received_wire_bytes", saving.wire_bytes)
+                self.index.count("received_packed_bytes", saving.packed_bytes)
 
     # --- asking and telling
 
@@ -355,19 +377,29 @@ class Node:
             if peer in self._telling:
                 continue
             known = self.index.peer(peer)
-            up_to, entries = self.index.since(known.told, ENTRIES_AT_ONCE)
-            if not entries:
+            if known.told >= self.index.seq:
                 continue
+            up_to, entries, recipes = self._batch(peer, known.told)
             self._telling[peer] = up_to
             parcel = replace(
                 self._blank(),
                 after=known.told,
                 up_to=up_to,
                 entries=tuple(entries),
-                recipes=self._recipes_for(peer, entries),
+                recipes=recipes,
                 chunks=self._along(peer, entries),
             )
             self._send(peer, parcel, urgent=True, delivered=partial(self._delivered, peer, up_to))
+
+    def _batch(self, peer: str, told: int) -> tuple[int, list[Entry], dict[bytes, bytes]]:
+        """What is told next, as much as a parcel can hold: up to which number, entries, recipes."""
+        limit = ENTRIES_AT_ONCE
+        while True:
+            up_to, entries = self.index.since(told, limit)
+            recipes = self._recipes_for(peer, entries)
+            if len(entries) <= 1 or sum(map(len, recipes.values())) <= RECIPE_BYTES_AT_ONCE:
+                return up_to, entries, recipes
+            limit = len(entries) // 2
 
     def _delivered(self, peer: str, up_to: int) -> None:
         if self._telling.get(peer) != up_to:

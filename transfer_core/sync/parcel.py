@@ -52,6 +52,8 @@ class Parcel:
     missing: tuple[bytes, ...] = ()  # chunks that were asked for and are not here any more
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     heard: int | None = None  # "I have your index up to here: go on from there"
+    say: str = ""  # share, accept, leave; from the relay: what keeps this agent out
+    stored: Mapping[bytes, int] = field(default_factory=dict, compare=False)  # what its chunks took on the wire
 
 
 def encode_entry(entry: Entry) -> list[Any]:
@@ -83,6 +85,7 @@ def encode_parcel(parcel: Parcel) -> bytes:
         "wanted": [chunk.hex() for chunk in parcel.wanted],
         "missing": [chunk.hex() for chunk in parcel.missing],
         "heard": parcel.heard,
+        "say": parcel.say,
     }
     compress = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True).compress
     packed = compress(json.dumps(letter, separators=(",", ":")).encode())
@@ -120,6 +123,7 @@ def _decode(data: bytes) -> Parcel:
     entries = tuple(_entry(item) for item in letter["entries"])
     recipes = {_hex(name, CONTENT_ID_BYTES): base64.b64decode(text) for name, text in letter["recipes"].items()}
     heard = letter["heard"]
+    chunks, stored = _chunks(data, 8 + length)
     return Parcel(
         folder=_text(letter["folder"], 64),
         sender=_text(letter["sender"], 64),
@@ -130,13 +134,16 @@ def _decode(data: bytes) -> Parcel:
         recipes=recipes,
         wanted=tuple(_hex(text, CHUNK_ID_BYTES) for text in letter["wanted"]),
         missing=tuple(_hex(text, CHUNK_ID_BYTES) for text in letter["missing"]),
-        chunks=tuple(_chunks(data, 8 + length)),
+        chunks=tuple(chunks),
         heard=None if heard is None else _count(heard),
+        say=_text(letter["say"], 400),
+        stored=stored,
     )
 
 
-def _chunks(data: bytes, at: int) -> list[tuple[bytes, bytes]]:
+def _chunks(data: bytes, at: int) -> tuple[list[tuple[bytes, bytes]], dict[bytes, int]]:
     found: list[tuple[bytes, bytes]] = []
+    sizes: dict[bytes, int] = {}
     while at < len(data):
         chunk, length, codec, stored = _CHUNK.unpack_from(data, at)
         at += _CHUNK.size
@@ -146,7 +153,8 @@ def _chunks(data: bytes, at: int) -> list[tuple[bytes, bytes]]:
         raw = body if codec == _PLAIN else _unpack(body, CHUNK_BYTES_MAX)
         _need(len(raw) == length)
         found.append((chunk, raw))
-    return found
+        sizes[chunk] = stored
+    return found, sizes
 
 
 def _entry(item: Any) -> Entry:

@@ -24,6 +24,7 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 
 SMALL_FOLDER = 4  # paths; so small a folder may be emptied without a question
 RACY_NS = 100 * NS_PER_MS
+FILE_BYTES_MAX = 8 << 30  # above this its recipe would not fit a parcel
 
 
 class FolderGone(ConflictError):
@@ -88,17 +89,23 @@ class Scanner:
             at = path.rfind("/", 0, at)
         return not self._tree.is_ignored(path)
 
-    def look(self, path: str) -> ScanResult:
-        """Look at one path. Nothing is entered as deleted while the root is away."""
-        result = ScanResult()
+    def look(self, path: str, result: ScanResult | None = None) -> ScanResult:
+        """Look at one path, and into it if it is a new folder. FolderGone: then nothing was entered."""
+        result = result or ScanResult()
         if not self._tree.is_there():
             raise FolderGone("the folder is not there, or its marker is missing")
         stat, entry = self._tree.stat(path), self._index.entry(path)
-        if stat is not None:
+        if stat is None:
+            if entry is not None and entry.is_live and not self._tree.is_ignored(path):
+                with self._index.change():
+                    result.deleted.append(self._enter(path, Kind.DELETED, entry, None, None))
+        elif stat.kind is Kind.FOLDER and (entry is None or entry.kind is not Kind.FOLDER):
+            listing = self._tree.listing_below(path)
+            result.reports += listing.reports
+            for inside, found in listing.found.items():
+                self._look_into(inside, found, self._index.entry(inside), result)
+        else:
             self._look_into(path, stat, entry, result)
-        elif entry is not None and entry.is_live and not self._tree.is_ignored(path):
-            with self._index.change():
-                result.deleted.append(self._enter(path, Kind.DELETED, entry, None, None))
         return result
 
     def _look_into(self, path: str, stat: Stat, entry: Entry | None, result: ScanResult) -> None:
@@ -107,8 +114,11 @@ class Scanner:
                 with self._index.change():
                     result.edited.append(self._enter(path, Kind.FOLDER, entry, None, stat))
             return
+        if stat.size > FILE_BYTES_MAX:
+            result.unread.append((path, "it is larger than folder sync takes; send it with `drs-sync send`"))
+            return
         try:
-            found = cut(self._tree.read(path))
+            found = cut(self._tree.read(path), stat.size)
             self._check_rests(path, stat)
         except SourceError as error:
             result.unread.append((path, error.message))

@@ -67,6 +67,10 @@ class Tree(Protocol):
         """Everything below the root that is not ignored."""
         ...
 
+    def listing_below(self, folder: str) -> Listing:
+        """The same of one folder in it, with the folder itself."""
+        ...
+
     def is_ignored(self, path: str) -> bool:
         """Whether a path is left alone here: neither looked at nor written, and never taken for deleted."""
         ...

@@ -119,6 +119,23 @@ class RelayRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class PostPart:
+    """Relay: part of something that it has for this agent (see `protocol.posts`)."""
+
+    post: int
+    part: int
+    parts: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PostTaken:
+    """Agent: the whole post is here, and durable."""
+
+    post: int
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Either side: the session ends; `code` is empty when all is well."""
 
@@ -138,6 +155,8 @@ Message = (
     | FileDone
     | FileFailed
     | RelayRoom
+    | PostPart
+    | PostTaken
     | Close
 )
 
@@ -145,6 +164,7 @@ _KINDS: dict[int, type[Any]] = {
     0x01: FileOpen,
     0x02: FileFinish,
     0x03: FileStop,
+    0x04: PostTaken,
     0x11: FileHave,
     0x12: FileReady,
     0x13: FileHeld,
@@ -153,6 +173,7 @@ _KINDS: dict[int, type[Any]] = {
     0x16: FileDone,
     0x17: FileFailed,
     0x18: RelayRoom,
+    0x19: PostPart,
     0x1F: Close,
 }
 _KIND_OF = {cls: kind for kind, cls in _KINDS.items()}
@@ -165,6 +186,9 @@ _INT_FORMATS = {
     "fingerprint": "Q",
     "discard": "B",
     "free_bytes": "Q",
+    "post": "I",
+    "part": "I",
+    "parts": "I",
 }
 
 
@@ -187,6 +211,8 @@ def encode_message(message: Message) -> bytes:
             parts.append(struct.pack(">" + _INT_FORMATS[field.name], value))
         elif isinstance(value, str):
             parts.append(_encode_text(value, PATH_MAX if field.name in ("path", "stored_as") else TEXT_MAX))
+        elif isinstance(value, bytes):
+            parts.append(struct.pack(">H", len(value)) + value)
         else:
             parts.append(_encode_runs(value))
     return b"".join(parts)
@@ -207,13 +233,14 @@ class _Reader:
 
     def text(self) -> str:
         """For people and databases, so that what is no UTF-8 is replaced."""
-        return self._raw().decode("utf-8", "replace")
+        return self.raw().decode("utf-8", "replace")
 
     def path(self) -> str:
         """A name that has to come back byte for byte, UTF-8 or not."""
-        return self._raw().decode("utf-8", "surrogateescape")
+        return self.raw().decode("utf-8", "surrogateescape")
 
-    def _raw(self) -> bytes:
+    def raw(self) -> bytes:
+        """Bytes as they are."""
         length = self.integer("H")
         raw = self._body[self.at : self.at + length]
         if len(raw) != length:
@@ -240,6 +267,8 @@ def _field_readers(cls: type[Any]) -> list[tuple[str, Callable[[_Reader], Any]]]
             readers.append((field.name, _integer_reader(_INT_FORMATS[field.name])))
         elif hints[field.name] is str:
             readers.append((field.name, _Reader.path if field.name == "path" else _Reader.text))
+        elif hints[field.name] is bytes:
+            readers.append((field.name, _Reader.raw))
         else:
             readers.append((field.name, _Reader.runs))
     return readers
