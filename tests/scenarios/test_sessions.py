@@ -198,3 +198,15 @@ def test_random_worlds_end_with_equal_bytes(soak_seed: int) -> None:
         world.at(int(rng.uniform(0.02, 0.3) * S), world.connect)
     assert world.run(limit_s=300), f"seed {soak_seed} did not end"
     world.assert_equal()
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.1, 0.5])
+def test_posts_reach_the_agent_while_a_file_comes_from_it(loss: float) -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=50, delay_ms=10, loss=loss)], seed=4)
+    world.add_file(_file("a", 2_000_000))
+    posts = [_data(size, seed=size) for size in (1, 1200, 100_000, 300_000)]
+    numbers = [world.receiver.post(data, urgent=False) for data in posts]
+    assert world.run(lambda: len(world.posts_delivered) == len(posts) and bool(world.disk.finished), limit_s=60)
+    assert world.posts_arrived == posts
+    assert world.posts_delivered == numbers
+    world.assert_equal()

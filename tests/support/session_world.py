@@ -17,6 +17,7 @@ from transfer_core.protocol.receiver import (
     ChunkReady,
     FileOffered,
     FileStopped,
+    PostDelivered,
     ReceiverSession,
     VerifyFile,
 )
@@ -28,6 +29,7 @@ from transfer_core.protocol.sender import (
     FileArrived,
     FileProgress,
     FileRejected,
+    PostArrived,
     SenderSession,
 )
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
@@ -89,6 +91,8 @@ class SessionWorld:
         self.progress: list[tuple[int, int]] = []  # (time, bytes written)
         self.bytes_written = 0
         self.stalls = 0
+        self.posts_arrived: list[bytes] = []
+        self.posts_delivered: list[int] = []
         self.corrupt = 0.0
         self.duplicate = 0.0
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
@@ -237,6 +241,9 @@ class SessionWorld:
                     self._file(number).arrived_ns = self.now_ns
                 case FileRejected(_, code, text):
                     raise AssertionError(f"rejected: {code} {text}")
+                case PostArrived(post, data):
+                    self.posts_arrived.append(data)
+                    self.sender.take_post(post)
                 case FileAccepted() | FileProgress():
                     pass
         return busy
@@ -269,6 +276,8 @@ class SessionWorld:
                     assert digest == "blake3:" + blake3.blake3(data).hexdigest()
                     self.disk.finished[file.file_id] = data
                     self.receiver.finish_file(number, digest, file.path)
+                case PostDelivered(post):
+                    self.posts_delivered.append(post)
                 case FileStopped():
                     pass
         return busy

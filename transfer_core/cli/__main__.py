@@ -32,6 +32,7 @@ from transfer_core.cli import (
     scan,
     send,
     status,
+    sync,
     telemetry,
     upload,
     watches,
@@ -71,6 +72,7 @@ GROUPS: Mapping[str, typer.Typer] = {
     "webhook": webhook.group,
     "link": link.group,
     "watch": watches.group,
+    "sync": sync.group,
     "telemetry": telemetry.group,
 }
 

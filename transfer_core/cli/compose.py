@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from transfer_core.errors import DrsError, NotFoundError, StateError, UsageError
 
 if TYPE_CHECKING:
     from transfer_core.config import Policy
+    from transfer_core.server.companion import Companion
     from transfer_core.server.relay import Relay
     from transfer_core.service import Token, TransferService
     from transfer_core.service.telemetry import TelemetryService
@@ -82,12 +84,17 @@ def open_relay(
     config = RelayConfig(listen_host=listen[0], listen_port=listen[1], quota_bytes_per_agent=quota_bytes)
     if keep_free_bytes is not None:
         config = replace(config, keep_free_bytes=keep_free_bytes)
-    companions = []
+    companions: list[Companion] = []
     if http is not None:
         from transfer_core.server.uploads.http_side import HttpSide
 
         companions.append(HttpSide(http))
-    return Relay(state_directory(state), directory, listen, config, on_event, companions=companions)
+    from transfer_core.server.sync_hub import SyncHub
+
+    hub = SyncHub(socket.gethostname() or "relay")
+    relay = Relay(state_directory(state), directory, listen, config, on_event, companions=[hub, *companions])
+    hub.serve(relay)
+    return relay
 
 
 def make_relay_token(state: Path | None, addresses: Sequence[str], expires_s: float) -> Token:

@@ -16,6 +16,7 @@ from transfer_core.events import (
     LinksSampled,
     Notice,
 )
+from transfer_core.events.sync import SyncHappened
 from transfer_core.events.telemetry import RaceRemoved, RacesChanged, RaceView
 
 SAMPLES_KEPT = 20_000
@@ -51,7 +52,7 @@ class BusSubscription:
                         self._removed[file_id] = None
                 case LinksSampled(samples):
                     self._samples.extend(samples)
-                case LinkMarked() | Notice():
+                case LinkMarked() | Notice() | SyncHappened():
                     self._lines.append(event)
                 case RacesChanged(races):
                     for race in races:

@@ -24,6 +24,7 @@ from transfer_core.engine.progress_verbs import ProgressVerbs
 from transfer_core.engine.relay_verbs import RelayVerbs
 from transfer_core.engine.settings_verbs import score_weights
 from transfer_core.engine.state_lock import StateLock
+from transfer_core.engine.sync_desk import SyncDesk
 from transfer_core.engine.system import SystemClock
 from transfer_core.engine.telemetry_part import TelemetryPart
 from transfer_core.engine.uploads.desk import UploadDesk
@@ -46,9 +47,14 @@ from transfer_core.events import (
     RelayChanged,
     Severity,
 )
+from transfer_core.events.sync import SyncChanged, SyncHappened
 from transfer_core.events.watches import WatchesChanged
 from transfer_core.sim.script import Simulation, parse_simulation
+from transfer_core.sync.shares import ShareStore
+from transfer_core.sync.verbs import FolderVerbs
 from transfer_core.units import utc_iso
+
+SYNC_FOLDER = "sync"  # below the state: which folders are shared, and their indexes
 
 
 class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, RelayVerbs):
@@ -78,6 +84,13 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             view=lambda name: next(each for each in self.destinations() if each.name == name),
             retry=self.retry,
         )
+        self.sync = FolderVerbs(
+            state_dir / SYNC_FOLDER,
+            self._clock,
+            lambda: [each.name for each in self._store.destinations() if each.kind == "relay"],
+            self._state_lock.is_held,
+        )
+        self._sync_desk: SyncDesk | None = None
         self._stopped = False
         self.watches = WatchVerbs(
             self._store, self._clock, self._entropy, state_dir, lambda: self.settings().receive_directory
@@ -134,12 +147,26 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         desk.roles = settings.link_roles
         with self._lock:
             self._loop, self._clerk, self._desk = loop, clerk, desk
+        self._sync_desk = self._make_sync_desk(loop, name)
+        loop.mail = self._sync_desk
+        self._sync_desk.start()
         loop.start()
         clerk.uploads.start()
         clerk.start()
         self.start_telemetry()
         watches.start()
         self.watches.desk = watches
+
+    def _make_sync_desk(self, loop: AgentLoop, name: str) -> SyncDesk:
+        return SyncDesk(
+            loop,
+            ShareStore(self._state_dir / SYNC_FOLDER, utc_iso(self._clock.wall_ns())),
+            name,
+            self._clock,
+            self._entropy,
+            on_views=lambda views: self._bus.publish(SyncChanged(views)),
+            on_happenings=lambda lines: self._bus.publish(SyncHappened(lines)),
+        )
 
     def _make_watch_desk(self, clerk: Clerk) -> WatchDesk:
         return WatchDesk(
@@ -165,8 +192,11 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
                 self._clerk.uploads.close()
             if self.watches.desk is not None:
                 self.watches.desk.stop()  # after the clerk, which tells it of the last arrivals
+            if self._sync_desk is not None:
+                self._sync_desk.stop()
             self._loop.stop()
         self._state_lock.release()
+        self.sync.close()
         self._store.close()
 
     def subscribe(self) -> BusSubscription:
@@ -177,6 +207,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             EngineChanged(self.engine()),
             DestinationsChanged(tuple(self.destinations())),
             RelayChanged(self.relay()),
+            SyncChanged(tuple(self.sync.status())),
             *self.first_telemetry_events(),
             WatchesChanged(self.watches.desk.views() if self.watches.desk is not None else ()),
             *self._notices,

@@ -28,10 +28,12 @@ class RelayVerbs(ServiceParts):
     def start_relay(self, directory: str, listen: str) -> RelayView:
         """See `TransferService`."""
         from transfer_core.server.relay import Relay  # noqa: PLC0415 - composition: the relay is above this room
+        from transfer_core.server.sync_hub import SyncHub  # noqa: PLC0415
 
         if self._relay is not None:
             raise ConflictError("a relay runs here already", hint="Stop it first.")
         host, _, port = listen.rpartition(":")
+        hub = SyncHub(socket.gethostname() or "relay")
         relay = Relay(
             self._state_dir,
             Path(directory),
@@ -39,7 +41,9 @@ class RelayVerbs(ServiceParts):
             on_event=self._on_relay_event,
             clock=self._clock,
             name=socket.gethostname() or "relay",
+            companions=[hub],
         )
+        hub.serve(relay)
         relay.start()
         self._relay = relay
         self._bus.publish(RelayChanged(self.relay()))

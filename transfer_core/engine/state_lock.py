@@ -12,6 +12,8 @@ import os
 import sys
 from pathlib import Path
 
+import psutil
+
 from transfer_core.errors import StateError, StateLocked
 
 _TEXT_AT = 1
@@ -55,9 +57,22 @@ class StateLock:
             hint = "Use a --state directory on a local disk."
             raise StateError(f"{self._path} can't be locked: {error.strerror}", hint=hint) from error
 
+    def is_held(self) -> bool:
+        """Whether somebody works on this state, as far as its note tells: nothing is locked to find out."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            pid = _holder(fd).get("pid")
+        finally:
+            os.close(fd)
+        return isinstance(pid, int) and psutil.pid_exists(pid)
+
     def release(self) -> None:
         """Let it go. May be called twice."""
         if self._fd is not None:
+            os.ftruncate(self._fd, 0)
             os.close(self._fd)
             self._fd = None
 
@@ -71,12 +86,17 @@ def _write_holder(fd: int, since: str) -> None:
 
 def _read_holder(fd: int) -> str:
     """` (process 4711, since ...)`; empty if the holder has not written it yet."""
+    holder = _holder(fd)
+    return f" (process {holder['pid']}, since {holder['since']})" if {"pid", "since"} <= holder.keys() else ""
+
+
+def _holder(fd: int) -> dict[str, object]:
     os.lseek(fd, _TEXT_AT, os.SEEK_SET)
     try:
         holder = json.loads(os.read(fd, _TEXT_BYTES_MAX))
-        return f" (process {holder['pid']}, since {holder['since']})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    except (OSError, ValueError):
+        return {}
+    return holder if isinstance(holder, dict) else {}
 
 
 if sys.platform == "win32":

@@ -68,6 +68,7 @@ class SyncDesk:
     def stop(self) -> None:
         """End after what is under way."""
         self.keeper.stop()
+        self.keeper.store.close()
 
     def _opened(self, folder: str) -> None:
         """In the keeper's thread: a folder was opened while there may be a session already."""

@@ -4,6 +4,7 @@ Every verb may block on SQLite or a socket, so the GUI calls them from a worker 
 from any thread. Failures are raised as errors of `transfer_core.errors`. May import: the vocabulary.
 """
 
+from transfer_core.service.sync import SyncService
 from transfer_core.service.transfer import (
     AddResult,
     ChunkMap,
@@ -21,6 +22,7 @@ __all__ = [
     "NewDestination",
     "Settings",
     "Subscription",
+    "SyncService",
     "Token",
     "TransferService",
     "UploadLimits",

@@ -20,6 +20,7 @@ from transfer_core.events import (
     RelayView,
     Skipped,
 )
+from transfer_core.service.sync import SyncService
 from transfer_core.service.telemetry import TelemetryService
 from transfer_core.service.uploads import UploadService
 from transfer_core.service.watches import WatchService
@@ -86,6 +87,11 @@ class Subscription(Protocol):
 
 class TransferService(Protocol):
     """One agent, and perhaps a relay, in this process."""
+
+    @property
+    def sync(self) -> SyncService:
+        """Shared folders."""
+        ...
 
     @property
     def watches(self) -> WatchService:

@@ -23,6 +23,8 @@ MESSAGES = st.one_of(
     st.builds(wire.FileReady, U32),
     *(st.builds(each, U32, TEXT, TEXT) for each in (wire.FileHeld, wire.FileDone, wire.FileFailed)),
     st.builds(wire.RelayRoom, U64),
+    st.builds(wire.PostPart, U32, U32, U32, st.binary(max_size=1200)),
+    st.builds(wire.PostTaken, U32),
     st.builds(wire.Close, TEXT, TEXT),
 )
 
@@ -52,6 +54,8 @@ EXAMPLES: tuple[wire.Message, ...] = (
     wire.FileDone(1, "blake3:00", "a/ü"),
     wire.FileFailed(1, "E_NAME_REFUSED", "no"),
     wire.RelayRoom(1 << 40),
+    wire.PostPart(1, 0, 2, b"abc"),
+    wire.PostTaken(1),
     wire.Close("", ""),
 )
 
