@@ -19,7 +19,7 @@ TOKEN_VARIABLE = "DRS_SYNC_TOKEN"
 
 group = typer.Typer(help="Where jobs can go: upload servers, tus servers, S3 buckets.")
 Name = Annotated[str, typer.Argument(metavar="NAME")]
-Kind = Annotated[str, typer.Option("--kind", help="chunked, tus or s3.", show_default="found out")]
+Kind = Annotated[str, typer.Option("--kind", help="chunked, tus, s3 or relay-http.", show_default="found out")]
 TokenFile = Annotated[
     Path | None,
     typer.Option("--token-file", metavar="FILE", help=f"Holds the bearer token or secret key; else {TOKEN_VARIABLE}."),
@@ -78,6 +78,23 @@ def read_secret(path: Path) -> str:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read: {error}") from error
+
+
+@group.command("fallback")
+def fallback(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A paired relay.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="Its HTTP side, as its ready line says; none for none.")],
+    pin: Pin = "",
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Say where a relay is reached over HTTP when UDP does not get through."""
+    with compose.open_service(state) as service:
+        kept = service.uploads.set_fallback(name, "" if url == "none" else url, pin)
+    if json:
+        output.json_document(asdict(kept))
+    else:
+        output.line(f"{kept.name}: " + (f"falls back to {url}" if url != "none" else "has no way but UDP"))
 
 
 @group.command("list")

@@ -24,6 +24,7 @@ from transfer_core.engine.agent_loop import AgentLoop, RelayTarget
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.engine.reach import Reach
 from transfer_core.engine.under_way import RATE_SHOWN_BPS, Figures, RunningJob, UnderWay
 from transfer_core.engine.uploads.desk import UploadDesk
 from transfer_core.engine.uploads.run import UploadRun
@@ -96,8 +97,7 @@ class Clerk:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._under_way = UnderWay()
         self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
-        self._online: dict[str, bool] = {}
-        self._why: dict[str, str] = {}
+        self._reach = Reach()
         self._room: dict[str, int] = {}
         self._change = -1
         self._targets: tuple[Destination, ...] = ()
@@ -139,20 +139,20 @@ class Clerk:
         """Wait until a relay answers."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
-            if self._online.get(relay):
+            if self._reach.own(relay):
                 return True
-            if self._why.get(relay, "").startswith("E_"):
+            if self._reach.why(relay).startswith("E_"):
                 return False
             self._stopping.wait(0.05)
         return False
 
     def why(self, relay: str) -> str:
         """Why a relay is not online."""
-        return self._why.get(relay, "")
+        return self._reach.why(relay)
 
     def online(self) -> Mapping[str, bool]:
         """Which destinations answer."""
-        return dict(self._online)
+        return self._reach.all_online()
 
     def live_views(self, jobs: list[Job]) -> list[JobView]:
         """Jobs with the newest figures of those under way."""
@@ -165,8 +165,8 @@ class Clerk:
                 name=each.name,
                 kind=each.kind,
                 addresses=each.addresses,
-                online=self._online.get(each.name),
-                why=self._why.get(each.name, ""),
+                online=self._reach.online(each.name),
+                why=self._reach.why(each.name),
                 free_bytes=self._room.get(each.name),
                 fingerprint=fingerprint(each.public_key) if each.public_key else "",
             )
@@ -174,6 +174,10 @@ class Clerk:
         ]
 
     # --- the uploads' listener: their threads
+
+    def on_fallback(self, relay: str, open_now: bool, why: str) -> None:
+        """See `UploadListener`."""
+        self._inbox.put(lambda: self._fallback_changed(relay, open_now, why))
 
     def on_uploaded(self, run: UploadRun) -> None:
         """See `UploadListener`."""
@@ -218,7 +222,7 @@ class Clerk:
         """See `AgentListener`."""
 
         def refused() -> None:
-            self._why[relay] = error.one_line()
+            self._reach.refused(relay, error.one_line())
             self._notify(Severity.SERIOUS, "relay", f"{relay}: {error.message}", error.one_line())
             self._store.say_why(relay, error.message)
             self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
@@ -373,8 +377,7 @@ class Clerk:
             self.uploads.set_destinations(destinations)
         self._hosts = sorted({address[0] for target in targets for address in target.addresses})
         self._rescan_due_ns = 0
-        for name in {*self._online} - {each.name for each in destinations}:
-            self._online.pop(name)
+        self._reach.keep([each.name for each in destinations], self._clock.monotonic_ns())
         self._loop.loop.post(lambda: self._loop.set_relays(targets))
         self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
 
@@ -416,15 +419,19 @@ class Clerk:
         room = self._config.open_files_max - len(self._under_way)
         if self.paused or room <= 0:
             return
-        uploads = self.uploads
-        ready = [name for name, online in self._online.items() if online and not (uploads and uploads.owns(name))]
+        ready = [each.name for each in self._targets if each.kind == "relay" and self._reach.own(each.name)]
         for job in self._store.claim(self._owner, room, ready):
             self._begin(job)
-        if uploads is not None:
-            names = uploads.open_destinations(self._clock.monotonic_ns())
-            for job in self._store.claim(self._owner, uploads.room, names):
-                run = uploads.begin(job)
-                self._under_way.add(RunningJob(run, job.destination, job.priority, job.position))
+        if self.uploads is not None:
+            self._claim_uploads(self.uploads)
+
+    def _claim_uploads(self, uploads: UploadDesk) -> None:
+        now_ns = self._clock.monotonic_ns()
+        names = uploads.open_destinations(now_ns)
+        names += [name for name in uploads.open_fallbacks(now_ns) if self._reach.falls_back(name, now_ns)]
+        for job in self._store.claim(self._owner, uploads.room, names):
+            run = uploads.begin(job)
+            self._under_way.add(RunningJob(run, job.destination, job.priority, job.position))
 
     def _begin(self, job: Job) -> None:
         try:
@@ -472,23 +479,47 @@ class Clerk:
             self._store.wait(file_id, error.code, error.message, delay_ns=decision.delay_ns, is_attempt=is_attempt)
 
     def _online_changed(self, relay: str, online: bool, why: str) -> None:
-        before = self._online.get(relay)
-        self._online[relay], self._why[relay] = online, "" if online else why
-        if online:
+        """A destination is there by its own protocol, or not any more."""
+        is_news = self._reach.own_changed(relay, online, why, self._clock.monotonic_ns())
+        if online and is_news:
             self._store.say_why(relay, "")
             self._store.try_now()
-        else:
-            reason = NoUsableLink(why).message
-            for running in self._under_way:
-                if running.destination == relay:
-                    file_id = running.out.job.file_id
-                    self._store.wait(file_id, None, reason, is_attempt=False)
-                    self._stop(file_id, discard=False)
-            self._store.say_why(relay, reason)
-        if before != online:
+            self._come_back(relay)
+        elif not online:
+            over_http = self.uploads is not None and self.uploads.owns(relay)
+            self._interrupt(relay, NoUsableLink(why).message, over_http=over_http)
+        if is_news:
             severity = Severity.INFO if online else Severity.CAUTION
             self._notify(severity, "relay", f"{relay} {'is online' if online else 'is offline: ' + why}", "")
             self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
+
+    def _fallback_changed(self, relay: str, online: bool, why: str) -> None:
+        """A relay's HTTP side is there, or not any more."""
+        is_news = self._reach.http_changed(relay, online, why)
+        if not online:
+            self._interrupt(relay, NoUsableLink(why).message, over_http=True)
+        if is_news:
+            self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
+
+    def _interrupt(self, name: str, reason: str, *, over_http: bool) -> None:
+        """What goes there in that way waits, for this reason."""
+        for running in self._under_way:
+            if running.destination == name and isinstance(running.out, UploadRun) is over_http:
+                file_id = running.out.job.file_id
+                self._store.wait(file_id, None, reason, is_attempt=False)
+                self._stop(file_id, discard=False)
+        if not self._reach.own(name):
+            self._store.say_why(name, self._reach.why(name) or reason)
+
+    def _come_back(self, relay: str) -> None:
+        """UDP is back: what has not come half its way over HTTP goes over UDP, the rest may end as it began."""
+        for running in self._under_way:
+            run = running.out
+            if running.destination != relay or not isinstance(run, UploadRun) or self.uploads is None:
+                continue
+            if not self.uploads.owns(relay) and 2 * run.figures().arrived_bytes < run.job.size:
+                self._store.wait(run.job.file_id, None, "goes on over UDP", is_attempt=False)
+                self._stop(run.job.file_id, discard=False)
 
     # --- figures
 
@@ -520,7 +551,7 @@ class Clerk:
         rate_bps = self._under_way.rate_bps
         severity, why = self._worst(links, files_left)
         return EngineView(
-            online=any(self._online.values()),
+            online=any(self._reach.all_online().values()),
             paused=self.paused,
             rate_bps=rate_bps,
             files_left=files_left,
@@ -536,9 +567,8 @@ class Clerk:
 
     def _worst(self, links: list[LinkView], files_left: int) -> tuple[Severity, str]:
         bad = [link for link in links if link.state in (LinkState.SILENT, LinkState.DOWN, LinkState.KILLED)]
-        if files_left and self._targets and not any(self._online.values()):
-            reason = next((why for why in self._why.values() if why), "no relay answers yet")
-            return Severity.SERIOUS, reason
+        if files_left and self._targets and not any(self._reach.all_online().values()):
+            return Severity.SERIOUS, self._reach.first_why() or "no relay answers yet"
         if self._under_way.held:
             return Severity.SERIOUS, self._under_way.held
         if bad:

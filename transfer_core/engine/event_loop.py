@@ -89,6 +89,9 @@ class EventLoop:
             self._waker.send(b"\0")
         except BlockingIOError:
             return  # its buffer is full of wake-ups already
+        except OSError:
+            if not self._stopping:  # else the loop has ended between being told and being woken
+                raise
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """End the loop and close its ports."""

@@ -49,6 +49,7 @@ from transfer_core.events import (
 )
 from transfer_core.events.sync import SyncChanged, SyncHappened
 from transfer_core.events.watches import WatchesChanged
+from transfer_core.protocol.security.http_bearer import bearer_of_agent
 from transfer_core.sim.script import Simulation, parse_simulation
 from transfer_core.sync.shares import ShareStore
 from transfer_core.sync.verbs import FolderVerbs
@@ -102,8 +103,9 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         settings = self.settings()
         name = socket.gethostname() or "agent"
         listener = _Forward()
+        identity = load_identity(self._state_dir)
         loop = AgentLoop(
-            identity=load_identity(self._state_dir),
+            identity=identity,
             name=name,
             clock=self._clock,
             entropy=self._entropy,
@@ -138,6 +140,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             chosen=self._chosen,
             simulated=self._simulation is not None,
             views=desk.views,
+            bearer=lambda relay_public: bearer_of_agent(identity, relay_public),
         )
         clerk.watches = watches = self._make_watch_desk(clerk)
         clerk.answerers[VIEWS_VERB] = lambda _: views_text(watches.views())

@@ -23,7 +23,7 @@ class NewDestination:
 
     name: str
     url: str  # http://, https://, or s3://BUCKET/PREFIX
-    kind: str = ""  # chunked, tus or s3; empty: found out by asking the address
+    kind: str = ""  # chunked, tus, s3 or relay-http; empty: found out by asking the address
     token: str = field(default="", repr=False)  # a bearer token; of s3 the secret key
     options: Mapping[str, str] = field(default_factory=dict)
 
@@ -74,6 +74,10 @@ class UploadService(Protocol):
 
     def test_known(self, name: str) -> DestinationTest:
         """Ask a kept destination whether it is there. NotFoundError; UsageError for one that is no HTTP."""
+        ...
+
+    def set_fallback(self, relay: str, url: str, pin: str = "") -> DestinationView:
+        """A paired relay's HTTP side, for when UDP does not get through; empty for none. NotFoundError, UsageError."""
         ...
 
     def retry_failed(self, destination: str = "") -> int:

@@ -26,6 +26,11 @@ _COMPLETE = frozenset({"completed", "complete", "finished"})
 _LISTS = ("received_chunks", "uploaded_chunks", "received")
 
 
+def server_of(address: str) -> str:
+    """The server's own address, from one with or without `/upload` at its end."""
+    return address.rstrip("/").removesuffix("/upload")
+
+
 class _Stage(Enum):
     INIT = "init"
     ASK = "ask"
@@ -43,7 +48,7 @@ class ChunkedUploader:
     kind: ClassVar[str] = "chunked"
 
     def __init__(self, base: str, digest: str = "md5") -> None:
-        self._base = base.rstrip("/").removesuffix("/upload")
+        self._base = server_of(base)
         self._digest = digest
 
     def begin(self, item: Item, resume: str = "") -> ChunkedUpload:

@@ -13,12 +13,13 @@ from transfer_core.upload.door import Step, Uploader
 from transfer_core.upload.s3 import S3Uploader
 from transfer_core.upload.tus import TusUploader
 
-KINDS = ("chunked", "tus", "s3")
-RELAY = "relay"  # a paired relay's HTTP side, for when UDP does not get through
+RELAY = "relay-http"  # a relay's HTTP side, alone or for when UDP does not get through
+KINDS = ("chunked", "tus", "s3", RELAY)
 _SHARED = frozenset({"pin", "ca_file", "compress"})
 OPTIONS: Mapping[str, frozenset[str]] = {
     "chunked": _SHARED,
     "tus": _SHARED,
+    RELAY: _SHARED - {"compress"},
     "s3": _SHARED | {"endpoint", "region", "key_id", "profile"},
 }
 Authorizer = Callable[[Step], dict[str, str]]
@@ -68,7 +69,7 @@ def check_url(url: str) -> str:
         raise UsageError(f"{url!r} is no address that files can be uploaded to", hint=hint)
     if parts.username is not None or parts.password is not None:
         raise UsageError("an address must not hold a name or a password", hint="Give a token with --token.")
-    return url.strip().rstrip("/")
+    return url.strip()
 
 
 def host_of(target: Target) -> str:

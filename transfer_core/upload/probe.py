@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from transfer_core.errors import BadAnswer, DestinationError
+from transfer_core.upload.chunked import server_of
 from transfer_core.upload.door import Answer, Step
-from transfer_core.upload.kinds import Target, make_authorizer, make_uploader
+from transfer_core.upload.kinds import RELAY, Target, make_authorizer, make_uploader
 from transfer_core.upload.session import LinkSession
 
 PATIENCE_S = 10.0
+RELAY_TITLE = b'"DRS-SYNC relay"'
 
 
 def perform(step: Step, target: Target, session: LinkSession) -> Answer:
@@ -26,7 +28,7 @@ def probe(target: Target, session: LinkSession) -> None:
 
 
 def guess_kind(target: Target, session: LinkSession) -> str:
-    """`tus` or `chunked`, as the address answers. BadAnswer if it speaks neither; ServerSilent."""
+    """`tus`, `chunked` or `relay-http`, as the address answers. BadAnswer if it speaks neither; ServerSilent."""
     url = target.url
     options = Step("the question which protocol it speaks", "OPTIONS", url, patience_s=PATIENCE_S)
     answer = perform(options, target, session)
@@ -37,4 +39,6 @@ def guess_kind(target: Target, session: LinkSession) -> str:
     except DestinationError as error:
         what = f"{url} speaks neither the chunk protocol nor tus: {error.message}"
         raise BadAnswer(what, hint="Check the address, or name its kind with --kind.") from error
-    return "chunked"
+    description = Step("the question what it is", "GET", f"{server_of(url)}/openapi.json", patience_s=PATIENCE_S)
+    about = perform(description, target, session)
+    return RELAY if about.status == 200 and RELAY_TITLE in about.body else "chunked"

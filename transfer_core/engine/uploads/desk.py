@@ -28,7 +28,7 @@ from transfer_core.jobs.store import Destination, JobStore
 from transfer_core.protocol.security.receipts import verify_receipt
 from transfer_core.service.uploads import UploadLimits
 from transfer_core.units import NS_PER_S
-from transfer_core.upload.kinds import KINDS, Target, make_authorizer, make_uploader
+from transfer_core.upload.kinds import KINDS, RELAY, Target, make_authorizer, make_uploader
 
 STOP_WAIT_S = 5.0
 _LOG = logging.getLogger(__name__)
@@ -39,6 +39,10 @@ class UploadListener(Protocol):
 
     def on_online(self, relay: str, online: bool, why: str) -> None:
         """A destination is there, or not any more."""
+        ...
+
+    def on_fallback(self, relay: str, open_now: bool, why: str) -> None:
+        """A relay's HTTP side is there, or not any more."""
         ...
 
     def on_uploaded(self, run: UploadRun) -> None:
@@ -63,12 +67,15 @@ class UploadDesk:
         chosen: Sequence[str] | None,
         simulated: bool,
         views: Callable[[], Sequence[LinkView]],
+        bearer: Callable[[bytes], str],
     ) -> None:
+        self._bearer = bearer
+        self._fallbacks: frozenset[str] = frozenset()  # relays that have an HTTP side
         self._store, self._clock, self._listener = store, clock, listener
         self._chosen, self._simulated, self._views = chosen, simulated, views
         self._governor = Governor(clock)
         self._teller = Teller(store, clock, entropy, chosen=chosen, simulated=simulated, views=views)
-        self._monitor = Monitor(clock, entropy, listener.on_online)
+        self._monitor = Monitor(clock, entropy, self._on_presence)
         self._targets: dict[str, Target] = {}
         self._ways: dict[str, Ways] = {}
         self._lock = threading.Lock()
@@ -86,6 +93,9 @@ class UploadDesk:
     def set_destinations(self, destinations: Sequence[Destination]) -> None:
         """Where uploads can go."""
         targets = {each.name: target_of(each) for each in destinations if each.kind in KINDS}
+        relays = {each.name: each for each in destinations if each.kind == "relay" and each.options.get("http")}
+        targets |= {name: self._fallback_of(each) for name, each in relays.items()}
+        self._fallbacks = frozenset(relays)
         for name in set(self._ways) - set(targets):
             self._ways.pop(name).close()
         for name, target in targets.items():
@@ -95,6 +105,10 @@ class UploadDesk:
                 )
         self._targets = targets
         self._monitor.watch({name: (target, self._ways[name]) for name, target in targets.items()})
+
+    def _fallback_of(self, relay: Destination) -> Target:
+        options = {"pin": relay.options["http_pin"]} if relay.options.get("http_pin") else {}
+        return Target(RELAY, relay.options["http"], self._bearer(relay.public_key), options)
 
     def turn(self, now_ns: int) -> None:
         """Ask destinations whether they are there; break off what goes over dead links; keep to the timetable."""
@@ -110,8 +124,13 @@ class UploadDesk:
         self._monitor.on_link_up()
 
     def open_destinations(self, now_ns: int) -> list[str]:
-        """Those to which uploads may begin."""
-        return [name for name in self._targets if self._monitor.is_open(name, now_ns)]
+        """Those to which uploads may begin; a relay by `open_fallbacks` alone."""
+        names = self._targets.keys() - self._fallbacks
+        return sorted(name for name in names if self._monitor.is_open(name, now_ns))
+
+    def open_fallbacks(self, now_ns: int) -> list[str]:
+        """Relays to which uploads may begin over their HTTP side."""
+        return sorted(name for name in self._fallbacks if self._monitor.is_open(name, now_ns))
 
     @property
     def room(self) -> int:
@@ -119,8 +138,8 @@ class UploadDesk:
         return max(0, self._limits.concurrent - len(self._all_runs()))
 
     def owns(self, destination: str) -> bool:
-        """Whether that destination is one of uploads."""
-        return destination in self._targets
+        """Whether that destination is one of uploads alone."""
+        return destination in self._targets and destination not in self._fallbacks
 
     def begin(self, job: Job) -> UploadRun:
         """Run that job."""
@@ -179,6 +198,10 @@ class UploadDesk:
     def _all_runs(self) -> list[UploadRun]:
         with self._lock:
             return list(self._runs.values())
+
+    def _on_presence(self, name: str, online: bool, why: str) -> None:
+        tell = self._listener.on_fallback if name in self._fallbacks else self._listener.on_online
+        tell(name, online, why)
 
     # --- the runs' listener: their threads
 

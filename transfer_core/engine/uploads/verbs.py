@@ -17,7 +17,7 @@ from transfer_core.events import DestinationView, JobState
 from transfer_core.jobs.store import Destination, JobStore
 from transfer_core.protocol.security.receipts import verify_receipt
 from transfer_core.service.uploads import DestinationTest, NewDestination, UploadLimits, WebhookView
-from transfer_core.upload.kinds import KINDS, Target, check_target, check_url
+from transfer_core.upload.kinds import KINDS, RELAY, Target, check_target, check_url
 from transfer_core.upload.probe import guess_kind, probe
 from transfer_core.upload.webhook import check_secret, new_secret
 
@@ -101,6 +101,21 @@ class UploadVerbs:
             return question(ways)
         finally:
             ways.close()
+
+    def set_fallback(self, relay: str, url: str, pin: str = "") -> DestinationView:
+        """See `UploadService`."""
+        found = next((each for each in self._store.destinations() if each.name == relay), None)
+        if found is None:
+            raise NotFoundError(f"there is no destination {relay!r}", hint="See `drs-sync destination list`.")
+        if found.kind != "relay":
+            raise UsageError(f"{relay} is no relay", hint="Only what is reached over UDP can fall back to HTTP.")
+        options = {key: value for key, value in found.options.items() if key not in ("http", "http_pin")}
+        if url:
+            target = check_target(Target(RELAY, url, "", {"pin": pin} if pin else {}))
+            options |= {"http": target.url} | ({"http_pin": pin} if pin else {})
+        self._store.keep_destination(replace(found, options=options))
+        self._changed()
+        return self._view(relay)
 
     def retry_failed(self, destination: str = "") -> int:
         """See `UploadService`."""
