@@ -39,6 +39,7 @@ class HttpRelay:
     folder: Path
     config: RelayConfig = field(default_factory=lambda: RelayConfig(keep_free_bytes=0))
     side_options: dict[str, Any] = field(default_factory=dict)
+    listen: tuple[str, int] = ("127.0.0.1", 0)
     events: list[dict[str, object]] = field(default_factory=list)
 
     def start(self) -> HttpRelay:
@@ -59,8 +60,12 @@ class HttpRelay:
             room=Room(self.directory, self.config.keep_free_bytes),
             tell=self._tell,
         )
-        self.side = HttpSide(("127.0.0.1", 0), **self.side_options)
-        self.facts = self.side.start(ground)
+        self.side = HttpSide(self.listen, **self.side_options)
+        try:
+            self.facts = self.side.start(ground)
+        except BaseException:
+            self.stop()
+            raise
         self.url = str(self.facts["http"])
         return self
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from transfer_core.config import Policy
     from transfer_core.server.companion import Companion
     from transfer_core.server.relay import Relay
+    from transfer_core.server.uploads.http_side import HttpSide
+    from transfer_core.server.uploads.records import UploadDatabase
     from transfer_core.service import Token, TransferService
     from transfer_core.service.telemetry import TelemetryService
     from transfer_core.storage.relay_store import RelayStore
@@ -73,28 +75,64 @@ def open_relay(
     listen: tuple[str, int],
     on_event: Callable[[dict[str, Any]], None],
     *,
-    http: tuple[str, int] | None = None,
+    http: HttpSide | None = None,
     quota_bytes: int | None = None,
     keep_free_bytes: int | None = None,
 ) -> Relay:
     """A relay on this machine's state, not started; with its HTTP side if that gets an address."""
     from transfer_core.config import RelayConfig
+    from transfer_core.server.http_facts import keep_http
     from transfer_core.server.relay import Relay
 
     config = RelayConfig(listen_host=listen[0], listen_port=listen[1], quota_bytes_per_agent=quota_bytes)
     if keep_free_bytes is not None:
         config = replace(config, keep_free_bytes=keep_free_bytes)
-    companions: list[Companion] = []
-    if http is not None:
-        from transfer_core.server.uploads.http_side import HttpSide
-
-        companions.append(HttpSide(http))
     from transfer_core.server.sync_hub import SyncHub
 
+    if http is None:
+        keep_http(state_directory(state), None)
     hub = SyncHub(socket.gethostname() or "relay")
-    relay = Relay(state_directory(state), directory, listen, config, on_event, companions=[hub, *companions])
+    companions: list[Companion] = [hub] if http is None else [hub, http]
+    relay = Relay(state_directory(state), directory, listen, config, on_event, companions=companions)
     hub.serve(relay)
     return relay
+
+
+def open_http_side(
+    listen: tuple[str, int], *, tls: bool | None, certificate: Path | None, key: Path | None, behind_proxy: bool
+) -> HttpSide:
+    """A relay's HTTP side, not started. `tls` None: beyond loopback. UsageError for half a pair of files."""
+    from transfer_core.server.loopback import is_loopback
+    from transfer_core.server.uploads.http_side import HttpSide, Tls
+
+    if (certificate is None) != (key is None):
+        raise UsageError("a certificate needs its key, and a key its certificate", hint="Give both files, or none.")
+    if tls is False and certificate is not None:
+        raise UsageError("--no-tls and a certificate contradict each other", hint="Leave one of them out.")
+    wanted = tls or certificate is not None or (tls is None and not is_loopback(listen[0]))
+    return HttpSide(listen, Tls(certificate, key) if wanted else None, behind_proxy=behind_proxy)
+
+
+@contextmanager
+def open_upload_database(state: Path | None) -> Iterator[UploadDatabase]:
+    """What this state's relay keeps of its HTTP side, whether it runs or not."""
+    from transfer_core.engine.system import SystemClock
+    from transfer_core.server.uploads.records import UploadDatabase
+
+    database = UploadDatabase(state_directory(state), SystemClock())
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def make_http_token(state: Path | None, name: str) -> str:
+    """A token for a program that uploads to this state's relay over HTTP; it can't be shown again."""
+    from transfer_core.engine.system import SystemEntropy
+    from transfer_core.server.uploads.credentials import make_http_token as make
+
+    with open_upload_database(state) as database:
+        return make(database, name, SystemEntropy().token_bytes)
 
 
 def make_relay_token(state: Path | None, addresses: Sequence[str], expires_s: float) -> Token:

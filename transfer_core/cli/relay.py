@@ -24,6 +24,7 @@ from transfer_core.cli.relay_place import keep_directory
 from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.config import RelayConfig
 from transfer_core.errors import DrsError, NotFoundError, UsageError, WriteFailed
+from transfer_core.units import utc_iso
 
 if TYPE_CHECKING:
     from transfer_core.server.relay import Relay
@@ -43,6 +44,17 @@ def relay(
     http: Annotated[
         str | None, typer.Option("--http", metavar="HOST:PORT", help="Take uploads over HTTP too; port 0: any.")
     ] = None,
+    tls: Annotated[
+        bool | None,
+        typer.Option("--tls/--no-tls", help="HTTP over TLS, with its own certificate.", show_default="off loopback"),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help="Your certificate chain (PEM).")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its key (PEM).")] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy here hands on requests from elsewhere; TLS ends in it.")
+    ] = False,
     quota: Annotated[
         str | None, typer.Option("--quota", metavar="20GB", help="What each agent may store.", show_default="no limit")
     ] = None,
@@ -59,7 +71,13 @@ def relay(
     if directory is None:
         raise UsageError("the relay needs --dir", hint="Write `drs-sync relay --dir DIR`.")
     address = parse_listen(listen)
-    http_address = None if http is None else parse_listen(http)
+    if http is None and (tls is not None or certificate is not None or key is not None):
+        raise UsageError("TLS is for the HTTP side, which is not asked for", hint="Add --http HOST:PORT.")
+    http_side = None
+    if http is not None:
+        http_side = compose.open_http_side(
+            parse_listen(http), tls=tls, certificate=certificate, key=key, behind_proxy=behind_proxy
+        )
     quota_bytes, keep_free_bytes = None if quota is None else parse_size(quota), parse_size(keep_free)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -71,7 +89,7 @@ def relay(
             directory,
             address,
             lambda event: _say(event, as_json=json),
-            http=http_address,
+            http=http_side,
             quota_bytes=quota_bytes,
             keep_free_bytes=keep_free_bytes,
         )
@@ -152,18 +170,55 @@ def list_agents(context: typer.Context, state: State = None, json: Json = False)
 @group.command("revoke")
 def revoke(
     context: typer.Context,
-    agent: Annotated[str, typer.Argument(metavar="AGENT", help="Its name or folder, as in `relay agents`.")],
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="Its name or folder; or a token's name.")],
     state: State = None,
     json: Json = False,
 ) -> None:
     """Forget an agent: it can't send here any more until it is paired again; a running relay ends its session."""
     with compose.open_relay_store(state or context.obj) as store:
-        if not store.revoke(agent):
-            raise NotFoundError(f"no agent is called {agent!r}", hint="See `drs-sync relay agents`.")
+        found = store.revoke(agent)
+    with compose.open_upload_database(state or context.obj) as database:
+        found += database.revoke_token(agent)
+    if not found:
+        raise NotFoundError(
+            f"no agent or token is called {agent!r}", hint="See `drs-sync relay agents` and `relay http-tokens`."
+        )
     if json:
         output.json_document({"revoked": agent})
     else:
         output.line(f"{agent}: revoked")
+
+
+@group.command("http-token")
+def http_token(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for; files go to a folder of that name.")],
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Make a bearer token for another program that uploads over HTTP. It is shown once; an older one ends."""
+    token = compose.make_http_token(state or context.obj, name)
+    if json:
+        output.json_document({"name": name, "token": token})
+        return
+    output.line(token)
+    output.note("Send it as `Authorization: Bearer TOKEN`. It can't be shown again; `relay revoke` ends it.")
+
+
+@group.command("http-tokens")
+def http_tokens(context: typer.Context, state: State = None, json: Json = False) -> None:
+    """Show the tokens of other programs, without what they are."""
+    with compose.open_upload_database(state or context.obj) as database:
+        tokens = database.tokens()
+    if json:
+        output.json_document(
+            [{"name": each.name, "folder": each.folder, "created_at": utc_iso(each.created_ns)} for each in tokens]
+        )
+        return
+    if not tokens:
+        output.line("There is none. Make one with `drs-sync relay http-token NAME`.")
+        return
+    output.table(("token", "folder", "made"), [(each.name, each.folder, utc_iso(each.created_ns)) for each in tokens])
 
 
 def _run_until(receiver: Relay, stop: threading.Event) -> None:

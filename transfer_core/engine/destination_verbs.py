@@ -9,7 +9,7 @@ from transfer_core.engine.settings_verbs import SettingsVerbs
 from transfer_core.errors import TokenExpired, error_from_code
 from transfer_core.events import DestinationsChanged, DestinationView
 from transfer_core.jobs.store import Destination
-from transfer_core.protocol.security.tokens import fingerprint, parse_token
+from transfer_core.protocol.security.tokens import PairingToken, fingerprint, parse_address, parse_token
 from transfer_core.service import Settings
 from transfer_core.units import NS_PER_S, utc_iso
 
@@ -45,7 +45,15 @@ class DestinationVerbs(SettingsVerbs):
             "relay-" + fingerprint(parsed.relay_public)[:4],
         )
         self._store.keep_destination(
-            Destination(chosen, "relay", parsed.addresses, parsed.relay_public, parsed.secret, parsed.expires_s)
+            Destination(
+                chosen,
+                "relay",
+                parsed.addresses,
+                parsed.relay_public,
+                parsed.secret,
+                parsed.expires_s,
+                options=_http_options(parsed),
+            )
         )
         if not self.settings().default_destination:
             self.change_settings(_with(self.settings(), default_destination=chosen))
@@ -65,6 +73,14 @@ class DestinationVerbs(SettingsVerbs):
     def _destinations_changed(self) -> None:
         self._changed()
         self._bus.publish(DestinationsChanged(tuple(self.destinations())))
+
+
+def _http_options(token: PairingToken) -> dict[str, str]:
+    """Where the relay takes uploads over HTTP, and the pin of its certificate, if it does."""
+    if token.http is None:
+        return {}
+    url = token.http.url(parse_address(token.addresses[0])[0])
+    return {"http": url} | ({"pin": token.http.pin.hex()} if token.http.pin else {})
 
 
 def _with(settings: Settings, **changes: Any) -> Settings:

@@ -46,11 +46,13 @@ from transfer_core.protocol.receiver import (
     VerifyFile,
 )
 from transfer_core.protocol.security.handshake import Opened, Status, Welcome, answer_hello, open_hello
-from transfer_core.protocol.security.tokens import PairingToken, encode_token
+from transfer_core.protocol.security.tokens import HttpSideFacts, HttpTrust, PairingToken, encode_token, parse_address
 from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.companion import Companion, RelayGround
+from transfer_core.server.http_facts import kept_http
 from transfer_core.server.intake import Arriving, Intake, Offer, Stored
+from transfer_core.server.loopback import is_loopback
 from transfer_core.server.parcels import PARCEL_PREFIX, Parcels, RelayMail
 from transfer_core.service import Token
 from transfer_core.storage.free_space import Room
@@ -582,13 +584,20 @@ def make_token(state_dir: Path, clock: Clock, addresses: tuple[str, ...], expire
     identity = load_identity(state_dir)
     secret = SystemEntropy().token_bytes(16)
     expires = int(clock.wall_ns() / NS_PER_S + expires_s)
-    text = encode_token(PairingToken(identity.public, secret, expires, addresses))
+    text = encode_token(PairingToken(identity.public, secret, expires, addresses, _http_for(state_dir, addresses)))
     store = RelayStore(state_dir, clock)
     try:
         store.keep_token(secret, expires)
     finally:
         store.close()
     return Token(text, utc_iso(expires * NS_PER_S), addresses)
+
+
+def _http_for(state_dir: Path, addresses: tuple[str, ...]) -> HttpSideFacts | None:
+    """What a token says of the HTTP side; nothing of one without TLS to agents on other machines."""
+    facts = kept_http(state_dir)
+    is_here = all(is_loopback(parse_address(address)[0]) for address in addresses)
+    return None if facts is None or (facts.trust is HttpTrust.PLAIN and not is_here) else facts
 
 
 def list_incoming(store: RelayStore) -> list[IncomingView]:

@@ -15,6 +15,7 @@ from transfer_core.server.uploads.body import inbound_of
 from transfer_core.server.uploads.chunk_api import ChunkApi
 from transfer_core.server.uploads.desk import Desk, Refusal, refuse
 from transfer_core.server.uploads.gate import Authenticate, Gate
+from transfer_core.server.uploads.rates import Rates
 from transfer_core.server.uploads.tus_api import TusApi
 from transfer_core.server.uploads.tus_frame import TusFrame
 
@@ -32,14 +33,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 def build_app(
-    desk: Desk,
-    health: Callable[[], dict[str, Any]],
-    *,
-    authenticate: Authenticate | None = None,
-    admit: Callable[[str], None] = lambda _: None,
-    local_only: bool = True,
+    desk: Desk, health: Callable[[], dict[str, Any]], authenticate: Authenticate, rates: Rates, *, local_only: bool
 ) -> FastAPI:
-    """The application over a desk; `admit` raises TooMany for a client that asks too often."""
+    """The application over a desk. `local_only` refuses requests that name another host."""
     app = FastAPI(title="DRS-SYNC relay", description="Uploads over HTTP.", version="1", responses=_ANSWERS)
 
     @app.get("/health", tags=["health"])
@@ -54,7 +50,7 @@ def build_app(
     app.add_exception_handler(RequestValidationError, _explain_invalid)
     app.add_exception_handler(HTTPException, _explain_unknown)
     app.add_middleware(TusFrame)
-    app.add_middleware(Gate, authenticate=authenticate, admit=admit, local_only=local_only)
+    app.add_middleware(Gate, authenticate=authenticate, rates=rates, local_only=local_only)
     return app
 
 

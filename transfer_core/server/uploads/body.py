@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
 
-from transfer_core.errors import PeerStalled, TooLarge, UsageError
+from transfer_core.errors import DrsError, PeerStalled, TooLarge, UsageError
 from transfer_core.server.uploads.claims import Holder
 
 _DRAIN_BYTES = 64 * 1024 * 1024
 _DRAIN_S = 10.0
+_RECHECK_S = 2.0
 
 
 def content_length(request: Request) -> int | None:
@@ -35,6 +37,7 @@ class Body:
         self.limit = limit
         self._timeout_s = timeout_s
         self._is_over = False
+        self._checked_s = time.monotonic()
         self.taken = 0
 
     def check_length(self) -> None:
@@ -47,11 +50,24 @@ class Body:
         """Its bytes. TooLarge, PeerStalled, ConflictError when displaced, ClientDisconnect."""
         while not self._is_over:
             piece = await self._next()
+            await self._recheck()
             self.taken += len(piece)
             if self.taken > self.limit:
                 raise TooLarge(f"the body has more than the {self.limit} bytes that are taken here")
             if piece:
                 yield piece
+
+    async def _recheck(self) -> None:
+        """A client that is revoked while it sends is cut. CredentialRefused, UnknownPeer."""
+        inbound = inbound_of(self._request)
+        if inbound.recheck is None or time.monotonic() - self._checked_s < _RECHECK_S:
+            return
+        self._checked_s = time.monotonic()
+        try:
+            await inbound.recheck()
+        except DrsError:
+            inbound.give_up()
+            raise
 
     async def _next(self) -> bytes:
         try:
@@ -76,6 +92,7 @@ class Inbound:
         self._receive = receive
         self._waits_for_go_ahead = Headers(scope=scope).get("expect", "").lower() == "100-continue"
         self._is_hopeless = False
+        self.recheck: Callable[[], Awaitable[None]] | None = None  # raises when the client may not go on
         self.is_over = False
 
     async def __call__(self) -> Message:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import socket
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from transfer_core.config import RelayHttpConfig
 from transfer_core.errors import DrsError, PortInUse, UsageError
 from transfer_core.protocol.security.receipts import ReceiptSigner
+from transfer_core.protocol.security.tokens import HttpSideFacts, HttpTrust
+from transfer_core.server.certificate import check_pair, own_certificate, pin_of
 from transfer_core.server.companion import RelayGround
+from transfer_core.server.http_facts import keep_http
 from transfer_core.server.loopback import is_loopback
+from transfer_core.server.mounts import Mounted, Switch
 from transfer_core.server.uploads.app import build_app
+from transfer_core.server.uploads.credentials import Credentials
+from transfer_core.server.uploads.deadlines import with_deadline
 from transfer_core.server.uploads.desk import Desk
 from transfer_core.server.uploads.ending import Ending
+from transfer_core.server.uploads.model import Client
+from transfer_core.server.uploads.rates import Rates
 from transfer_core.server.uploads.records import UploadDatabase, UploadRecord
 from transfer_core.server.uploads.store import UploadStore
 from transfer_core.server.uploads.writing import Disk
+from transfer_core.storage.free_space import usable_bytes
 from transfer_core.units import utc_iso
 
 _LOG = logging.getLogger(__name__)
@@ -29,11 +41,34 @@ _JOIN_S = 15.0
 _SWEEP_S = 60.0
 
 
-class HttpSide:
-    """A `Companion` of the relay. `listen` may name port 0; the `ready` line says which it was."""
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """A certificate chain and its key, both PEM; or the relay's own, when nothing is named."""
 
-    def __init__(self, listen: tuple[str, int]) -> None:
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class HttpSide:
+    """A `Companion` of the relay. `listen` may name port 0; the `ready` line says which it was.
+
+    Beyond loopback it needs TLS, and every request a credential; within this machine both may be left out.
+    `behind_proxy`: a proxy on this machine hands on what comes from elsewhere, so that credentials are needed here too.
+    """
+
+    def __init__(
+        self,
+        listen: tuple[str, int],
+        tls: Tls | None = None,
+        mounted: Sequence[Mounted] = (),
+        *,
+        behind_proxy: bool = False,
+    ) -> None:
         self._wanted = listen
+        self._tls = tls
+        self._mounted = tuple(mounted)
+        self._listens_here = is_loopback(listen[0])
+        self._is_local = self._listens_here and not behind_proxy
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._threads: list[threading.Thread] = []
@@ -44,13 +79,47 @@ class HttpSide:
         self._ground: RelayGround | None = None
 
     def start(self, ground: RelayGround) -> dict[str, object]:
-        """Serve. PortInUse, UsageError, StateError."""
-        if not is_loopback(self._wanted[0]):
+        """Serve. PortInUse, UsageError, ConfigError, SecurityError, StateError."""
+        if not self._listens_here and self._tls is None:
             raise UsageError(
-                f"the HTTP side does not listen on {self._wanted[0]} without TLS and a credential",
-                hint="Use --http 127.0.0.1:PORT.",
+                f"the HTTP side does not listen on {self._wanted[0]} without TLS",
+                hint="Leave --no-tls out, or use --http 127.0.0.1:PORT.",
             )
         self._ground = ground
+        certificate = None if self._tls is None else self._certificate(self._tls, ground)
+        app, ending = self._build(ground)
+        assert self._store is not None
+        self._socket = _listen(self._wanted)
+        facts = self._facts(certificate)
+        keep_http(ground.state_dir, facts if self._is_local or self._tls is not None else None)
+        self._server = uvicorn.Server(_uvicorn_config(app, ground.config.http, certificate, self._mounted))
+        self._threads = [
+            threading.Thread(target=self._server.run, args=([self._socket],), name="relay-http", daemon=True),
+            threading.Thread(target=self._sweep, args=(self._store, ending), name="relay-http-sweep", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        said: dict[str, object] = {"http": facts.url(self._wanted[0])}
+        return said | ({"pin": facts.pin.hex()} if facts.pin else {})
+
+    def _certificate(self, tls: Tls, ground: RelayGround) -> tuple[Path, Path]:
+        if tls.certificate is None or tls.key is None:
+            own = own_certificate(ground.state_dir, ground.clock.wall_ns)
+            check_pair(own, own)
+            return own, own
+        check_pair(tls.certificate, tls.key)
+        return tls.certificate, tls.key
+
+    def _facts(self, certificate: tuple[Path, Path] | None) -> HttpSideFacts:
+        assert self._socket is not None
+        port = int(self._socket.getsockname()[1])
+        if self._tls is None or certificate is None:
+            return HttpSideFacts(port, HttpTrust.PLAIN)
+        if self._tls.certificate is None:
+            return HttpSideFacts(port, HttpTrust.PINNED, pin_of(certificate[0]))
+        return HttpSideFacts(port, HttpTrust.SYSTEM)
+
+    def _build(self, ground: RelayGround) -> tuple[ASGIApp, Ending]:
         config = ground.config.http
         self._database = UploadDatabase(ground.state_dir, ground.clock)
         self._store = UploadStore(
@@ -62,24 +131,17 @@ class HttpSide:
             agent_bytes=ground.store.bytes_of,
         )
         ending = Ending(self._store, ground.clock, ReceiptSigner(ground.identity), self._received)
-        self._disk = Disk(config.disk_threads)
-        self._socket = _listen(self._wanted)
-        app = build_app(Desk(self._store, ending, self._disk, config), self._health)
-        self._server = uvicorn.Server(_uvicorn_config(app, config))
-        self._threads = [
-            threading.Thread(target=self._server.run, args=([self._socket],), name="relay-http", daemon=True),
-            threading.Thread(target=self._sweep, args=(self._store, ending), name="relay-http-sweep", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
-        return {"http": self.base_url}
+        disk = self._disk = Disk(config.disk_threads)
+        credentials = Credentials(ground.identity, ground.store, self._database, required=not self._is_local)
+        rates = Rates(config.requests_per_s, config.requests_burst, ground.clock.monotonic_ns)
 
-    @property
-    def base_url(self) -> str:
-        """The address under which it is reached."""
-        assert self._socket is not None
-        host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        async def authenticate(authorization: str | None) -> Client:
+            return await disk.run(credentials.client, authorization)
+
+        desk = Desk(self._store, ending, disk, config)
+        app = build_app(desk, self._health, authenticate, rates, local_only=self._is_local)
+        others = [(each.prefixes, each.open(ground)) for each in self._mounted]
+        return Switch(app, others, rates, local_only=self._is_local), ending
 
     def stop(self) -> None:
         """Stop serving; everything that was acknowledged is durable. May be called twice."""
@@ -89,6 +151,8 @@ class HttpSide:
         for thread in self._threads:
             thread.join(_JOIN_S)
         self._threads = []
+        for mounted in self._mounted:
+            mounted.close()
         if self._disk is not None:
             self._disk.stop()
         if self._store is not None:
@@ -112,7 +176,7 @@ class HttpSide:
 
     def _health(self) -> dict[str, Any]:
         assert self._ground is not None
-        free_bytes = shutil.disk_usage(self._ground.directory).free - self._ground.config.keep_free_bytes
+        free_bytes = usable_bytes(self._ground.directory, self._ground.config.keep_free_bytes)
         status = "healthy" if free_bytes > 0 else "full"
         return {"status": status, "timestamp": utc_iso(self._ground.clock.wall_ns())}
 
@@ -122,8 +186,8 @@ class HttpSide:
             try:
                 ending.finish_leftovers()
                 store.expire()
-            except DrsError as error:
-                _LOG.warning("uploads could not be looked through: %s", error.one_line())
+            except (DrsError, OSError) as error:
+                _LOG.warning("uploads could not be looked through: %s", error)
             if self._stopping.wait(_SWEEP_S):
                 return
 
@@ -137,17 +201,23 @@ def _listen(address: tuple[str, int]) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise PortInUse(f"TCP {address[0]}:{address[1]} is in use", hint="Choose another --http.") from error
+        what = f"TCP {address[0]}:{address[1]} can't be listened on: {error.strerror or error}"
+        raise PortInUse(what, hint="Stop the other program, or choose another --http.") from error
     return listener
 
 
-def _uvicorn_config(app: Any, config: RelayHttpConfig) -> uvicorn.Config:
+def _uvicorn_config(
+    app: ASGIApp, config: RelayHttpConfig, certificate: tuple[Path, Path] | None, mounted: Sequence[Mounted]
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=with_deadline(config.header_timeout_s),
+        ws="auto" if mounted else "none",
+        ssl_certfile=None if certificate is None else certificate[0],
+        ssl_keyfile=None if certificate is None else certificate[1],
         log_level="error",
         access_log=False,
         lifespan="off",
-        ws="none",
         server_header=False,
         limit_concurrency=config.connections_max,
         backlog=_BACKLOG,

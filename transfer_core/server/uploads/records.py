@@ -137,6 +137,16 @@ class UploadRecord:
         return self.chunks_done * self.chunk_bytes - (short if is_last_here else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class HttpToken:
+    """A token of another program, by its hash."""
+
+    name: str
+    folder: str
+    token_hash: bytes
+    created_ns: int = 0
+
+
 _NAMES = tuple(field.name for field in fields(UploadRecord))
 
 
@@ -199,10 +209,41 @@ class UploadDatabase:
         with self._lock:
             return int(self._db.execute(query, (client,)).fetchone()[0])
 
+    # --- tokens
+
+    def keep_token(self, token: HttpToken) -> None:
+        """Keep a token, in place of an older one of that name. DiskFull, StateError."""
+        values = (token.name, token.folder, token.token_hash, self._clock.wall_ns())
+        with self._lock, transaction(self._db) as db:
+            db.execute(
+                "INSERT OR REPLACE INTO http_token (name, folder, token_hash, created_ns) VALUES (?, ?, ?, ?)", values
+            )
+
+    def find_token(self, token_hash: bytes) -> HttpToken | None:
+        """The token of that hash."""
+        with self._lock:
+            row = self._db.execute("SELECT * FROM http_token WHERE token_hash = ?", (token_hash,)).fetchone()
+        return None if row is None else _token(row)
+
+    def tokens(self) -> list[HttpToken]:
+        """All tokens by name."""
+        with self._lock:
+            rows = self._db.execute("SELECT * FROM http_token ORDER BY name").fetchall()
+        return [_token(row) for row in rows]
+
+    def revoke_token(self, name: str) -> int:
+        """The token of that name is of use no more; how many there were."""
+        with self._lock, transaction(self._db) as db:
+            return db.execute("DELETE FROM http_token WHERE name = ?", (name,)).rowcount
+
     def _select(self, where: str, values: tuple[object, ...]) -> list[UploadRecord]:
         with self._lock:
             rows = self._db.execute(f"SELECT * FROM upload WHERE {where}", values).fetchall()
         return [_record(row) for row in rows]
+
+
+def _token(row: sqlite3.Row) -> HttpToken:
+    return HttpToken(row["name"], row["folder"], row["token_hash"], row["created_ns"])
 
 
 def _record(row: sqlite3.Row) -> UploadRecord:

@@ -15,6 +15,8 @@ from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.tokens import (
     ADDRESSES_MAX,
     EXPIRES_MAX_S,
+    HttpSideFacts,
+    HttpTrust,
     PairingToken,
     encode_token,
     fingerprint,
@@ -68,6 +70,49 @@ def test_the_text_is_that_of_the_protocol_document() -> None:
     assert encode_token(TOKEN) == text_of(body)
 
 
+PINNED = HttpSideFacts(8443, HttpTrust.PINNED, bytes(range(32)))
+
+
+@pytest.mark.parametrize("http", [PINNED, HttpSideFacts(80, HttpTrust.PLAIN), HttpSideFacts(65535, HttpTrust.SYSTEM)])
+def test_a_token_may_name_an_http_side(http: HttpSideFacts) -> None:
+    token = PairingToken(RELAY, bytes(16), 1, ("192.0.2.7:9000",), http)
+    assert parse_token(encode_token(token)) == token
+    body = body_of(version=2, rest=listed(b"192.0.2.7:9000"))
+    body += struct.pack(">BH32s", http.trust, http.port, http.pin)
+    assert encode_token(token) == text_of(body)
+
+
+def test_an_http_side_is_addressed_on_the_relays_hosts() -> None:
+    assert PINNED.url("2001:db8::7") == "https://[2001:db8::7]:8443"
+    assert HttpSideFacts(80, HttpTrust.PLAIN).url("127.0.0.1") == "http://127.0.0.1:80"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"",
+        struct.pack(">BH31s", 2, 443, b"x"),
+        struct.pack(">BH32s", 0, 443, b""),
+        struct.pack(">BH32s", 4, 443, b""),
+        struct.pack(">BH32s", 2, 0, b"x"),
+        struct.pack(">BH32s", 1, 443, b"x"),
+        struct.pack(">BH33s", 2, 443, b"x"),
+    ],
+)
+def test_an_http_side_that_makes_no_sense_is_refused(rest: bytes) -> None:
+    with pytest.raises(TokenInvalid):
+        parse_token(text_of(body_of(version=2, rest=listed(b"a:1") + rest)))
+
+
+@pytest.mark.parametrize(
+    "http",
+    [HttpSideFacts(0, HttpTrust.PLAIN), HttpSideFacts(1, HttpTrust.PINNED), HttpSideFacts(1, HttpTrust.SYSTEM, b"x")],
+)
+def test_an_http_side_that_can_not_be_is_not_written(http: HttpSideFacts) -> None:
+    with pytest.raises(TokenInvalid):
+        encode_token(PairingToken(RELAY, bytes(16), 1, ("a:1",), http))
+
+
 @given(data=st.data())
 def test_blanks_and_line_breaks_do_no_harm(data: st.DataObject) -> None:
     text = encode_token(TOKEN)
@@ -103,8 +148,8 @@ def test_what_is_wrong_and_what_to_do_is_said() -> None:
     with pytest.raises(TokenInvalid, match="damaged or cut short") as damaged:
         parse_token(encode_token(TOKEN)[:-3])
     assert "again" in damaged.value.hint
-    with pytest.raises(TokenInvalid, match="version 2") as newer:
-        parse_token(text_of(body_of(version=2, rest=listed(b"a:1"))))
+    with pytest.raises(TokenInvalid, match="version 3") as newer:
+        parse_token(text_of(body_of(version=3, rest=listed(b"a:1"))))
     assert "Update" in newer.value.hint
 
 
@@ -122,7 +167,12 @@ def test_any_text_raises_token_invalid_and_nothing_else(text: str) -> None:
 
 @given(raw=st.binary(max_size=400))
 def test_any_bytes_with_a_checksum_that_fits_give_a_token_or_token_invalid(raw: bytes) -> None:
-    for body in (raw, body_of(rest=raw), body_of(count=raw[0] if raw else 0, rest=raw)):
+    for body in (
+        raw,
+        body_of(rest=raw),
+        body_of(version=2, rest=listed(b"a:1") + raw),
+        body_of(count=raw[0] if raw else 0, rest=raw),
+    ):
         try:
             token = parse_token(text_of(body))
         except TokenInvalid:
