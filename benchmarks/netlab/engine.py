@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.figure import median
 from benchmarks.netlab.lab import RELAY_HOST, Lab
 from benchmarks.stage import Setting, Stage, Transfer, stage
 
@@ -31,11 +33,34 @@ def engine(made: Lab, folder: Path, *agent_words: str) -> Iterator[Stage]:
 
 def ceiling_bps(made: Lab, names: Sequence[str] | None = None) -> float:
     """File bits per second that these links (all of them, if none is named) can bring at most."""
-    conditions = [made.links[name].spec.conditions for name in (names or made.links)]
-    return sum(each.rate_mbps * (1 - each.loss) * (1 - each.burst_loss) for each in conditions) * 1e6 * CEILING_SHARE
+    specs = [made.links[name].spec for name in (names or made.links)]
+    return sum(spec.conditions.rate_mbps * spec.passes for spec in specs) * 1e6 * CEILING_SHARE
 
 
-def overhead(transfer: Transfer, offered_bytes: int, loss: float) -> float:
-    """Bytes on the wire beyond what the file needed at that loss, as a share: 0.02 is 2 % more."""
-    needed = transfer.size / CEILING_SHARE / (1 - loss)
-    return offered_bytes / needed - 1
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """One file over the lab's links, and what the links say of it."""
+
+    transfer: Transfer
+    share: float  # of the ceiling, start and end included
+    overhead: float  # bytes on the wire beyond what the file needed at that loss: 0.02 is 2 % more
+    queue_ms: float  # median wait in the first link's queue
+    dropped_queue: int
+
+
+def carry(made: Lab, folder: Path, source: Path, *agent_words: str, limit_s: float = 400.0) -> Carried:
+    """Send a file with fresh processes. RuntimeError if it does not arrive in time."""
+    with engine(made, folder, *agent_words) as running:
+        before = made.offered_bytes()
+        transfer = running.send(source, limit_s=limit_s)
+        offered = made.offered_bytes() - before
+    if not transfer.whole:
+        raise RuntimeError(f"the file was not there after {limit_s:.0f} s")
+    up, _ = made.link.counts()
+    return Carried(
+        transfer,
+        transfer.whole_bps / ceiling_bps(made),
+        offered * CEILING_SHARE / transfer.size * made.passing() - 1,
+        median(up.waits(transfer.queued_s, transfer.done_s)),
+        up.dropped_queue,
+    )

@@ -51,8 +51,9 @@ class Tally:
 class Direction:
     """Packets from one device to the other."""
 
-    def __init__(self, source_fd: int, target_fd: int, link: SimulatedLink) -> None:
+    def __init__(self, source_fd: int, target_fd: int, link: SimulatedLink, *, polices: bool) -> None:
         self.source_fd = source_fd
+        self._polices = polices
         self.link = link
         self.tally = Tally()
         self._target_fd = target_fd
@@ -70,6 +71,8 @@ class Direction:
         self.tally.offered_bytes += int(sizes.sum())
         releases = self.link.offer(now_ns, np.maximum(sizes - IP_UDP_OVERHEAD_BYTES, 0))
         conditions = self.link.conditions
+        if self._polices and conditions is not None:
+            releases[releases >= 0] = now_ns + round(conditions.delay_ms * NS_PER_MS)
         for packet, release_ns in zip(packets, releases.tolist(), strict=True):
             if release_ns < 0 or self._held_bytes > HELD_BYTES_MAX:
                 continue
@@ -127,8 +130,8 @@ class Forwarder:
         enter_namespace(setting["far"])
         far_fd = open_tun(self.name)
         self.link = link
-        self.up = Direction(near_fd, far_fd, link.up)
-        self.down = Direction(far_fd, near_fd, link.down)
+        self.up = Direction(near_fd, far_fd, link.up, polices=setting["polices"])
+        self.down = Direction(far_fd, near_fd, link.down, polices=setting["polices"])
 
     def run(self) -> None:
         """Until standard input ends."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from benchmarks.netlab.namespaces import Side, two_sides
@@ -21,11 +21,20 @@ BUFFER_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec:
-    """One link. `reorder`: each packet's jitter is its own, so packets overtake each other."""
+    """One link. `reorder`: each packet's jitter is its own, so packets overtake each other.
+
+    `bucket_ms` makes it a policer: nothing waits, and what a bucket of so many ms of the rate does not hold is dropped.
+    """
 
     name: str
     conditions: LinkConditions
     reorder: bool = False
+    bucket_ms: float | None = None
+
+    @property
+    def passes(self) -> float:
+        """The share of packets that the air lets through."""
+        return (1 - self.conditions.loss) * (1 - self.conditions.burst_loss)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,8 @@ class RunningLink:
             "far": far.name,
             "seed": seed,
             "reorder": spec.reorder,
-            "conditions": asdict(spec.conditions),
+            "polices": spec.bucket_ms is not None,
+            "conditions": asdict(spec.conditions if spec.bucket_ms is None else _policed(spec)),
         }
         self._ask(setting)
 
@@ -138,6 +148,16 @@ class Lab:
         """The only one, or the first."""
         return next(iter(self.links.values()))
 
+    def offered_bytes(self) -> int:
+        """IP bytes that near has given to all links so far."""
+        return sum(link.counts()[0].offered_bytes for link in self.links.values())
+
+    def passing(self) -> float:
+        """The share of packets that the links let through, each counted by its rate."""
+        specs = [link.spec for link in self.links.values()]
+        total = sum(spec.conditions.rate_mbps for spec in specs)
+        return sum(spec.passes * spec.conditions.rate_mbps for spec in specs) / total
+
     def near_address(self, name: str) -> str:
         """Near's address on a link."""
         return f"10.77.{list(self.links).index(name)}.1"
@@ -177,6 +197,11 @@ def _tune(near: Side, far: Side) -> None:
         side.sysctl("net.ipv4.conf.default.rp_filter", "0")
         for key in ("rmem", "wmem"):
             side.sysctl(f"net.ipv4.tcp_{key}", f"4096 131072 {BUFFER_BYTES}")
+
+
+def _policed(spec: LinkSpec) -> LinkConditions:
+    """A token bucket drops exactly what a queue of its size drops; it only makes nobody wait."""
+    return replace(spec.conditions, queue_ms=spec.bucket_ms or 0.0)
 
 
 def _count(told: dict[str, Any], bin_ns: int) -> DirectionCount:
