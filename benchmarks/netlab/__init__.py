@@ -9,6 +9,6 @@ over every one, as a public relay is; near's routes prefer the first link, and r
 
 Root on Linux. Everything made is removed at the end, also after an error; names hold the process's number.
 
-    namespaces  the two sides     tun   a device in a namespace     forwarder   one link, a process of its own
+    namespaces  the two sides     tun   a device in a namespace     forwarder   all links, one process
     lab         all together      peers   other programs that move files      figures   one file each
 """

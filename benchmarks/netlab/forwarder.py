@@ -1,7 +1,8 @@
-"""One link: carries packets between two TUN devices through the product's link model. A process of its own.
+"""The links: carries packets between pairs of TUN devices through the product's link model. A process of its own.
 
-`python -m benchmarks.netlab.forwarder` reads one JSON object a line: first the link's setting, then verbs (`kill`,
-`restore`, `change` with `values`, `history`); it answers each with one line. It ends with its standard input.
+`python -m benchmarks.netlab.forwarder` reads one JSON object a line: first the settings of all links, then verbs for
+one `link` (`kill`, `restore`, `change` with `values`, `history`); it answers each with one line. It ends with its
+standard input. One process serves all links, since waking up costs more than a packet.
 
 A packet that comes to an idle link is read at once and released when its time has come. A busy link is served every
 PERIOD_NS, so that it costs a bounded number of calls of the model. A packet is read half a period late on average, and
@@ -35,6 +36,7 @@ PACKET_BYTES_MAX = 65_536
 HELD_BYTES_MAX = 256 * 1024 * 1024
 BIN_NS = 50 * NS_PER_MS
 IDLE_S = 0.5
+ORDERS_EVERY = 8  # periods
 
 
 @dataclass(slots=True)
@@ -67,41 +69,45 @@ class Direction:
         if not packets:
             return False
         now_ns = time.monotonic_ns()
-        sizes = np.array([len(packet) for packet in packets], np.int64)
+        sizes = np.fromiter(map(len, packets), np.int64, len(packets))
         self.tally.offered_bytes += int(sizes.sum())
         releases = self.link.offer(now_ns, np.maximum(sizes - IP_UDP_OVERHEAD_BYTES, 0))
         conditions = self.link.conditions
         if self._polices and conditions is not None:
             releases[releases >= 0] = now_ns + round(conditions.delay_ms * NS_PER_MS)
+        last_ns = -1
         for packet, release_ns in zip(packets, releases.tolist(), strict=True):
             if release_ns < 0 or self._held_bytes > HELD_BYTES_MAX:
                 continue
             self._order += 1
             self._held_bytes += len(packet)
             heapq.heappush(self._heap, (release_ns, self._order, packet))
-            if conditions is not None:
-                self.tally.waits_ms[now_ns // BIN_NS] = (release_ns - now_ns) / NS_PER_MS - conditions.delay_ms
+            last_ns = release_ns
+        if conditions is not None and last_ns >= 0:
+            self.tally.waits_ms[now_ns // BIN_NS] = (last_ns - now_ns) / NS_PER_MS - conditions.delay_ms
         return True
 
     def release(self, ahead_ns: int) -> bool:
         """Write what is due within that time; whether there was any."""
-        heap, tally = self._heap, self.tally
-        now_ns = time.monotonic_ns()
-        if not heap or heap[0][0] > now_ns + ahead_ns:
+        heap, now_ns = self._heap, time.monotonic_ns()
+        until_ns = now_ns + ahead_ns
+        if not heap or heap[0][0] > until_ns:
             return False
-        while heap and heap[0][0] <= now_ns + ahead_ns:
-            _, _, packet = heapq.heappop(heap)
-            self._held_bytes -= len(packet)
-            if not self.link.deliver(1):
-                continue
+        due: list[bytes] = []
+        while heap and heap[0][0] <= until_ns:
+            due.append(heapq.heappop(heap)[2])
+        self._held_bytes -= sum(map(len, due))
+        if not self.link.deliver(len(due)):
+            return True
+        written = 0
+        for packet in due:
             try:
-                os.write(self._target_fd, packet)
+                written += os.write(self._target_fd, packet)
             except OSError:  # the device is down or out of memory: the packet is lost, and counted
-                tally.write_refused += 1
-                continue
-            tally.delivered_bytes += len(packet)
-            number = now_ns // BIN_NS
-            tally.bins[number] = tally.bins.get(number, 0) + len(packet)
+                self.tally.write_refused += 1
+        self.tally.delivered_bytes += written
+        bins, number = self.tally.bins, now_ns // BIN_NS
+        bins[number] = bins.get(number, 0) + written
         return True
 
     def next_ns(self) -> int | None:
@@ -118,48 +124,23 @@ class Direction:
         return packets
 
 
-class Forwarder:
+class Line:
     """Both directions of one link."""
 
     def __init__(self, setting: dict[str, Any]) -> None:
-        self.name: str = setting["name"]
+        name = setting["name"]
         rng = np.random.default_rng(setting["seed"])
-        link = DuplexLink(self.name, LinkConditions(**setting["conditions"]), rng, reorder=setting["reorder"])
+        link = DuplexLink(name, LinkConditions(**setting["conditions"]), rng, reorder=setting["reorder"])
         enter_namespace(setting["near"])
-        near_fd = open_tun(self.name)
+        near_fd = open_tun(name)
         enter_namespace(setting["far"])
-        far_fd = open_tun(self.name)
+        far_fd = open_tun(name)
         self.link = link
         self.up = Direction(near_fd, far_fd, link.up, polices=setting["polices"])
         self.down = Direction(far_fd, near_fd, link.down, polices=setting["polices"])
 
-    def run(self) -> None:
-        """Until standard input ends."""
-        both = (self.up, self.down)
-        watched = [self.up.source_fd, self.down.source_fd, 0]
-        busy = False
-        while True:
-            if busy:
-                time.sleep(PERIOD_NS / NS_PER_S)
-            ready, _, _ = select.select(watched, [], [], 0 if busy else self._wait_s())
-            if 0 in ready and not self._obey():
-                return
-            ahead_ns = PERIOD_NS if busy else 0
-            busy = False
-            for direction in both:
-                taken, released = direction.take(), direction.release(ahead_ns)
-                busy = busy or taken or released
-
-    def _wait_s(self) -> float:
-        """Until something is due."""
-        times = [moment for moment in (self.up.next_ns(), self.down.next_ns()) if moment is not None]
-        return max((min(times) - time.monotonic_ns()) / NS_PER_S, 0.0) if times else IDLE_S
-
-    def _obey(self) -> bool:
-        line = sys.stdin.readline()
-        if not line:
-            return False
-        order = json.loads(line)
+    def obey(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Do what is asked; what it tells of itself."""
         match order["verb"]:
             case "kill":
                 self.link.kill()
@@ -167,11 +148,49 @@ class Forwarder:
                 self.link.restore()
             case "change":
                 self.link.change((self.link.conditions or LinkConditions()).changed(order["values"]))
-        answer: dict[str, Any] = {"at_ns": time.monotonic_ns()}
-        if order["verb"] == "history":
-            cpu_s = time.process_time()
-            answer |= {"bin_ns": BIN_NS, "cpu_s": cpu_s, "up": _told(self.up), "down": _told(self.down)}
-        print(json.dumps(answer), flush=True)
+            case "history":
+                return {"bin_ns": BIN_NS, "up": _told(self.up), "down": _told(self.down)}
+        return {}
+
+
+class Forwarder:
+    """All links."""
+
+    def __init__(self, settings: list[dict[str, Any]]) -> None:
+        self._lines = {setting["name"]: Line(setting) for setting in settings}
+        self._directions = [direction for line in self._lines.values() for direction in (line.up, line.down)]
+
+    def run(self) -> None:
+        """Until standard input ends."""
+        directions = self._directions
+        watched = [*(direction.source_fd for direction in directions), 0]
+        busy, turns = False, 0
+        while True:
+            turns += 1
+            if busy:
+                time.sleep(PERIOD_NS / NS_PER_S)
+            if not busy or turns % ORDERS_EVERY == 0:
+                ready, _, _ = select.select(watched, [], [], 0 if busy else self._wait_s())
+                if 0 in ready and not self._obey():
+                    return
+            ahead_ns = PERIOD_NS if busy else 0
+            busy = False
+            for direction in directions:
+                taken, released = direction.take(), direction.release(ahead_ns)
+                busy = busy or taken or released
+
+    def _wait_s(self) -> float:
+        """Until something is due."""
+        times = [moment for direction in self._directions if (moment := direction.next_ns()) is not None]
+        return max((min(times) - time.monotonic_ns()) / NS_PER_S, 0.0) if times else IDLE_S
+
+    def _obey(self) -> bool:
+        text = sys.stdin.readline()
+        if not text:
+            return False
+        order = json.loads(text)
+        answer = self._lines[order["link"]].obey(order)
+        print(json.dumps({"at_ns": time.monotonic_ns(), "cpu_s": time.process_time(), **answer}), flush=True)
         return True
 
 
@@ -181,8 +200,7 @@ def _told(direction: Direction) -> dict[str, Any]:
 
 def main() -> None:
     """The process. It goes before others where it may, as a link does."""
-    setting = json.loads(sys.stdin.readline())
-    forwarder = Forwarder(setting)
+    forwarder = Forwarder(json.loads(sys.stdin.readline()))
     gc.disable()
     with contextlib.suppress(OSError):  # a container's root may not; then it shares the processor like the rest
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))

@@ -68,11 +68,10 @@ class DirectionCount:
         return [wait for number, wait in self.waits_ms.items() if first <= number < last]
 
 
-class RunningLink:
-    """One forwarder."""
+class Forwarder:
+    """The process that carries all links' packets."""
 
-    def __init__(self, spec: LinkSpec, near: Side, far: Side, seed: int) -> None:
-        self.spec = spec
+    def __init__(self, specs: Sequence[LinkSpec], near: Side, far: Side, seed: int) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.netlab.forwarder"],
             stdin=subprocess.PIPE,
@@ -80,37 +79,30 @@ class RunningLink:
             text=True,
             cwd=ROOT,
         )
-        setting = {
-            "name": spec.name,
-            "near": near.name,
-            "far": far.name,
-            "seed": seed,
-            "reorder": spec.reorder,
-            "polices": spec.bucket_ms is not None,
-            "conditions": asdict(spec.conditions if spec.bucket_ms is None else _policed(spec)),
-        }
-        self._ask(setting)
+        settings = [
+            {
+                "name": spec.name,
+                "near": near.name,
+                "far": far.name,
+                "seed": seed * 100 + number,
+                "reorder": spec.reorder,
+                "polices": spec.bucket_ms is not None,
+                "conditions": asdict(spec.conditions if spec.bucket_ms is None else _policed(spec)),
+            }
+            for number, spec in enumerate(specs)
+        ]
+        self.ask(settings)
 
-    def kill(self) -> float:
-        """Drop everything from now on; seconds of `time.monotonic` at which that began."""
-        return float(self._ask({"verb": "kill"})["at_ns"]) / 1e9
-
-    def restore(self) -> float:
-        """Undo `kill`; when."""
-        return float(self._ask({"verb": "restore"})["at_ns"]) / 1e9
-
-    def change(self, **values: float) -> float:
-        """Use other conditions from now on; when."""
-        return float(self._ask({"verb": "change", "values": values})["at_ns"]) / 1e9
-
-    def counts(self) -> tuple[DirectionCount, DirectionCount]:
-        """Up (near to far) and down so far."""
-        answer = self._ask({"verb": "history"})
-        return _count(answer["up"], answer["bin_ns"]), _count(answer["down"], answer["bin_ns"])
-
-    def cpu_s(self) -> float:
-        """What its process has taken."""
-        return float(self._ask({"verb": "history"})["cpu_s"])
+    def ask(self, order: Any) -> dict[str, Any]:
+        """Say one line, and read the answer. RuntimeError if it has ended."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the forwarder ended")
+        return dict(json.loads(line))
 
     def close(self) -> None:
         """End it; the devices go with it."""
@@ -124,15 +116,40 @@ class RunningLink:
             self._process.wait()
         self._process.stdout.close()
 
-    def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the forwarder of {self.spec.name} ended")
-        return dict(json.loads(line))
+
+class RunningLink:
+    """One link of a forwarder."""
+
+    def __init__(self, spec: LinkSpec, forwarder: Forwarder) -> None:
+        self.spec = spec
+        self._forwarder = forwarder
+
+    def kill(self) -> float:
+        """Drop everything from now on; seconds of `time.monotonic` at which that began."""
+        return self._at_s("kill")
+
+    def restore(self) -> float:
+        """Undo `kill`; when."""
+        return self._at_s("restore")
+
+    def change(self, **values: float) -> float:
+        """Use other conditions from now on; when."""
+        return self._at_s("change", values=values)
+
+    def counts(self) -> tuple[DirectionCount, DirectionCount]:
+        """Up (near to far) and down so far."""
+        answer = self._ask("history")
+        return _count(answer["up"], answer["bin_ns"]), _count(answer["down"], answer["bin_ns"])
+
+    def cpu_s(self) -> float:
+        """What the process that carries all links has taken."""
+        return float(self._ask("history")["cpu_s"])
+
+    def _at_s(self, verb: str, **more: Any) -> float:
+        return float(self._ask(verb, **more)["at_ns"]) / 1e9
+
+    def _ask(self, verb: str, **more: Any) -> dict[str, Any]:
+        return self._forwarder.ask({"verb": verb, "link": self.spec.name, **more})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,22 +179,24 @@ class Lab:
         """Near's address on a link."""
         return f"10.77.{list(self.links).index(name)}.1"
 
+    def far_address(self, name: str) -> str:
+        """Far's address on a link, for programs that can't be told to use `RELAY_HOST`."""
+        return f"10.77.{list(self.links).index(name)}.2"
+
 
 @contextmanager
 def lab(specs: Sequence[LinkSpec], *, seed: int = 1) -> Iterator[Lab]:
     """Make it, and take it away."""
-    links: dict[str, RunningLink] = {}
     with two_sides() as (near, far):
+        forwarder = Forwarder(specs, near, far, seed)
         try:
             for number, spec in enumerate(specs):
-                links[spec.name] = RunningLink(spec, near, far, seed * 100 + number)
                 _connect(near, far, number, spec.name)
             far.ip("address", "add", f"{RELAY_HOST}/32", "dev", "lo")
             _tune(near, far)
-            yield Lab(near, far, links)
+            yield Lab(near, far, {spec.name: RunningLink(spec, forwarder) for spec in specs})
         finally:
-            for link in links.values():
-                link.close()
+            forwarder.close()
 
 
 def _connect(near: Side, far: Side, number: int, device: str) -> None:

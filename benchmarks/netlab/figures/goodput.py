@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 from benchmarks import plots
 from benchmarks.figure import Bench, Figure, Goal, Picture, Result, Table, median, spread
 from benchmarks.netlab.engine import Carried, carry
-from benchmarks.netlab.lab import LinkSpec, lab
+from benchmarks.netlab.lab import lab
+from benchmarks.netlab.links import RATE_MBPS, one
 from benchmarks.stage import write_random
-from transfer_core.sim.conditions import LinkConditions
 
-RATE_MBPS = 50.0
 RTTS_MS = (10, 60, 200)
 LOSSES = (0.0, 0.001, 0.01, 0.05, 0.1, 0.3, 0.7)
 QUICK_LOSSES = (0.0, 0.01, 0.1, 0.3, 0.7)
@@ -18,12 +19,6 @@ QUICK_S = 12.0
 REACH, REACH_WORST, OVERHEAD_REACH = 0.95, 0.90, 0.02
 PICTURE = "net-goodput.png"
 Cells = dict[tuple[int, float], list[Carried]]
-
-
-def link(rtt_ms: float, loss: float, queue_ms: float | None = None) -> LinkSpec:
-    """Loss in each direction; a queue of one round trip, at least 100 ms."""
-    queue_ms = max(100.0, rtt_ms) if queue_ms is None else queue_ms
-    return LinkSpec("line", LinkConditions(rate_mbps=RATE_MBPS, delay_ms=rtt_ms / 2, loss=loss, queue_ms=queue_ms))
 
 
 def measure(bench: Bench) -> Result:
@@ -39,22 +34,15 @@ def measure(bench: Bench) -> Result:
             for rtt_ms in RTTS_MS:
                 for loss in losses:
                     turn = folder / f"{run}-{rtt_ms}-{loss}"
-                    with lab([link(rtt_ms, loss)], seed=bench.seed + run) as made:
+                    with lab([one(rtt_ms, loss)], seed=bench.seed + run) as made:
                         carried = carry(made, turn, sources[loss])
                     cells.setdefault((rtt_ms, loss), []).append(carried)
                     bench.log(
                         f"{rtt_ms} ms, {loss:.1%}: {carried.share:.1%} of ceiling, {carried.overhead:+.1%} more bytes"
                     )
-                    (turn / "received").rename(folder / "gone")
-                    _empty(folder / "gone")
+                    shutil.rmtree(turn)
     _draw(bench, cells)
     return _result(cells)
-
-
-def _empty(folder: object) -> None:
-    import shutil
-
-    shutil.rmtree(str(folder))
 
 
 def _share(group: list[Carried]) -> float:

@@ -1,0 +1,98 @@
+"""What every peer has in common: how it is told to send, how long it may take, and how what it brought is counted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks.netlab.lab import RELAY_HOST, Lab
+from benchmarks.page import ROOT
+
+PORT = 7100
+READY_S = 20.0
+GRACE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What arrived, from the start of the sending program to the last byte or the time limit."""
+
+    file_bytes: int
+    seconds: float
+    began_s: float = 0.0  # of `time.monotonic`
+
+    @property
+    def bps(self) -> float:
+        """File bits per second."""
+        return self.file_bytes * 8 / self.seconds
+
+
+class Peer(Protocol):
+    """One program, in one mode."""
+
+    name: str
+    command: str  # as the table shows it
+
+    def version(self) -> str | None:
+        """Its version; None if it is not here."""
+        ...
+
+    def carry(self, made: Lab, folder: Path, source: Path, limit_s: float) -> Brought:
+        """Send the file from near to far; what had arrived after `limit_s` counts, if it is not all there before."""
+        ...
+
+
+def pair(made: Lab, module: str, words: Sequence[str], source: Path, limit_s: float) -> Brought:
+    """A receiver and a sender that are modules of this package: `module receive HOST PORT SIZE LIMIT WORD...`
+    prints "ready", then how many bytes it has by when; `module send HOST PORT FILE LIMIT WORD...` sends."""
+    program = [sys.executable, "-m", f"benchmarks.netlab.peers.{module}"]
+    size = source.stat().st_size
+    receive = [*made.far.prefix, *program, "receive", RELAY_HOST, str(PORT), str(size), str(limit_s), *words]
+    send = [*made.near.prefix, *program, "send", RELAY_HOST, str(PORT), str(source), str(limit_s), *words]
+    receiver = subprocess.Popen(receive, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert receiver.stdout is not None
+    sender: subprocess.Popen[bytes] | None = None
+    watchdog = threading.Timer(limit_s + GRACE_S, receiver.kill)
+    watchdog.start()
+    try:
+        if receiver.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"{module}: the receiver did not start")
+        began_s = time.monotonic()
+        sender = subprocess.Popen(send, cwd=ROOT)
+        said = json.loads(receiver.stdout.readline() or "{}")
+    finally:
+        watchdog.cancel()
+        for process in (sender, receiver):
+            if process is not None:
+                process.kill()
+                process.wait()
+        receiver.stdout.close()
+    if not said:
+        raise RuntimeError(f"{module}: the receiver said nothing")
+    return Brought(said["bytes"], max(said["at_s"] - began_s, 1e-3), began_s)
+
+
+def say_ready() -> None:
+    """The receiver listens."""
+    print("ready", flush=True)
+
+
+def say_brought(count: int) -> None:
+    """The receiver has all, or its time is over."""
+    print(json.dumps({"bytes": count, "at_s": time.monotonic()}), flush=True)
+
+
+def output_of(*words: str) -> str | None:
+    """What a command prints, both ways; None if there is no such command."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    except OSError:
+        return None
+    return done.stdout + done.stderr
