@@ -30,8 +30,9 @@ from transfer_core.errors import (
 )
 from transfer_core.net.base import UdpPort
 from transfer_core.net.simulated_port import SimulatedPort
-from transfer_core.protocol.association import BURST_DATAGRAMS, Path
+from transfer_core.protocol.association import Path
 from transfer_core.protocol.endpoint import Address, Received, Transmit
+from transfer_core.protocol.sealing import SEAL_ROWS
 from transfer_core.protocol.security.handshake import Hello, Initiator
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.sender import (
@@ -594,7 +595,7 @@ class AgentLoop:
                 port = self.links[uplink.path_links[path.number]].port
                 if self.loop.is_blocked(port):
                     continue
-                transmit = session.poll_path(path, now_ns, BURST_DATAGRAMS)
+                transmit = session.poll_path(path, now_ns, SEAL_ROWS)
                 if transmit is not None:
                     self._turns += 1
                     return port, transmit

@@ -17,7 +17,6 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
-from cryptography.exceptions import InvalidTag
 from numpy.typing import NDArray
 
 from transfer_core.errors import RemoteProtocolError
@@ -25,6 +24,7 @@ from transfer_core.protocol.endpoint import Address, Received, Transmit
 from transfer_core.protocol.recovery.ack import decode_ack, encode_ack
 from transfer_core.protocol.recovery.path_receiver import PathReceiver
 from transfer_core.protocol.recovery.path_sender import PathSender, Resolved
+from transfer_core.protocol.sealing import OPEN_ROWS, SEAL_ROWS, Sealing
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.datagram import (
     DATA_HEAD,
@@ -32,19 +32,13 @@ from transfer_core.protocol.wire.datagram import (
     FLOOR_UNIT,
     IPV4_UDP_BYTES,
     IPV6_UDP_BYTES,
-    OUTER,
-    OUTER_BYTES,
     PREFIX,
     PREFIX_BYTES,
     SEALED_OVERHEAD,
-    TAG_BYTES,
-    BurstPool,
     Kind,
-    floor_distance,
 )
 from transfer_core.protocol.wire.messages import Message, decode_message, encode_message
 
-BURST_DATAGRAMS = 44  # 44 x 1,472 bytes stay below what one UDP send can carry
 IP_PACKET_BYTES = 1500
 COPIES_LOSS_MIN = 0.02  # below this loss a message is sent once
 COPIES_MISS = 0.02  # above it so often that all copies are lost this rarely,
@@ -58,7 +52,6 @@ _FRAME_MESSAGE = 0x02
 _FRAME_PING = 0x03
 _MESSAGE_HEAD = struct.Struct(">BIH")
 _ACK_HEAD = struct.Struct(">BBH")
-_PREFIX = struct.Struct(">HI")
 
 
 def no_tags() -> NDArray[np.int64]:
@@ -122,16 +115,13 @@ class Association:
         self.paths: dict[int, Path] = {}
         self.counters = Counters()
         self.closed = False
-        self._send_keys = send_keys
-        self._receive_keys = receive_keys
         self._ping_interval_ns = ping_interval_ns
-        self._bursts = BurstPool(BURST_DATAGRAMS)
+        self._sealing = Sealing(peer_index, send_keys, receive_keys)
         self._outbox = Outbox()
         self._packet_messages: dict[int, list[int]] = {}  # control packet's tag -> message sequence numbers
         self._next_control_tag = -2
         self._inbox: dict[int, bytes] = {}
         self._inbox_next = 0
-        self._open_row = np.empty(65536, np.uint8)
 
     # --- paths
 
@@ -160,75 +150,47 @@ class Association:
 
     def receive_datagrams(self, path: int, received: Received, now_ns: int) -> None:
         """Take what arrived. What can't be believed is counted and dropped."""
-        payload, segment = received.payload, received.segment_bytes
-        whole = len(payload) // segment
-        if whole:
-            self._receive_rows(payload[: whole * segment], whole, segment, received.address, now_ns)
-        rest = len(payload) - whole * segment
-        if rest:
-            self._receive_rows(payload[whole * segment :], 1, rest, received.address, now_ns)
+        payload, width = received.payload, received.segment_bytes
+        step = OPEN_ROWS * width
+        for at in range(0, len(payload), step):
+            part = payload[at : at + step]
+            whole = len(part) // width
+            if whole:
+                self._receive_rows(part[: whole * width], whole, width, received.address, now_ns)
+            if len(part) > whole * width:
+                self._receive_rows(part[whole * width :], 1, len(part) - whole * width, received.address, now_ns)
 
     def _receive_rows(self, payload: memoryview, count: int, width: int, address: Address, now_ns: int) -> None:
-        """Take `count` datagrams of `width` bytes each, of one kind and path, or else one by one."""
-        if width < SEALED_OVERHEAD + PREFIX_BYTES:
+        """Take `count` datagrams of `width` bytes each, of one kind, path and session, or else one by one."""
+        outside = self._sealing.outside(payload, count, width)
+        if outside is None:
             self.counters.malformed += count
             return
-        rows = np.frombuffer(payload, np.uint8).reshape(count, width)
-        outer = rows[:, :OUTER_BYTES].view(OUTER)[:, 0]
-        kind, number = int(outer["kind"][0]), int(outer["path"][0])
-        if count > 1 and not ((outer["kind"] == kind).all() and (outer["path"] == number).all()):
-            for i in range(count):
-                self._receive_rows(payload[i * width : (i + 1) * width], 1, width, address, now_ns)
+        if not outside.is_uniform:
+            for at in range(0, len(payload), width):
+                self._receive_rows(payload[at : at + width], 1, width, address, now_ns)
             return
-        is_mine = bool((outer["session"] == self.my_index).all())
-        path = self.paths.get(number)
+        is_mine = outside.session == self.my_index
+        path = self.paths.get(outside.path)
         if path is None and is_mine:
-            path = self._unknown_path(number, address, now_ns)
+            path = self._unknown_path(outside.path, address, now_ns)
         if path is None or not is_mine:
             self.counters.foreign += count
             return
-        pns = (outer["pn_high"].astype(np.int64) << 32) | outer["pn_low"]
+        pns = outside.pns
         wanted = path.receiver.is_fresh(pns)
-        plain, opened = self._open_rows(payload, wanted, pns, number, width)
-        self.counters.stale += count - int(np.count_nonzero(wanted))
-        if not opened.any():
+        fresh = int(np.count_nonzero(wanted))
+        plain, opened = self._sealing.open_rows(payload, outside, wanted, width)
+        whole = int(np.count_nonzero(opened))
+        self.counters.stale += count - fresh
+        self.counters.forged += fresh - whole
+        if not whole:
             self._forget_unproven(path)
             return
-        if not opened.all():
+        if whole < count:
             pns, plain = pns[opened], plain[opened]
-        self._heard(path, address, int(pns[-1]), len(pns), width, now_ns)
-        self._take_plain(path, kind, pns, plain, now_ns)
-
-    def _open_rows(
-        self, payload: memoryview, wanted: NDArray[np.bool_], pns: NDArray[np.int64], number: int, width: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Open the wanted rows; gives their plain text as rows, and which of all rows opened."""
-        count = len(pns)
-        plain_bytes = width - SEALED_OVERHEAD
-        if count * plain_bytes > len(self._open_row):
-            self._open_row = np.empty(count * plain_bytes, np.uint8)
-        plain = self._open_row[: count * plain_bytes].reshape(count, plain_bytes)
-        opened = wanted.copy()
-        burst = self._bursts.burst(plain_bytes) if count <= BURST_DATAGRAMS else None
-        nonces = burst.nonces if burst is not None else np.zeros((count, 12), np.uint8)
-        fields = nonces[:count].view(np.dtype([("path", ">u4"), ("pn", ">u8")]))[:, 0]
-        fields["path"] = number
-        fields["pn"] = pns
-        into = memoryview(plain.reshape(-1).data)
-        keys = self._receive_keys
-        for i in np.flatnonzero(wanted).tolist():
-            at = i * width
-            try:
-                keys.aead(number, int(pns[i])).decrypt_into(
-                    burst.rows[i][0] if burst is not None else memoryview(nonces[i]),
-                    payload[at + OUTER_BYTES : at + width],
-                    payload[at : at + OUTER_BYTES],
-                    into[i * plain_bytes : (i + 1) * plain_bytes],
-                )
-            except InvalidTag:
-                opened[i] = False
-                self.counters.forged += 1
-        return plain, opened
+        self._heard(path, address, int(pns[-1]), whole, width, now_ns)
+        self._take_plain(path, outside.kind, pns, plain, now_ns)
 
     def _heard(self, path: Path, address: Address, newest_pn: int, count: int, width: int, now_ns: int) -> None:
         """Note a proof of life; the peer's address follows the newest packet that opened."""
@@ -375,7 +337,7 @@ class Association:
         """Messages that the peer has not acknowledged."""
         return len(self._outbox.waiting) + len(self._outbox.in_flight)
 
-    def poll_transmit(self, now_ns: int, max_datagrams: int = BURST_DATAGRAMS) -> Transmit | None:
+    def poll_transmit(self, now_ns: int, max_datagrams: int = SEAL_ROWS) -> Transmit | None:
         """The next datagrams of whichever path has something to say; None when none has, just now."""
         for path in self.paths.values():
             transmit = self.poll_path(path, now_ns, max_datagrams)
@@ -390,7 +352,7 @@ class Association:
             return self._transmit_control(path, now_ns, with_ack=True)
         if self._outbox.waiting and path is self._message_path() and self._may_send(path, now_ns):
             return self._transmit_control(path, now_ns, with_ack=False)
-        transmit = self._transmit_data(path, now_ns, min(max_datagrams, BURST_DATAGRAMS))
+        transmit = self._transmit_data(path, now_ns, min(max_datagrams, SEAL_ROWS))
         if transmit is not None:
             return transmit
         ping_due = self._ping_due_ns(path)
@@ -465,48 +427,25 @@ class Association:
         return sequences
 
     def _seal_control(self, path: Path, kind: Kind, frames: bytes, tag: int, now_ns: int) -> Transmit:
-        sender = path.sender
-        plain = _PREFIX.pack(floor_distance(sender.next_pn, sender.floor), now_ns // 1000 & 0xFFFFFFFF) + frames
-        pn = sender.on_sent(
-            now_ns,
-            1,
-            len(plain) + SEALED_OVERHEAD,
-            np.array([tag], np.int64),
-            ack_eliciting=kind == Kind.CONTROL,
-        )
-        head = struct.pack(">BBIHI", kind, path.number, self.peer_index, pn >> 32, pn & 0xFFFFFFFF)
-        nonce = struct.pack(">IQ", path.number, pn)
-        sealed = self._send_keys.aead(path.number, pn).encrypt(nonce, plain, head)
+        sender, pn = path.sender, path.sender.next_pn
+        datagram = self._sealing.seal_one(kind, path.number, pn, sender.floor, frames, now_ns)
+        sender.on_sent(now_ns, 1, len(datagram), np.array([tag], np.int64), ack_eliciting=kind == Kind.CONTROL)
         path.last_sent_ns = now_ns
-        return Transmit(path.number, path.address, memoryview(head + sealed), len(head) + len(sealed))
+        return Transmit(path.number, path.address, memoryview(datagram), len(datagram))
 
     def seal_burst(self, path: Path, slice_bytes: int, count: int, tags: NDArray[np.int64], now_ns: int) -> Transmit:
         """Seal the first `count` rows of `data_rows(slice_bytes)`, whose heads are filled but for the prefix."""
-        burst = self._bursts.burst(DATA_HEAD_BYTES + slice_bytes)
         sender = path.sender
-        floor, first_pn = sender.floor, sender.next_pn
-        prefix = burst.plain[:count, :PREFIX_BYTES].view(PREFIX)[:, 0]
-        prefix["floor"] = np.minimum(
-            65535, (np.arange(first_pn, first_pn + count) - floor + FLOOR_UNIT - 1) // FLOOR_UNIT
+        payload, datagram_bytes = self._sealing.seal_rows(
+            path.number, DATA_HEAD_BYTES + slice_bytes, count, sender.next_pn, sender.floor, now_ns
         )
-        prefix["tx_us"] = now_ns // 1000 & 0xFFFFFFFF
-        burst.address_rows(count, Kind.DATA, path.number, self.peer_index, first_pn)
-        first = self._send_keys.aead(path.number, first_pn)
-        if self._send_keys.aead(path.number, first_pn + count - 1) is first:
-            seal = first.encrypt_into
-            for nonce, plain, head, sealed in burst.rows[:count]:
-                seal(nonce, plain, head, sealed)
-        else:
-            for i, (nonce, plain, head, sealed) in enumerate(burst.rows[:count]):
-                self._send_keys.aead(path.number, first_pn + i).encrypt_into(nonce, plain, head, sealed)
-        sender.on_sent(now_ns, count, burst.datagram_bytes, tags)
+        sender.on_sent(now_ns, count, datagram_bytes, tags)
         path.last_sent_ns = now_ns
-        payload = burst.payload[: count * burst.datagram_bytes]
-        return Transmit(path.number, path.address, payload, burst.datagram_bytes)
+        return Transmit(path.number, path.address, payload, datagram_bytes)
 
     def data_rows(self, slice_bytes: int) -> NDArray[np.uint8]:
         """Plain rows to be filled with data heads and slices, for `seal_burst`."""
-        return self._bursts.burst(DATA_HEAD_BYTES + slice_bytes).plain
+        return self._sealing.data_rows(DATA_HEAD_BYTES + slice_bytes)
 
     # --- what a role adds
 
@@ -557,6 +496,3 @@ def _join(parts: list[Transmit]) -> Transmit:
     return Transmit(
         parts[0].path, parts[0].address, memoryview(b"".join(part.payload for part in parts)), parts[0].segment_bytes
     )
-
-
-assert TAG_BYTES == 16

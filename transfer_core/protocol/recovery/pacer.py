@@ -3,7 +3,8 @@
 A bucket fills at the rate. A burst goes when a burst's worth has come together: a millisecond of the rate, at most
 64 KiB, at least one datagram. A program that wakes late saves up ten milliseconds and no more: with less, a busy
 machine that is late by a millisecond each time loses a tenth of every link; whatever goes out at once has to fit into
-some queue on the way, so more would be lost there.
+some queue on the way, so more would be lost there. What could not go for another reason, since there was nothing to
+send or too much in flight, is not saved up beyond two.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 
 BURST_NS = NS_PER_MS
 CREDIT_NS = 10 * NS_PER_MS
+IDLE_CREDIT_NS = 2 * NS_PER_MS
 BURST_BYTES_MAX = 65_536
 _NEARLY = 0.98  # a burst that lacks less than this goes now: a timer rarely hits the nanosecond
 
@@ -23,6 +25,13 @@ class Pacer:
         self._credit_bytes = float(opening_bytes)
         self._filled_ns = now_ns
         self._rate = rate_bytes_per_s
+        self._is_wanted = True
+
+    def set_wanted(self, is_wanted: bool, now_ns: int) -> None:
+        """Whether it is for the pacer alone that nothing goes."""
+        if is_wanted is not self._is_wanted:
+            self._fill(now_ns)
+            self._is_wanted = is_wanted
 
     def set_rate(self, rate_bytes_per_s: float, now_ns: int) -> None:
         """Change the rate from now on."""
@@ -37,7 +46,8 @@ class Pacer:
     def _fill(self, now_ns: int) -> None:
         passed_ns = now_ns - self._filled_ns
         if passed_ns > 0:
-            most = max(self._rate * CREDIT_NS / NS_PER_S, 3000.0, self._credit_bytes)
+            kept_ns = CREDIT_NS if self._is_wanted else IDLE_CREDIT_NS
+            most = max(self._rate * kept_ns / NS_PER_S, 3000.0, self._credit_bytes)
             self._credit_bytes = min(most, self._credit_bytes + self._rate * passed_ns / NS_PER_S)
             self._filled_ns = now_ns
 

@@ -58,6 +58,12 @@ def floor_distance(packet_number: int, floor: int) -> int:
     return min(65535, -(-(packet_number - floor) // FLOOR_UNIT))
 
 
+def floor_distances(first_pn: int, count: int, floor: int) -> NDArray[np.int64]:
+    """The floor fields of packets numbered in a row."""
+    steps: NDArray[np.int64] = (np.arange(first_pn - floor, first_pn - floor + count) + FLOOR_UNIT - 1) // FLOOR_UNIT
+    return np.minimum(65535, steps)
+
+
 class Burst:
     """Buffers for up to `rows` equal datagrams of `plain_bytes` before sealing, with every slice made once."""
 
@@ -67,6 +73,8 @@ class Burst:
         self.plain: NDArray[np.uint8] = np.zeros((rows, plain_bytes), np.uint8)
         self.sealed: NDArray[np.uint8] = np.zeros((rows, datagram_bytes), np.uint8)
         self.outer = self.sealed[:, :OUTER_BYTES].view(OUTER)[:, 0]
+        self.names = self.sealed[:, :6].view("V6")[:, 0]  # kind, path and session in one
+        self.prefix = self.plain[:, :PREFIX_BYTES].view(PREFIX)[:, 0]
         self.nonces: NDArray[np.uint8] = np.zeros((rows, 12), np.uint8)
         self.nonce_fields = self.nonces.view(np.dtype([("path", ">u4"), ("pn", ">u8")]))[:, 0]
         self.payload = memoryview(self.sealed.reshape(-1).data)
@@ -89,6 +97,10 @@ class Burst:
         outer["session"] = session
         outer["pn_high"] = pns >> 32
         outer["pn_low"] = pns & 0xFFFFFFFF
+        self.name_nonces(count, path, pns)
+
+    def name_nonces(self, count: int, path: int, pns: NDArray[np.int64]) -> None:
+        """Write the nonces of the first `count` rows."""
         nonces = self.nonce_fields[:count]
         nonces["path"] = path
         nonces["pn"] = pns

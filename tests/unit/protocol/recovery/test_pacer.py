@@ -31,6 +31,13 @@ def test_a_stall_saves_up_ten_milliseconds() -> None:
     assert pacer.packets(5 * S, 1500) * 1500 <= 62_500
 
 
+def test_what_could_not_go_for_another_reason_is_hardly_saved_up() -> None:
+    pacer = Pacer(0, 6_250_000.0, 0)
+    pacer.set_wanted(False, 0)
+    pacer.set_wanted(True, 5 * S)
+    assert pacer.packets(5 * S, 1500) * 1500 <= 12_500
+
+
 def test_waking_late_each_time_costs_no_rate() -> None:
     rate, late_ns = 12_500_000.0, 3 * MS
     pacer = Pacer(0, rate, 0)

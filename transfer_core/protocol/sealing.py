@@ -1,0 +1,149 @@
+"""Seals and opens the datagrams of one session: headers, nonces, keys. Knows nothing of what is inside.
+
+Equal datagrams are worked on as rows of one buffer whose slices were made once, since at a gigabit each slice made
+anew would cost as much as the cipher. Lone ones, which are of any size, take the plain way.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+from numpy.typing import NDArray
+
+from transfer_core.protocol.security.keys import PathKeys
+from transfer_core.protocol.wire.datagram import (
+    OUTER_BYTES,
+    PREFIX,
+    PREFIX_BYTES,
+    SEALED_OVERHEAD,
+    BurstPool,
+    Kind,
+    floor_distance,
+    floor_distances,
+)
+
+SEAL_ROWS = 44  # 44 x 1,472 bytes stay below what one UDP send can carry
+OPEN_ROWS = 96  # two such bursts, and a little
+OPEN_SIZES_KEPT = 3
+_OUTER = struct.Struct(">BBIHI")
+_NONCE = struct.Struct(">IQ")
+_PREFIX = struct.Struct(">HI")
+_US_MASK = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What equal datagrams say on the outside; `is_uniform`: all are of this kind, path and session."""
+
+    kind: int
+    path: int
+    session: int
+    pns: NDArray[np.int64]
+    is_uniform: bool
+
+
+class Sealing:
+    """The two directions' keys, and buffers. What is given out is valid until the next call of the same method."""
+
+    def __init__(self, peer_index: int, send_keys: PathKeys, receive_keys: PathKeys) -> None:
+        self._peer_index = peer_index
+        self._send_keys = send_keys
+        self._receive_keys = receive_keys
+        self._sending = BurstPool(SEAL_ROWS)
+        self._opening = BurstPool(OPEN_ROWS, OPEN_SIZES_KEPT)
+
+    # --- sending
+
+    def data_rows(self, plain_bytes: int) -> NDArray[np.uint8]:
+        """Plain rows, `SEAL_ROWS` of them, to be filled from `PREFIX_BYTES` on, for `seal_rows`."""
+        return self._sending.burst(plain_bytes).plain
+
+    def seal_rows(
+        self, path: int, plain_bytes: int, count: int, first_pn: int, floor: int, now_ns: int
+    ) -> tuple[memoryview, int]:
+        """Seal the first `count` of those rows; gives the datagrams back to back, and the length of each."""
+        burst = self._sending.burst(plain_bytes)
+        prefix = burst.prefix[:count]
+        prefix["floor"] = floor_distances(first_pn, count, floor)
+        prefix["tx_us"] = now_ns // 1000 & _US_MASK
+        burst.address_rows(count, Kind.DATA, path, self._peer_index, first_pn)
+        keys = self._send_keys
+        aead = keys.aead(path, first_pn)
+        if keys.aead(path, first_pn + count - 1) is aead:
+            seal = aead.encrypt_into
+            for nonce, plain, head, sealed in burst.rows[:count]:
+                seal(nonce, plain, head, sealed)
+        else:
+            for i, (nonce, plain, head, sealed) in enumerate(burst.rows[:count]):
+                keys.aead(path, first_pn + i).encrypt_into(nonce, plain, head, sealed)
+        return burst.payload[: count * burst.datagram_bytes], burst.datagram_bytes
+
+    def seal_one(self, kind: Kind, path: int, pn: int, floor: int, frames: bytes, now_ns: int) -> bytes:
+        """A datagram with frames."""
+        plain = _PREFIX.pack(floor_distance(pn, floor), now_ns // 1000 & _US_MASK) + frames
+        head = _OUTER.pack(kind, path, self._peer_index, pn >> 32, pn & 0xFFFFFFFF)
+        return head + self._send_keys.aead(path, pn).encrypt(_NONCE.pack(path, pn), plain, head)
+
+    # --- receiving
+
+    def outside(self, payload: memoryview, count: int, width: int) -> Outside | None:
+        """Read the headers of up to `OPEN_ROWS` datagrams of `width` bytes each. None if they are too short."""
+        if width < SEALED_OVERHEAD + PREFIX_BYTES:
+            return None
+        if count == 1:
+            kind, path, session, high, low = _OUTER.unpack_from(payload)
+            return Outside(kind, path, session, np.array((high << 32 | low,), np.int64), True)
+        burst = self._opening.burst(width - SEALED_OVERHEAD)
+        burst.sealed[:count] = np.frombuffer(payload, np.uint8, count * width).reshape(count, width)
+        outer = burst.outer[:count]
+        names = burst.names[:count]
+        pns = (outer["pn_high"].astype(np.int64) << 32) | outer["pn_low"]
+        kind, path, session = (int(outer[field][0]) for field in ("kind", "path", "session"))
+        return Outside(kind, path, session, pns, bool((names == names[0]).all()))
+
+    def open_rows(
+        self, payload: memoryview, outside: Outside, wanted: NDArray[np.bool_], width: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Open those rows of what `outside` read last that are wanted; gives plain rows, and which of all opened."""
+        if len(outside.pns) == 1:
+            return self._open_one(payload, outside, wanted)
+        count, path, pns, keys = len(outside.pns), outside.path, outside.pns, self._receive_keys
+        burst = self._opening.burst(width - SEALED_OVERHEAD)
+        burst.name_nonces(count, path, pns)
+        if wanted.all():  # nothing is done with what is stale, the keys included
+            decrypt = keys.aead(path, int(pns[-1])).decrypt_into
+            try:
+                for nonce, plain, head, sealed in burst.rows[:count]:
+                    decrypt(nonce, sealed, head, plain)
+                return burst.plain[:count], wanted
+            except InvalidTag:
+                pass  # one is forged, or sealed with another epoch's key: find out which
+        opened = wanted.copy()
+        for i in np.flatnonzero(wanted).tolist():
+            nonce, plain, head, sealed = burst.rows[i]
+            try:
+                keys.aead(path, int(pns[i])).decrypt_into(nonce, sealed, head, plain)
+            except InvalidTag:
+                opened[i] = False
+        return burst.plain[:count], opened
+
+    def _open_one(
+        self, payload: memoryview, outside: Outside, wanted: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        if wanted[0]:
+            pn = int(outside.pns[0])
+            aead = self._receive_keys.aead(outside.path, pn)
+            nonce = _NONCE.pack(outside.path, pn)
+            try:
+                plain = aead.decrypt(nonce, payload[OUTER_BYTES:], payload[:OUTER_BYTES])
+            except InvalidTag:
+                pass  # the answer says so
+            else:
+                return np.frombuffer(plain, np.uint8).reshape(1, -1), wanted
+        return np.empty((1, 0), np.uint8), np.zeros(1, np.bool_)
+
+
+assert PREFIX.itemsize == _PREFIX.size == PREFIX_BYTES
