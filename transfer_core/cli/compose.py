@@ -17,6 +17,8 @@ from transfer_core.errors import DrsError, NotFoundError, StateError, UsageError
 if TYPE_CHECKING:
     from transfer_core.config import Policy
     from transfer_core.server.companion import Companion
+    from transfer_core.server.coordinator.coordinator import Coordinator
+    from transfer_core.server.mounts import Mounted
     from transfer_core.server.relay import Relay
     from transfer_core.server.uploads.http_side import HttpSide
     from transfer_core.server.uploads.records import UploadDatabase
@@ -76,6 +78,7 @@ def open_relay(
     on_event: Callable[[dict[str, Any]], None],
     *,
     http: HttpSide | None = None,
+    coordinator: Coordinator | None = None,
     quota_bytes: int | None = None,
     keep_free_bytes: int | None = None,
 ) -> Relay:
@@ -91,15 +94,31 @@ def open_relay(
 
     if http is None:
         keep_http(state_directory(state), None)
-    hub = SyncHub(socket.gethostname() or "relay")
+    name = socket.gethostname() or "relay"
+    hub = SyncHub(name) if coordinator is None else SyncHub(name, coordinator.take_views, coordinator.take_happenings)
     companions: list[Companion] = [hub] if http is None else [hub, http]
     relay = Relay(state_directory(state), directory, listen, config, on_event, companions=companions)
     hub.serve(relay)
+    if coordinator is not None:
+        coordinator.serve(relay)
     return relay
 
 
+def open_coordinator(database_url: str) -> Coordinator:
+    """What shows shared folders over HTTP, not started; an empty address keeps its figures in SQLite."""
+    from transfer_core.server.coordinator.coordinator import Coordinator
+
+    return Coordinator(database_url)
+
+
 def open_http_side(
-    listen: tuple[str, int], *, tls: bool | None, certificate: Path | None, key: Path | None, behind_proxy: bool
+    listen: tuple[str, int],
+    *,
+    tls: bool | None,
+    certificate: Path | None,
+    key: Path | None,
+    behind_proxy: bool,
+    mounted: Sequence[Mounted] = (),
 ) -> HttpSide:
     """A relay's HTTP side, not started. `tls` None: beyond loopback. UsageError for half a pair of files."""
     from transfer_core.server.loopback import is_loopback
@@ -110,7 +129,7 @@ def open_http_side(
     if tls is False and certificate is not None:
         raise UsageError("--no-tls and a certificate contradict each other", hint="Leave one of them out.")
     wanted = tls or certificate is not None or (tls is None and not is_loopback(listen[0]))
-    return HttpSide(listen, Tls(certificate, key) if wanted else None, behind_proxy=behind_proxy)
+    return HttpSide(listen, Tls(certificate, key) if wanted else None, mounted, behind_proxy=behind_proxy)
 
 
 @contextmanager

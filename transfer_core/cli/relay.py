@@ -55,6 +55,10 @@ def relay(
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="A proxy here hands on requests from elsewhere; TLS ends in it.")
     ] = False,
+    database: Annotated[
+        str,
+        typer.Option("--database", metavar="URL", help="Keep figures of shared folders in this PostgreSQL database."),
+    ] = "",
     quota: Annotated[
         str | None, typer.Option("--quota", metavar="20GB", help="What each agent may store.", show_default="no limit")
     ] = None,
@@ -73,10 +77,18 @@ def relay(
     address = parse_listen(listen)
     if http is None and (tls is not None or certificate is not None or key is not None):
         raise UsageError("TLS is for the HTTP side, which is not asked for", hint="Add --http HOST:PORT.")
-    http_side = None
+    if http is None and database:
+        raise UsageError("--database is for the HTTP side, which is not asked for", hint="Add --http HOST:PORT.")
+    http_side = coordinator = None
     if http is not None:
+        coordinator = compose.open_coordinator(database)
         http_side = compose.open_http_side(
-            parse_listen(http), tls=tls, certificate=certificate, key=key, behind_proxy=behind_proxy
+            parse_listen(http),
+            tls=tls,
+            certificate=certificate,
+            key=key,
+            behind_proxy=behind_proxy,
+            mounted=[coordinator],
         )
     quota_bytes, keep_free_bytes = None if quota is None else parse_size(quota), parse_size(keep_free)
     try:
@@ -90,6 +102,7 @@ def relay(
             address,
             lambda event: _say(event, as_json=json),
             http=http_side,
+            coordinator=coordinator,
             quota_bytes=quota_bytes,
             keep_free_bytes=keep_free_bytes,
         )

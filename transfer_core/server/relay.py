@@ -75,6 +75,24 @@ _STATUS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class PathNow:
+    """One way to an agent, as the relay sees it."""
+
+    address: str
+    rtt_ms: float | None
+    rate_bps: float
+
+
+@dataclass(frozen=True, slots=True)
+class AgentNow:
+    """An agent that is connected."""
+
+    public_key: bytes
+    name: str
+    paths: tuple[PathNow, ...]
+
+
 @dataclass(slots=True, eq=False)
 class _Session:
     """A session with what the relay keeps beside it. Touched by the loop's thread."""
@@ -89,6 +107,7 @@ class _Session:
     held: dict[int, str] = field(default_factory=dict)  # file number -> code
     parcels: Parcels = field(default_factory=Parcels)
     posts: dict[int, Callable[[], None]] = field(default_factory=dict)  # who waits for a post to be taken
+    counted: dict[int, tuple[int, int]] = field(default_factory=dict)  # path -> (when, bytes heard until then)
     blocked: bool = False
 
 
@@ -126,6 +145,7 @@ class Relay:
         self.bytes_received = 0
         self.address: Address = listen
         self.mail: RelayMail | None = None  # set before `start`
+        self._agents_now: tuple[AgentNow, ...] = ()
 
     # --- from any thread
 
@@ -220,6 +240,10 @@ class Relay:
     def agents_online(self) -> int:
         """Sessions that are open."""
         return len({session.agent for session in list(self._sessions.values())})
+
+    def agents_now(self) -> tuple[AgentNow, ...]:
+        """Who is connected, over which paths, as of a second ago."""
+        return self._agents_now
 
     def free_bytes(self) -> int:
         """Room left."""
@@ -357,6 +381,7 @@ class Relay:
                 self._sync.post(self._sync_now)
         if now_ns >= self._room_due_ns:
             self._room_due_ns = now_ns + ROOM_CHECK_NS
+            self._agents_now = tuple(_agent_now(session, now_ns) for session in self._sessions.values())
             self._look_for_room()
             if self._sessions:
                 self._sync.post(self._look_for_revoked)
@@ -576,6 +601,18 @@ class Relay:
 
 def _ignore(*_: object) -> None:
     """Nobody listens."""
+
+
+def _agent_now(session: _Session, now_ns: int) -> AgentNow:
+    paths: list[PathNow] = []
+    for number, path in session.protocol.paths.items():
+        since_ns, before = session.counted.get(number, (session.born_ns, 0))
+        rate_bps = (path.heard_bytes - before) * 8e9 / max(1, now_ns - since_ns)
+        session.counted[number] = (now_ns, path.heard_bytes)
+        srtt_ns = path.sender.srtt_ns
+        host, port = path.address[:2]
+        paths.append(PathNow(f"{host}:{port}", None if srtt_ns is None else srtt_ns / 1e6, rate_bps))
+    return AgentNow(session.agent, session.name, tuple(paths))
 
 
 def make_token(state_dir: Path, clock: Clock, addresses: tuple[str, ...], expires_s: float) -> Token:

@@ -133,6 +133,11 @@ class FolderVerbs:
         finally:
             db.close()
 
+    def peer_ids(self, name: str) -> list[str]:
+        """The other machines of a folder: at a relay, the keys of agents."""
+        with self._index(self.store.share(name)) as index:
+            return [] if index is None else [peer.peer for peer in index.peers() if peer.replica]
+
     def _chosen(self, name: str | None) -> list[Share]:
         return [self.store.share(name)] if name else self.store.shares()
 
