@@ -162,7 +162,7 @@ def test_a_game_with_many_cars_exports_each(tmp_path) -> None:
         rows = list(csv.DictReader(file))
     assert result.rows == len(rows) == len(truth(path, F1Decoder()))
     assert {row["kind"] for row in rows} == {"motion"}
-    assert rows[19]["PositionX"] == "-418.72632"
+    assert [(row["source"], row["PositionX"]) for row in rows] == [("10.0.0.1:5001/car19", "-418.72632")]
 
 
 def test_an_export_never_overwrites_and_leaves_no_half(log, tmp_path, monkeypatch) -> None:
