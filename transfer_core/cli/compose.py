@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from transfer_core.server.companion import Companion
     from transfer_core.server.coordinator.coordinator import Coordinator
     from transfer_core.server.mounts import Mounted
+    from transfer_core.server.races.accounts import Accounts
+    from transfer_core.server.races.race_side import RaceAddresses, RaceSide
     from transfer_core.server.relay import Relay
     from transfer_core.server.uploads.http_side import HttpSide
     from transfer_core.server.uploads.records import UploadDatabase
@@ -186,6 +188,41 @@ def open_telemetry(state: Path | None) -> Iterator[TelemetryService]:
         yield service.telemetry
     finally:
         service.stop()
+
+
+@contextmanager
+def serve_races(state: Path | None, addresses: RaceAddresses) -> Iterator[RaceSide]:
+    """Races for a team, served while the block runs; races end with it."""
+    from transfer_core.engine.local_service import LocalService
+    from transfer_core.engine.system import SystemClock
+    from transfer_core.server.races.race_side import RaceSide
+
+    service = LocalService(state_directory(state))
+    try:
+        service.start_telemetry()
+        with open_accounts(state) as accounts:
+            side = RaceSide(service.telemetry, accounts, SystemClock(), addresses)
+            try:
+                side.start()
+                yield side
+            finally:
+                side.stop()
+    finally:
+        service.stop()
+
+
+@contextmanager
+def open_accounts(state: Path | None) -> Iterator[Accounts]:
+    """Who may see and do what at `telemetry serve`; also beside it."""
+    from transfer_core.engine.system import SystemClock, SystemEntropy
+    from transfer_core.engine.telemetry_part import FOLDER
+    from transfer_core.server.races.accounts import Accounts
+
+    accounts = Accounts(state_directory(state) / FOLDER, SystemClock(), SystemEntropy())
+    try:
+        yield accounts
+    finally:
+        accounts.close()
 
 
 def open_console() -> Any:

@@ -16,7 +16,7 @@ from transfer_core.events.telemetry import (
     TelemetryChanged,
 )
 from transfer_core.telemetry.decoders.registry import make_decoder
-from transfer_core.telemetry.feed import Feed
+from transfer_core.telemetry.feed import Feed, Newest
 from transfer_core.telemetry.recording_verbs import RecordingVerbs
 from transfer_core.telemetry.replay import Replay
 
@@ -162,6 +162,15 @@ class TelemetryDesk(RecordingVerbs):
         with self._lock:
             self._replays.pop(replay_id, None)
         replay.close()
+
+    # --- for viewers elsewhere
+    def newest(self, port: int | None, feed: str = LIVE) -> list[Newest]:
+        """The newest row of every stream of a feed, of one port or all. NotFoundError."""
+        return self._feed(feed).newest(port, self._feed_times(feed)[0])
+
+    def pilot_names(self) -> dict[str, str]:
+        """What sources are called now."""
+        return dict(self._names)
 
     # --- telling
     def _tell_often(self) -> None:

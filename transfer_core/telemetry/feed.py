@@ -57,6 +57,19 @@ class _SenderState:
     decoder: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """One row of one stream. `generation` changes when rows do not follow those before."""
+
+    source_id: str
+    kind: str
+    channels: tuple[str, ...]
+    generation: int
+    stale: bool
+    over: bool
+    rows: Rows
+
+
 class Feed:
     """See `service.telemetry`. `names` maps source ids to pilots' names and may change."""
 
@@ -203,6 +216,18 @@ class Feed:
             values,
         )
 
+    def newest(self, port: int | None, now_ns: int) -> list[Newest]:
+        """The newest row of each stream of the sources of a port (None: of all), by source and kind."""
+        found: list[Newest] = []
+        with self._lock:
+            for state in self._senders.values():
+                if port is not None and state.port != port:
+                    continue
+                stale = state.figures.stale(now_ns)
+                for source in state.sources.values():
+                    found.extend(_newest_rows(source, stale))
+        return sorted(found, key=lambda each: (each.source_id, each.kind))
+
     def _source(self, source_id: str) -> _Source:
         if source_id not in self._sources:
             raise NotFoundError(f"there is no telemetry source {source_id!r}", hint="See the list of sources.")
@@ -232,3 +257,14 @@ class Feed:
                 known = before >= 0
                 values[known, at] = theirs.values[before[known], other.ring.column[name]]
         return values
+
+
+def _newest_rows(source: _Source, stale: bool) -> list[Newest]:
+    found: list[Newest] = []
+    for kind, stream in source.streams.items():
+        ring = stream.ring
+        rows = ring.since(max(0, ring.end - 1))
+        if len(rows.time_ns):
+            over = stream.runs.over
+            found.append(Newest(source.source_id, kind, ring.channels, stream.generation, stale, over, rows))
+    return found

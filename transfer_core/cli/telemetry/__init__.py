@@ -1,4 +1,4 @@
-"""`drs-sync telemetry`: decode, simulate, record, replay, export, races. One file per command."""
+"""`drs-sync telemetry`: decode, simulate, record, races, replay, export, serve, users. One file per command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from transfer_core.cli.telemetry.export import export
 from transfer_core.cli.telemetry.races import races
 from transfer_core.cli.telemetry.record import record
 from transfer_core.cli.telemetry.replay import replay
+from transfer_core.cli.telemetry.serve import serve
 from transfer_core.cli.telemetry.simulate import simulate
+from transfer_core.cli.telemetry.users import users
 
 group = typer.Typer(help="Live telemetry over UDP: decode, simulate, record, replay, export, races.")
 group.command("decode")(decode)
@@ -18,3 +20,5 @@ group.command("record")(record)
 group.command("races")(races)
 group.command("replay")(replay)
 group.command("export")(export)
+group.command("serve")(serve)
+group.command("users")(users)
