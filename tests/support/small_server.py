@@ -43,6 +43,7 @@ class SmallServer:
         self.requests: list[tuple[str, str]] = []
         self.peers: list[str] = []
         self.piece_bytes_received = 0
+        self.body_bytes_read = 0  # also of bodies that broke off
         self.faults: deque[Fault] = deque()
         self.rate_bytes_per_s: float | None = None
         self.on_request: Fault | None = None
@@ -107,6 +108,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.broken_off(bytes(found))
                 raise ConnectionAbortedError
             found += piece
+            owner.body_bytes_read += len(piece)
             if owner.rate_bytes_per_s:
                 time.sleep(len(piece) / owner.rate_bytes_per_s)
         return bytes(found)
