@@ -103,6 +103,17 @@ _TABLE = (
     Command("links.simulate", "Simulate…", "S", "Lay made-up conditions over a link", "Links"),
     Command("links.copy", "Copy", "Ctrl+C", "Copy the table's rows as text"),
     Command("links.cursor", "Move the reading line", "Left", "Left and Right; Esc takes it away", is_widget_key=True),
+    # --- Cameras
+    Command("cameras.add", "Watch a folder…", "Ctrl+N", "Send each file of a folder once it is complete", "Cameras"),
+    Command("cameras.import", "Import…", "Ctrl+I", "Watch the cameras of a camera_config.json", "Cameras"),
+    Command("cameras.trigger", "Trigger…", "T", "Send frames of all armed cameras from one frame on", "Cameras"),
+    Command("cameras.pause", "Pause", "P", "Take no new frames of the chosen camera, or go on", "Cameras"),
+    Command("cameras.rescan", "Look again", "F5", "Look at everything in its folder again", "Cameras"),
+    Command(
+        "cameras.remove", "Forget", "Del", "Forget the chosen camera once it is paused; no file is deleted", "Cameras"
+    ),
+    Command("cameras.copy", "Copy", "Ctrl+C", "Copy the chosen card as text", "Cameras"),
+    Command("cameras.choose", "Choose a card", "Right", "Arrow keys lead from card to card", is_widget_key=True),
     # --- History
     Command("history.retry", "Retry", "R", "Queue failed or cancelled files again", "History"),
     Command("history.copy", "Copy", "Ctrl+C", "Copy the selected rows as text", "History"),

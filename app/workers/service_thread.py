@@ -38,6 +38,9 @@ SLOW_VERBS = frozenset(
         "scan",
         "start_relay",
         "stop_relay",
+        "watches.add",
+        "watches.import_file",
+        "watches.trigger",
     }
 )
 OnResult = Callable[[Any], None]

@@ -35,6 +35,8 @@ from app.actions import COMMANDS, WINDOW
 from app.models.console_state import ConsoleState
 from app.pages import PAGES, make_pages
 from app.theme.theme import Theme
+from app.views.cameras.trigger_dialog import TriggerDialog
+from app.views.cameras.watch_dialog import WatchDialog
 from app.views.dialogs.about import AboutDialog
 from app.views.dialogs.errors import ErrorDialog
 from app.views.dialogs.pair import PairDialog
@@ -158,6 +160,8 @@ DIALOGS: dict[str, Callable[[MainWindow], QDialog]] = {
     "AboutDialog": lambda window: AboutDialog("", window),
     "ShortcutsDialog": lambda window: ShortcutsDialog({"queue": "Queue"}, "queue", Theme(), window),
     "PlaceDialog": lambda window: PlaceDialog(demo_jobs(), demo_jobs()[1:2], by_priority=False, parent=window),
+    "WatchDialog": lambda window: WatchDialog(CallsHere(FakeService()), ["pit"], [], window),
+    "TriggerDialog": lambda window: TriggerDialog(CallsHere(FakeService()), "", window),
     "SimulateDialog": lambda window: SimulateDialog(["wifi"], "wifi", window),
 }
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.support.console_world import link_view
+from tests.support.fake_watches import FakeWatches, demo_watches
 from transfer_core.errors import NotFoundError
 from transfer_core.events import (
     DestinationsChanged,
@@ -30,6 +31,7 @@ from transfer_core.events import (
     RelayView,
     Severity,
 )
+from transfer_core.events.watches import WatchesChanged
 from transfer_core.service import AddResult, ChunkMap, Settings, Token
 
 GAP = 1024.0
@@ -135,6 +137,7 @@ class FakeService:
         self.threads: set[str] = set()
         self.fail: dict[str, Exception] = {}
         self.started = self.stopped = False
+        self.watches = FakeWatches(demo_watches(), self.emit)
 
     # --- for tests
 
@@ -183,6 +186,7 @@ class FakeService:
                 EngineChanged(self._engine),
                 DestinationsChanged(self._destinations),
                 RelayChanged(self._relay),
+                WatchesChanged(tuple(self.watches.views())),
             ]
         )
         self.subscriptions.append(subscription)

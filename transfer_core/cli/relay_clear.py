@@ -90,8 +90,8 @@ def _ask(found: dict[Path, Cleared]) -> None:
 
 def _camera_folders(received: Path | None, camera: str | None, config: Path | None) -> list[Path]:
     """Folders of one camera or of all of a configuration, of all agents. NotFoundError if there is none."""
-    from transfer_core.cli.watches.import_cameras import read_config
     from transfer_core.ingest.camera_config import parse_camera_config
+    from transfer_core.ingest.config_file import read_camera_config
 
     if received is None:
         raise UsageError("the relay's folder is not known", hint="Name it with --dir.")
@@ -100,7 +100,7 @@ def _camera_folders(received: Path | None, camera: str | None, config: Path | No
     if config is None:
         found = _folders_called(received, str(camera))
     else:
-        cameras = {each.name: each.dest_path for each in parse_camera_config(read_config(config))}
+        cameras = {each.name: each.dest_path for each in parse_camera_config(read_camera_config(config))}
         if camera is not None and camera not in cameras:
             raise NotFoundError(f"{config} has no camera {camera!r}", hint="It has: " + ", ".join(sorted(cameras)))
         wanted = [dest for name, dest in cameras.items() if camera in (None, name)]

@@ -25,6 +25,10 @@ class WatchService(Protocol):
         """
         ...
 
+    def import_file(self, path: str, settings: WatchSpec) -> Sequence[WatchView]:
+        """`import_cameras` of the text in that file. NotFoundError if it can't be read."""
+        ...
+
     def views(self) -> Sequence[WatchView]:
         """All watches by name, as they are now."""
         ...

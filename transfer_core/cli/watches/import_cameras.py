@@ -24,9 +24,6 @@ from transfer_core.cli.watches.options import (
 )
 from transfer_core.cli.watches.report import report_views
 from transfer_core.config import PRIORITY_DEFAULT, parse_priority
-from transfer_core.errors import NotFoundError
-
-CONFIG_BYTES_MAX = 4 << 20
 
 
 def import_cameras(
@@ -68,19 +65,8 @@ def import_cameras(
             cleanup_part_files=cleanup_part_files,
             on_trigger=on_trigger,
         )
-        views = service.watches.import_cameras(read_config(file), settings)
+        views = service.watches.import_file(str(file), settings)
         report_views(views, "is watched", as_json=json)
     for view in views:
         if not Path(view.spec.directory).is_dir():
             output.note(f"{view.spec.name} waits for its folder: {output.printable(view.spec.directory)} is not there")
-
-
-def read_config(file: Path) -> str:
-    """The text of a camera configuration. NotFoundError if it can't be read."""
-    try:
-        if file.stat().st_size > CONFIG_BYTES_MAX:
-            raise NotFoundError(f"{file} is too large for a camera configuration", hint="Name the right file.")
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        hint = "Name a camera_config.json."
-        raise NotFoundError(f"{file} can't be read: {error.strerror or error}", hint=hint) from error

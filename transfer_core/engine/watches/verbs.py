@@ -18,6 +18,7 @@ from transfer_core.entropy import Entropy
 from transfer_core.errors import ConflictError, NotFoundError, SourceMissing, UsageError
 from transfer_core.events.watches import TriggerRun, WatchSpec, WatchState, WatchView
 from transfer_core.ingest.camera_config import parse_camera_config
+from transfer_core.ingest.config_file import read_camera_config
 from transfer_core.ingest.selection import Selection, ball_folder
 from transfer_core.ingest.trigger import Trigger, make_trigger
 from transfer_core.jobs.model import new_file_id
@@ -61,6 +62,10 @@ class WatchVerbs:
         self._store.add_watches(specs)
         self._poke()
         return [self._kept(spec.name) for spec in specs]
+
+    def import_file(self, path: str, settings: WatchSpec) -> Sequence[WatchView]:
+        """See `WatchService`."""
+        return self.import_cameras(read_camera_config(Path(path)), settings)
 
     def _sound(self, spec: WatchSpec) -> WatchSpec:
         known = sorted(each.name for each in self._store.destinations())

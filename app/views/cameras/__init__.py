@@ -1,0 +1,1 @@
+"""The Cameras page: one card for each watched folder, and what may be asked of it."""

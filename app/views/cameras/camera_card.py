@@ -1,0 +1,216 @@
+"""One camera at a glance: its last frame, how many come and arrive, how old the newest one there is, what is wrong.
+
+Painted, since a dozen labels for each of many cameras cost more than they give; what it shows is also its accessible
+description. Nothing is painted anew unless something that it shows is another.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.models.watch_words import card_text, figures, problem, state_words
+from app.widgets.look import Look
+from app.widgets.status_shape import SEVERITY_SHAPES, Shape, paint_shape, severity_colour
+from transfer_core.events import Severity
+from transfer_core.events.watches import WatchState, WatchView
+
+PICTURE = QSize(148, 111)
+MARGIN = 12
+_SHAPES = {
+    WatchState.WATCHING: Shape.CIRCLE,
+    WatchState.ARMED: Shape.RING,
+    WatchState.PAUSED: Shape.CROSS,
+    WatchState.ENDED: Shape.BAR,
+    WatchState.IDLE: Shape.BAR,
+    WatchState.WAITING: Shape.DIAMOND,
+}
+_LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+_RIGHT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+
+
+class CameraCard(QWidget):
+    """See the module. `chosen(name)` when it got the keyboard or was clicked."""
+
+    chosen = Signal(str)
+    opened = Signal(str)  # double click
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = look
+        self._view: WatchView | None = None
+        self._shown: tuple[object, ...] = ()
+        self._picture = QImage()
+        self._is_chosen = False
+        self._now_ns = 0
+        self.picture_path = ""
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    @property
+    def view(self) -> WatchView | None:
+        """What is shown."""
+        return self._view
+
+    @property
+    def picture(self) -> QImage:
+        """The frame that is shown; null if there is none."""
+        return self._picture
+
+    def apply_look(self, look: Look) -> None:
+        """Take over another theme."""
+        self._look = look
+        self.updateGeometry()
+        self.update()
+
+    def show_view(self, view: WatchView, now_ns: int) -> None:
+        """Take over the newest view; painted anew only if it reads otherwise."""
+        self._view, self._now_ns = view, now_ns
+        shown = (tuple(figures(view, now_ns)), view.state, view.run, problem(view, now_ns), view.spec)
+        if shown != self._shown:
+            self._shown = shown
+            self.setAccessibleName(view.spec.name)
+            self.setAccessibleDescription(card_text(view, now_ns))
+            place = f"{view.spec.directory}\nto {view.spec.destination}: {view.spec.dest_path or '/'}"
+            self.setToolTip("\n".join(filter(None, (place, view.run, problem(view, now_ns)[1]))))
+            self.update()
+
+    def show_picture(self, path: str, picture: QImage) -> None:
+        """Take over a frame; one that could not be read leaves the one before."""
+        self.picture_path = path
+        if not picture.isNull():
+            self._picture = picture
+            self.update()
+
+    def set_chosen(self, chosen: bool) -> None:
+        """Whether the page's buttons mean this camera."""
+        if chosen != self._is_chosen:
+            self._is_chosen = chosen
+            self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if chosen else Qt.FocusPolicy.ClickFocus)
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        """Head line, picture with figures beside it, foot line."""
+        head, line = QFontMetrics(self._look.strong).height() + 8, QFontMetrics(self._look.small).height() + 6
+        rows = 6 * (QFontMetrics(self._look.font).height() + 3)
+        return QSize(2 * MARGIN + PICTURE.width() + 180, 2 * MARGIN + head + max(PICTURE.height(), rows) + 6 + line)
+
+    def minimumSizeHint(self) -> QSize:
+        """As `sizeHint`."""
+        return self.sizeHint()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """What has the keyboard is chosen."""
+        super().focusInEvent(event)
+        self._choose()
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Without the ring."""
+        super().focusOutEvent(event)
+        self.update()
+
+    def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:
+        """Lead to what it asks for most often."""
+        if self._view is not None:
+            self.opened.emit(self._view.spec.name)
+
+    def _choose(self) -> None:
+        if self._view is not None:
+            self.chosen.emit(self._view.spec.name)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw."""
+        view, look = self._view, self._look
+        if view is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_ground(painter)
+        area = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+        head = QFontMetrics(look.strong).height() + 8
+        foot = QFontMetrics(look.small).height() + 6
+        self._paint_head(painter, QRect(area.left(), area.top(), area.width(), head), view)
+        middle = QRect(area.left(), area.top() + head, area.width(), area.height() - head - foot - 6)
+        self._paint_picture(painter, QRect(middle.topLeft(), PICTURE))
+        self._paint_figures(painter, middle.adjusted(PICTURE.width() + 14, 0, 0, 0), view)
+        self._paint_foot(painter, QRect(area.left(), area.bottom() - foot + 1, area.width(), foot), view)
+        painter.end()
+
+    def _paint_ground(self, painter: QPainter) -> None:
+        look = self._look
+        if self.hasFocus() or self._is_chosen:
+            painter.setPen(QPen(look.focus if self.hasFocus() else look.muted, 2))
+        else:
+            painter.setPen(QPen(look.border, 1))
+        painter.setBrush(look.card)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 5, 5)
+
+    def _paint_head(self, painter: QPainter, box: QRect, view: WatchView) -> None:
+        look = self._look
+        painter.setFont(look.small)
+        words = QFontMetrics(look.small).elidedText(
+            state_words(view), Qt.TextElideMode.ElideRight, box.width() * 2 // 3
+        )
+        wide = QFontMetrics(look.small).horizontalAdvance(words)
+        painter.setPen(look.muted)
+        painter.drawText(box, _RIGHT, words)
+        side = 11
+        colours = {WatchState.WATCHING: look.good, WatchState.WAITING: look.serious, WatchState.PAUSED: look.caution}
+        place = QRectF(box.right() - wide - side - 6, box.center().y() - side / 2, side, side)
+        paint_shape(painter, _SHAPES[view.state], place, colours.get(view.state, look.muted))
+        painter.setFont(look.strong)
+        painter.setPen(look.text)
+        room = round(place.left()) - box.left() - 8
+        name = QFontMetrics(look.strong).elidedText(view.spec.name, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(box, _LEFT, name)
+
+    def _paint_picture(self, painter: QPainter, box: QRect) -> None:
+        look = self._look
+        painter.fillRect(box, look.grid)
+        if self._picture.isNull():
+            painter.setFont(look.small)
+            painter.setPen(look.muted)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "no picture yet")
+            return
+        ratio = self._picture.devicePixelRatio()
+        size = QSize(round(self._picture.width() / ratio), round(self._picture.height() / ratio))
+        size.scale(box.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        place = QRect(0, 0, size.width(), size.height())
+        place.moveCenter(box.center())
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(place, self._picture)
+
+    def _paint_figures(self, painter: QPainter, box: QRect, view: WatchView) -> None:
+        look = self._look
+        step = QFontMetrics(look.font).height() + 3
+        small = QFontMetrics(look.small)
+        wide = max(small.horizontalAdvance(label) for label, _ in figures(view, self._now_ns)) + 10
+        for row, (label, value) in enumerate(figures(view, self._now_ns)):
+            line = QRect(box.left(), box.top() + row * step, box.width(), step)
+            painter.setFont(look.small)
+            painter.setPen(look.muted)
+            painter.drawText(line, _LEFT, label)
+            painter.setFont(look.font)
+            painter.setPen(look.text)
+            room = line.adjusted(wide, 0, 0, 0)
+            text = QFontMetrics(look.font).elidedText(value, Qt.TextElideMode.ElideRight, room.width())
+            painter.drawText(room, _LEFT, text)
+
+    def _paint_foot(self, painter: QPainter, box: QRect, view: WatchView) -> None:
+        look = self._look
+        severity, words = problem(view, self._now_ns)
+        painter.setFont(look.small)
+        small = QFontMetrics(look.small)
+        if words:
+            side = 11
+            shape, colour = SEVERITY_SHAPES[severity], severity_colour(severity, look)
+            paint_shape(painter, shape, QRectF(box.left(), box.center().y() - side / 2, side, side), colour)
+            box = box.adjusted(side + 6, 0, 0, 0)
+            painter.setPen(look.text)
+        else:
+            words = view.run or view.newest_frame.rpartition("/")[2] or view.spec.directory
+            painter.setPen(look.muted)
+        elide = Qt.TextElideMode.ElideRight if severity is not Severity.INFO else Qt.TextElideMode.ElideMiddle
+        painter.drawText(box, _LEFT, small.elidedText(words, elide, box.width()))

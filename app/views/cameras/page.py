@@ -1,0 +1,293 @@
+"""The Cameras page: a card for each watched folder. The buttons mean the chosen card.
+
+Views arrive with the events four times a second at most; ages go on by a timer. Pictures are decoded in a thread of
+their own, of each camera one at a time. Hidden, the page keeps the newest views and does nothing else.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from app.actions import make_action
+from app.models.watch_words import card_text
+from app.views.cameras.camera_card import PICTURE, CameraCard
+from app.views.cameras.card_grid import CardGrid
+from app.views.cameras.trigger_dialog import TriggerDialog
+from app.views.cameras.watch_dialog import WatchDialog
+from app.views.page import Page, ServiceCalls
+from app.widgets.action_button import ActionButton
+from app.widgets.look import look_of
+from app.workers.thumbnails import Thumbnails
+from transfer_core.events import Event
+from transfer_core.events.watches import WatchesChanged, WatchState, WatchView
+from transfer_core.units import format_bytes
+
+if TYPE_CHECKING:
+    from app.models.console_state import ConsoleState
+    from app.theme.theme import Theme
+
+TICK_MS = 250
+_STILL = (WatchState.PAUSED, WatchState.ENDED, WatchState.IDLE)
+
+
+class CamerasPage(Page):
+    """See the module."""
+
+    name = "cameras"
+    title = "Cameras"
+
+    def __init__(self, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._theme = state, theme
+        self._look = look_of(theme)
+        self._service: ServiceCalls | None = None
+        self._views: tuple[WatchView, ...] = ()
+        self._cards: dict[str, CameraCard] = {}
+        self._chosen = ""
+        self._asked: dict[str, str] = {}  # the picture that each camera waits for
+        self._shown = False
+        self._thumbnails = Thumbnails(self)
+        self._thumbnails.arrived.connect(self._take_picture)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._build()
+        self._timer = QTimer(self, interval=TICK_MS)
+        self._timer.timeout.connect(self.refresh)
+        state.others_arrived.connect(self._take_events)
+        theme.changed.connect(self._apply_look)
+
+    # --- building
+    def _build(self) -> None:
+        slots = {
+            "add": partial(self._open_dialog, imports=False),
+            "import": partial(self._open_dialog, imports=True),
+            "trigger": self.open_trigger,
+            "pause": self._pause_or_resume,
+            "rescan": self._rescan,
+            "remove": self._remove,
+        }
+        self.page_actions = {name: make_action(f"cameras.{name}", self, slot) for name, slot in slots.items()}
+        bar = QHBoxLayout()
+        bar.setSpacing(8)
+        for name, action in self.page_actions.items():
+            button = ActionButton(action, self)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            bar.addWidget(button)
+            if name == "import":
+                bar.addSpacing(12)
+        bar.addStretch(1)
+        self.totals = QLabel()
+        self.totals.setProperty("kind", "muted")
+        bar.addWidget(self.totals)
+        make_action("cameras.copy", self, self._copy)
+        self._grid = CardGrid()
+        self._grid.moved_to.connect(self._move_to)
+        self._scroll = QScrollArea()
+        self._scroll.setWidget(self._grid)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.empty = QLabel("No folder is watched yet. Add one, or import a camera_config.json.")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setProperty("kind", "empty")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(10)
+        layout.addLayout(bar)
+        layout.addWidget(self._scroll, 1)
+        layout.addWidget(self.empty, 1)
+        self._show_views()
+
+    # --- what others may read
+    def card(self, name: str) -> CameraCard:
+        """The card of a camera. KeyError if it has none."""
+        return self._cards[name]
+
+    @property
+    def chosen(self) -> str:
+        """The camera that the buttons mean; empty if there is none."""
+        return self._chosen
+
+    # --- page contract
+    def connect_to(self, service: ServiceCalls) -> None:
+        """Keep the way to the verbs."""
+        self._service = service
+
+    @property
+    def first_focus(self) -> QWidget:
+        """The chosen card."""
+        return self._cards.get(self._chosen, self)
+
+    def show_subject(self, subject: str) -> None:
+        """Choose that camera."""
+        if subject in self._cards:
+            self._choose(subject)
+            self._scroll.ensureWidgetVisible(self._cards[subject])
+
+    def on_shown(self) -> None:
+        """Begin to work."""
+        if self._shown:
+            return
+        self._shown = True
+        self._thumbnails.start()
+        self._show_views()
+        self._timer.start()
+
+    def on_hidden(self) -> None:
+        """Stop working."""
+        if not self._shown:
+            return
+        self._shown = False
+        self._timer.stop()
+        self._thumbnails.stop()
+        self._asked.clear()
+
+    # --- what comes
+    @Slot(object)
+    def _take_events(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if isinstance(event, WatchesChanged):
+                self._views = event.watches
+                if self._shown:
+                    self._show_views()
+
+    def _show_views(self) -> None:
+        names = [view.spec.name for view in self._views]
+        if names != list(self._cards):
+            self._make_cards(names)
+        self.empty.setVisible(not names)
+        self._scroll.setVisible(bool(names))
+        self._update_actions()
+        self.refresh()
+
+    def _make_cards(self, names: list[str]) -> None:
+        kept, self._cards = self._cards, {}
+        for name in names:
+            card = kept.pop(name, None)
+            if card is None:
+                card = CameraCard(self._look)
+                card.chosen.connect(self._choose)
+                card.opened.connect(self.open_trigger)
+            self._cards[name] = card
+        for card in kept.values():
+            card.hide()
+            card.deleteLater()
+        self._grid.set_cards(list(self._cards.values()))
+        before: QWidget | None = None
+        for card in self._cards.values():  # Tab goes along as the eye does
+            if before is not None:
+                QWidget.setTabOrder(before, card)
+            before = card
+        if self._chosen not in self._cards:
+            self._choose(names[0] if names else "")
+
+    @Slot()
+    def refresh(self) -> None:
+        """Take over the views and their ages; ask for pictures that are newer."""
+        if not self._shown:
+            return
+        now_ns = self._state.now_ns()
+        for view in self._views:
+            card = self._cards[view.spec.name]
+            card.show_view(view, now_ns)
+            self._ask_for_picture(view, card)
+        backlog = sum(view.backlog for view in self._views)
+        waiting = format_bytes(sum(view.backlog_bytes for view in self._views))
+        fps = sum(view.fps_in or 0.0 for view in self._views)
+        self.totals.setText(f"{fps:.0f} fps in · {backlog} frames, {waiting} to go" if self._views else "")
+
+    def _ask_for_picture(self, view: WatchView, card: CameraCard) -> None:
+        name, path = view.spec.name, view.newest_frame
+        if path and path != card.picture_path and name not in self._asked and not card.visibleRegion().isEmpty():
+            self._asked[name] = path
+            self._thumbnails.wish(name, path, PICTURE * self.devicePixelRatioF())
+
+    @Slot(str, str, QImage)
+    def _take_picture(self, name: str, path: str, picture: QImage) -> None:
+        self._asked.pop(name, None)
+        card = self._cards.get(name)
+        if card is not None:
+            picture.setDevicePixelRatio(self.devicePixelRatioF())
+            card.show_picture(path, picture)
+
+    # --- what a person does
+    @Slot(str)
+    def _choose(self, name: str) -> None:
+        for each, card in self._cards.items():
+            card.set_chosen(each == name)
+        self._chosen = name
+        self._update_actions()
+
+    @Slot(int)
+    def _move_to(self, place: int) -> None:
+        card = list(self._cards.values())[place]
+        card.setFocus(Qt.FocusReason.TabFocusReason)
+        self._scroll.ensureWidgetVisible(card)
+
+    def _chosen_view(self) -> WatchView | None:
+        return next((view for view in self._views if view.spec.name == self._chosen), None)
+
+    def _update_actions(self) -> None:
+        view = self._chosen_view()
+        is_still = view is not None and view.state in _STILL
+        pause = self.page_actions["pause"]
+        pause.setText("Resume" if is_still else "Pause")
+        for name in ("pause", "rescan", "trigger"):
+            self.page_actions[name].setEnabled(view is not None)
+        self.page_actions["remove"].setEnabled(is_still)
+
+    def _call(self, verb: str, *arguments: object) -> None:
+        if self._service is not None:
+            self._service.call(verb, *arguments, on_error=self.failed.emit)
+
+    def _pause_or_resume(self) -> None:
+        view = self._chosen_view()
+        if view is not None:
+            self._call("watches.resume" if view.state in _STILL else "watches.pause", view.spec.name)
+
+    def _rescan(self) -> None:
+        if self._chosen:
+            self._call("watches.rescan", self._chosen)
+            self.noted.emit(f"{self._chosen} is looked at again")
+
+    def _remove(self) -> None:
+        if self._chosen:
+            self._call("watches.remove", self._chosen)
+            self.noted.emit(f"{self._chosen} is forgotten; its files stay")
+
+    def _copy(self) -> None:
+        view = self._chosen_view()
+        if view is not None:
+            QGuiApplication.clipboard().setText(card_text(view, self._state.now_ns()))
+
+    def _open_dialog(self, *, imports: bool) -> None:
+        if self._service is None:
+            return
+        destinations = [each.name for each in self._state.destinations]
+        taken = [view.spec.name for view in self._views]
+        dialog = WatchDialog(self._service, destinations, taken, self, imports=imports)
+        dialog.added.connect(self.noted)
+        dialog.open_beside()
+
+    @Slot()
+    def open_trigger(self, _name: str = "") -> None:
+        """Ask which frame of the chosen camera to begin with."""
+        view = self._chosen_view()
+        if view is None or self._service is None:
+            return
+        dialog = TriggerDialog(self._service, view.newest_frame.rpartition("/")[2], self)
+        dialog.triggered.connect(self.noted)
+        dialog.open_beside()
+
+    # --- looks
+    @Slot()
+    def _apply_look(self) -> None:
+        self._look = look_of(self._theme)
+        for card in self._cards.values():
+            card.apply_look(self._look)
+        self._grid.lay_out()
