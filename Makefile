@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 WORKERS ?= auto
-SEEDS ?= 200
+SEEDS ?=
+FROM ?= 0
 SECONDS ?= 60
 KILLS ?= 20
 
@@ -47,8 +48,8 @@ bench-net: ## figures on bad links, beside other programs (root on Linux), writt
 	@bash packaging/bench-peers.sh
 	$(PY) -m benchmarks.netlab $(ARGS)
 
-soak: setup ## random worlds: make soak SEEDS=2000
-	DRS_SOAK_SEEDS=$(SEEDS) QT_QPA_PLATFORM=offscreen $(PY) -m pytest -n $(WORKERS) -m soak --timeout 0 $(ARGS)
+soak: setup ## random worlds until Ctrl+C, or so many: make soak SEEDS=2000; again from one: make soak FROM=17 SEEDS=1
+	$(PY) -m tests.soak $(if $(SEEDS),$(FROM) $$(($(FROM)+$(SEEDS))),)
 
 fuzz: ## give every parser of network bytes odd ones: make fuzz SECONDS=600
 	@bash packaging/bootstrap.sh dev,fuzz

@@ -20,7 +20,7 @@ settings.register_profile("suite", deadline=None, print_blob=True, suppress_heal
 settings.register_profile("ci", settings.get_profile("suite"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "suite")
 
-SOAK_SEEDS = int(os.environ.get("DRS_SOAK_SEEDS", "200"))
+SOAK_SEEDS = int(os.environ.get("DRS_SOAK_SEEDS", "320"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,4 +1,8 @@
-"""Two sessions, a sender's and a receiver's, over simulated links in virtual time; the disk is a dictionary."""
+"""Two sessions, a sender's and a receiver's, over simulated links in virtual time, with a disk and trouble of any kind.
+
+Each side has a clock of its own, which may jump ahead of the world's, as after a sleep. Written chunks become durable
+a while later, as a relay syncs them in groups. `world_checks` watches all the time.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from dataclasses import dataclass, field
 import blake3
 import numpy as np
 
+from tests.support.world_checks import WorldChecks
+from tests.support.world_disk import Disk
 from transfer_core.protocol.association import Association
 from transfer_core.protocol.endpoint import Received, Transmit
 from transfer_core.protocol.receiver import (
@@ -29,15 +35,20 @@ from transfer_core.protocol.sender import (
     FileArrived,
     FileProgress,
     FileRejected,
+    FileWaits,
     PostArrived,
     SenderSession,
 )
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
+from transfer_core.protocol.wire.datagram import IPV4_UDP_BYTES
+from transfer_core.protocol.wire.messages import to_runs
 from transfer_core.sim.conditions import LinkConditions
 from transfer_core.sim.link import DROPPED, SimulatedLink, datagram_sizes
 
 MS = 1_000_000
 S = 1_000_000_000
+SYNC_NS = 50 * MS
+STALLS_PER_S = 1.0
 STALLS_PER_S = 1.0
 
 
@@ -54,12 +65,18 @@ class WorldFile:
 
 
 @dataclass
-class Disk:
-    """What the receiver has written, by file id: data and which chunks are there."""
+class Trouble:
+    """What the world does to datagrams beside its links' conditions."""
 
-    parts: dict[str, bytearray] = field(default_factory=dict)
-    there: dict[str, np.ndarray] = field(default_factory=dict)
-    finished: dict[str, bytes] = field(default_factory=dict)
+    corrupt: float = 0.0
+    duplicate: float = 0.0
+    replay: float = 0.0  # share of datagrams after which an old one comes again
+    mtu: dict[int, int] = field(default_factory=dict)  # by path: larger IP packets vanish
+    bent: int = 0
+    doubled: int = 0
+    replayed: int = 0
+    too_large: int = 0
+    posthumous: int = 0  # for one that runs no more
 
 
 class SessionWorld:
@@ -73,12 +90,13 @@ class SessionWorld:
         reorder: bool = False,
         window_chunks: int = 512,
         disk_ns: int = 0,
+        coalesce_ns: int = 0,
         late_ms: float = 0.0,
         stall_ms: float = 0.0,
     ) -> None:
         self.now_ns = 1 * S
         self.seed = seed
-        self.window_chunks, self.disk_ns = window_chunks, disk_ns
+        self.window_chunks, self.disk_ns, self.coalesce_ns = window_chunks, disk_ns, coalesce_ns
         self.late_ms, self.stall_ms = late_ms, stall_ms
         rng = np.random.default_rng(seed)
         self.ups = [SimulatedLink(c, np.random.default_rng(rng.integers(1 << 62)), reorder=reorder) for c in conditions]
@@ -88,22 +106,34 @@ class SessionWorld:
         self.rng = rng
         self.files: list[WorldFile] = []
         self.disk = Disk()
+        self.checks = WorldChecks(seed)
+        self.trouble = Trouble()
         self.progress: list[tuple[int, int]] = []  # (time, bytes written)
         self.bytes_written = 0
         self.stalls = 0
         self.posts_arrived: list[bytes] = []
         self.posts_delivered: list[int] = []
-        self.corrupt = 0.0
-        self.duplicate = 0.0
+        self.restarts = 0
+        self.ahead_ns = [0, 0]  # how far the sender's and the receiver's clock are ahead of the world's
+        self.is_up = True  # both programs run
+        self.trace = blake3.blake3()  # of every datagram sent, with its time
+        self._held: set[int] = set()  # files that wait for room
+        self._unsynced: list[tuple[int, int]] = []
+        self._sync_due = False
+        self._old: list[bytes] = []
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._epoch = 0
         self.connect()
+        self.at(S, self._look_at_paths)
 
     def connect(self) -> None:
         """Begin a new session; what was in memory at either end is gone."""
         self._epoch += 1
-        secrets = [bytes([self._epoch, i]) * 16 for i in range(2)]
+        self.is_up = True
+        self._held.clear()
+        self._unsynced.clear()
+        secrets = [self._epoch.to_bytes(4, "big") * 4 + bytes([i]) * 16 for i in range(2)]
         self.sender = SenderSession(
             my_index=1,
             peer_index=2,
@@ -120,12 +150,34 @@ class SessionWorld:
         )
         for i, link in enumerate(self.ups):
             conditions = link.conditions
+            assert conditions is not None
             rtt_ns = int(2 * conditions.delay_ms * MS) + 1 * MS if i == 0 else None
-            self.sender.add_path(i, ("10.0.0.1", 9000 + i), self.now_ns, rtt_hint_ns=rtt_ns)
+            self.sender.add_path(i, ("10.0.0.1", 9000 + i), self.clock_of(self.sender), rtt_hint_ns=rtt_ns)
         for file in self.files:
             file.number = None
             if file.arrived_ns is None:
                 self._open(file, resumed=True)
+
+    def crash(self, *, power: bool, for_ns: int) -> None:
+        """Both ends lose what they had in memory; with `power` the disk loses what was not durable too."""
+        if not self.is_up:
+            return
+        self.is_up = False
+        self.restarts += 1
+        self._unsynced.clear()
+        for part in self.disk.parts.values():
+            if not power:
+                part.durable[:] = part.there  # the system outlives the program
+        self.disk.cut_power()
+        self.at(for_ns, self.connect)
+
+    def clock_of(self, side: Association) -> int:
+        """The time as that side knows it."""
+        return self.now_ns + self.ahead_ns[0 if side is self.sender else 1]
+
+    def jump(self, side: int, by_ns: int) -> None:
+        """A side's clock goes on by so much at once; 0 is the sender's."""
+        self.ahead_ns[side] += by_ns
 
     def add_file(self, file: WorldFile) -> WorldFile:
         """Queue a file now."""
@@ -133,7 +185,14 @@ class SessionWorld:
         self._open(file, resumed=False)
         return file
 
+    def time_needed_ns(self) -> int:
+        """What the files would take if the links gave all they have, and 100 ms for the ways."""
+        rates = [link.conditions.rate_mbps for link in self.ups if link.conditions is not None]
+        return int(sum(len(file.data) for file in self.files) * 8e3 / sum(rates)) + 100 * MS
+
     def _open(self, file: WorldFile, *, resumed: bool) -> None:
+        if not self.is_up:
+            return
         file.number = self.sender.open_file(
             file_id=file.file_id,
             path=file.file_id,
@@ -160,11 +219,9 @@ class SessionWorld:
         until = until or (lambda: self.all_arrived)
         end_ns = self.now_ns + int(limit_s * S)
         while not until():
-            self._drain()
-            deadlines = [self.sender.next_timeout_ns(), self.receiver.next_timeout_ns()]
-            if self._heap:
-                deadlines.append(self._heap[0][0])
-            following = min((at for at in deadlines if at is not None), default=end_ns)
+            if self.is_up:
+                self._drain()
+            following = min(self._deadlines(), default=end_ns)
             following = max(self.now_ns + 1000, following)
             self.now_ns = following + self._lateness_ns(following - self.now_ns)
             if self.now_ns > end_ns:
@@ -183,40 +240,90 @@ class SessionWorld:
             late_ms += self.rng.uniform(0.2, 1.0) * self.stall_ms
         return int(late_ms * MS)
 
+    def _deadlines(self) -> list[int]:
+        found = [self._heap[0][0] + self.coalesce_ns] if self._heap else []
+        if self.is_up:
+            for side in (self.sender, self.receiver):
+                due_ns = side.next_timeout_ns()
+                if due_ns is not None:
+                    found.append(due_ns - self.clock_of(side) + self.now_ns)
+        return found
+
     def _drain(self) -> None:
-        self.sender.handle_timeout(self.now_ns)
-        self.receiver.handle_timeout(self.now_ns)
+        self.sender.handle_timeout(self.clock_of(self.sender))
+        self.receiver.handle_timeout(self.clock_of(self.receiver))
         for _ in range(10_000):
             busy = self._handle_sender_events() | self._handle_receiver_events()
             for side, links in ((self.sender, self.ups), (self.receiver, self.downs)):
-                transmit = side.poll_transmit(self.now_ns)
+                transmit = side.poll_transmit(self.clock_of(side))
                 if transmit is not None:
                     busy = True
                     self._carry(transmit, links[transmit.path], side)
             if not busy:
+                self.checks.limits(self.sender, self.receiver, self._link_bytes())
                 return
-        raise AssertionError("the sessions never come to rest")
+        raise AssertionError(f"seed {self.seed}: the sessions never come to rest")
+
+    def _look_at_paths(self) -> None:
+        alive = {i: not (self.ups[i].killed or self.downs[i].killed) for i in range(len(self.ups))}
+        if self.is_up:
+            self.checks.starved(self.sender, self._epoch, self.now_ns, alive)
+        self.at(S, self._look_at_paths)
+
+    def _link_bytes(self) -> dict[int, float]:
+        """What each link holds, there and back, when it is full."""
+        found: dict[int, float] = {}
+        for number, link in enumerate(self.ups):
+            c = link.conditions
+            assert c is not None
+            found[number] = c.rate_mbps * 125 * (2 * c.delay_ms + c.queue_ms + 6 * c.jitter_ms + 500)
+        return found
 
     def _carry(self, transmit: Transmit, link: SimulatedLink, side: Association) -> None:
+        self.checks.nonces(self._epoch, transmit, int(side is self.receiver))
         other = self.receiver if side is self.sender else self.sender
         sizes = datagram_sizes(len(transmit.payload), transmit.segment_bytes)
         payload = bytes(transmit.payload)
+        self.trace.update(self.now_ns.to_bytes(8, "big") + payload)
+        trouble, rng = self.trouble, self.rng
+        mtu = trouble.mtu.get(transmit.path)
         for i, release_ns in enumerate(link.offer(self.now_ns, sizes).tolist()):
             if release_ns == DROPPED:
                 continue
             datagram = payload[i * transmit.segment_bytes : (i + 1) * transmit.segment_bytes]
-            if self.corrupt and self.rng.random() < self.corrupt:
-                at = int(self.rng.integers(len(datagram)))
-                datagram = datagram[:at] + bytes([datagram[at] ^ 1 << int(self.rng.integers(8))]) + datagram[at + 1 :]
-            copies = 2 if self.duplicate and self.rng.random() < self.duplicate else 1
-            arrive = functools.partial(self._arrive, other, link, transmit.path, datagram)
-            for _ in range(copies):
+            if mtu is not None and len(datagram) + IPV4_UDP_BYTES > mtu:
+                trouble.too_large += 1
+                continue
+            arriving = [datagram]
+            if trouble.corrupt and rng.random() < trouble.corrupt:
+                trouble.bent += 1
+                arriving = [self._bent(datagram)]
+            elif trouble.duplicate and rng.random() < trouble.duplicate:
+                trouble.doubled += 1
+                arriving = [datagram, datagram]
+            if trouble.replay and rng.random() < trouble.replay and self._old:
+                trouble.replayed += 1
+                arriving.append(self._old[int(rng.integers(len(self._old)))])
+            if trouble.replay and rng.random() < 0.1:
+                self._old = [*self._old[-50:], datagram]
+            for each in arriving:
+                arrive = functools.partial(self._arrive, other, link, transmit.path, each)
                 heapq.heappush(self._heap, (release_ns, next(self._order), arrive))
 
+    def _bent(self, datagram: bytes) -> bytes:
+        """One bit is another, or the end is missing."""
+        at = int(self.rng.integers(len(datagram)))
+        if self.rng.random() < 0.3:
+            return datagram[:at]
+        return datagram[:at] + bytes([datagram[at] ^ 1 << int(self.rng.integers(8))]) + datagram[at + 1 :]
+
     def _arrive(self, side: Association, link: SimulatedLink, path: int, datagram: bytes) -> None:
-        if side in (self.sender, self.receiver) and link.deliver(1):
+        if not self.is_up or side not in (self.sender, self.receiver):
+            self.trouble.posthumous += 1
+        elif link.deliver(1) and datagram:
             address = ("10.0.0.2", path + 1)
-            side.receive_datagrams(path, Received(address, memoryview(datagram), len(datagram)), self.now_ns)
+            received = Received(address, memoryview(datagram), len(datagram))
+            side.receive_datagrams(path, received, self.clock_of(side))
 
     def _file(self, number: int) -> WorldFile:
         return next(file for file in self.files if file.number == number)
@@ -238,13 +345,21 @@ class SessionWorld:
                 case DigestWanted(number):
                     self.sender.provide_digest(number, "blake3:" + blake3.blake3(self._file(number).data).hexdigest())
                 case FileArrived(number):
-                    self._file(number).arrived_ns = self.now_ns
+                    file = self._file(number)
+                    self.checks.fail_if(
+                        self.disk.finished.get(file.file_id) != file.data, f"{file.file_id} is not there"
+                    )
+                    file.arrived_ns = self.now_ns
                 case FileRejected(_, code, text):
-                    raise AssertionError(f"rejected: {code} {text}")
+                    self.checks.fail_if(True, f"rejected: {code} {text}")
+                case FileProgress():
+                    self.checks.stored(self.sender, self.disk)
+                case FileAccepted():
+                    self.checks.stored(self.sender, self.disk)
                 case PostArrived(post, data):
                     self.posts_arrived.append(data)
                     self.sender.take_post(post)
-                case FileAccepted() | FileProgress():
+                case FileWaits():
                     pass
         return busy
 
@@ -254,26 +369,14 @@ class SessionWorld:
             busy = True
             match event:
                 case FileOffered(number):
-                    file = self.receiver.files[number]
-                    part = self.disk.parts.setdefault(file.file_id, bytearray(file.size))
-                    assert len(part) == file.size
-                    there = self.disk.there.setdefault(file.file_id, np.zeros(file.chunks, np.bool_))
-                    self.receiver.accept_file(number, there.copy())
+                    self._take_offer(number)
                 case ChunkReady(number, chunk, offset, data):
-                    file = self.receiver.files[number]
-                    self.disk.parts[file.file_id][offset : offset + len(data)] = data
-                    self.disk.there[file.file_id][chunk] = True
-                    self.bytes_written += len(data)
-                    self.progress.append((self.now_ns, self.bytes_written))
-                    written = functools.partial(self._written, self.receiver, number, chunk)
-                    if self.disk_ns:
-                        self.at(self.disk_ns, written)
-                    else:
-                        written()
+                    self._write(number, chunk, offset, data)
                 case VerifyFile(number, digest):
                     file = self.receiver.files[number]
-                    data = bytes(self.disk.parts[file.file_id])
-                    assert digest == "blake3:" + blake3.blake3(data).hexdigest()
+                    data = bytes(self.disk.parts[file.file_id].data)
+                    found = "blake3:" + blake3.blake3(data).hexdigest()
+                    self.checks.fail_if(found != digest, f"{file.file_id} is whole and differs")
                     self.disk.finished[file.file_id] = data
                     self.receiver.finish_file(number, digest, file.path)
                 case PostDelivered(post):
@@ -282,9 +385,67 @@ class SessionWorld:
                     pass
         return busy
 
-    def _written(self, receiver: ReceiverSession, number: int, chunk: int) -> None:
-        receiver.chunk_written(number, chunk)
-        receiver.chunks_durable(number, ((chunk, 1),))
+    def _take_offer(self, number: int) -> None:
+        file = self.receiver.files[number]
+        data = self.disk.finished.get(file.file_id)
+        if data is not None:
+            self.receiver.finish_file(number, "blake3:" + blake3.blake3(data).hexdigest(), file.path)
+        elif self.disk.full:
+            self._held.add(number)
+            self.receiver.hold_file(number, "E_DISK_FULL", "the disk is full")
+        else:
+            part = self.disk.open(file.file_id, file.size, file.chunks, file.chunk_bytes)
+            assert len(part.data) == file.size
+            self.receiver.accept_file(number, part.there.copy(), part.durable)
+
+    def _write(self, number: int, chunk: int, offset: int, data: memoryview) -> None:
+        ok = self.disk.write(self.receiver.files[number].file_id, chunk, offset, data)
+        if ok:
+            self.bytes_written += len(data)
+            self.progress.append((self.now_ns, self.bytes_written))
+        elif number not in self._held:
+            self._held.add(number)
+            self.receiver.hold_file(number, "E_DISK_FULL", "the disk is full")
+        written = functools.partial(self._written, self.receiver, number, chunk, ok)
+        if self.disk_ns:
+            self.at(self.disk_ns, written)
+        else:
+            written()
+
+    def fill_disk(self, for_ns: int) -> None:
+        """There is no room for a while."""
+        self.disk.full = True
+        self.at(for_ns, self._free_disk)
+
+    def _free_disk(self) -> None:
+        self.disk.full = False
+        held, self._held = self._held, set()
+        for number in held:
+            file = self.receiver.files.get(number)
+            if file is not None and file.accepted:
+                self.receiver.release_file(number)
+            elif file is not None:
+                self._take_offer(number)
+
+    def _written(self, receiver: ReceiverSession, number: int, chunk: int, ok: bool) -> None:
+        receiver.chunk_written(number, chunk, ok=ok)
+        if ok and receiver is self.receiver and self.is_up:
+            self._unsynced.append((number, chunk))
+            if not self._sync_due:
+                self._sync_due = True
+                self.at(SYNC_NS, self._sync)
+
+    def _sync(self) -> None:
+        """What is written becomes durable, and is said to be."""
+        self._sync_due = False
+        unsynced, self._unsynced = self._unsynced, []
+        for number in sorted({number for number, _ in unsynced}):
+            file = self.receiver.files.get(number)
+            if file is None:
+                continue
+            chunks = sorted(chunk for each, chunk in unsynced if each == number)
+            self.disk.parts[file.file_id].durable[chunks] = True
+            self.receiver.chunks_durable(number, to_runs(chunks))
 
     def longest_gap_ns(self, from_ns: int, to_ns: int) -> int:
         """The longest time without a chunk written, between two moments."""

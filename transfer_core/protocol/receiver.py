@@ -171,16 +171,25 @@ class ReceiverSession(Association):
         self._events: deque[ReceiverEvent] = deque()
         self._posts = PostsOut()
 
+    @property
+    def window_chunks_max(self) -> int:
+        """How many chunks' buffers this side has."""
+        return self._window_max
+
     # --- what the owner answers
 
-    def accept_file(self, number: int, have: NDArray[np.bool_] | None = None) -> None:
-        """Take a file, of which the disk already holds the chunks marked in `have`."""
+    def accept_file(
+        self, number: int, have: NDArray[np.bool_] | None = None, durable: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Take a file, of which the chunks marked in `have` are written already; `durable` ones have been fsynced."""
         file = self.files[number]
         file.have = np.zeros(file.chunks, np.bool_) if have is None else have
         file.missing = file.chunks - int(np.count_nonzero(file.have))
         there = to_runs(np.flatnonzero(file.have).tolist()) if file.chunks != file.missing else ()
         for at in range(0, len(there), RUNS_MAX):
             self.send_message(FileHave(number, there[at : at + RUNS_MAX]))
+        if durable is not None and durable.any():
+            self.chunks_durable(number, to_runs(np.flatnonzero(durable).tolist()))
         file.accepted = True
         self.send_message(FileReady(number))
         early, file.early = file.early, {}

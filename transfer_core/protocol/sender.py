@@ -455,9 +455,7 @@ class SenderSession(Association):
             fresh = len(there) - int(np.count_nonzero(there))
             file.unread -= fresh
             there[:] = True
-            file.stored[first : first + count] = True
-        there_bytes = int(np.count_nonzero(file.stored)) * file.chunk_bytes
-        file.arrived_bytes = max(file.arrived_bytes, min(file.size, there_bytes))
+            file.arrived_bytes = min(file.size, file.arrived_bytes + fresh * file.chunk_bytes)
 
     def _start_sending(self, file: OutgoingFile) -> None:
         was_opening = file.state is FileState.OPENING

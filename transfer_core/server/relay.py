@@ -494,7 +494,7 @@ class Relay:
             session.held.pop(number, None)
             session.arriving[number] = taken
             self._by_file[taken] = (session, number)
-            session.protocol.accept_file(number, taken.written.copy())
+            session.protocol.accept_file(number, taken.written.copy(), taken.durable.copy())
         elif isinstance(taken, Stored):
             session.protocol.finish_file(number, taken.digest, taken.stored_as)
         elif isinstance(taken, StorageError) and taken.retryable:
