@@ -88,7 +88,7 @@ def test_a_relay_is_sent_to_over_http_while_udp_is_cut_off(tmp_path: Path) -> No
     gate = UdpGate(port, behind)
     state, log = tmp_path / "a", (tmp_path / "relay.log").open("w+b")
     words = command("relay", "--dir", tmp_path / "in", "--listen", f"127.0.0.1:{behind}", "--json")
-    relay = subprocess.Popen([*words, "--http", "127.0.0.1:0", "--state", str(tmp_path / "r")], stdout=log)
+    relay = subprocess.Popen([*words, "--http", "127.0.0.1:0", "--tls", "--state", str(tmp_path / "r")], stdout=log)
     agent: subprocess.Popen[bytes] | None = None
 
     def ready() -> Any:
@@ -107,10 +107,9 @@ def test_a_relay_is_sent_to_over_http_while_udp_is_cut_off(tmp_path: Path) -> No
         return arrived
 
     try:
-        http = wait_for(ready, "the ready line")["http"]
+        assert wait_for(ready, "the ready line")["http"].startswith("https://")
         token = run("relay", "pair", "--address", f"127.0.0.1:{port}", "--state", tmp_path / "r").split()[0]
         run("pair", token, "--name", "pit", "--state", state)
-        run("destination", "fallback", "pit", http, "--state", state)
         agent = subprocess.Popen(command("agent", "--links", "lo", "--state", state), stdout=subprocess.DEVNULL)
         first = wait_for(queue("first.bin"), "the first file, over UDP")
         gate.shut()

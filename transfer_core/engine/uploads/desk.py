@@ -107,7 +107,7 @@ class UploadDesk:
         self._monitor.watch({name: (target, self._ways[name]) for name, target in targets.items()})
 
     def _fallback_of(self, relay: Destination) -> Target:
-        options = {"pin": relay.options["http_pin"]} if relay.options.get("http_pin") else {}
+        options = {"pin": relay.options["pin"]} if relay.options.get("pin") else {}
         return Target(RELAY, relay.options["http"], self._bearer(relay.public_key), options)
 
     def turn(self, now_ns: int) -> None:

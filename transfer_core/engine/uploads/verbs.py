@@ -109,10 +109,10 @@ class UploadVerbs:
             raise NotFoundError(f"there is no destination {relay!r}", hint="See `drs-sync destination list`.")
         if found.kind != "relay":
             raise UsageError(f"{relay} is no relay", hint="Only what is reached over UDP can fall back to HTTP.")
-        options = {key: value for key, value in found.options.items() if key not in ("http", "http_pin")}
+        options = {key: value for key, value in found.options.items() if key not in ("http", "pin")}
         if url:
             target = check_target(Target(RELAY, url, "", {"pin": pin} if pin else {}))
-            options |= {"http": target.url} | ({"http_pin": pin} if pin else {})
+            options |= {"http": target.url} | ({"pin": pin} if pin else {})
         self._store.keep_destination(replace(found, options=options))
         self._changed()
         return self._view(relay)
