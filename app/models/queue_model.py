@@ -46,6 +46,10 @@ class Column(IntEnum):
 
 HEADS = ("", "file", "size", "sent", "Mbit/s", "done in", "state")
 _RIGHT = frozenset({Column.SIZE, Column.RATE, Column.LEFT})
+# joined once: Qt asks for them thousands of times when a selection changes, and joining flags is slow in Python
+_ROW_FLAGS = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsDragEnabled
+_ROOT_FLAGS = Qt.ItemFlag.ItemIsDropEnabled
+_FIGURE_ALIGNMENT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ class QueueModel(QAbstractTableModel):
         if role == JOB_ROLE:
             return job
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in _RIGHT:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            return _FIGURE_ALIGNMENT
         if role == Qt.ItemDataRole.ToolTipRole:
             return job.path if index.column() == Column.FILE else self._text(job)[Column.STATE]
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -288,9 +292,7 @@ class QueueModel(QAbstractTableModel):
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         """Rows can be dragged; drops land between them, never on them."""
-        if not index.isValid():
-            return Qt.ItemFlag.ItemIsDropEnabled
-        return Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsDragEnabled
+        return _ROW_FLAGS if index.isValid() else _ROOT_FLAGS
 
     def supportedDropActions(self) -> Qt.DropAction:
         """Rows move; files are copied."""

@@ -144,7 +144,7 @@ class TopBar(FittingRow):
     @Slot(object)
     def show_engine(self, engine: EngineView) -> None:
         """Take over the engine's newest view."""
-        word = "Paused" if engine.paused else _WORDS[engine.severity]
+        word = self._word(engine)
         links = f"{engine.links_up} of {engine.links_total} links"
         why = f"{engine.why} · {links}" if engine.why else links
         severity = (
@@ -158,6 +158,13 @@ class TopBar(FittingRow):
         self.done.value.setText(eta)
         self._pause.setText("Resume all" if engine.paused else "Pause all")
         self._show_destinations()
+
+    def _word(self, engine: EngineView) -> str:
+        if engine.paused:
+            return "Paused"
+        if engine.severity is not Severity.INFO or engine.online:
+            return _WORDS[engine.severity]
+        return "Offline" if self._state.destinations else "Not paired"
 
     @Slot()
     def _show_destinations(self) -> None:

@@ -219,3 +219,19 @@ def test_rows_dropped_among_another_priority_take_it(page: QueuePage, qtbot: QtB
         page.table.dropEvent(drag_event(page, QDropEvent, y, [2, 3]))
     assert wanted.args == [["a", "b"], "soon"]
     assert [each.file_id for each in page.model.jobs if each.priority == 1] == ["urgent", "a", "b", "soon"]
+
+
+def test_rows_are_selected_with_one_change_whatever_their_number(page: QueuePage, qtbot: QtBot) -> None:
+    page.model.update_jobs(job(f"{n:03}", position=float(10 + n)) for n in range(200))
+    changes: list[object] = []
+    page.table.selectionModel().selectionChanged.connect(lambda *_: changes.append(None))
+    wanted = [0, 1, 2, 7, 9, 10, 199]
+    page.table.select_rows(wanted)
+    assert page.table.selected_rows() == wanted
+    assert len(changes) == 1
+
+
+def test_rows_that_the_search_hides_are_not_selected(page: QueuePage) -> None:
+    page.table.find("b.b")
+    page.table.selectAll()
+    assert [each.file_id for each in page.selected()] == ["b"]

@@ -263,6 +263,7 @@ class QueuePage(Page):
         """Select these rows."""
         rows = (self.model.row_of(file_id) for file_id in file_ids)
         self.table.select_rows([row for row in rows if row is not None])
+        self._selection_changed()
 
     def _ids(self) -> list[str]:
         return [job.file_id for job in self.selected()]

@@ -63,6 +63,7 @@ class RowDelegate(QStyledItemDelegate):
         self._figure_metrics = QFontMetrics(self._look.font)
         self._name_font = self._theme.font("text")
         self._name_font.setWeight(self._name_font.Weight.Medium)
+        self._name_metrics, self._small_metrics = QFontMetrics(self._name_font), QFontMetrics(self._look.small)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Rows are as high as the theme says."""
@@ -128,7 +129,7 @@ class RowDelegate(QStyledItemDelegate):
         painter.drawText(area.adjusted(12, 0, 0, 0), int(_LEFT), str(row + 1))
 
     def _paint_name(self, painter: QPainter, area: QRectF, name: str, job: JobView) -> None:
-        metrics, small = QFontMetrics(self._name_font), QFontMetrics(self._look.small)
+        metrics, small = self._name_metrics, self._small_metrics
         top = area.center().y() - (metrics.height() + small.height()) / 2
         painter.setFont(self._name_font)
         painter.setPen(self._look.text)
@@ -179,7 +180,7 @@ class RowDelegate(QStyledItemDelegate):
         painter.setFont(look.font)
         painter.setPen(look.text)
         text = area.adjusted(20, 2, 0, -2)
-        if QFontMetrics(look.font).horizontalAdvance(words) <= text.width():
+        if self._figure_metrics.horizontalAdvance(words) <= text.width():
             painter.drawText(text, int(_LEFT), words)
             return
         painter.setFont(look.small)
@@ -187,7 +188,7 @@ class RowDelegate(QStyledItemDelegate):
 
     def _paint_two_lines(self, painter: QPainter, area: QRectF, words: str) -> None:
         """Break a long reason once, and cut it off after the second line."""
-        metrics = QFontMetrics(painter.font())
+        metrics = self._small_metrics
         first, rest = words, ""
         while " " in first and metrics.horizontalAdvance(first) > area.width():
             first, _, last = first.rpartition(" ")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, QTimer, Slot
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import (
     QColor,
     QDrag,
@@ -285,16 +286,29 @@ class QueueTable(QTableView):
 
     def selected_rows(self) -> list[int]:
         """The selected rows that can be seen, from the top."""
-        chosen = (index.row() for index in self.selectionModel().selectedRows())
-        return sorted(row for row in chosen if not self.isRowHidden(row))
+        runs = self.selectionModel().selection()
+        rows = {row for run in runs for row in range(run.top(), run.bottom() + 1)}
+        return sorted(row for row in rows if not self.isRowHidden(row)) if self._hidden else sorted(rows)
 
     def select_rows(self, rows: list[int]) -> None:
-        """Select these and no others."""
+        """Select these and no others, with one change of the selection."""
+        chosen = QItemSelection()
+        for first, last in _runs(rows):
+            chosen.select(self._queue.index(first, 0), self._queue.index(last, 0))
         selection = self.selectionModel()
-        selection.clearSelection()
-        flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
-        for row in rows:
-            selection.select(self._queue.index(row, 0), flags)
+        flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        selection.select(chosen, flags)
         if rows:
             selection.setCurrentIndex(self._queue.index(rows[0], 0), QItemSelectionModel.SelectionFlag.NoUpdate)
             self.scrollTo(self._queue.index(rows[0], 0))
+
+
+def _runs(rows: Iterable[int]) -> list[tuple[int, int]]:
+    """First and last of each run of rows without a gap."""
+    runs: list[tuple[int, int]] = []
+    for row in sorted(rows):
+        if runs and row == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], row)
+        else:
+            runs.append((row, row))
+    return runs
