@@ -17,12 +17,12 @@ CEILING_SHARE = 0.96
 
 
 @contextmanager
-def engine(made: Lab, folder: Path, *agent_words: str) -> Iterator[Stage]:
+def engine(made: Lab, folder: Path, *agent_words: str, port: int = PORT) -> Iterator[Stage]:
     """One relay and one agent that is online over all the lab's links."""
     setting = Setting(
         folder,
         folder / "received",
-        listen=f"{RELAY_HOST}:{PORT}",
+        listen=f"{RELAY_HOST}:{port}",
         agent_words=("--links", ",".join(made.links), *agent_words),
         agent_prefix=made.near.prefix,
         relay_prefix=made.far.prefix,
