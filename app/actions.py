@@ -114,6 +114,15 @@ _TABLE = (
     ),
     Command("cameras.copy", "Copy", "Ctrl+C", "Copy the chosen card as text", "Cameras"),
     Command("cameras.choose", "Choose a card", "Right", "Arrow keys lead from card to card", is_widget_key=True),
+    # --- Destinations
+    Command("destinations.add", "Add…", "Ctrl+N", "Keep an upload server or a bucket as a destination", "Destinations"),
+    Command("destinations.test", "Test", "T", "Ask the chosen one whether it is there", "Destinations"),
+    Command("destinations.retry", "Retry failed", "R", "Queue everything that failed again", "Destinations"),
+    Command(
+        "destinations.remove", "Forget", "Del", "Forget the chosen one, if nothing is queued for it", "Destinations"
+    ),
+    Command("destinations.copy", "Copy", "Ctrl+C", "Copy the chosen row as text"),
+    Command("destinations.paint", "Paint hours", "Space", "Give the marked hours a cap", is_widget_key=True),
     # --- History
     Command("history.retry", "Retry", "R", "Queue failed or cancelled files again", "History"),
     Command("history.copy", "Copy", "Ctrl+C", "Copy the selected rows as text", "History"),

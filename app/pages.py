@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.views.cameras.page import CamerasPage
+from app.views.destinations.page import DestinationsPage
 from app.views.history.page import HistoryPage
 from app.views.links.page import LinksPage
 from app.views.log.page import LogPage
@@ -16,6 +17,7 @@ PAGES: tuple[Callable[[Parts], Page], ...] = (
     lambda parts: QueuePage(parts.state, parts.theme, parts.actions),
     lambda parts: LinksPage(parts.state, parts.theme, parts.link_history),
     lambda parts: CamerasPage(parts.state, parts.theme),
+    lambda parts: DestinationsPage(parts.state, parts.theme),
     lambda parts: HistoryPage(parts.state, parts.theme),
     lambda parts: LogPage(parts.state, parts.theme),
     lambda parts: SettingsPage(parts.state, parts.theme),

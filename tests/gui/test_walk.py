@@ -37,6 +37,7 @@ from app.pages import PAGES, make_pages
 from app.theme.theme import Theme
 from app.views.cameras.trigger_dialog import TriggerDialog
 from app.views.cameras.watch_dialog import WatchDialog
+from app.views.destinations.add_dialog import AddDestinationDialog
 from app.views.dialogs.about import AboutDialog
 from app.views.dialogs.errors import ErrorDialog
 from app.views.dialogs.pair import PairDialog
@@ -159,6 +160,7 @@ DIALOGS: dict[str, Callable[[MainWindow], QDialog]] = {
     "ErrorDialog": ErrorDialog,
     "AboutDialog": lambda window: AboutDialog("", window),
     "ShortcutsDialog": lambda window: ShortcutsDialog({"queue": "Queue"}, "queue", Theme(), window),
+    "AddDestinationDialog": lambda window: AddDestinationDialog(CallsHere(FakeService()), window),
     "PlaceDialog": lambda window: PlaceDialog(demo_jobs(), demo_jobs()[1:2], by_priority=False, parent=window),
     "WatchDialog": lambda window: WatchDialog(CallsHere(FakeService()), ["pit"], [], window),
     "TriggerDialog": lambda window: TriggerDialog(CallsHere(FakeService()), "", window),
