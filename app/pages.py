@@ -12,12 +12,14 @@ from app.views.log.page import LogPage
 from app.views.page import Page, Parts
 from app.views.queue.page import QueuePage
 from app.views.settings.page import SettingsPage
+from app.views.sync.page import SyncPage
 
 PAGES: tuple[Callable[[Parts], Page], ...] = (
     lambda parts: QueuePage(parts.state, parts.theme, parts.actions),
     lambda parts: LinksPage(parts.state, parts.theme, parts.link_history),
     lambda parts: CamerasPage(parts.state, parts.theme),
     lambda parts: DestinationsPage(parts.state, parts.theme),
+    lambda parts: SyncPage(parts.state, parts.theme),
     lambda parts: HistoryPage(parts.state, parts.theme),
     lambda parts: LogPage(parts.state, parts.theme),
     lambda parts: SettingsPage(parts.state, parts.theme),

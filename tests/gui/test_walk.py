@@ -46,6 +46,7 @@ from app.views.links.link_plot import LinkPlot
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.main_window import MainWindow
 from app.views.queue.place_dialog import PlaceDialog
+from app.views.sync.share_dialog import ShareDialog
 from app.widgets.dialog import Dialog
 from app.widgets.link_tile import LinkTile
 from app.workers.calls_here import CallsHere
@@ -164,6 +165,7 @@ DIALOGS: dict[str, Callable[[MainWindow], QDialog]] = {
     "PlaceDialog": lambda window: PlaceDialog(demo_jobs(), demo_jobs()[1:2], by_priority=False, parent=window),
     "WatchDialog": lambda window: WatchDialog(CallsHere(FakeService()), ["pit"], [], window),
     "TriggerDialog": lambda window: TriggerDialog(CallsHere(FakeService()), "", window),
+    "ShareDialog": lambda window: ShareDialog(["factory"], accepts=False, parent=window),
     "SimulateDialog": lambda window: SimulateDialog(["wifi"], "wifi", window),
 }
 

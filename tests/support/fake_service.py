@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.support.console_world import link_view
+from tests.support.fake_sync import FakeSync, demo_folders
 from tests.support.fake_uploads import FakeUploads
 from tests.support.fake_watches import FakeWatches, demo_watches
 from transfer_core.errors import NotFoundError
@@ -133,6 +134,7 @@ class FakeService:
         self._relay = RelayView(running=False)
         self._settings = Settings(default_destination="factory")
         self.subscriptions: list[FakeSubscription] = []
+        self.sync = FakeSync(demo_folders())
         self._undo: list[dict[str, JobView]] = []
         self.calls: list[tuple[Any, ...]] = []
         self.threads: set[str] = set()
