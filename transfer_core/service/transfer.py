@@ -34,11 +34,14 @@ class AddResult:
     skipped: tuple[Skipped, ...]
 
 
+UNKNOWN_LINK = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkMap:
-    """Which link carried each part of a file, thinned to at most the asked number of cells.
+    """Which link brought the last piece of each part of a file, thinned to at most the asked number of cells.
 
-    `cells[i]` is 0 for not yet there, else 1 + an index into `links`.
+    `cells[i]` is 0 for not yet there, else 1 + an index into `links`; UNKNOWN_LINK is what came before.
     """
 
     links: tuple[str, ...]
