@@ -35,6 +35,7 @@ from app.actions import COMMANDS, WINDOW
 from app.models.console_state import ConsoleState
 from app.pages import PAGES, make_pages
 from app.theme.theme import Theme
+from app.theme.tokens import THEMES
 from app.views.cameras.trigger_dialog import TriggerDialog
 from app.views.cameras.watch_dialog import WatchDialog
 from app.views.destinations.add_dialog import AddDestinationDialog
@@ -60,10 +61,15 @@ KINDS = (
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
+def theme() -> Theme:
+    return Theme()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, theme: Theme) -> Iterator[MainWindow]:
     service = FakeService()
     state = ConsoleState(SystemClock())
-    shown = MainWindow(state, Theme(), make_pages)
+    shown = MainWindow(state, theme, make_pages)
     qtbot.addWidget(shown)
     for part in (shown.strip, *shown.pages):
         part.connect_to(CallsHere(service))
@@ -247,7 +253,7 @@ def test_tab_reaches_every_control_of_a_page(window: MainWindow, qtbot: QtBot, p
     qtbot.waitUntil(lambda: window.focusWidget() is not None)
     wanted = {each for each in controls(window) if each.isVisible() and each.isEnabled()}
     assert [who(each) for each in wanted - reached_by_tab(qtbot, 4 * len(wanted) + 40)] == []
-    assert window.tabs.currentWidget() is page
+    assert window.current_page is page
 
 
 def test_the_first_control_is_the_pages_own_and_no_button_that_stops_things(window: MainWindow) -> None:
@@ -267,3 +273,34 @@ def test_the_menu_holds_every_command_that_has_a_place_in_it(window: MainWindow)
         expected = {name for name, command in COMMANDS.items() if command.menu and command.page in (page.name, WINDOW)}
         assert expected <= listed
         menu.deleteLater()
+
+
+@pytest.fixture
+def undressed(qapp: QApplication) -> Iterator[None]:
+    """Give the application its plain looks back."""
+    font, palette, style = qapp.font(), qapp.palette(), qapp.style().objectName()
+    yield
+    qapp.setStyleSheet("")
+    qapp.setStyle(style)
+    qapp.setPalette(palette)
+    qapp.setFont(font)
+
+
+@pytest.mark.parametrize("theme_name", THEMES)
+def test_a_screen_of_1366_by_768_at_150_percent_is_large_enough_for_every_page(
+    window: MainWindow, qapp: QApplication, qtbot: QtBot, theme: Theme, theme_name: str, undressed: None
+) -> None:
+    theme.set_name(theme_name)
+    theme.install(qapp)
+    window.resize(round(1366 / 1.5), round(768 / 1.5))
+    for page in window.pages:
+        window.go_to(page.name)
+        assert window.minimumSizeHint().width() <= 1366 / 1.5
+        assert window.minimumSizeHint().height() <= 768 / 1.5
+        qtbot.waitUntil(lambda page=page: cut_buttons(page) == [])
+
+
+def cut_buttons(page: QWidget) -> list[str]:
+    """Buttons that can be seen and have no room for their text."""
+    buttons = page.findChildren(QPushButton)
+    return [who(each) for each in buttons if each.isVisible() and each.width() < each.sizeHint().width()]

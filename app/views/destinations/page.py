@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, QTimer, Slot
 from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
 from app.actions import make_action
 from app.models.destinations_model import DESTINATION_ROLE, DestinationColumn, DestinationsModel, state_words
@@ -15,6 +15,7 @@ from app.views.destinations.add_dialog import AddDestinationDialog
 from app.views.destinations.limits_panel import LimitsPanel
 from app.views.page import Page, ServiceCalls
 from app.widgets.action_button import ActionButton
+from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
 from app.widgets.shape_delegate import ShapeDelegate
 from app.widgets.status_shape import Shape
@@ -49,7 +50,8 @@ class DestinationsPage(Page):
         theme.changed.connect(self._apply_look)
 
     def _build(self) -> None:
-        bar = QHBoxLayout()
+        bar = FittingRow()
+        bar.row.setContentsMargins(0, 0, 0, 0)
         slots = {
             "add": self.add_destination,
             "test": self.test_chosen,
@@ -57,11 +59,13 @@ class DestinationsPage(Page):
             "remove": self.remove_chosen,
         }
         self.actions_by_name = {name: make_action(f"destinations.{name}", self, slot) for name, slot in slots.items()}
-        for action in self.actions_by_name.values():
-            bar.addWidget(ActionButton(action))
+        for rank, action in enumerate(self.actions_by_name.values()):
+            bar.add(ActionButton(action), rank=rank)
         self.note = QLabel()
         self.note.setProperty("kind", "muted")
-        bar.addWidget(self.note, 1)
+        self.note.setMinimumWidth(60)
+        bar.add(self.note, rank=9)
+        bar.row.addStretch(1)
         self.table = self._build_table()
         self.empty = QLabel("There is no destination yet. Add an upload server or a bucket, or pair with a relay.")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -69,7 +73,7 @@ class DestinationsPage(Page):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(10)
-        layout.addLayout(bar)
+        layout.addWidget(bar)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.empty, 1)
         layout.addWidget(self.limits)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from app.actions import make_action
 from app.models.sync_rows import WORST
@@ -22,6 +22,7 @@ from app.views.sync.overview import Overview
 from app.views.sync.share_dialog import ShareDialog
 from app.views.sync.topology import Topology
 from app.widgets.action_button import ActionButton
+from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
 from transfer_core.errors import DrsError, NotFoundError
 from transfer_core.events import Event
@@ -85,7 +86,7 @@ class SyncPage(Page):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 10)
         layout.setSpacing(10)
-        layout.addLayout(self._build_bar())
+        layout.addWidget(self._build_bar())
         layout.addWidget(self.conflicts)
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.empty)
@@ -96,17 +97,18 @@ class SyncPage(Page):
         self._take_folders(())
         self._show_folders()
 
-    def _build_bar(self) -> QHBoxLayout:
-        bar = QHBoxLayout()
-        bar.setSpacing(8)
+    def _build_bar(self) -> FittingRow:
+        bar = FittingRow()
+        bar.row.setContentsMargins(0, 0, 0, 0)
+        bar.row.setSpacing(8)
         self.view_buttons: dict[str, ActionButton] = {}
         for number, name in enumerate(VIEWS):
             button = ActionButton(make_action(f"sync.{name}", self, partial(self.show_view, number)), self)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setCheckable(True)
             self.view_buttons[name] = button
-            bar.addWidget(button)
-        bar.addStretch(1)
+            bar.add(button)
+        bar.row.addStretch(1)
         slots: dict[str, Callable[[], object]] = {
             "share": partial(self.open_dialog, accepts=False),
             "accept": partial(self.open_dialog, accepts=True),
@@ -115,10 +117,10 @@ class SyncPage(Page):
             "leave": self.leave,
         }
         self.page_actions = {name: make_action(f"sync.{name}", self, slot) for name, slot in slots.items()}
-        for action in self.page_actions.values():
+        for rank, action in enumerate(self.page_actions.values(), 1):
             button = ActionButton(action, self)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            bar.addWidget(button)
+            bar.add(button, rank=rank)
         self.show_view(0)
         return bar
 
