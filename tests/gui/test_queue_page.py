@@ -247,3 +247,15 @@ def test_chunks_of_an_earlier_session_have_no_links_colour(page: QueuePage, qtbo
     theme = Theme()
     colours = colours_in(page.details.grid)
     assert {theme.link_colour(0).name(), theme.tokens.muted, theme.tokens.track} <= colours
+
+
+def test_a_narrow_table_leaves_figures_out_before_it_cuts_names(page: QueuePage, qtbot: QtBot) -> None:
+    header = page.table.horizontalHeader()
+    page.resize(1300, 500)
+    qtbot.waitUntil(lambda: not header.isSectionHidden(Column.LEFT))
+    page.resize(560, 500)
+    qtbot.waitUntil(lambda: header.isSectionHidden(Column.LEFT))
+    assert header.sectionSize(Column.FILE) >= 90
+    assert not header.isSectionHidden(Column.STATE)
+    page.resize(1300, 500)
+    qtbot.waitUntil(lambda: not header.isSectionHidden(Column.LEFT))
