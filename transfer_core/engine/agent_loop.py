@@ -16,6 +16,7 @@ from transfer_core.config import Policy
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.under_way import Figures
 from transfer_core.entropy import Entropy
 from transfer_core.errors import (
@@ -192,6 +193,7 @@ class AgentLoop:
         self._best: dict[str, tuple[int, int]] = {}  # relay -> (path, chosen at)
         self._turns = 0
         self.observers: list[Callable[[int], None]] = []
+        self.trace: QlogTrace | None = None  # set before `start`
         self.mail: AgentMail | None = None  # set before `start`
 
     def start(self) -> None:
@@ -254,10 +256,10 @@ class AgentLoop:
         if number >= PATHS_MAX:
             uplink.session.closed = True  # path numbers are used up; a new session has new ones
             return
+        uplink.path_links[number] = link_name
         path = uplink.session.add_path(number, address, now_ns, rtt_hint_ns=rtt_ns)
         path.last_sent_ns = 0  # ping at once: the relay learns the path by it
         path.sender.rate_cap_bytes_per_s = self.links[link_name].rate_cap_bytes_per_s
-        uplink.path_links[number] = link_name
         self._policy_due_ns = 0
 
     def _only_simulated(self, link_name: str) -> bool:
@@ -449,6 +451,10 @@ class AgentLoop:
             window_chunks=accepted.welcome.window_chunks,
         )
         uplink.session.redundant = self.policy is Policy.REDUNDANT
+        if self.trace is not None:
+            uplink.session.observer = self.trace.session(
+                f"{uplink.target.name} {uplink.index:08x}", uplink.path_links.__getitem__
+            )
         uplink.path_links.clear()
         uplink.by_number.clear()
         uplink.next_path, uplink.address = 0, received.address

@@ -21,6 +21,7 @@ from transfer_core.engine.identity import load_identity
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_verbs import LinkVerbs
 from transfer_core.engine.progress_verbs import ProgressVerbs
+from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.relay_verbs import RelayVerbs
 from transfer_core.engine.settings_verbs import score_weights
 from transfer_core.engine.state_lock import StateLock
@@ -68,10 +69,12 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         links: Sequence[str] | None = None,
         simulation: Path | None = None,
         policy: Policy | None = None,
+        trace: Path | None = None,
         clock: Clock | None = None,
         config: EngineConfig | None = None,
     ) -> None:
-        self._chosen, self._policy_asked = links, policy
+        self._chosen, self._policy_asked, self._trace_file = links, policy, trace
+        self._trace: QlogTrace | None = None
         self._simulation = _read_simulation(simulation)
         super().__init__(state_dir, clock or SystemClock(), config or EngineConfig())
         self._state_lock = StateLock(state_dir, "agent")
@@ -102,6 +105,8 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         self._state_lock.acquire(utc_iso(self._clock.wall_ns()))
         settings = self.settings()
         name = socket.gethostname() or "agent"
+        if self._trace_file is not None:
+            self._trace = QlogTrace(self._trace_file, self._clock, vantage="client", name=name)
         listener = _Forward()
         identity = load_identity(self._state_dir)
         loop = AgentLoop(
@@ -111,6 +116,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             entropy=self._entropy,
             listener=listener,
         )
+        loop.trace = self._trace
         clerk = Clerk(
             store=self._store,
             loop=loop,
@@ -198,6 +204,8 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             if self._sync_desk is not None:
                 self._sync_desk.stop()
             self._loop.stop()
+        if self._trace is not None:
+            self._trace.close()
         self._state_lock.release()
         self.sync.close()
         self._store.close()

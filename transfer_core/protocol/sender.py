@@ -535,11 +535,15 @@ class SenderSession(Association):
             return None
         budget = min(max_datagrams, path.sender.budget_datagrams(now_ns, path.datagram_bytes))
         picked = self._pick(path, budget) if budget > 0 else []
-        if not picked and self._copies_are_due(path, now_ns) and budget > 0:
+        is_copy = not picked and self._copies_are_due(path, now_ns) and budget > 0
+        if is_copy:
             picked = self._pick_copies(path, budget)
         if not picked:
             path.sender.set_demand(False)
             return None
+        if self.observer is not None:
+            taken = [(slot.file, slot.chunk, len(slices)) for slot, slices in picked]
+            self.observer.on_scheduled(now_ns, path, taken, is_copy=is_copy)
         return self._transmit_slices(path, picked, now_ns)
 
     def _pick(self, path: Path, most: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
