@@ -13,6 +13,7 @@ from app.views.page import Page, Parts
 from app.views.queue.page import QueuePage
 from app.views.settings.page import SettingsPage
 from app.views.sync.page import SyncPage
+from app.views.telemetry.page import TelemetryPage
 
 PAGES: tuple[Callable[[Parts], Page], ...] = (
     lambda parts: QueuePage(parts.state, parts.theme, parts.actions),
@@ -20,6 +21,7 @@ PAGES: tuple[Callable[[Parts], Page], ...] = (
     lambda parts: CamerasPage(parts.state, parts.theme),
     lambda parts: DestinationsPage(parts.state, parts.theme),
     lambda parts: SyncPage(parts.state, parts.theme),
+    lambda parts: TelemetryPage(parts.state, parts.theme),
     lambda parts: HistoryPage(parts.state, parts.theme),
     lambda parts: LogPage(parts.state, parts.theme),
     lambda parts: SettingsPage(parts.state, parts.theme),

@@ -28,7 +28,10 @@ from app.widgets.toast import Toast
 from transfer_core.events import Notice, Severity
 
 CLOCK_MS = 500
-MENUS = ("Queue", "Order", "Links", "Cameras", "Destinations", "Sync", "History", "Log", "Settings", "View", "Help")
+MENUS = (
+    *("Queue", "Order", "Links", "Cameras", "Destinations", "Sync", "Telemetry"),
+    *("History", "Log", "Settings", "View", "Help"),
+)
 
 
 class MainWindow(QMainWindow):

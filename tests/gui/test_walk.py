@@ -48,6 +48,7 @@ from app.views.links.simulate_dialog import SimulateDialog
 from app.views.main_window import MainWindow
 from app.views.queue.place_dialog import PlaceDialog
 from app.views.sync.share_dialog import ShareDialog
+from app.views.telemetry.receive_dialog import ReceiveDialog
 from app.widgets.dialog import Dialog
 from app.widgets.link_tile import LinkTile
 from app.workers.calls_here import CallsHere
@@ -172,6 +173,7 @@ DIALOGS: dict[str, Callable[[MainWindow], QDialog]] = {
     "WatchDialog": lambda window: WatchDialog(CallsHere(FakeService()), ["pit"], [], window),
     "TriggerDialog": lambda window: TriggerDialog(CallsHere(FakeService()), "", window),
     "ShareDialog": lambda window: ShareDialog(["factory"], accepts=False, parent=window),
+    "ReceiveDialog": lambda window: ReceiveDialog(with_name=True, parent=window),
     "SimulateDialog": lambda window: SimulateDialog(["wifi"], "wifi", window),
 }
 

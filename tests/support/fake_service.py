@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.support.console_world import link_view
 from tests.support.fake_sync import FakeSync, demo_folders
+from tests.support.fake_telemetry import FakeTelemetry
 from tests.support.fake_uploads import FakeUploads
 from tests.support.fake_watches import FakeWatches, demo_watches
 from transfer_core.errors import NotFoundError
@@ -138,6 +139,7 @@ class FakeService:
         self._undo: list[dict[str, JobView]] = []
         self.calls: list[tuple[Any, ...]] = []
         self.threads: set[str] = set()
+        self.telemetry = FakeTelemetry()
         self.fail: dict[str, Exception] = {}
         self.started = self.stopped = False
         self.watches = FakeWatches(demo_watches(), self.emit)
