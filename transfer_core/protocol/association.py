@@ -329,6 +329,10 @@ class Association:
                     earliest = deadline
         return earliest
 
+    def set_ping_interval_ns(self, interval_ns: int) -> None:
+        """How long a path may be idle before it is pinged, from now on."""
+        self._ping_interval_ns = interval_ns
+
     def _ping_due_ns(self, path: Path) -> int | None:
         if self._ping_interval_ns is None:
             return None
