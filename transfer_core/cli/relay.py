@@ -13,7 +13,6 @@ from transfer_core.cli import compose, output
 from transfer_core.cli.options import (
     Json,
     State,
-    Trace,
     format_address,
     parse_address,
     parse_listen,
@@ -66,7 +65,6 @@ def relay(
     keep_free: Annotated[
         str, typer.Option("--keep-free", metavar="1GB", help="What is always left free on the disk.")
     ] = KEEP_FREE_DEFAULT,
-    trace: Trace = None,
     state: State = None,
     json: Json = False,
 ) -> None:
@@ -107,7 +105,6 @@ def relay(
             coordinator=coordinator,
             quota_bytes=quota_bytes,
             keep_free_bytes=keep_free_bytes,
-            trace=trace,
         )
         receiver.start()
         try:

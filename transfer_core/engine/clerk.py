@@ -23,7 +23,6 @@ from transfer_core.config import EngineConfig
 from transfer_core.engine.agent_loop import AgentLoop, RelayTarget
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.link_desk import LinkDesk
-from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.reach import Reach
 from transfer_core.engine.under_way import RATE_SHOWN_BPS, Figures, RunningJob, UnderWay
@@ -93,11 +92,11 @@ class Clerk:
         self._bus, self._config, self._notify = bus, config, notify
         self.desk: LinkDesk | None = None
         self.uploads: UploadDesk | None = None
-        self.usage: LinkUsage | None = None
         self.watches: WatchListener | None = None
         self.answerers: dict[str, Callable[[str], str]] = {}  # what other processes may ask, by verb
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._under_way = UnderWay()
+        self._held_there: set[str] = set()  # of the loop's thread: jobs that a relay asked to wait with
         self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
         self._reach = Reach()
         self._room: dict[str, int] = {}
@@ -232,11 +231,14 @@ class Clerk:
         self._inbox.put(refused)
 
     def on_accepted(self, job: OutgoingJob, bytes_there: int) -> None:
-        """See `AgentListener`."""
-        self._inbox.put(lambda: self._held(job, None, ""))
+        """See `AgentListener`. Most are never held: the clerk is not woken for them."""
+        if job.job.file_id in self._held_there:
+            self._held_there.discard(job.job.file_id)
+            self._inbox.put(lambda: self._held(job, None, ""))
 
     def on_held(self, job: OutgoingJob, code: str, text: str) -> None:
         """See `AgentListener`."""
+        self._held_there.add(job.job.file_id)
         self._inbox.put(lambda: self._held(job, code, text))
 
     def on_arrived(self, job: OutgoingJob, digest: str, stored_as: str) -> None:
@@ -308,7 +310,6 @@ class Clerk:
         if now_ns >= self._keep_due_ns:
             self._keep_due_ns = now_ns + KEEP_NS
             self._keep_progress()
-            self._keep_usage()
         if now_ns >= self._engine_due_ns:
             self._engine_due_ns = now_ns + FIGURES_NS
             self._bus.publish(EngineChanged(self.engine_view()))
@@ -316,7 +317,6 @@ class Clerk:
     def _put_back(self) -> None:
         """Running jobs are pending again, with their progress."""
         self._keep_progress()
-        self._keep_usage()
         if self._arrived:
             self._store.complete(self._arrived)
         for running in self._under_way:
@@ -546,10 +546,6 @@ class Clerk:
         rows = self._under_way.rows_to_keep()
         if rows:
             self._store.progress(rows)
-
-    def _keep_usage(self) -> None:
-        if self.usage is not None:
-            self.usage.save()
 
     def engine_view(self) -> EngineView:
         """The bar on top."""

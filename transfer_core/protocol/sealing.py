@@ -74,10 +74,10 @@ class Sealing:
         aead = keys.aead(path, first_pn)
         if keys.aead(path, first_pn + count - 1) is aead:
             seal = aead.encrypt_into
-            for nonce, plain, head, sealed in burst.rows[:count]:
+            for nonce, plain, head, sealed in burst.rows(count)[:count]:
                 seal(nonce, plain, head, sealed)
         else:
-            for i, (nonce, plain, head, sealed) in enumerate(burst.rows[:count]):
+            for i, (nonce, plain, head, sealed) in enumerate(burst.rows(count)[:count]):
                 keys.aead(path, first_pn + i).encrypt_into(nonce, plain, head, sealed)
         return burst.payload[: count * burst.datagram_bytes], burst.datagram_bytes
 
@@ -116,14 +116,14 @@ class Sealing:
         if wanted.all():  # nothing is done with what is stale, the keys included
             decrypt = keys.aead(path, int(pns[-1])).decrypt_into
             try:
-                for nonce, plain, head, sealed in burst.rows[:count]:
+                for nonce, plain, head, sealed in burst.rows(count)[:count]:
                     decrypt(nonce, sealed, head, plain)
                 return burst.plain[:count], wanted
             except InvalidTag:
                 pass  # one is forged, or sealed with another epoch's key: find out which
         opened = wanted.copy()
         for i in np.flatnonzero(wanted).tolist():
-            nonce, plain, head, sealed = burst.rows[i]
+            nonce, plain, head, sealed = burst.rows(i + 1)[i]
             try:
                 keys.aead(path, int(pns[i])).decrypt_into(nonce, sealed, head, plain)
             except InvalidTag:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,16 @@ from numpy.typing import NDArray
 from transfer_core.config import RelayConfig
 from transfer_core.errors import DiskFull, DrsError, FileHashMismatch, StorageError
 from transfer_core.protocol.wire.messages import Runs, to_runs
+from transfer_core.server.finishing import Finisher, outcome
 from transfer_core.storage.file_hash import FollowingHash
 from transfer_core.storage.free_space import Room, require_quota, usable_bytes
 from transfer_core.storage.incoming import IncomingFile, part_path
 from transfer_core.storage.relay_store import PAGE_CHUNKS, Checkpoint, Completed, IncomingRecord, RelayStore
 from transfer_core.storage.safe_path import resolve_under
 
-SMALL_BYTES = 1 << 20  # a file up to this size gets no checkpoint: it is sent again as a whole
+SMALL_BYTES = (
+    5 << 19
+)  # 2.5 MiB, more than a frame of a camera: a file up to this size gets no checkpoint: it is sent again as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Intake:
         self._room = room or Room(root, config.keep_free_bytes)
         self._arriving: dict[tuple[bytes, str], Arriving] = {}
         self._lock = threading.Lock()
+        self._finisher = Finisher()
 
     @property
     def root(self) -> Path:
@@ -106,9 +111,10 @@ class Intake:
         same = known is not None and _is_same(known, offer)
         if known is not None and same and known.status == "completed" and self._is_there(known.stored_as, offer.size):
             return Stored(known.file_hash, known.stored_as)
-        counted = 0 if known is None else known.size
-        used = self._store.bytes_of(offer.agent) - counted
-        require_quota(used, offer.size, self._config.quota_bytes_per_agent, offer.path)
+        if self._config.quota_bytes_per_agent is not None:  # a sum over all that it has sent, so only where it counts
+            used = self._store.bytes_of(offer.agent) - (0 if known is None else known.size)
+            used += self._unrecorded_bytes(offer.agent)
+            require_quota(used, offer.size, self._config.quota_bytes_per_agent, offer.path)
         try:
             if known is not None and same and known.status == "uploading":
                 arriving = self._resume(offer, Path(self._root, known.target), known.number)
@@ -120,6 +126,12 @@ class Intake:
         with self._lock:
             self._arriving[key] = arriving
         return arriving
+
+    def _unrecorded_bytes(self, agent: bytes) -> int:
+        """What an agent has under way of which the database does not know yet."""
+        with self._lock:
+            mine = [each for each in self._arriving.values() if each.offer.agent == agent and each.number is None]
+        return sum(each.offer.size for each in mine)
 
     def _is_there(self, stored_as: str, size: int) -> bool:
         try:
@@ -145,6 +157,8 @@ class Intake:
 
     def _free_target(self, target: Path) -> Path:
         """A target whose part file no other file under way uses."""
+        if not part_path(target).exists():
+            return target
         with self._lock:
             taken = {arriving.target for arriving in self._arriving.values()}
         candidate, number = target, 2
@@ -269,24 +283,41 @@ class Intake:
 
     def finish(self, whole: list[tuple[Arriving, str]]) -> list[tuple[Arriving, Stored | DrsError]]:
         """Verify files that are whole, put them in their places, and record them in one transaction."""
-        results: list[tuple[Arriving, Stored | DrsError]] = []
-        completed: list[Completed] = []
+        results: dict[Arriving, Stored | DrsError] = {}
         for arriving, digest in whole:
+            wrong = outcome(partial(self._verify, arriving, digest))
+            if wrong is not None:
+                results[arriving] = wrong
+        sound = [(arriving, digest) for arriving, digest in whole if arriving not in results]
+        ready = self._finisher.make_ready([(arriving.file, arriving.offer.mtime_ns) for arriving, _ in sound])
+        placed: dict[Arriving, Path] = {}
+        for (arriving, digest), wrong in zip(sound, ready, strict=True):
             try:
-                stored = self._finish_one(arriving, digest)
+                if wrong is not None:
+                    raise wrong
+                placed[arriving] = arriving.file.take_place(arriving.target, digest=digest)
             except DrsError as error:
-                results.append((arriving, error))
-            else:
-                completed.append(self._completed(arriving.offer, stored.stored_as, stored.digest))
-                results.append((arriving, stored))
+                results[arriving] = error
+        unsure = self._finisher.sync_folders(final.parent for final in placed.values())
+        digests = dict(sound)
+        completed: list[Completed] = []
+        for arriving, final in placed.items():
+            with self._lock:
+                self._forget(arriving)
+            if final.parent in unsure:  # it has its name, but perhaps not after a loss of power: to be offered again
+                results[arriving] = unsure[final.parent]
+                continue
+            stored = Stored(digests[arriving], final.relative_to(self._root).as_posix())
+            results[arriving] = stored
+            completed.append(self._completed(arriving.offer, stored.stored_as, stored.digest))
         try:
             if completed:
                 self._store.save((), completed)
         except DrsError as error:  # they are in their places, but would be forgotten: to be offered again
-            return [(arriving, error if isinstance(result, Stored) else result) for arriving, result in results]
-        return results
+            results = {each: error if isinstance(result, Stored) else result for each, result in results.items()}
+        return [(arriving, results[arriving]) for arriving, _ in whole]
 
-    def _finish_one(self, arriving: Arriving, digest: str) -> Stored:
+    def _verify(self, arriving: Arriving, digest: str) -> None:
         while not arriving.digest.is_complete:
             arriving.digest.catch_up(lambda chunk: self._read(arriving, chunk), offer_chunks(arriving))
         found = arriving.digest.hexdigest()
@@ -294,10 +325,6 @@ class Intake:
             self._let_go(arriving, delete=True)
             self._store.forget(arriving.offer.agent, arriving.offer.file_id)
             raise FileHashMismatch(f"{arriving.offer.path} arrived as {found}, was sent as {digest}")
-        final = arriving.file.finish(arriving.target, arriving.offer.mtime_ns, digest=digest)
-        with self._lock:
-            self._forget(arriving)
-        return Stored(digest, final.relative_to(self._root).as_posix())
 
     def _completed(self, offer: Offer, stored_as: str, digest: str) -> Completed:
         return Completed(
@@ -318,6 +345,7 @@ class Intake:
             self._arriving.clear()
         for each in arriving:
             each.file.close()
+        self._finisher.close()
 
 
 def _close(arriving: Arriving, *, delete: bool) -> None:

@@ -131,20 +131,38 @@ class IncomingFile:
         if self._fd < 0:
             raise WriteFailed(f"{self.part} is closed")
 
-    def finish(self, target: Path, mtime_ns: int, *, digest: str | None = None) -> Path:
-        """Sync, give it its name without overwriting anything, sync the folder; gives the name that it got.
+    def make_ready(self, mtime_ns: int) -> None:
+        """Sync all of it, so that only the name is missing. DiskFull, WriteFailed."""
+        if self._ready:
+            return
+        self._require_usable()
+        try:
+            self._set_mtime(mtime_ns)
+            os.fsync(self._fd)  # the whole inode, the time of change included
+            sync_file(self._fd)
+        except OSError as error:
+            self._broken = storage_error(error, self.part)
+            raise self._broken from error
+        self._ready = True
+
+    def take_place(self, target: Path, *, digest: str | None = None) -> Path:
+        """Give what is ready its name without overwriting anything, and let go of it; gives the name that it got.
 
         That is `target`, or `name (2).ext` and so on if something else is there. With `digest`, the hash of this file,
-        a file there with the same content is replaced by this one instead. DiskFull, WriteFailed: call it again, or
-        `abandon`.
+        a file there with the same content is replaced by this one instead. The name is durable once its folder is
+        synced. WriteFailed: call it again, or `abandon`.
         """
         try:
-            if not self._ready:
-                self._require_usable()
-                self._set_mtime(mtime_ns)
-                os.fsync(self._fd)  # the whole inode, the time of change included
-                self.sync()
-                self._ready = True
+            final = self._take_place(target, digest)
+        except OSError as error:
+            raise storage_error(error, self.part) from error
+        self.close()
+        return final
+
+    def finish(self, target: Path, mtime_ns: int, *, digest: str | None = None) -> Path:
+        """`make_ready`, `take_place`, and sync the folder. DiskFull, WriteFailed: call it again, or `abandon`."""
+        self.make_ready(mtime_ns)
+        try:
             final = self._take_place(target, digest)
             sync_folder(final.parent)
         except OSError as error:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
-from app.figures import DASH, is_lost, mbit_text, ms_text, percent_text, score_text, since_text
+from app.figures import DASH, mbit_text, ms_text, percent_text, score_text, since_text
 from app.models.sample_rings import Window
 from app.views.links.link_plot import Frame, LinkPlot
 from app.widgets.look import Look
@@ -90,7 +90,7 @@ class CardHead(QWidget):
                 link_colour(link.state, look),
             )
             box.setLeft(box.left() - side - 6)
-        score = score_text(link.score.score if link.score and not is_lost(link) else None)
+        score = score_text(link.score.score if link.score else None)
         facts = " · ".join(filter(None, (link.device, link.role, f"score {score}", "simulated" * link.simulated)))
         room = box.left() - x - look.gap
         painter.setPen(look.muted)

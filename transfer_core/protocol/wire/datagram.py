@@ -78,15 +78,18 @@ class Burst:
         self.nonces: NDArray[np.uint8] = np.zeros((rows, 12), np.uint8)
         self.nonce_fields = self.nonces.view(np.dtype([("path", ">u4"), ("pn", ">u8")]))[:, 0]
         self.payload = memoryview(self.sealed.reshape(-1).data)
-        self.rows = tuple(
-            (
-                memoryview(self.nonces[i]),
-                memoryview(self.plain[i]),
-                memoryview(self.sealed[i])[:OUTER_BYTES],
-                memoryview(self.sealed[i])[OUTER_BYTES:],
-            )
-            for i in range(rows)
-        )
+        self._rows: list[tuple[memoryview, memoryview, memoryview, memoryview]] = []
+
+    def rows(self, count: int) -> list[tuple[memoryview, memoryview, memoryview, memoryview]]:
+        """Nonce, plain text, outer header and sealed body of at least the first `count` rows.
+
+        Made when first asked for: a size that comes once comes with few rows.
+        """
+        for i in range(len(self._rows), count):
+            sealed = memoryview(self.sealed[i])
+            row = memoryview(self.nonces[i]), memoryview(self.plain[i]), sealed[:OUTER_BYTES], sealed[OUTER_BYTES:]
+            self._rows.append(row)
+        return self._rows
 
     def address_rows(self, count: int, kind: Kind, path: int, session: int, first_pn: int) -> None:
         """Write the outer headers and the nonces of the first `count` rows."""

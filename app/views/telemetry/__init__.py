@@ -1,1 +1,0 @@
-"""The Telemetry page: live telemetry, races being recorded, replays and comparisons."""

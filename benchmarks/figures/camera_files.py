@@ -1,0 +1,116 @@
+"""A folder of 20,000 files of 20 KB that begins to be watched: files a second, beside rsync and plain TCP."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.camera_peers import send_by_rsync, send_by_tcp
+from benchmarks.figure import Bench, Figure, Goal, Result, Table, median, spread
+from benchmarks.processes import cpu_seconds
+from benchmarks.stage import Setting, Stage, stage
+from transfer_core.engine.local_service import LocalService
+from transfer_core.events.watches import WatchSpec
+
+FILES, QUICK_FILES = 20_000, 4_000
+FILE_BYTES = 20_000
+GOAL_PER_S = 1500
+LIMIT_S = 300.0
+FAR = '[[link]]\nname = "line"\nrate_mbps = 400\ndelay_ms = 30\nqueue_ms = 200\n'
+FAR_MBPS = 400
+
+
+def measure(bench: Bench) -> Result:
+    """All of them over loopback on one disk; the product also over 60 ms of round trip."""
+    files = QUICK_FILES if bench.quick else FILES
+    rates: dict[str, list[float]] = {"drs-sync": [], "rsync daemon": [], "plain TCP, 8 connections": []}
+    cpu_ms: dict[str, list[float]] = {name: [] for name in rates}
+    sides: list[tuple[float, float]] = []
+    for _ in range(bench.runs):
+        with bench.scratch() as folder:
+            source = make_files(folder / "camera01", files, bench.seed)
+            took_s, agent_s, relay_s = _watched(folder / "ours", source, files, None)
+            sides.append((agent_s / files * 1e3, relay_s / files * 1e3))
+            tcp = send_by_tcp(source, folder / "tcp", files, LIMIT_S)
+            rsync = send_by_rsync(source, folder / "rsync" / "drop", LIMIT_S)
+            for name, took, cpu in zip(
+                rates, (took_s, rsync.took_s, tcp.took_s), (agent_s + relay_s, rsync.cpu_s, tcp.cpu_s), strict=True
+            ):
+                rates[name].append(files / took)
+                cpu_ms[name].append(cpu / files * 1e3)
+            bench.log(", ".join(f"{name} {values[-1]:.0f}/s" for name, values in rates.items()))
+    with bench.scratch(in_memory=True) as folder:
+        source = make_files(folder / "camera01", files, bench.seed)
+        far_s, _, _ = _watched(folder / "far", source, files, FAR)
+    ours, *peers = (median(values) for values in rates.values())
+    share = files * FILE_BYTES * 8 / far_s / (FAR_MBPS * 1e6)
+    goals = [
+        Goal("files of 20 KB over loopback", f">= {GOAL_PER_S} files/s", f"{ours:.0f} files/s", ours >= GOAL_PER_S),
+        Goal("beside rsync and plain TCP", "ahead of both", f"{ours / max(peers):.2f} times", ours > max(peers)),
+        Goal(f"at 60 ms of round trip over {FAR_MBPS} Mbit/s", "no slower than it allows", f"{share:.0%} of the link",
+             share > 0.8),
+    ]  # fmt: skip
+    rows = [(name, spread(rates[name], 0), spread(cpu_ms[name], 2)) for name in rates]
+    notes = [
+        f"{files} files. The product syncs, verifies and seals each; the peers do none of that.",
+        "Its CPU-ms per file: agent " + spread([a for a, _ in sides], 2) + ", relay " + spread([r for _, r in sides], 2)
+        + f". Far away: {files / far_s:.0f} files/s.",
+    ]  # fmt: skip
+    return Result(goals, [Table(("sender", "files per s", "CPU-ms per file"), rows)], notes=notes)
+
+
+def make_files(folder: Path, files: int, seed: int) -> Path:
+    """Files with random content, numbered."""
+    folder.mkdir(parents=True)
+    pool = np.random.default_rng(seed).bytes(FILE_BYTES * 2)
+    for number in range(files):
+        at = number * 7919 % FILE_BYTES
+        (folder / f"frame_camera01_{number:09d}.jpg").write_bytes(
+            pool[at : at + FILE_BYTES - 8] + number.to_bytes(8, "big")
+        )
+    return folder
+
+
+def _watched(folder: Path, source: Path, files: int, simulation: str | None) -> tuple[float, float, float]:
+    """Seconds until all have arrived, and CPU seconds of agent and relay."""
+    with stage(Setting(folder, folder / "received", simulation=simulation)) as made:
+        agent_s, relay_s = cpu_seconds(made.agent.pid), cpu_seconds(made.relay.pid)
+        began_s = watch(made, source)
+        wait_for_files(folder / "received", files, LIMIT_S)
+        changed = max(path.stat().st_ctime for path in (folder / "received").rglob("*.jpg"))
+        took_s = changed + time.monotonic() - time.time() - began_s
+        return took_s, cpu_seconds(made.agent.pid) - agent_s, cpu_seconds(made.relay.pid) - relay_s
+
+
+def watch(made: Stage, *sources: Path) -> float:
+    """Have the stage's agent watch folders from now on; when that was."""
+    service = LocalService(made.setting.folder / "agent")
+    try:
+        began_s = time.monotonic()
+        for source in sources:
+            service.watches.add(WatchSpec(source.name, str(source), "pit", pattern="*.jpg", dest_path=source.name))
+    finally:
+        service.stop()
+    return began_s
+
+
+def wait_for_files(folder: Path, files: int, limit_s: float) -> None:
+    """Until so many frames are there. TimeoutError."""
+    end = time.monotonic() + limit_s
+    while (there := sum(1 for _ in folder.rglob("*.jpg"))) < files:
+        if time.monotonic() > end:
+            raise TimeoutError(f"{there} of {files} files after {limit_s:.0f} s")
+        time.sleep(0.25)
+
+
+FIGURE = Figure(
+    "camera-files",
+    "Cameras: many small files",
+    "A folder of 20,000 files of 20 KB (4,000 with --quick) begins to be watched: from that moment to the last file in "
+    "its place at the relay, over loopback. Beside it, on the same files and disk, rsync over its daemon and a plain "
+    "sender over eight TCP connections.",
+    measure,
+    order=60,
+)
