@@ -34,7 +34,7 @@ class Fingerprint:
 
 
 class SourceFile:
-    """An open source. Used by one thread at a time."""
+    """An open source. Threads may read at once; closed when none does."""
 
     def __init__(self, path: Path, fd: int, fingerprint: Fingerprint) -> None:
         self.path = path

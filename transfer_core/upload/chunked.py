@@ -163,7 +163,19 @@ class ChunkedUpload:
 
     # --- what came of it
 
-    def take(self, answer: Answer) -> None:
+    def prefer(self, chunk_bytes: int) -> None:
+        """See `door.Upload`. All have one size, which is settled when the upload begins."""
+
+    def ahead(self, step: Step) -> Step | None:
+        """See `door.Upload`."""
+        chunk = step.offset // self._chunk_bytes
+        following = next((each for each in self._missing if each > chunk), None)
+        return None if following is None or self._stage is not _Stage.CHUNK else self._chunk(following)
+
+    def sending(self, step: Step, digest: str) -> None:
+        """See `door.Upload`."""
+
+    def take(self, answer: Answer, step: Step | None = None) -> None:
         """See `door.Upload`."""
         if self._stage is _Stage.INIT:
             self._take_init(answer)
@@ -172,7 +184,7 @@ class ChunkedUpload:
         elif self._stage is _Stage.ASK:
             self._take_status(answer)
         elif self._stage is _Stage.CHUNK:
-            self._take_chunk(answer)
+            self._take_chunk(answer, self._missing[0] if step is None else step.offset // self._chunk_bytes)
         elif self._stage is _Stage.FINALIZE:
             self._take_finalize(answer)
 
@@ -188,7 +200,7 @@ class ChunkedUpload:
         self._stage = _Stage.CHUNK
         self._missing = list(range(self.chunks))
 
-    def _take_chunk(self, answer: Answer) -> None:
+    def _take_chunk(self, answer: Answer, chunk: int) -> None:
         if answer.status == 409:  # somebody else, or this agent before it was killed, has sent it meanwhile
             self._stage = _Stage.ASK
             return
@@ -198,7 +210,8 @@ class ChunkedUpload:
         total = value.get("total_chunks", self.chunks)
         if total != self.chunks:
             raise BadAnswer(f"the server counts {total!r} chunks, the file has {self.chunks}")
-        self._missing.pop(0)
+        if chunk in self._missing:
+            self._missing.remove(chunk)
         if not self._missing:
             self._stage = _Stage.FINALIZE
 
@@ -280,7 +293,7 @@ class ChunkedUpload:
         self._chunk_bytes = max(1, self._item.chunk_bytes)
         self._missing = list(range(self.chunks))
 
-    def lost(self, sent_digest: str = "") -> None:
+    def lost(self) -> None:
         """See `door.Upload`."""
         if self._stage in (_Stage.CHUNK, _Stage.FINALIZE):
             self._stage = _Stage.ASK

@@ -2,7 +2,8 @@
 
 Theory of operation. `next()` gives one request (`Step`), or asks for the hash of the whole file, or says that all is
 done. The driver performs the request and hands its answer to `take`, or says `lost` when none came: then nobody knows
-what the other side has stored, and the next step asks for it. `resume_text` is all that has to be kept for going on
+what the other side has stored, and the next step asks for it. Where the protocol allows, `ahead` gives the next slice,
+which is sent while the answer to the one before is on its way. `resume_text` is all that has to be kept for going on
 after a restart; it is kept before the request that it speaks of is made, so that nothing at the server is forgotten.
 """
 
@@ -90,15 +91,24 @@ class Upload(Protocol):
         """What to do now; the same until `take`, `lost` or `take_digest` is called."""
         ...
 
-    def take(self, answer: Answer) -> None:
-        """The answer to the newest step. Errors of this program's tree: what it means, and whether it may pass."""
+    def prefer(self, chunk_bytes: int) -> None:
+        """How much one request had better carry by now, for who can still choose."""
         ...
 
-    def lost(self, sent_digest: str = "") -> None:
-        """No answer came to the newest step: it may have been done, or in part, or not at all.
+    def ahead(self, step: Step) -> Step | None:
+        """The slice after that one, which may go before that one is answered; None if it has to wait, or is none."""
+        ...
 
-        `sent_digest` is that of its slice, as in `Answer`.
-        """
+    def sending(self, step: Step, digest: str) -> None:
+        """That slice goes out now; `digest` is its hash in base64, if it names an algorithm."""
+        ...
+
+    def take(self, answer: Answer, step: Step | None = None) -> None:
+        """The answer to a step, or to what `next` gave. Errors of this program's tree: whether it may pass."""
+        ...
+
+    def lost(self) -> None:
+        """No answer came to what was sent: it may have been done, or in part, or not at all."""
         ...
 
     def take_digest(self, digest: str) -> None:

@@ -2,9 +2,10 @@
 
 Theory of operation. The driver knows no protocol. Slices of the file are streamed from the disk in small blocks, so
 that memory stays bounded whatever a chunk's size; each block passes the owner, who may hold it back (bandwidth) or stop
-the upload. When a connection breaks, its link rests, the protocol is told that the answer is lost, and the next step,
-which asks what has arrived, goes over the best link left. Hashes of the whole file follow behind what is sent in
-order, and read from the disk what was sent in an earlier run.
+the upload. The answer to a slice takes a round trip to come; the next slice goes meanwhile, over a second connection,
+so that small chunks cost no speed on a long way. When a connection breaks, its link rests, the protocol is told that
+the answer is lost, and the next step, which asks what has arrived, goes over the best link left. Hashes of the whole
+file follow behind what is sent in order, and read from the disk what was sent in an earlier run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import base64
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -25,6 +27,7 @@ from transfer_core.upload.door import Answer, Finished, Item, NeedDigest, Step, 
 from transfer_core.upload.session import BLOCK_BYTES, LinkSession
 
 STEPS_WITHOUT_PROGRESS_MAX = 40
+LOOK_S = 0.1
 LINK_FAILURES_MAX = 4  # in a row without progress; then the destination is to be called offline
 
 
@@ -49,8 +52,16 @@ class Owner(Protocol):
         """Cancelled if it shall stop."""
         ...
 
+    def chunk_bytes(self) -> int:
+        """How much one request had better carry by now."""
+        ...
+
     def way(self) -> Way:
         """The best link now. NoUsableLink."""
+        ...
+
+    def way_done(self, way: Way) -> None:
+        """The request over it has ended. May be called twice."""
         ...
 
     def way_failed(self, way: Way, error: LinkError) -> None:
@@ -103,6 +114,44 @@ class WholeHash:
         return str(self._hashers[algorithm].hexdigest())
 
 
+class _Sending:
+    """A slice on its way, in a thread of its own."""
+
+    def __init__(self, step: Step, way: Way, perform: Callable[[_Sending], Answer]) -> None:
+        self.step, self.way = step, way
+        self.passed = threading.Event()  # its body has been handed to the system, or it ended
+        self.answer: Answer | None = None
+        self._error: BaseException | None = None
+        self._perform = perform
+        self._thread = threading.Thread(target=self._run, name=f"slice-{step.offset}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.answer = self._perform(self)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            self._error = error
+        finally:
+            self.passed.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Its answer is there, or it has failed."""
+        return self.answer is not None or self._error is not None
+
+    def wait_over(self) -> None:
+        """Until nothing more happens, whatever came of it."""
+        self._thread.join()
+
+    def wait(self) -> Answer:
+        """Its answer; what went wrong is raised here."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self.answer is not None
+        return self.answer
+
+
 class Driver:
     """One run of one upload."""
 
@@ -112,7 +161,7 @@ class Driver:
         self._upload: Upload = uploader.begin(item, self._fitting(resume))
         self.hash = WholeHash(source, with_md5=uploader.kind in ("chunked", "s3"))
         self.sent_bytes = 0  # of the file, also those sent again
-        self._sent_digest = ""
+        self._idle_steps = self._failures = 0
 
     def _fitting(self, resume: str) -> str:
         """The kept text, unless it is of another state of the source, another protocol or another name."""
@@ -129,9 +178,9 @@ class Driver:
 
     def run(self) -> Finished:
         """Until the server has all of it. Errors of this program's tree; Cancelled when the owner says so."""
-        idle_steps = failures = 0
         while True:
             self._owner.check()
+            self._upload.prefer(self._owner.chunk_bytes())
             step = self._upload.next()
             if isinstance(step, Finished):
                 self.hash.finish(self._owner.check)
@@ -141,28 +190,96 @@ class Driver:
                 self.hash.finish(self._owner.check)
                 self._source.check_unchanged()
                 self._upload.take_digest(self.hash.hexdigest(step.algorithm))
-                continue
-            before = self._upload.bytes_done
-            way = self._owner.way()
-            try:
-                answer = self.perform(step, way)
-            except LinkError as error:
-                self._owner.check()
-                self._owner.way_failed(way, error)
-                self._upload.lost(self._sent_digest)
-                failures += 1
-                if failures >= LINK_FAILURES_MAX:
-                    raise
-                continue
-            try:
-                self._upload.take(answer)
-            finally:  # also what is forgotten after an error has to be kept as forgotten
-                moved = max(0, self._upload.bytes_done - before)
-                self._keep(way, moved if step.length else 0)
-            idle_steps = 0 if moved else idle_steps + 1
-            failures = 0 if moved else failures
-            if idle_steps > STEPS_WITHOUT_PROGRESS_MAX:
-                raise BadAnswer("the server answers, but the upload does not go on")
+            elif step.length and self._upload.ahead(step) is not None:
+                self._send_in_turn(step)
+            else:
+                self._one(step)
+
+    def _one(self, step: Step) -> None:
+        """One request and its answer."""
+        way = self._owner.way()
+        try:
+            answer = self.perform(step, way)
+        except LinkError as error:
+            self._lost(way, error)
+        else:
+            self._take(answer, step, way)
+        finally:
+            self._owner.way_done(way)
+
+    def _send_in_turn(self, first: Step) -> None:
+        """Slices one behind the other: while one's answer is on its way, the next one's body is.
+
+        Returns when there is none left, or when something else has to be done first.
+        """
+        current: _Sending | None = self._start(first)
+        following: _Sending | None = None
+        try:
+            while current is not None:
+                while not current.passed.wait(LOOK_S):
+                    self._owner.check()
+                ahead = None if current.is_over else self._upload.ahead(current.step)
+                following = None if ahead is None else self._start(ahead)
+                is_going_on = self._finish(current)
+                current, following = following, None
+                if not is_going_on:
+                    break
+            if current is not None:  # what it brought is asked for, once it can bring nothing more
+                current.wait_over()
+        finally:
+            for sending in (current, following):
+                if sending is not None:
+                    self._let_go(sending)
+
+    def _start(self, step: Step) -> _Sending:
+        digest = "" if step.digest is None else self._slice_digest(step, step.digest.algorithm)
+        self._upload.sending(step, digest)
+
+        def perform(sending: _Sending) -> Answer:
+            return self._perform(step, sending.way, digest, sending.passed.set)
+
+        return _Sending(step, self._owner.way(), perform)
+
+    def _finish(self, sending: _Sending) -> bool:
+        """Take its answer; whether slices may follow without anything asked in between."""
+        try:
+            answer = sending.wait()
+        except LinkError as error:
+            self._lost(sending.way, error)
+            return False
+        else:
+            self._take(answer, sending.step, sending.way)
+            following = self._upload.next()
+            return isinstance(following, Step) and following.length > 0
+        finally:
+            self._owner.way_done(sending.way)
+
+    def _let_go(self, sending: _Sending) -> None:
+        """What comes of it is asked for next time."""
+        if not sending.is_over:
+            sending.way.session.abort()
+            sending.wait_over()
+        self._owner.way_done(sending.way)
+
+    def _lost(self, way: Way, error: LinkError) -> None:
+        self._owner.check()
+        self._owner.way_failed(way, error)
+        self._upload.lost()
+        self._failures += 1
+        if self._failures >= LINK_FAILURES_MAX:
+            raise error
+
+    def _take(self, answer: Answer, step: Step, way: Way) -> None:
+        before = self._upload.bytes_done
+        try:
+            self._upload.take(answer, step)
+        finally:  # also what is forgotten after an error has to be kept as forgotten
+            moved = max(0, self._upload.bytes_done - before)
+            self._keep(way, moved if step.length else 0)
+        self._idle_steps = 0 if moved else self._idle_steps + 1
+        self._failures = 0 if moved else self._failures
+        if self._idle_steps > STEPS_WITHOUT_PROGRESS_MAX:
+            raise BadAnswer("the server answers, but the upload does not go on")
 
     def _keep(self, way: Way, moved: int) -> None:
         text = self._upload.resume_text()
@@ -172,22 +289,32 @@ class Driver:
     def discard(self) -> None:
         """Have the server drop what it has, if it can be asked and answers."""
         step = self._upload.discard()
-        if step is not None:
+        if step is None:
+            return
+        way = self._owner.way()
+        try:
             with contextlib.suppress(LinkError):
-                self.perform(step, self._owner.way())
+                self.perform(step, way)
+        finally:
+            self._owner.way_done(way)
 
     def perform(self, step: Step, way: Way) -> Answer:
         """One request over one link. LinkError if no answer came."""
-        headers, self._sent_digest = {**step.headers}, ""
+        digest = "" if step.digest is None else self._slice_digest(step, step.digest.algorithm)
+        if step.length:
+            self._upload.sending(step, digest)
+        return self._perform(step, way, digest, _nothing)
+
+    def _perform(self, step: Step, way: Way, digest: str, passed: Callable[[], None]) -> Answer:
+        headers = {**step.headers}
         if step.digest is not None:
-            self._sent_digest = self._slice_digest(step, step.digest.algorithm)
-            headers[step.digest.header] = step.digest.prefix + self._sent_digest
+            headers[step.digest.header] = step.digest.prefix + digest
         signed = self._owner.headers(Step(step.what, step.method, step.url, headers, head=step.head))
         length = len(step.head) + step.length + len(step.tail)
-        body = self._body(step, way) if length or step.method in ("POST", "PUT", "PATCH") else None
+        body = self._body(step, way, passed) if length or step.method in ("POST", "PUT", "PATCH") else None
         answer = way.session.perform(step, signed, body, length)
         self._owner.check()
-        return replace(answer, sent_digest=self._sent_digest)
+        return replace(answer, sent_digest=digest)
 
     def _slice_digest(self, step: Step, algorithm: str) -> str:
         hasher = hashlib.new(algorithm, usedforsecurity=False)
@@ -203,7 +330,7 @@ class Driver:
             self._source.read_into(offset, memoryview(block))
             yield offset, bytes(block)
 
-    def _body(self, step: Step, way: Way) -> Iterator[bytes]:
+    def _body(self, step: Step, way: Way, passed: Callable[[], None]) -> Iterator[bytes]:
         if step.head:
             yield step.head
         for offset, block in self._blocks(step):
@@ -216,3 +343,8 @@ class Driver:
             self.hash.feed(offset, block)
         if step.tail:
             yield step.tail
+        passed()
+
+
+def _nothing() -> None:
+    """Nobody waits for the body to have passed."""

@@ -184,7 +184,26 @@ class S3Upload:
 
     # --- what came of it
 
-    def take(self, answer: Answer) -> None:
+    def prefer(self, chunk_bytes: int) -> None:
+        """See `door.Upload`. All have one size, which is settled when the upload begins."""
+
+    def ahead(self, step: Step) -> Step | None:
+        """See `door.Upload`."""
+        if self._stage is not _Stage.PART:
+            return None
+        after = self._number_of(step) + 1
+        following = next((each for each in range(after, self.parts + 1) if each not in self._etags), None)
+        return None if following is None else self._part(following)
+
+    def _number_of(self, step: Step) -> int:
+        return step.offset // self._part_bytes + 1
+
+    def sending(self, step: Step, digest: str) -> None:
+        """See `door.Upload`. A part's MD5 is the tag that it will have, by which it is known if its answer is lost."""
+        if self._stage is _Stage.PART and digest:
+            self._kept[self._number_of(step)] = b64decode(digest).hex()
+
+    def take(self, answer: Answer, step: Step | None = None) -> None:
         """See `door.Upload`."""
         match self._stage:
             case _Stage.LOOK:
@@ -200,7 +219,7 @@ class S3Upload:
             case _Stage.LIST:
                 self._take_list(answer)
             case _Stage.PART:
-                self._take_part(answer)
+                self._take_part(answer, self._next_part if step is None else self._number_of(step))
             case _:
                 self._take_complete(answer)
 
@@ -256,12 +275,12 @@ class S3Upload:
         self._is_guarded = self._is_guarded and not is_unknown
         return is_unknown
 
-    def _take_part(self, answer: Answer) -> None:
+    def _take_part(self, answer: Answer, number: int) -> None:
         if self._is_forgotten(answer):
             return
         if answer.status != 200:
             raise_s3(answer, "a part")
-        self._etags[self._next_part] = check_stored(answer)
+        self._etags[number] = check_stored(answer)
         self._finish_parts()
 
     def _finish_parts(self) -> None:
@@ -330,12 +349,10 @@ class S3Upload:
         if self._restarts > RESTARTS_MAX:
             raise error_of(answer, "an upload that it has lost several times")
 
-    def lost(self, sent_digest: str = "") -> None:
+    def lost(self) -> None:
         """See `door.Upload`."""
         if self._stage is _Stage.PART:
-            self._kept = dict(self._etags)
-            if sent_digest:  # if it has arrived, this is its tag
-                self._kept[self._next_part] = b64decode(sent_digest).hex()
+            self._kept |= self._etags
             self._stage = _Stage.LIST
         elif self._stage is _Stage.PUT:
             self._stage = _Stage.LOOK if self._key == self._wanted_key else _Stage.PUT

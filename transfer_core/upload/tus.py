@@ -69,6 +69,7 @@ class TusUpload:
         self._stage = _Stage.CREATE
         self._offset = 0
         self._restarts = 0
+        self._slice_bytes = max(1, item.chunk_bytes)
         self._read(resume)
 
     @property
@@ -98,7 +99,7 @@ class TusUpload:
         return self._step("the start of the upload", "POST", headers)
 
     def _slice(self) -> Step:
-        length = min(max(1, self._item.chunk_bytes), self._item.size - self._offset)
+        length = min(self._slice_bytes, self._item.size - self._offset)
         headers = {
             "Tus-Resumable": VERSION,
             "Upload-Offset": str(self._offset),
@@ -110,14 +111,25 @@ class TusUpload:
 
     # --- what came of it
 
-    def take(self, answer: Answer) -> None:
+    def prefer(self, chunk_bytes: int) -> None:
+        """See `door.Upload`."""
+        self._slice_bytes = max(1, chunk_bytes)
+
+    def ahead(self, step: Step) -> Step | None:
+        """See `door.Upload`. Slices follow each other; the server would refuse one that came too early."""
+        return None
+
+    def sending(self, step: Step, digest: str) -> None:
+        """See `door.Upload`."""
+
+    def take(self, answer: Answer, step: Step | None = None) -> None:
         """See `door.Upload`."""
         if self._stage is _Stage.CREATE:
             self._take_create(answer)
         elif self._stage is _Stage.ASK:
             self._take_offset_of_head(answer)
         else:
-            self._take_slice(answer)
+            self._take_slice(answer, step)
 
     def _take_create(self, answer: Answer) -> None:
         if answer.status != 201:
@@ -148,7 +160,7 @@ class TusUpload:
             return
         self._go_on(self._offset_in(answer, 0, self._item.size))
 
-    def _take_slice(self, answer: Answer) -> None:
+    def _take_slice(self, answer: Answer, step: Step | None) -> None:
         if answer.status in (404, 410):
             self._restart(answer)
         elif answer.status in (409, _CHECKSUM_MISMATCH):
@@ -159,7 +171,7 @@ class TusUpload:
             self._stage = _Stage.ASK
             raise_for(answer, "a slice")
         else:
-            end = min(self._item.size, self._offset + max(1, self._item.chunk_bytes))
+            end = self._item.size if step is None else step.offset + step.length
             self._go_on(self._offset_in(answer, self._offset, end))
 
     def _offset_in(self, answer: Answer, least: int, most: int) -> int:
@@ -180,7 +192,7 @@ class TusUpload:
         if self._restarts > RESTARTS_MAX:
             raise error_of(answer, "an upload that it has lost several times")
 
-    def lost(self, sent_digest: str = "") -> None:
+    def lost(self) -> None:
         """See `door.Upload`."""
         if self._stage is _Stage.SEND:
             self._stage = _Stage.ASK

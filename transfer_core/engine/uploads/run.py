@@ -78,7 +78,8 @@ class UploadRun:
         self._ways, self._governor, self._listener, self._after = ways, governor, listener, after
         self._stopping = threading.Event()
         self._discard = False
-        self._lent: Lent | None = None
+        self._lent: list[Lent] = []
+        self._lock = threading.Lock()
         self._driver: Driver | None = None
         self._best = job.bytes_done
         self._first: int | None = None
@@ -91,9 +92,12 @@ class UploadRun:
         """End soon, whatever it is waiting for; `discard` has the server drop what it has."""
         self._discard = discard
         self._stopping.set()
-        lent = self._lent
-        if lent is not None:
+        for lent in self._all_lent():
             lent.session.abort()
+
+    def _all_lent(self) -> list[Lent]:
+        with self._lock:
+            return list(self._lent)
 
     @property
     def is_stopped(self) -> bool:
@@ -102,9 +106,9 @@ class UploadRun:
 
     def break_dead_link(self) -> None:
         """Break off what goes over a link that was switched off."""
-        lent = self._lent
-        if lent is not None and self._ways.is_dead(lent.name):
-            lent.session.abort()
+        for lent in self._all_lent():
+            if self._ways.is_dead(lent.name):
+                lent.session.abort()
 
     def figures(self) -> Figures:
         """How far it is."""
@@ -121,7 +125,8 @@ class UploadRun:
             if not self.is_stopped:
                 self._listener.on_ended(self, error)
         finally:
-            self._give_back()
+            for lent in self._all_lent():
+                self.way_done(lent)
             self._governor.leave(self.job.file_id)
             self._listener.on_gone(self)
 
@@ -151,7 +156,7 @@ class UploadRun:
                 size=source.fingerprint.size,
                 priority=self.job.priority,
                 source=self.job.source,
-                chunk_bytes=chunk_bytes_for(*self._ways.figures()),
+                chunk_bytes=self.chunk_bytes(),
             )
             if item.size != self.job.size:
                 self._listener.resize(self.job.file_id, item.size)
@@ -167,7 +172,6 @@ class UploadRun:
 
     def _drop_there(self) -> None:
         """The job was given up: the server needs not keep its part of it."""
-        self._give_back()
         driver = self._driver
         if driver is None:
             return
@@ -180,11 +184,6 @@ class UploadRun:
         finally:
             self._stopping.set()
 
-    def _give_back(self) -> None:
-        lent, self._lent = self._lent, None
-        if lent is not None:
-            self._ways.give_back(lent)
-
     # --- the owner of the driver
 
     def check(self) -> None:
@@ -192,20 +191,32 @@ class UploadRun:
         if self._stopping.is_set():
             raise Cancelled("stopped")
 
+    def chunk_bytes(self) -> int:
+        """See `driver.Owner`."""
+        return chunk_bytes_for(*self._ways.figures())
+
     def way(self) -> Way:
         """See `driver.Owner`. Each request goes over the link that is best then."""
-        self._give_back()
-        self._lent = self._ways.borrow()
-        self._asked_s = time.monotonic()
+        lent = self._ways.borrow(self._all_lent())
+        with self._lock:
+            self._lent.append(lent)
         self.check()
-        return self._lent
+        return lent
+
+    def way_done(self, way: Way) -> None:
+        """See `driver.Owner`."""
+        with self._lock:
+            lent = next((each for each in self._lent if each is way), None)
+            if lent is None:
+                return
+            self._lent.remove(lent)
+        self._ways.give_back(lent)
 
     def way_failed(self, way: Way, error: LinkError) -> None:
         """See `driver.Owner`."""
         _LOG.info("%s over %s: %s", self.job.path, way.name, error)
         self._ways.on_failed(way.name)
         way.session.abort()
-        self._give_back()
 
     def grant(self, size: int, way: Way) -> int:
         """See `driver.Owner`."""
@@ -220,7 +231,8 @@ class UploadRun:
 
     def keep(self, resume: str, bytes_done: int, way: Way, moved: int) -> None:
         """See `driver.Owner`."""
-        self._ways.on_answer(way.name, moved, time.monotonic() - self._asked_s)
+        asked_s = next((each.asked_s for each in self._all_lent() if each is way), time.monotonic())
+        self._ways.on_answer(way.name, moved, time.monotonic() - asked_s)
         if resume != self._kept:
             self._listener.keep_resume(self.job.file_id, resume)
             self._kept = resume

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -49,6 +51,7 @@ class Lent:
 
     name: str
     session: LinkSession
+    asked_s: float = field(default_factory=time.monotonic)
 
 
 class Ways:
@@ -70,20 +73,23 @@ class Ways:
         self._why = ""
         self._scan_due_ns = 0
 
-    def borrow(self) -> Lent:
-        """The best link now. NoUsableLink if there is none."""
+    def borrow(self, held: Sequence[Lent] = ()) -> Lent:
+        """The best link now; what the same upload holds already does not make a link busy. NoUsableLink."""
         now_ns = self._clock.monotonic_ns()
         self._look(now_ns)
         views = {view.name: view for view in self._views()}
         with self._lock:
             usable = [each for each in self._known.values() if not self._is_dead(each, views)]
-            choice = choose_link([_candidate(each, views.get(each.link.name)) for each in usable], now_ns)
+            own = Counter(each.name for each in held)
+            candidates = [_candidate(each, views.get(each.link.name), own[each.link.name]) for each in usable]
+            choice = choose_link(candidates, now_ns)
             if choice is None:
                 raise NoUsableLink(
                     f"no link leads to {host_of(self._target)}" + (f": {self._why}" if self._why else "")
                 )
             known = self._known[choice.name]
             known.busy += 1
+            known.idle = [session for session in known.idle if not session.aborted]
             session = known.idle.pop() if known.idle else self._dial(known.link)
         return Lent(choice.name, session)
 
@@ -172,11 +178,12 @@ class Ways:
         return view is not None and view.state in _DEAD
 
 
-def _candidate(known: _Known, view: LinkView | None) -> Candidate:
+def _candidate(known: _Known, view: LinkView | None, held: int) -> Candidate:
     own = link_score(LinkFigures(throughput_bps=known.rate_bps, rtt_ms=known.rtt_ms))
     score = view.score if view is not None and view.score is not None else own
     role = "primary" if view is None else view.role
-    return Candidate(known.link.name, None if score is None else score.score, known.busy, known.rests_until_ns, role)
+    value = None if score is None else score.score
+    return Candidate(known.link.name, value, known.busy - held, known.rests_until_ns, role)
 
 
 def _mix(before: float, now: float) -> float:
