@@ -197,6 +197,13 @@ class IncomingFile:
         except OverflowError:
             return  # a time that this system can't express is no reason to refuse the data
 
+    def is_there(self) -> bool:
+        """Whether it still has a name: somebody may have deleted it, and what is written would be lost."""
+        try:
+            return self._fd >= 0 and os.fstat(self._fd).st_nlink > 0
+        except OSError:
+            return False
+
     def abandon(self) -> None:
         """Delete it. WriteFailed."""
         self.close()

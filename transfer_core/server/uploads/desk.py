@@ -45,7 +45,10 @@ class Desk:
     @asynccontextmanager
     async def using(self, request: Request, upload_id: str) -> AsyncIterator[Upload]:
         """An upload of the client that asks, for the block. NotFoundError."""
-        upload = await self.disk.run(self.store.acquire, client_of(request), upload_id)
+        client = client_of(request)
+        upload = self.store.try_acquire(client, upload_id)
+        if upload is None:
+            upload = await self.disk.run(self.store.acquire, client, upload_id)
         try:
             yield upload
         finally:

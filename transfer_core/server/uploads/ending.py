@@ -65,9 +65,7 @@ class Ending:
 
     def _refuse(self, upload: Upload) -> None:
         with upload.lock:
-            if upload.file is not None:
-                upload.file.close()
-                upload.file = None
+            upload.close_file()
             self._store.delete_part(upload.record)
             self._store.save(upload, replace(upload.record, status=Status.FAILED))
             self._store.release_room(upload)

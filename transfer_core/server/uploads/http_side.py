@@ -136,6 +136,8 @@ class HttpSide:
         rates = Rates(config.requests_per_s, config.requests_burst, ground.clock.monotonic_ns)
 
         async def authenticate(authorization: str | None) -> Client:
+            if authorization is None:
+                return credentials.client(None)  # nothing to look up, so nothing to wait for
             return await disk.run(credentials.client, authorization)
 
         desk = Desk(self._store, ending, disk, config)

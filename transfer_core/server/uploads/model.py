@@ -46,3 +46,9 @@ class Upload:
     users: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)  # of file and record; held for a write, not a sync
     finish_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def close_file(self) -> None:
+        """Let go of the part file, which stays. Called with its lock, or when nobody uses it."""
+        file, self.file = self.file, None
+        if file is not None:
+            file.close()

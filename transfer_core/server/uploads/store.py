@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +26,7 @@ from transfer_core.storage.incoming import IncomingFile, storage_error
 from transfer_core.storage.safe_path import PART_SUFFIX, fit_name, resolve_under
 from transfer_core.units import NS_PER_S
 
+IDLE_FILES_MAX = 64
 GONE_HINT = "Begin the upload again: the relay keeps nothing of it."
 
 
@@ -48,6 +50,7 @@ class UploadStore:
         self._room = room
         self._agent_bytes = agent_bytes or (lambda _: 0)
         self._uploads: dict[str, Upload] = {}
+        self._idle: OrderedDict[str, Upload] = OrderedDict()  # nobody uses them, their files may be open
         self._lock = threading.Lock()
         for record in database.under_way():
             with suppress(DiskFull):  # what was promised stays promised; there is less room for others now
@@ -141,32 +144,46 @@ class UploadStore:
     def acquire(self, client: Client, upload_id: str) -> Upload:
         """Use an upload until `release`. NotFoundError."""
         with self._lock:
-            upload = self._uploads.get(upload_id)
-            record = self._require(client, upload_id, None if upload is None else upload.record)
-            if upload is None:
-                upload = self._uploads[upload_id] = Upload(record, FrontSums(record.checksum))
-            upload.users += 1
+            return self._acquire(client, upload_id)
+
+    def try_acquire(self, client: Client, upload_id: str) -> Upload | None:
+        """`acquire` without waiting for a disk or another thread; None if that can't be. NotFoundError."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            return self._acquire(client, upload_id) if upload_id in self._uploads else None
+        finally:
+            self._lock.release()
+
+    def _acquire(self, client: Client, upload_id: str) -> Upload:
+        upload = self._uploads.get(upload_id)
+        record = self._require(client, upload_id, None if upload is None else upload.record)
+        if upload is None:
+            upload = self._uploads[upload_id] = Upload(record, FrontSums(record.checksum))
+        self._idle.pop(upload_id, None)
+        upload.users += 1
         return upload
 
     def release(self, upload: Upload) -> None:
-        """Whoever acquired it is done; the last one closes its file."""
+        """Whoever acquired it is done. The files of a few uploads that nobody uses stay open for the next request."""
         with self._lock:
             upload.users -= 1
             if upload.users:
                 return
-            file, upload.file = upload.file, None
-            if not upload.record.is_open:
+            if upload.record.is_open:
+                self._idle[upload.record.upload_id] = upload
+                if len(self._idle) <= IDLE_FILES_MAX:
+                    return
+                _, upload = self._idle.popitem(last=False)
+            else:
                 self._uploads.pop(upload.record.upload_id, None)
-        if file is not None:
-            file.close()
+            upload.close_file()
 
     def discard(self, upload: Upload) -> None:
         """Keep nothing of it. Its writers have left, but for the caller. WriteFailed."""
         with upload.lock:
             if upload.record.status is not Status.COMPLETED:
-                if upload.file is not None:
-                    upload.file.close()
-                    upload.file = None
+                upload.close_file()
                 self.delete_part(upload.record)
             self._forget(upload)
 
@@ -178,6 +195,7 @@ class UploadStore:
         self._room.release(upload_id)
         with self._lock:
             self._uploads.pop(upload_id, None)
+            self._idle.pop(upload_id, None)
 
     def expire(self) -> list[str]:
         """Discard uploads that nobody went on with; their ids."""
@@ -208,6 +226,8 @@ class UploadStore:
         record = upload.record
         if record.status not in (Status.UPLOADING, Status.VERIFIED):
             raise ConflictError(f"the upload is {record.status} already", hint="Nothing more is taken for it.")
+        if upload.file is not None and not upload.file.is_there():
+            upload.close_file()
         if upload.file is None:
             part = self.part(record)
             if record.bytes_done and not part.exists():
@@ -282,6 +302,6 @@ class UploadStore:
         with self._lock:
             uploads = list(self._uploads.values())
             self._uploads.clear()
+            self._idle.clear()
         for upload in uploads:
-            if upload.file is not None:
-                upload.file.close()
+            upload.close_file()
