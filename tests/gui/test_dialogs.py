@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
-from app.actions import COMMANDS
+from app.actions import COMMANDS, WINDOW
 from app.models.console_state import ConsoleState
 from app.theme.theme import Theme
 from app.views.dialogs.about import AboutDialog
@@ -25,7 +25,7 @@ from transfer_core.engine.system import SystemClock
 from transfer_core.errors import DiskFull, TokenExpired
 from transfer_core.events import JobsChanged
 
-TITLES = {"queue": "Queue", "links": "Links", "history": "History", "log": "Log", "settings": "Settings"}
+TITLES = {page: page.capitalize() for page in sorted({command.page for command in COMMANDS.values()} - {WINDOW})}
 
 
 def shown(qtbot: QtBot, dialog: QDialog) -> QDialog:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
-from app.figures import DASH, mbit_text, ms_text, percent_text, score_text, since_text
+from app.figures import DASH, is_lost, mbit_text, ms_text, percent_text, score_text, since_text
 from app.models.sample_rings import Window
 from app.views.links.link_plot import Frame, LinkPlot
 from app.widgets.look import Look
@@ -27,6 +27,7 @@ class CardHead(QWidget):
         self._link: LinkView | None = None
         self._right = ""
         self._reading = ""
+        self._is_lost = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     @property
@@ -42,6 +43,7 @@ class CardHead(QWidget):
 
     def show_link(self, link: LinkView, now_ns: int) -> None:
         """Take over the link's newest view."""
+        self._is_lost = is_lost(link.state, link.measured_ns, now_ns)
         right = "up" if link.state is LinkState.UP else since_text(link.state, link.since_ns, now_ns)
         if link.why:
             right += f" · {link.why}"
@@ -90,7 +92,7 @@ class CardHead(QWidget):
                 link_colour(link.state, look),
             )
             box.setLeft(box.left() - side - 6)
-        score = score_text(link.score.score if link.score else None)
+        score = score_text(link.score.score if link.score and not self._is_lost else None)
         facts = " · ".join(filter(None, (link.device, link.role, f"score {score}", "simulated" * link.simulated)))
         room = box.left() - x - look.gap
         painter.setPen(look.muted)
