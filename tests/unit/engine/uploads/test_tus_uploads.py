@@ -30,7 +30,7 @@ def test_the_kind_is_found_out_and_a_file_arrives_whole(world: UploadWorld, serv
     assert world.agent.destinations()[0].kind == "tus"
     job = world.arrive(world.queue(source))
     assert server.completed() == {"lap.bin": source.read_bytes()}
-    assert server.count("PATCH " + next(iter(server.files))) == 3
+    assert 2 <= server.count("PATCH " + next(iter(server.files))) <= 3  # 5 MB first, then as the link is
     assert job.stored_as.startswith(server.url)
 
 
