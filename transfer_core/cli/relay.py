@@ -59,6 +59,7 @@ def relay(
         str,
         typer.Option("--database", metavar="URL", help="Keep figures of shared folders in this PostgreSQL database."),
     ] = "",
+    races: Annotated[bool, typer.Option("--races", help="Serve races and their viewers on the HTTP side too.")] = False,
     quota: Annotated[
         str | None, typer.Option("--quota", metavar="20GB", help="What each agent may store.", show_default="no limit")
     ] = None,
@@ -79,6 +80,8 @@ def relay(
         raise UsageError("TLS is for the HTTP side, which is not asked for", hint="Add --http HOST:PORT.")
     if http is None and database:
         raise UsageError("--database is for the HTTP side, which is not asked for", hint="Add --http HOST:PORT.")
+    if http is None and races:
+        raise UsageError("--races is for the HTTP side, which is not asked for", hint="Add --http HOST:PORT.")
     http_side = coordinator = None
     if http is not None:
         coordinator = compose.open_coordinator(database)
@@ -88,7 +91,7 @@ def relay(
             certificate=certificate,
             key=key,
             behind_proxy=behind_proxy,
-            mounted=[coordinator],
+            mounted=[coordinator, *([compose.open_races(parse_listen(http))] if races else [])],
         )
     quota_bytes, keep_free_bytes = None if quota is None else parse_size(quota), parse_size(keep_free)
     try:

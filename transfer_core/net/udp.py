@@ -13,6 +13,7 @@ from transfer_core.net.dont_fragment import forbid_fragments
 from transfer_core.net.socket_buffers import enlarge_buffers
 from transfer_core.net.udp_linux import LinuxUdpPort
 from transfer_core.net.udp_plain import PlainUdpPort
+from transfer_core.net.urgency import mark_bulk
 from transfer_core.protocol.endpoint import Address
 
 BUFFER_BYTES = 4 * 1024 * 1024
@@ -45,6 +46,7 @@ def open_udp_port(
         if device is not None:
             notes += bind_to_device(sock, device)
         notes += forbid_fragments(sock)
+        mark_bulk(sock)
         _bind(sock, bind or ("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
     except BaseException:
         sock.close()

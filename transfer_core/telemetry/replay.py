@@ -19,6 +19,7 @@ import numpy as np
 
 from transfer_core.errors import DrsError, IntegrityError, LinkDown, UsageError
 from transfer_core.events.telemetry import SPEED_MAX, SPEED_MIN, ReplayState, ReplayView
+from transfer_core.net.urgency import mark_live
 from transfer_core.telemetry.arrivals import Arrivals, Sender
 from transfer_core.telemetry.decoders.base import Decoder
 from transfer_core.telemetry.feed import Feed
@@ -97,6 +98,7 @@ class Replay:
         """Send every datagram there too. LinkDown."""
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM)
+        mark_live(sock)
         try:
             # asked of another socket: one that is connected would hear of every moment that nobody listens there
             with socket.socket(family, socket.SOCK_DGRAM) as asking:

@@ -12,6 +12,7 @@ import uvicorn
 
 from transfer_core.clock import Clock
 from transfer_core.errors import ConfigError, PortInUse, UsageError
+from transfer_core.net.urgency import mark_live
 from transfer_core.server.loopback import is_loopback
 from transfer_core.server.races.accounts import Accounts
 from transfer_core.server.races.app import build_app
@@ -71,6 +72,7 @@ class RaceSide:
             except PortInUse:
                 self.stop()
                 raise
+        mark_live(self._sockets[1])
         ws_port = self._sockets[1].getsockname()[1]
         asking = Asking(self._accounts, self._clock)
         app = build_app(self._desk, asking, ws_port, wanted.udp_host, local_only=local_only)

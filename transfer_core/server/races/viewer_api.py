@@ -52,7 +52,7 @@ class ViewerApi:
             return
         race = await run_in_threadpool(self._race_at, udp_port, user)
         if race is None:
-            await websocket.close(NOT_FOUND, "Race not found")
+            await _close(websocket, NOT_FOUND, "Race not found")
             return
         desk, race_id = self._desk, race.race_id
         channel = self._channels.get(race_id)
@@ -87,7 +87,7 @@ class ViewerApi:
                 raise UsageError("it is not to be seen")
             view = await run_in_threadpool(desk.open_replay, race_id)
         except DrsError:
-            await websocket.close(NOT_FOUND, "Race not found")
+            await _close(websocket, NOT_FOUND, "Race not found")
             return
         replay_id = view.replay_id
         channel = Channel("replay", lambda: desk.newest(None, replay_id), desk.pilot_names)
@@ -111,18 +111,17 @@ class ViewerApi:
     async def _greet(self, websocket: WebSocket) -> User | None:
         """Accept whoever may come in; others are told why not, and None is given."""
         if self._local_only and not names_this_machine(websocket.headers.get("host"), websocket.headers.get("origin")):
-            await websocket.close(REFUSED, "only this machine may ask")
+            await _close(websocket, REFUSED, "only this machine may ask")
             return None
         await websocket.accept()
         if self._viewers >= VIEWERS_MAX:
-            await websocket.close(TOO_MANY, "there are too many viewers")
+            await _close(websocket, TOO_MANY, "there are too many viewers")
             return None
         try:
             return await self._who(websocket)
         except (DrsError, TimeoutError, ValueError, KeyError) as error:
             why = error.message if isinstance(error, DrsError) else "say who you are first"
-            with contextlib.suppress(RuntimeError):
-                await websocket.close(REFUSED, why)
+            await _close(websocket, REFUSED, why)
         except WebSocketDisconnect:
             pass
         return None
@@ -160,8 +159,7 @@ class ViewerApi:
             for result in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(result, Exception) and not isinstance(result, (WebSocketDisconnect, TimeoutError)):
                     raise result
-        with contextlib.suppress(RuntimeError):
-            await websocket.close(1000)
+        await _close(websocket, 1000, "")
 
 
 async def _send_frames(websocket: WebSocket, channel: Channel, rate_hz: float, runs: Callable[[], bool]) -> None:
@@ -182,6 +180,12 @@ async def _send_frames(websocket: WebSocket, channel: Channel, rate_hz: float, r
         sequence, layout = tick.sequence, tick.layout
         due = max(due + 1 / rate_hz, clock())
         await asyncio.sleep(due - clock())
+
+
+async def _close(websocket: WebSocket, code: int, why: str) -> None:
+    """Close it, unless the viewer has gone meanwhile."""
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        await websocket.close(code, why)
 
 
 async def _send(websocket: WebSocket, tick: Tick, known_layout: int) -> None:
