@@ -31,6 +31,8 @@ from transfer_core.events import Event
 from transfer_core.service import TransferService
 
 PICTURE_WAIT_MS = 1500
+# the window takes the interpreter back from the agent's threads some dozens of times a frame, and waits this long each
+SWITCH_S = 0.0005
 KEEP_MS = 10_000  # changed looks are kept so often, for when the power goes
 LAYOUT_NAME = "console.json"
 
@@ -100,6 +102,7 @@ class Console(QObject):
     def start(self, first: Callable[[TransferService], object] | None = None) -> None:
         """Begin to listen, and to work the queue; `first` is run in a worker thread once the service has started."""
         self._first = first
+        sys.setswitchinterval(SWITCH_S)
         self.service.start()
         if self._layout is not None:
             self._keeping.start()

@@ -30,6 +30,7 @@ PURE = (
     "transfer_core/links/hysteresis.py",
     "transfer_core/links/measure.py",
     "transfer_core/links/model.py",
+    "transfer_core/links/quota.py",
     "transfer_core/links/ring.py",
     "transfer_core/links/score.py",
     "transfer_core/jobs/model.py",

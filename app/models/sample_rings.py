@@ -174,7 +174,11 @@ def thin_line(t_s: Floats, values: Floats, span_s: float, pixels: int) -> tuple[
     x = np.repeat(buckets.t_s, 2)
     x[0::2] += buckets.width_s * 0.25
     x[1::2] += buckets.width_s * 0.75
+    # the two in the order in which the line goes, so that a slope down is no saw
+    ends = np.append(buckets.starts[1:], len(values)) - 1
+    falls = values[buckets.starts] > values[ends]
+    low, high = bucket_min(values, buckets), bucket_max(values, buckets)
     y = np.empty_like(x)
-    y[0::2] = bucket_min(values, buckets)
-    y[1::2] = bucket_max(values, buckets)
+    y[0::2] = np.where(falls, high, low)
+    y[1::2] = np.where(falls, low, high)
     return x, y

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAction, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMainWindow, QMenu, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from app.actions import COMMANDS, WINDOW, Command, make_action
 from app.models.announcer import LinkAnnouncer
@@ -28,7 +28,10 @@ from app.widgets.toast import Toast
 from transfer_core.events import Notice, Severity
 
 CLOCK_MS = 500
-MENUS = ("Queue", "Order", "Links", "Cameras", "History", "Log", "Settings", "View", "Help")
+MENUS = (
+    *("Queue", "Order", "Links", "Cameras", "Destinations", "Sync", "Telemetry"),
+    *("History", "Log", "Settings", "View", "Help"),
+)
 
 
 class MainWindow(QMainWindow):
@@ -121,7 +124,7 @@ class MainWindow(QMainWindow):
         self.tabs.tabBar().setExpanding(False)
         for number, page in enumerate(self.pages):
             key = f"Ctrl+{number + 1}"
-            self.tabs.addTab(page, page.title)
+            self.tabs.addTab(_frame(page), page.title)
             self.tabs.setTabToolTip(number, f"{page.title}  ({key})")
             action = QAction(page.title, self)
             action.setObjectName(f"page.{page.name}")
@@ -142,11 +145,16 @@ class MainWindow(QMainWindow):
         except StopIteration:
             raise KeyError(name) from None
 
+    @property
+    def current_page(self) -> Page:
+        """The page in front."""
+        return self.pages[self.tabs.currentIndex()]
+
     @Slot(str, str)
     def go_to(self, page: str, subject: str = "") -> None:
         """Open a page, and show one thing on it: a job by its file id, a link by its name."""
         shown = self.page(page)
-        self.tabs.setCurrentWidget(shown)
+        self.tabs.setCurrentIndex(self.pages.index(shown))
         shown.take_focus()
         if subject:
             shown.show_subject(subject)
@@ -181,7 +189,7 @@ class MainWindow(QMainWindow):
         menu = QMenu(self)
         go = menu.addMenu("Go to")
         go.addActions([action for action in self.actions() if action.objectName().startswith("page.")])
-        here = self.tabs.currentWidget()
+        here = self.current_page
         by_menu: dict[str, list[QAction]] = {name: [] for name in MENUS}
         for command in COMMANDS.values():
             action = self._action_of(command, here)
@@ -202,7 +210,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def show_shortcuts(self) -> None:
         """The sheet of all keys, those of the page in front first."""
-        here = self.pages[self.tabs.currentIndex()].name
+        here = self.current_page.name
         titles = {page.name: page.title for page in self.pages}
         ShortcutsDialog(titles, here, self._theme, self).open_beside()
 
@@ -306,6 +314,17 @@ class MainWindow(QMainWindow):
         """Say goodbye first."""
         self.closing.emit()
         event.accept()
+
+
+def _frame(page: Page) -> QScrollArea:
+    """What a page lies in, so that a small window scrolls a page that needs more room, and is not held open by it."""
+    frame = QScrollArea(widgetResizable=True)
+    frame.setFrameShape(QFrame.Shape.NoFrame)
+    frame.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    frame.viewport().setAutoFillBackground(False)
+    frame.setWidget(page)
+    page.setAutoFillBackground(False)
+    return frame
 
 
 def _left_to_others() -> None:

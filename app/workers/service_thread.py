@@ -41,6 +41,14 @@ SLOW_VERBS = frozenset(
         "watches.add",
         "watches.import_file",
         "watches.trigger",
+        "telemetry.delete_race",
+        "telemetry.end_race",
+        "telemetry.export",
+        "telemetry.open_recording",
+        "telemetry.open_replay",
+        "telemetry.recorded_sources",
+        "telemetry.save_race",
+        "telemetry.series",
     }
 )
 OnResult = Callable[[Any], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -168,6 +169,14 @@ class Lab:
     def offered_bytes(self) -> int:
         """IP bytes that near has given to all links so far."""
         return sum(link.counts()[0].offered_bytes for link in self.links.values())
+
+    def wait_until_busy(self, offered_bytes: int, limit_s: float = 30.0) -> None:
+        """Until near has given the links so much: a command takes its time to start. RuntimeError."""
+        end = time.monotonic() + limit_s
+        while self.offered_bytes() < offered_bytes:
+            if time.monotonic() > end:
+                raise RuntimeError(f"nothing moved in {limit_s:g} s")
+            time.sleep(0.05)
 
     def passing(self) -> float:
         """The share of packets that the links let through, each counted by its rate."""

@@ -66,7 +66,7 @@ def test_place_page_theme_zoom_splitter_and_columns_come_back(windows: list[Main
     give_layout(second, kept)
     assert (theme.name, theme.zoom) == ("sun", 1.25)
     assert second.geometry() == first.geometry()
-    assert second.tabs.currentWidget() is second.page("history")
+    assert second.current_page is second.page("history")
     header = queue_table(second).horizontalHeader()
     assert header.logicalIndex(0) == Column.SIZE
     assert header.sectionSize(Column.FILE) == 333

@@ -45,3 +45,15 @@ def test_tabs_grow_with_the_zoom_and_take_the_theme(qtbot: QtBot) -> None:
     assert tabs.tabSizeHint(0).width() > before.width() * 1.3
     theme.set_name("dark")
     assert theme.tokens.chrome in colours_in(tabs)
+
+
+def test_many_tabs_in_a_narrow_bar_lose_their_numbers_before_their_names(qtbot: QtBot) -> None:
+    tabs = make_tabs(qtbot, Theme())
+    for name in ("Cameras", "Destinations", "Telemetry", "Sync", "History", "Log", "Settings"):
+        tabs.addTab(name)
+    tabs.resize(1100, tabs.height())
+    wide = tabs.tabRect(tabs.count() - 1).right()
+    tabs.resize(660, tabs.height())
+    assert tabs.tabRect(tabs.count() - 1).right() < min(660, wide)
+    tabs.resize(1100, tabs.height())
+    assert tabs.tabRect(tabs.count() - 1).right() == wide

@@ -15,8 +15,10 @@ from app.models.console_state import ConsoleState
 from app.models.queue_model import Column, QueueModel
 from app.theme.theme import Theme
 from app.views.queue.page import QueuePage
+from tests.support.console_world import colours_in
 from transfer_core.engine.system import SystemClock
 from transfer_core.events import JobsChanged, JobsRemoved, JobState, JobView
+from transfer_core.service.transfer import UNKNOWN_LINK, ChunkMap
 
 
 def job(name: str, priority: int = 5, position: float = 0.0, **changes: object) -> JobView:
@@ -235,3 +237,25 @@ def test_rows_that_the_search_hides_are_not_selected(page: QueuePage) -> None:
     page.table.find("b.b")
     page.table.selectAll()
     assert [each.file_id for each in page.selected()] == ["b"]
+
+
+def test_chunks_of_an_earlier_session_have_no_links_colour(page: QueuePage, qtbot: QtBot) -> None:
+    page.select(["a"])
+    page.details.show_chunk_map("a", ChunkMap(("wifi", UNKNOWN_LINK), bytes([1, 2, 0]), 3, 2))
+    with qtbot.waitExposed(page):
+        page.show()
+    theme = Theme()
+    colours = colours_in(page.details.grid)
+    assert {theme.link_colour(0).name(), theme.tokens.muted, theme.tokens.track} <= colours
+
+
+def test_a_narrow_table_leaves_figures_out_before_it_cuts_names(page: QueuePage, qtbot: QtBot) -> None:
+    header = page.table.horizontalHeader()
+    page.resize(1300, 500)
+    qtbot.waitUntil(lambda: not header.isSectionHidden(Column.LEFT))
+    page.resize(560, 500)
+    qtbot.waitUntil(lambda: header.isSectionHidden(Column.LEFT))
+    assert header.sectionSize(Column.FILE) >= 90
+    assert not header.isSectionHidden(Column.STATE)
+    page.resize(1300, 500)
+    qtbot.waitUntil(lambda: not header.isSectionHidden(Column.LEFT))

@@ -35,8 +35,10 @@ from app.actions import COMMANDS, WINDOW
 from app.models.console_state import ConsoleState
 from app.pages import PAGES, make_pages
 from app.theme.theme import Theme
+from app.theme.tokens import THEMES
 from app.views.cameras.trigger_dialog import TriggerDialog
 from app.views.cameras.watch_dialog import WatchDialog
+from app.views.destinations.add_dialog import AddDestinationDialog
 from app.views.dialogs.about import AboutDialog
 from app.views.dialogs.errors import ErrorDialog
 from app.views.dialogs.pair import PairDialog
@@ -45,6 +47,8 @@ from app.views.links.link_plot import LinkPlot
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.main_window import MainWindow
 from app.views.queue.place_dialog import PlaceDialog
+from app.views.sync.share_dialog import ShareDialog
+from app.views.telemetry.receive_dialog import ReceiveDialog
 from app.widgets.dialog import Dialog
 from app.widgets.link_tile import LinkTile
 from app.workers.calls_here import CallsHere
@@ -58,10 +62,15 @@ KINDS = (
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
+def theme() -> Theme:
+    return Theme()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, theme: Theme) -> Iterator[MainWindow]:
     service = FakeService()
     state = ConsoleState(SystemClock())
-    shown = MainWindow(state, Theme(), make_pages)
+    shown = MainWindow(state, theme, make_pages)
     qtbot.addWidget(shown)
     for part in (shown.strip, *shown.pages):
         part.connect_to(CallsHere(service))
@@ -159,9 +168,12 @@ DIALOGS: dict[str, Callable[[MainWindow], QDialog]] = {
     "ErrorDialog": ErrorDialog,
     "AboutDialog": lambda window: AboutDialog("", window),
     "ShortcutsDialog": lambda window: ShortcutsDialog({"queue": "Queue"}, "queue", Theme(), window),
+    "AddDestinationDialog": lambda window: AddDestinationDialog(CallsHere(FakeService()), window),
     "PlaceDialog": lambda window: PlaceDialog(demo_jobs(), demo_jobs()[1:2], by_priority=False, parent=window),
     "WatchDialog": lambda window: WatchDialog(CallsHere(FakeService()), ["pit"], [], window),
     "TriggerDialog": lambda window: TriggerDialog(CallsHere(FakeService()), "", window),
+    "ShareDialog": lambda window: ShareDialog(["factory"], accepts=False, parent=window),
+    "ReceiveDialog": lambda window: ReceiveDialog(with_name=True, parent=window),
     "SimulateDialog": lambda window: SimulateDialog(["wifi"], "wifi", window),
 }
 
@@ -243,7 +255,7 @@ def test_tab_reaches_every_control_of_a_page(window: MainWindow, qtbot: QtBot, p
     qtbot.waitUntil(lambda: window.focusWidget() is not None)
     wanted = {each for each in controls(window) if each.isVisible() and each.isEnabled()}
     assert [who(each) for each in wanted - reached_by_tab(qtbot, 4 * len(wanted) + 40)] == []
-    assert window.tabs.currentWidget() is page
+    assert window.current_page is page
 
 
 def test_the_first_control_is_the_pages_own_and_no_button_that_stops_things(window: MainWindow) -> None:
@@ -263,3 +275,34 @@ def test_the_menu_holds_every_command_that_has_a_place_in_it(window: MainWindow)
         expected = {name for name, command in COMMANDS.items() if command.menu and command.page in (page.name, WINDOW)}
         assert expected <= listed
         menu.deleteLater()
+
+
+@pytest.fixture
+def undressed(qapp: QApplication) -> Iterator[None]:
+    """Give the application its plain looks back."""
+    font, palette, style = qapp.font(), qapp.palette(), qapp.style().objectName()
+    yield
+    qapp.setStyleSheet("")
+    qapp.setStyle(style)
+    qapp.setPalette(palette)
+    qapp.setFont(font)
+
+
+@pytest.mark.parametrize("theme_name", THEMES)
+def test_a_screen_of_1366_by_768_at_150_percent_is_large_enough_for_every_page(
+    window: MainWindow, qapp: QApplication, qtbot: QtBot, theme: Theme, theme_name: str, undressed: None
+) -> None:
+    theme.set_name(theme_name)
+    theme.install(qapp)
+    window.resize(round(1366 / 1.5), round(768 / 1.5))
+    for page in window.pages:
+        window.go_to(page.name)
+        assert window.minimumSizeHint().width() <= 1366 / 1.5
+        assert window.minimumSizeHint().height() <= 768 / 1.5
+        qtbot.waitUntil(lambda page=page: cut_buttons(page) == [])
+
+
+def cut_buttons(page: QWidget) -> list[str]:
+    """Buttons that can be seen and have no room for their text."""
+    buttons = page.findChildren(QPushButton)
+    return [who(each) for each in buttons if each.isVisible() and each.width() < each.sizeHint().width()]

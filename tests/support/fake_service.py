@@ -8,6 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from tests.support.console_world import link_view
+from tests.support.fake_sync import FakeSync, demo_folders
+from tests.support.fake_telemetry import FakeTelemetry
+from tests.support.fake_uploads import FakeUploads
 from tests.support.fake_watches import FakeWatches, demo_watches
 from transfer_core.errors import NotFoundError
 from transfer_core.events import (
@@ -132,12 +135,15 @@ class FakeService:
         self._relay = RelayView(running=False)
         self._settings = Settings(default_destination="factory")
         self.subscriptions: list[FakeSubscription] = []
+        self.sync = FakeSync(demo_folders())
         self._undo: list[dict[str, JobView]] = []
         self.calls: list[tuple[Any, ...]] = []
         self.threads: set[str] = set()
+        self.telemetry = FakeTelemetry()
         self.fail: dict[str, Exception] = {}
         self.started = self.stopped = False
         self.watches = FakeWatches(demo_watches(), self.emit)
+        self.uploads = FakeUploads(self._destination_added)
 
     # --- for tests
 
@@ -150,6 +156,10 @@ class FakeService:
     def called(self, verb: str) -> list[tuple[Any, ...]]:
         """The arguments of each call of that verb."""
         return [call[1:] for call in self.calls if call[0] == verb]
+
+    def _destination_added(self, view: DestinationView) -> None:
+        self._destinations = (*self._destinations, view)
+        self.emit(DestinationsChanged(self._destinations))
 
     def _note(self, verb: str, *args: Any) -> None:
         self.threads.add(threading.current_thread().name)

@@ -22,6 +22,7 @@ class ManglingProxy:
         self._relay, self._share = relay, share
         self._random = random.Random(seed)
         self.done: Counter[str] = Counter()
+        self.bytes_to_relay = 0
         self._inside: dict[Address, socket.socket] = {}
         self._outside = self._socket()
         self._kept: deque[bytes] = deque(maxlen=KEPT)
@@ -64,6 +65,7 @@ class ManglingProxy:
                     except (BlockingIOError, ConnectionRefusedError):
                         break
                     if key.data is None:
+                        self.bytes_to_relay += len(datagram)
                         self._pass(datagram, self._inside_of(address), self._relay)
                     else:
                         self._pass(datagram, self._outside, key.data)
@@ -80,7 +82,7 @@ class ManglingProxy:
 
     def _pass(self, datagram: bytes, by: socket.socket, to: Address) -> None:
         self._kept.append(datagram)
-        fate = self._random.random() / self._share
+        fate = self._random.random() / self._share if self._share else 6.0
         if fate < 1:
             self.done["truncated"] += 1
             by.sendto(datagram[: self._random.randrange(len(datagram))], to)

@@ -111,13 +111,15 @@ def _pauses(world: SessionWorld, rng: np.random.Generator, span_ns: int) -> None
     def use(which: int | None, redundant: bool) -> None:
         world.sender.redundant = redundant
         for path in world.sender.paths.values():
-            path.carries_data = which is None or path.number == which
+            path.carries_data = which is None or path.number % len(world.ups) == which
 
     for _ in range(_some(rng, 0.3, 3)):
         which = int(rng.integers(-1, len(world.ups)))  # -1: none at all
         at_ns = int(rng.uniform(0.0, 1.0) * span_ns)
         world.at(at_ns, functools.partial(use, which, redundant=bool(rng.integers(2))))
         world.at(at_ns + int(rng.uniform(0.05, 1.0) * S), functools.partial(use, None, redundant=False))
+    for _ in range(_some(rng, 0.2, 2)):
+        world.at(int(rng.uniform(0.0, 1.0) * span_ns), lambda: world.renew_path(min(world.sender.paths)))
 
 
 def _other_conditions(world: SessionWorld, rng: np.random.Generator, span_ns: int) -> None:

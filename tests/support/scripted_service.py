@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tests.support.fake_sync import FakeSync
 from tests.support.fake_watches import FakeWatches
 from transfer_core.errors import NotFoundError
 from transfer_core.events import (
@@ -60,6 +61,7 @@ class ScriptedService:
         self.started = self.stopped = self.listening = False
         self.start_error: Exception | None = None
         self.watches = FakeWatches()
+        self.sync = FakeSync()
         self.skip: dict[str, str] = {}
         self.opened_with: dict[str, Any] = {}
 

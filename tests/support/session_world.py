@@ -130,6 +130,7 @@ class SessionWorld:
     def connect(self) -> None:
         """Begin a new session; what was in memory at either end is gone."""
         self._epoch += 1
+        self._renewed = 1
         self.is_up = True
         self._held.clear()
         self._unsynced.clear()
@@ -157,6 +158,14 @@ class SessionWorld:
             file.number = None
             if file.arrived_ns is None:
                 self._open(file, resumed=True)
+
+    def renew_path(self, number: int) -> None:
+        """As when an interface goes and comes back: another path. Path n rides link n modulo the links."""
+        now_ns = self.clock_of(self.sender)
+        self.sender.remove_path(number, now_ns)
+        anew = number % len(self.ups) + len(self.ups) * self._renewed
+        self._renewed += 1
+        self.sender.add_path(anew, ("10.0.0.1", 9000), now_ns)
 
     def crash(self, *, power: bool, for_ns: int) -> None:
         """Both ends lose what they had in memory; with `power` the disk loses what was not durable too."""
@@ -258,14 +267,15 @@ class SessionWorld:
                 transmit = side.poll_transmit(self.clock_of(side))
                 if transmit is not None:
                     busy = True
-                    self._carry(transmit, links[transmit.path], side)
+                    self._carry(transmit, links[transmit.path % len(links)], side)
             if not busy:
                 self.checks.limits(self.sender, self.receiver, self._link_bytes())
                 return
         raise AssertionError(f"seed {self.seed}: the sessions never come to rest")
 
     def _look_at_paths(self) -> None:
-        alive = {i: not (self.ups[i].killed or self.downs[i].killed) for i in range(len(self.ups))}
+        dead = [up.killed or down.killed for up, down in zip(self.ups, self.downs, strict=True)]
+        alive = {number: not dead[number % len(dead)] for number in self.sender.paths}
         if self.is_up:
             self.checks.starved(self.sender, self._epoch, self.now_ns, alive)
         self.at(S, self._look_at_paths)
@@ -273,8 +283,8 @@ class SessionWorld:
     def _link_bytes(self) -> dict[int, float]:
         """What each link holds, there and back, when it is full."""
         found: dict[int, float] = {}
-        for number, link in enumerate(self.ups):
-            c = link.conditions
+        for number in self.sender.paths:
+            c = self.ups[number % len(self.ups)].conditions
             assert c is not None
             found[number] = c.rate_mbps * 125 * (2 * c.delay_ms + c.queue_ms + 6 * c.jitter_ms + 500)
         return found
@@ -286,7 +296,7 @@ class SessionWorld:
         payload = bytes(transmit.payload)
         self.trace.update(self.now_ns.to_bytes(8, "big") + payload)
         trouble, rng = self.trouble, self.rng
-        mtu = trouble.mtu.get(transmit.path)
+        mtu = trouble.mtu.get(transmit.path % len(self.ups))
         for i, release_ns in enumerate(link.offer(self.now_ns, sizes).tolist()):
             if release_ns == DROPPED:
                 continue

@@ -123,14 +123,10 @@ class SimTree:
     def is_there(self) -> bool:
         return self.mounted
 
-    def listing(self) -> Listing:
-        return Listing({path: file.stat() for path, file in sorted(self.visible.items())})
-
-    def listing_below(self, folder: str) -> Listing:
-        inside = folder + "/"
-        return Listing(
-            {path: f.stat() for path, f in self.visible.items() if path == folder or path.startswith(inside)}
-        )
+    def walk(self, listing: Listing, folder: str = "") -> Iterator[tuple[str, Stat]]:
+        for path, file in sorted(self.visible.items()):
+            if not folder or path == folder or path.startswith(folder + "/"):
+                yield path, file.stat()
 
     def is_ignored(self, path: str) -> bool:
         return False
@@ -187,8 +183,6 @@ class SimTree:
         file = self.staged.pop(token)
         self._change({path: file})
         self.step("after the rename")
-        self.sync()
-        self.step("after the folder's fsync")
         return file.stat()
 
     def discard(self, token: str) -> None:
@@ -203,7 +197,6 @@ class SimTree:
             tick = next(self._ticks)
             self._change({path: SimFile(None, tick, tick, tick)})
             self.step("after mkdir")
-            self.sync()
         return Stat(Kind.FOLDER)
 
     def trash(self, path: str, expected: Stat) -> None:
@@ -214,7 +207,6 @@ class SimTree:
         self.trashed.append(self.visible[path].content or b"")
         self._change({path: None})
         self.step("after the trash")
-        self.sync()
 
     def keep_as(self, path: str, to: str, expected: Stat) -> None:
         self.step("before the copy")
@@ -224,6 +216,11 @@ class SimTree:
         self._change({to: self.visible[path]})
         self.step("after the copy")
         self.sync()
+
+    def settle(self) -> None:
+        self.step("before the folders' fsync")
+        self.sync()
+        self.step("after the folders' fsync")
 
     def set_executable(self, path: str, executable: bool) -> Stat:
         file = self._file(path)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from transfer_core.cli import compose, output
-from transfer_core.cli.options import Json, Links, PolicyName, Simulate, State, link_names, parse_listen
+from transfer_core.cli.options import Json, Links, PolicyName, Simulate, State, Trace, link_names, parse_listen
 from transfer_core.cli.stop_signal import stop_on_signals
 
 
@@ -16,6 +16,7 @@ def agent(
     links: Links = None,
     simulate: Simulate = None,
     policy: PolicyName = None,
+    trace: Trace = None,
     api: Annotated[
         str | None, typer.Option("--api", metavar="HOST:PORT", help="Serve the REST and WebSocket API there.")
     ] = None,
@@ -29,7 +30,9 @@ def agent(
     api_address = None if api is None else parse_listen(api)
     with (
         stop_on_signals() as stop,
-        compose.open_service(state, links=link_names(links), simulation=simulate, policy=policy) as service,
+        compose.open_service(
+            state, links=link_names(links), simulation=simulate, policy=policy, trace=trace
+        ) as service,
     ):
         service.start()
         with compose.open_api(service, api_address) as api_where:

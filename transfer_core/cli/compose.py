@@ -60,13 +60,14 @@ def open_service(
     links: Sequence[str] | None = None,
     simulation: Path | None = None,
     policy: Policy | None = None,
+    trace: Path | None = None,
 ) -> Iterator[TransferService]:
     """This machine's agent, not started; stopped at the end. UsageError if the simulation file isn't there."""
     from transfer_core.engine.local_service import LocalService
 
     if simulation is not None and not simulation.is_file():
         raise UsageError(f"{simulation} is no file", hint="Name a simulation file with --simulate.")
-    service = LocalService(state_directory(state), links=links, simulation=simulation, policy=policy)
+    service = LocalService(state_directory(state), links=links, simulation=simulation, policy=policy, trace=trace)
     try:
         yield service
     finally:
@@ -83,6 +84,7 @@ def open_relay(
     coordinator: Coordinator | None = None,
     quota_bytes: int | None = None,
     keep_free_bytes: int | None = None,
+    trace: Path | None = None,
 ) -> Relay:
     """A relay on this machine's state, not started; with its HTTP side if that gets an address."""
     from transfer_core.config import RelayConfig
@@ -99,7 +101,7 @@ def open_relay(
     name = socket.gethostname() or "relay"
     hub = SyncHub(name) if coordinator is None else SyncHub(name, coordinator.take_views, coordinator.take_happenings)
     companions: list[Companion] = [hub] if http is None else [hub, http]
-    relay = Relay(state_directory(state), directory, listen, config, on_event, companions=companions)
+    relay = Relay(state_directory(state), directory, listen, config, on_event, companions=companions, trace=trace)
     hub.serve(relay)
     if coordinator is not None:
         coordinator.serve(relay)

@@ -1,16 +1,23 @@
-"""`drs-sync link`: kill and restore a link of the running agent."""
+"""`drs-sync link`: kill and restore a link of the running agent; lay down what each link may."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from transfer_core.cli import compose, output
-from transfer_core.cli.options import Json, State
+from transfer_core.cli.options import Json, State, parse_size
+from transfer_core.config import Policy
 
-group = typer.Typer(help="Kill or restore a link of the running agent.")
+group = typer.Typer(help="Kill or restore a link of the running agent; say what each link may.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `scan` shows it.")]
+
+Role = Annotated[str | None, typer.Option("--role", metavar="primary|overflow|backup", help="When it is used.")]
+Cap = Annotated[float | None, typer.Option("--cap", metavar="MBPS", help="At most so many Mbit/s; 0 is no cap.")]
+Quota = Annotated[str | None, typer.Option("--quota", metavar="20GB", help="Data in a month; 0 is no quota.")]
+ResetDay = Annotated[int, typer.Option("--reset-day", metavar="DAY", help="Day of the month on which it begins anew.")]
 
 
 @group.command("kill")
@@ -27,6 +34,47 @@ def restore(name: Name, state: State = None, json: Json = False) -> None:
     with compose.open_service(state) as service:
         service.restore_link(name)
     _say(name, "restored", as_json=json)
+
+
+@group.command("set")
+def set_link(
+    name: Name,
+    role: Role = None,
+    cap: Cap = None,
+    quota: Quota = None,
+    reset_day: ResetDay = 1,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Say what a link may. A running agent works by it at once; what is not named stays as it is."""
+    with compose.open_service(state) as service:
+        settings = service.settings()
+        if role is not None:
+            settings = replace(settings, link_roles={**settings.link_roles, name: role})
+        if cap is not None:
+            caps = {**settings.link_caps_mbps, name: cap}
+            settings = replace(settings, link_caps_mbps={each: value for each, value in caps.items() if value})
+        if quota is not None:
+            quotas = {**settings.link_quotas, name: {"limit_bytes": parse_size(quota), "reset_day": reset_day}}
+            kept = {each: values for each, values in quotas.items() if values["limit_bytes"]}
+            settings = replace(settings, link_quotas=kept)
+        service.change_settings(settings)
+    _say(name, "set", as_json=json)
+
+
+@group.command("policy")
+def set_policy(
+    policy: Annotated[Policy, typer.Argument(help="How the links share the work.")],
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Change how the links share the work, also in the middle of a transfer."""
+    with compose.open_service(state) as service:
+        service.change_settings(replace(service.settings(), policy=policy))
+    if json:
+        output.json_document({"policy": policy.value})
+    else:
+        output.line(f"policy: {policy.value}")
 
 
 def _say(name: str, did: str, *, as_json: bool) -> None:

@@ -31,6 +31,10 @@ Links = Annotated[str | None, typer.Option("--links", metavar="A,B", help="Use t
 Simulate = Annotated[
     Path | None, typer.Option("--simulate", metavar="FILE.toml", help="Send over the simulated links of this file.")
 ]
+Trace = Annotated[
+    Path | None,
+    typer.Option("--trace", metavar="FILE", help="Write each packet, loss and choice of a path there, as qlog."),
+]
 PolicyName = Annotated[
     Policy | None, typer.Option("--policy", help="How links share the work.", show_default="the settings'")
 ]

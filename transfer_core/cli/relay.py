@@ -13,6 +13,7 @@ from transfer_core.cli import compose, output
 from transfer_core.cli.options import (
     Json,
     State,
+    Trace,
     format_address,
     parse_address,
     parse_listen,
@@ -66,6 +67,7 @@ def relay(
     keep_free: Annotated[
         str, typer.Option("--keep-free", metavar="1GB", help="What is always left free on the disk.")
     ] = KEEP_FREE_DEFAULT,
+    trace: Trace = None,
     state: State = None,
     json: Json = False,
 ) -> None:
@@ -108,6 +110,7 @@ def relay(
             coordinator=coordinator,
             quota_bytes=quota_bytes,
             keep_free_bytes=keep_free_bytes,
+            trace=trace,
         )
         receiver.start()
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transfer_core.cli import compose, output
-from transfer_core.cli.options import DestPath, Json, Links, PolicyName, Priority, Simulate, State, link_names
+from transfer_core.cli.options import DestPath, Json, Links, PolicyName, Priority, Simulate, State, Trace, link_names
 from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.cli.upload import add, complain
 from transfer_core.errors import StateLocked
@@ -33,13 +33,16 @@ def send(
     links: Links = None,
     simulate: Simulate = None,
     policy: PolicyName = None,
+    trace: Trace = None,
     state: State = None,
     json: Json = False,
 ) -> None:
     """Queue files and send them now. If an agent runs here already, it sends them, and this follows it."""
     with (
         stop_on_signals() as stop,
-        compose.open_service(state, links=link_names(links), simulation=simulate, policy=policy) as service,
+        compose.open_service(
+            state, links=link_names(links), simulation=simulate, policy=policy, trace=trace
+        ) as service,
     ):
         result = add(service, paths, to, priority, dest_path)
         skipped = complain(result)

@@ -16,6 +16,8 @@ from transfer_core.config import Policy
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.engine.path_policy import LinkRules, PathPolicy
+from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.under_way import Figures
 from transfer_core.entropy import Entropy
 from transfer_core.errors import (
@@ -58,8 +60,6 @@ HELLO_LAST_NS = 2 * NS_PER_S
 SILENT_BEFORE_HELLO_NS = 2 * NS_PER_S
 ANSWER_NS = 3 * NS_PER_S  # a relay that has not answered by then is said to be offline
 POLICY_NS = 200 * NS_PER_MS
-BEST_MARGIN = 1.1
-BEST_HOLD_NS = 2 * NS_PER_S
 PATHS_MAX = 250
 LETTER = "letter"  # the source of jobs that are in no queue
 
@@ -80,8 +80,6 @@ class LinkPort:
 
     name: str
     port: SimulatedPort
-    role: str = "primary"
-    rate_cap_bytes_per_s: float | None = None
     is_loopback: bool = False
 
 
@@ -187,11 +185,12 @@ class AgentLoop:
         self._identity, self._name = identity, name
         self._clock, self._entropy, self._listener = clock, entropy, listener
         self._disk = DiskThread("agent-read")
-        self.policy = Policy.BONDED
+        self.paths = PathPolicy(Policy.BONDED)
         self._policy_due_ns = 0
-        self._best: dict[str, tuple[int, int]] = {}  # relay -> (path, chosen at)
+        self._ping_interval_ns = NS_PER_S
         self._turns = 0
         self.observers: list[Callable[[int], None]] = []
+        self.trace: QlogTrace | None = None  # set before `start`
         self.mail: AgentMail | None = None  # set before `start`
 
     def start(self) -> None:
@@ -254,10 +253,9 @@ class AgentLoop:
         if number >= PATHS_MAX:
             uplink.session.closed = True  # path numbers are used up; a new session has new ones
             return
+        uplink.path_links[number] = link_name
         path = uplink.session.add_path(number, address, now_ns, rtt_hint_ns=rtt_ns)
         path.last_sent_ns = 0  # ping at once: the relay learns the path by it
-        path.sender.rate_cap_bytes_per_s = self.links[link_name].rate_cap_bytes_per_s
-        uplink.path_links[number] = link_name
         self._policy_due_ns = 0
 
     def _only_simulated(self, link_name: str) -> bool:
@@ -279,19 +277,19 @@ class AgentLoop:
                     present.session, present.initiator, present.refused_until_ns = None, None, 0
                 present.target = target
 
-    def set_policy(self, policy: Policy) -> None:
+    @property
+    def policy(self) -> Policy:
         """How paths share the work."""
-        self.policy = policy
+        return self.paths.policy
+
+    def set_rules(self, policy: Policy, rules: LinkRules, ping_interval_ns: int) -> None:
+        """How paths share the work, what each link may, how often idle paths are pinged. Also in mid-transfer."""
+        self.paths.policy, self.paths.rules = policy, rules
+        self._ping_interval_ns = ping_interval_ns
         self._policy_due_ns = 0
         for uplink in self.uplinks.values():
             if uplink.session is not None:
-                uplink.session.redundant = policy is Policy.REDUNDANT
-
-    def set_roles(self, roles: Mapping[str, str]) -> None:
-        """Roles of links by name; the others are primary."""
-        for link in self.links.values():
-            link.role = roles.get(link.name, "primary")
-        self._policy_due_ns = 0
+                uplink.session.set_ping_interval_ns(ping_interval_ns)
 
     def set_paused(self, paused: bool) -> None:
         """Send no file data, or go on."""
@@ -441,14 +439,19 @@ class AgentLoop:
             return
         self._keep_past(uplink)
         uplink.initiator, uplink.silent_since_ns, uplink.hello_wait_ns = None, None, HELLO_FIRST_NS
+        uplink.asked_since_ns = None
         uplink.session = SenderSession(
             my_index=uplink.index,
             peer_index=accepted.relay_index,
             send_keys=accepted.send_keys,
             receive_keys=accepted.receive_keys,
             window_chunks=accepted.welcome.window_chunks,
+            ping_interval_ns=self._ping_interval_ns,
         )
-        uplink.session.redundant = self.policy is Policy.REDUNDANT
+        if self.trace is not None:
+            uplink.session.observer = self.trace.session(
+                f"{uplink.target.name} {uplink.index:08x}", uplink.path_links.__getitem__
+            )
         uplink.path_links.clear()
         uplink.by_number.clear()
         uplink.next_path, uplink.address = 0, received.address
@@ -517,8 +520,7 @@ class AgentLoop:
                 uplink.initiator = None
         if now_ns >= self._policy_due_ns:
             self._policy_due_ns = now_ns + POLICY_NS
-            for uplink in self.uplinks.values():
-                self._apply_policy(uplink, now_ns)
+            self._apply_policy(now_ns)
         for observe in self.observers:
             observe(now_ns)
 
@@ -541,33 +543,13 @@ class AgentLoop:
             silent = f"nothing comes back from {where} that this relay's key could have signed"
             self._set_online(uplink, False, silent if self.links else "no link is up that could reach the relay")
 
-    def _apply_policy(self, uplink: Uplink, now_ns: int) -> None:
-        session = uplink.session
-        if session is None:
-            return
-        live = [path for path in session.paths.values() if not path.sender.is_silent]
-        roles = {path.number: self.links[uplink.path_links[path.number]].role for path in session.paths.values()}
-        primaries = [path for path in live if roles[path.number] != "backup"]
-        usable = {path.number for path in (primaries or live)}
-        if self.policy is Policy.BEST and usable:
-            usable = {self._choose_best(uplink, [path for path in live if path.number in usable], now_ns)}
-        for path in session.paths.values():
-            path.carries_data = not self.paused and (path.number in usable or path.sender.is_silent)
-
-    def _choose_best(self, uplink: Uplink, live: list[Path], now_ns: int) -> int:
-        """The path with the highest goodput; it is left only for one that is clearly better, and not too soon."""
-
-        def worth(path: Path) -> float:
-            return path.sender.capacity_bytes_per_s * (1 - path.sender.loss)
-
-        best = max(live, key=worth)
-        present, since_ns = self._best.get(uplink.target.name, (-1, 0))
-        held = next((path for path in live if path.number == present), None)
-        if held is not None and (now_ns - since_ns < BEST_HOLD_NS or worth(best) < BEST_MARGIN * worth(held)):
-            return present
-        if best.number != present:
-            self._best[uplink.target.name] = (best.number, now_ns)
-        return best.number
+    def _apply_policy(self, now_ns: int) -> None:
+        carrying: list[tuple[str, Path]] = []
+        for name, uplink in self.uplinks.items():
+            if uplink.session is not None:
+                self.paths.choose(name, uplink.session, uplink.path_links, now_ns, paused=self.paused)
+                carrying += [(uplink.path_links[number], path) for number, path in uplink.session.paths.items()]
+        self.paths.cap(carrying)
 
     def next_timeout_ns(self) -> int | None:
         """The earliest of the sessions', the handshakes' and the policy's deadlines."""

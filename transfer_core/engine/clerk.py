@@ -23,6 +23,7 @@ from transfer_core.config import EngineConfig
 from transfer_core.engine.agent_loop import AgentLoop, RelayTarget
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.link_desk import LinkDesk
+from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.reach import Reach
 from transfer_core.engine.under_way import RATE_SHOWN_BPS, Figures, RunningJob, UnderWay
@@ -92,6 +93,7 @@ class Clerk:
         self._bus, self._config, self._notify = bus, config, notify
         self.desk: LinkDesk | None = None
         self.uploads: UploadDesk | None = None
+        self.usage: LinkUsage | None = None
         self.watches: WatchListener | None = None
         self.answerers: dict[str, Callable[[str], str]] = {}  # what other processes may ask, by verb
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -310,6 +312,7 @@ class Clerk:
         if now_ns >= self._keep_due_ns:
             self._keep_due_ns = now_ns + KEEP_NS
             self._keep_progress()
+            self._keep_usage()
         if now_ns >= self._engine_due_ns:
             self._engine_due_ns = now_ns + FIGURES_NS
             self._bus.publish(EngineChanged(self.engine_view()))
@@ -317,6 +320,7 @@ class Clerk:
     def _put_back(self) -> None:
         """Running jobs are pending again, with their progress."""
         self._keep_progress()
+        self._keep_usage()
         if self._arrived:
             self._store.complete(self._arrived)
         for running in self._under_way:
@@ -546,6 +550,10 @@ class Clerk:
         rows = self._under_way.rows_to_keep()
         if rows:
             self._store.progress(rows)
+
+    def _keep_usage(self) -> None:
+        if self.usage is not None:
+            self.usage.save()
 
     def engine_view(self) -> EngineView:
         """The bar on top."""

@@ -10,12 +10,14 @@ import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from transfer_core.clock import Clock
 from transfer_core.config import ScoreWeights
 from transfer_core.engine.agent_loop import AgentLoop, LinkPort
+from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.errors import LinkError, NotFoundError
 from transfer_core.events import LinkKind, LinkMark, LinkSample, LinkState, LinkView
 from transfer_core.links.classify import links_for
@@ -23,6 +25,7 @@ from transfer_core.links.discover import scan
 from transfer_core.links.hysteresis import LinkStateJudge
 from transfer_core.links.measure import LinkMeter
 from transfer_core.links.model import Link
+from transfer_core.links.quota import period_end
 from transfer_core.links.ring import SampleRing
 from transfer_core.links.score import link_score
 from transfer_core.net.simulated_port import SimulatedPort
@@ -50,8 +53,9 @@ class _Known:
     judge: LinkStateJudge | None = None
     killed_ns: int | None = None
     was_silent: bool = False
-    counted: dict[tuple[str, int], tuple[int, int, int, int]] = field(default_factory=dict)
+    counted: dict[tuple[str, int], tuple[int, int, int, int, int]] = field(default_factory=dict)
     bytes_sent: int = 0
+    bytes_received: int = 0
     view: LinkView | None = None
 
 
@@ -66,13 +70,14 @@ class LinkDesk:
         chosen: Sequence[str] | None,
         simulation: Simulation | None,
         weights: ScoreWeights,
+        usage: LinkUsage,
         on_samples: Callable[[tuple[LinkSample, ...]], None],
         on_views: Callable[[tuple[LinkView, ...]], None],
         on_mark: Callable[[LinkMark], None],
     ) -> None:
         self._loop, self._clock, self._chosen, self._simulation = loop, clock, chosen, simulation
         self.weights = weights
-        self.roles: Mapping[str, str] = {}
+        self._usage = usage
         self._on_samples, self._on_views, self._on_mark = on_samples, on_views, on_mark
         self._known: dict[str, _Known] = {}
         self._rings: dict[str, SampleRing] = {}
@@ -136,8 +141,7 @@ class LinkDesk:
             known.link = replace(link, usable=False, why=error.message)
             return
         port = SimulatedPort(inner, known.up, known.down)
-        role = self.roles.get(link.name, "primary")
-        known.port = LinkPort(link.name, port, role=role, is_loopback=link.kind is LinkKind.LOOPBACK)
+        known.port = LinkPort(link.name, port, is_loopback=link.kind is LinkKind.LOOPBACK)
         known.judge = known.judge or LinkStateJudge(self._clock.monotonic_ns())
 
     def _conditions_of(self, name: str) -> LinkConditions | None:
@@ -234,7 +238,15 @@ class LinkDesk:
         link = known.link
         state = LinkState.IDLE if link.usable else LinkState.UNUSED
         return LinkView(
-            link.name, link.kind, link.device, state, why=link.why, addresses=link.addresses, simulated=known.simulated
+            link.name,
+            link.kind,
+            link.device,
+            state,
+            why=link.why,
+            role=self._loop.paths.role_of(link.name),
+            addresses=link.addresses,
+            simulated=known.simulated,
+            **self._limits(link.name),
         )
 
     # --- the loop's thread
@@ -275,12 +287,14 @@ class LinkDesk:
                     continue
                 sender = path.sender
                 key = (uplink.target.name + str(uplink.index), path.number)
-                before = known.counted.get(key, (0, 0, 0, 0))
-                now = (path.data_bytes, sender.acked_packets, sender.lost_packets, sender.sent_bytes)
+                before = known.counted.get(key, (0, 0, 0, 0, 0))
+                now = (path.data_bytes, sender.acked_packets, sender.lost_packets, sender.sent_bytes, path.heard_bytes)
                 known.counted[key] = now
                 known.meter.on_delivered(now[0] - before[0], now_ns)
                 known.meter.on_settled(now[1] - before[1], now[2] - before[2], now_ns)
                 known.bytes_sent += now[3] - before[3]
+                known.bytes_received += now[4] - before[4]
+                self._usage.add(known.link.name, now[3] - before[3] + now[4] - before[4])
                 if sender.latest_rtt_ns is not None and now[1] > before[1]:
                     known.meter.on_rtt(sender.latest_rtt_ns, now_ns)
                 if not sender.is_silent and path.last_heard_ns is not None:
@@ -308,8 +322,8 @@ class LinkDesk:
             kind=link.kind,
             device=link.device,
             state=judge.state,
-            why=judge.why,
-            role=known.port.role if known.port is not None else "primary",
+            why=judge.why or self._usage.why_spent(link.name),
+            role=self._loop.paths.role_of(link.name),
             addresses=link.addresses,
             throughput_bps=figures.throughput_bps,
             rtt_ms=figures.rtt_ms,
@@ -321,5 +335,18 @@ class LinkDesk:
             measured_ns=figures.measured_ns,
             since_ns=judge.since_ns,
             bytes_sent=known.bytes_sent,
+            bytes_received=known.bytes_received,
             simulated=known.simulated,
+            **self._limits(link.name),
         )
+
+    def _limits(self, name: str) -> dict[str, Any]:
+        """What a person has laid down for a link, for its view."""
+        usage, quota = self._usage.of(name), self._usage.quota_of(name)
+        cap = self._loop.paths.rules.caps_bytes_per_s.get(name)
+        return {
+            "rate_cap_bps": None if cap is None else cap * 8,
+            "used_bytes": usage.used_bytes,
+            "quota_bytes": None if quota is None else quota.limit_bytes,
+            "quota_renews": "" if quota is None else period_end(usage.period, quota.reset_day),
+        }

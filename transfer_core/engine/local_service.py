@@ -19,10 +19,12 @@ from transfer_core.engine.destination_verbs import DestinationVerbs
 from transfer_core.engine.event_bus import BusSubscription
 from transfer_core.engine.identity import load_identity
 from transfer_core.engine.link_desk import LinkDesk
+from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.link_verbs import LinkVerbs
 from transfer_core.engine.progress_verbs import ProgressVerbs
+from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.relay_verbs import RelayVerbs
-from transfer_core.engine.settings_verbs import score_weights
+from transfer_core.engine.settings_verbs import APPLY_VERB, score_weights
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.sync_desk import SyncDesk
 from transfer_core.engine.system import SystemClock
@@ -68,10 +70,12 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         links: Sequence[str] | None = None,
         simulation: Path | None = None,
         policy: Policy | None = None,
+        trace: Path | None = None,
         clock: Clock | None = None,
         config: EngineConfig | None = None,
     ) -> None:
-        self._chosen, self._policy_asked = links, policy
+        self._chosen, self._policy_asked, self._trace_file = links, policy, trace
+        self._trace: QlogTrace | None = None
         self._simulation = _read_simulation(simulation)
         super().__init__(state_dir, clock or SystemClock(), config or EngineConfig())
         self._state_lock = StateLock(state_dir, "agent")
@@ -102,6 +106,8 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         self._state_lock.acquire(utc_iso(self._clock.wall_ns()))
         settings = self.settings()
         name = socket.gethostname() or "agent"
+        if self._trace_file is not None:
+            self._trace = QlogTrace(self._trace_file, self._clock, vantage="client", name=name)
         listener = _Forward()
         identity = load_identity(self._state_dir)
         loop = AgentLoop(
@@ -111,6 +117,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             entropy=self._entropy,
             listener=listener,
         )
+        loop.trace = self._trace
         clerk = Clerk(
             store=self._store,
             loop=loop,
@@ -121,12 +128,15 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             notify=self._say,
         )
         listener.clerk = clerk
+        usage = LinkUsage(self._store, self._clock)
+        loop.paths.is_spent = lambda link: bool(usage.why_spent(link))
         desk = LinkDesk(
             loop,
             self._clock,
             chosen=self._chosen,
             simulation=self._simulation,
             weights=score_weights(settings),
+            usage=usage,
             on_samples=lambda samples: self._bus.publish(LinksSampled(samples)),
             on_views=lambda views: self._bus.publish(LinksChanged(views)),
             on_mark=self._on_mark,
@@ -145,11 +155,12 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         clerk.watches = watches = self._make_watch_desk(clerk)
         clerk.answerers[VIEWS_VERB] = lambda _: views_text(watches.views())
         loop.observers.append(desk.observe)
-        loop.policy = self._policy_asked or settings.policy
         loop.set_paused(clerk.paused)
-        desk.roles = settings.link_roles
+        clerk.usage = usage
+        clerk.answerers[APPLY_VERB] = lambda _: self._apply_again()
         with self._lock:
-            self._loop, self._clerk, self._desk = loop, clerk, desk
+            self._loop, self._clerk, self._desk, self._usage = loop, clerk, desk, usage
+        self.apply_settings(self._policy_asked)
         self._sync_desk = self._make_sync_desk(loop, name)
         loop.mail = self._sync_desk
         self._sync_desk.start()
@@ -159,6 +170,11 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         self.start_telemetry()
         watches.start()
         self.watches.desk = watches
+
+    def _apply_again(self) -> str:
+        """Another process changed the settings."""
+        self.apply_settings()
+        return "ok"
 
     def _make_sync_desk(self, loop: AgentLoop, name: str) -> SyncDesk:
         return SyncDesk(
@@ -198,6 +214,8 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             if self._sync_desk is not None:
                 self._sync_desk.stop()
             self._loop.stop()
+        if self._trace is not None:
+            self._trace.close()
         self._state_lock.release()
         self.sync.close()
         self._store.close()

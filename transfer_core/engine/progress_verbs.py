@@ -13,7 +13,7 @@ from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.service_parts import ServiceParts
 from transfer_core.events import JobState
 from transfer_core.manifest.reference import ManifestFacts, reference_manifest
-from transfer_core.service import ChunkMap
+from transfer_core.service.transfer import UNKNOWN_LINK, ChunkMap
 
 
 class ProgressVerbs(ServiceParts):
@@ -67,12 +67,12 @@ class ProgressVerbs(ServiceParts):
                 file = uplink.session.files.get(out.number)
                 if file is None:
                     return None
-                names = sorted({*uplink.path_links.values()})
+                names = [*sorted({*uplink.path_links.values()}), UNKNOWN_LINK]
                 index = np.zeros(256, np.uint8)
                 for number, name in uplink.path_links.items():
                     index[number] = 1 + names.index(name)
                 marks = np.where(file.chunk_paths == 255, 0, index[file.chunk_paths])
-                marks = np.where((marks == 0) & file.stored, 1, marks)
+                marks = np.where((marks == 0) & file.stored, len(names), marks)
                 return names, marks, None
             return None
 
@@ -81,7 +81,7 @@ class ProgressVerbs(ServiceParts):
         if found is None:
             done = chunks if job.status is JobState.COMPLETED else job.bytes_done // self._config.chunk_bytes
             filled = round(cells * done / chunks) if chunks else 0
-            return ChunkMap(tuple(job.links), bytes([1] * filled + [0] * (cells - filled)), chunks, done)
+            return ChunkMap((UNKNOWN_LINK,), bytes([1] * filled + [0] * (cells - filled)), chunks, done)
         names, marks, _ = found
         edges = np.linspace(0, len(marks), min(cells, max(1, len(marks))) + 1).astype(int)
         thinned = bytes(int(marks[a]) if a < len(marks) else 0 for a in edges[:-1])

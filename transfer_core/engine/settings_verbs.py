@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 
 from transfer_core.config import Policy, ScoreWeights, parse_priority
+from transfer_core.engine.path_policy import LinkRules
 from transfer_core.engine.service_parts import ServiceParts
 from transfer_core.errors import ConfigError, DrsError
+from transfer_core.links.quota import LinkQuota
 from transfer_core.service import Settings
+from transfer_core.units import NS_PER_S
 
 SETTINGS_KEY = "settings"
+APPLY_VERB = "apply_settings"
+ROLES = ("primary", "overflow", "backup")
+BYTES_PER_S_PER_MBPS = 125_000.0
 
 
 class SettingsVerbs(ServiceParts):
@@ -26,23 +32,58 @@ class SettingsVerbs(ServiceParts):
             values["policy"] = Policy(values.get("policy", Policy.BONDED))
             settings = Settings(**values)
             score_weights(settings)
-        except (ValueError, TypeError, DrsError):
+            link_rules(settings)
+            link_quotas(settings)
+        except (ValueError, TypeError, AttributeError, DrsError):
             return Settings()
         return settings
 
     def change_settings(self, settings: Settings) -> None:
         """See `TransferService`."""
         parse_priority(settings.default_priority)
-        weights = score_weights(settings)
-        if settings.rate_cap_mbps is not None and settings.rate_cap_mbps <= 0:
-            raise ConfigError("rate_cap_mbps must be more than 0, or empty")
+        score_weights(settings)
+        link_rules(settings)
+        link_quotas(settings)
+        if not 0.1 <= settings.probe_interval_s <= 60:
+            raise ConfigError(f"probe_interval_s is {settings.probe_interval_s}; it must be from 0.1 to 60")
         self._store.set_setting(SETTINGS_KEY, asdict(settings))
-        loop, desk = self._loop, self._desk
-        if loop is not None and desk is not None:
-            desk.weights, desk.roles = weights, settings.link_roles
-            roles = dict(settings.link_roles)
-            loop.loop.post(lambda: loop.set_policy(settings.policy))
-            loop.loop.post(lambda: loop.set_roles(roles))
+        if self._loop is not None:
+            self.apply_settings()
+        else:
+            self._store.ask(APPLY_VERB, "")  # an agent of another process looks again
+
+    def apply_settings(self, policy: Policy | None = None) -> None:
+        """Have the agent of this process work by what is set; `policy` stands above the one that is set."""
+        settings, loop, desk = self.settings(), self._loop, self._desk
+        if loop is None or desk is None:
+            return
+        desk.weights = score_weights(settings)
+        if self._usage is not None:
+            self._usage.set_quotas(link_quotas(settings))
+        chosen, rules, ping_ns = (
+            policy or settings.policy,
+            link_rules(settings),
+            int(settings.probe_interval_s * NS_PER_S),
+        )
+        loop.loop.post(lambda: loop.set_rules(chosen, rules, ping_ns))
+
+
+def link_rules(settings: Settings) -> LinkRules:
+    """What is laid down for the links. ConfigError says what is wrong with it."""
+    for name, role in settings.link_roles.items():
+        if role not in ROLES:
+            raise ConfigError(f"{role!r} is no role of a link ({name})", hint=f"Use {', '.join(ROLES)}.")
+    total = settings.rate_cap_mbps
+    for what, cap in (("rate_cap_mbps", total), *settings.link_caps_mbps.items()):
+        if cap is not None and not 0 < cap <= 1e6:
+            raise ConfigError(f"{what}: a rate cap must be more than 0, or empty")
+    caps = {name: cap * BYTES_PER_S_PER_MBPS for name, cap in settings.link_caps_mbps.items()}
+    return LinkRules(dict(settings.link_roles), caps, None if total is None else total * BYTES_PER_S_PER_MBPS)
+
+
+def link_quotas(settings: Settings) -> dict[str, LinkQuota]:
+    """The links' quotas. ConfigError says what is wrong with them."""
+    return {name: LinkQuota.parse(values) for name, values in settings.link_quotas.items()}
 
 
 def score_weights(settings: Settings) -> ScoreWeights:

@@ -131,6 +131,9 @@ class LinkView:
     bytes_received: int = 0
     rate_cap_bps: float | None = None
     simulated: bool = False
+    used_bytes: int = 0  # both ways, in the present period of its data plan
+    quota_bytes: int | None = None
+    quota_renews: str = ""  # ISO date on which the quota begins anew
 
 
 @dataclass(frozen=True, slots=True)

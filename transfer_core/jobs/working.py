@@ -65,7 +65,7 @@ class JobWorking(JobReading):
             return []
         wall_ns = self._clock.wall_ns()
         with self._read() as db:
-            if not _ready(db, wall_ns, 1, destinations):  # asked often, so that nothing is written for nothing
+            if not _is_any_ready(db, wall_ns, destinations):  # asked often, so that nothing is written for nothing
                 return []
         with self._write() as db:
             ids = _ready(db, wall_ns, limit, destinations)
@@ -288,6 +288,11 @@ def end_of(db: sqlite3.Connection, priority: int) -> float:
         (priority,),
     ).fetchone()
     return float(end)
+
+
+def _is_any_ready(db: sqlite3.Connection, wall_ns: int, destinations: Sequence[str]) -> bool:
+    asked = "SELECT 1 FROM job WHERE status = 'pending' AND listed = 1 AND destination = ? AND next_try_ns <= ? LIMIT 1"
+    return any(db.execute(asked, (destination, wall_ns)).fetchone() for destination in destinations)
 
 
 def _ready(db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.endpoint import Address, Received, Transmit
+from transfer_core.protocol.observer import SessionObserver
 from transfer_core.protocol.recovery.ack import decode_ack, encode_ack
 from transfer_core.protocol.recovery.path_receiver import PathReceiver
 from transfer_core.protocol.recovery.path_sender import PathSender, Resolved
@@ -115,6 +116,7 @@ class Association:
         self.paths: dict[int, Path] = {}
         self.counters = Counters()
         self.closed = False
+        self.observer: SessionObserver | None = None
         self._ping_interval_ns = ping_interval_ns
         self._sealing = Sealing(peer_index, send_keys, receive_keys)
         self._outbox = Outbox()
@@ -139,12 +141,16 @@ class Association:
         if rtt_hint_ns is not None:
             path.receiver.set_rtt_hint_ns(rtt_hint_ns)
         self.paths[number] = path
+        if self.observer is not None:
+            self.observer.on_path(now_ns, path)
         return path
 
     def remove_path(self, number: int, now_ns: int) -> None:
         """A path is gone: what is in flight on it is lost."""
         path = self.paths.pop(number)
         self._resolve(path, path.sender.abandon(), now_ns)
+        if self.observer is not None:
+            self.observer.on_path_gone(now_ns, path)
 
     # --- receiving
 
@@ -202,6 +208,8 @@ class Association:
         path.heard_bytes += count * width
 
     def _take_plain(self, path: Path, kind: int, pns: NDArray[np.int64], plain: NDArray[np.uint8], now_ns: int) -> None:
+        if self.observer is not None:
+            self.observer.on_received(now_ns, path, Kind(kind), pns, plain.shape[1] + SEALED_OVERHEAD)
         prefix = plain[:, :PREFIX_BYTES].view(PREFIX)[:, 0]
         floors = pns - prefix["floor"].astype(np.int64) * FLOOR_UNIT
         tx_us = prefix["tx_us"].astype(np.uint32)
@@ -273,6 +281,8 @@ class Association:
     # --- resolving what was sent
 
     def _resolve(self, path: Path, resolved: Resolved, now_ns: int) -> None:
+        if self.observer is not None:
+            self.observer.on_resolved(now_ns, path, resolved)
         for tags, was_acked in ((resolved.acked_tags, True), (resolved.lost_tags, False)):
             if not len(tags):
                 continue
@@ -318,6 +328,10 @@ class Association:
                 if deadline is not None and (earliest is None or deadline < earliest):
                     earliest = deadline
         return earliest
+
+    def set_ping_interval_ns(self, interval_ns: int) -> None:
+        """How long a path may be idle before it is pinged, from now on."""
+        self._ping_interval_ns = interval_ns
 
     def _ping_due_ns(self, path: Path) -> int | None:
         if self._ping_interval_ns is None:
@@ -431,6 +445,8 @@ class Association:
         datagram = self._sealing.seal_one(kind, path.number, pn, sender.floor, frames, now_ns)
         sender.on_sent(now_ns, 1, len(datagram), np.array([tag], np.int64), ack_eliciting=kind == Kind.CONTROL)
         path.last_sent_ns = now_ns
+        if self.observer is not None:
+            self.observer.on_sent(now_ns, path, kind, pn, 1, len(datagram))
         return Transmit(path.number, path.address, memoryview(datagram), len(datagram))
 
     def seal_burst(self, path: Path, slice_bytes: int, count: int, tags: NDArray[np.int64], now_ns: int) -> Transmit:
@@ -439,8 +455,10 @@ class Association:
         payload, datagram_bytes = self._sealing.seal_rows(
             path.number, DATA_HEAD_BYTES + slice_bytes, count, sender.next_pn, sender.floor, now_ns
         )
-        sender.on_sent(now_ns, count, datagram_bytes, tags)
+        first_pn = sender.on_sent(now_ns, count, datagram_bytes, tags)
         path.last_sent_ns = now_ns
+        if self.observer is not None:
+            self.observer.on_sent(now_ns, path, Kind.DATA, first_pn, count, datagram_bytes)
         return Transmit(path.number, path.address, payload, datagram_bytes)
 
     def data_rows(self, slice_bytes: int) -> NDArray[np.uint8]:

@@ -228,7 +228,7 @@ class SenderSession(Association):
             ping_interval_ns=ping_interval_ns,
         )
         self.files: dict[int, OutgoingFile] = {}
-        self.redundant = False
+        self.redundant = False  # whether every byte goes by two paths
         self._order: list[OutgoingFile] = []
         self._slots = ChunkSlots(SLOTS, slices_max)
         self._slices_max = slices_max
@@ -534,12 +534,19 @@ class SenderSession(Association):
         if not path.carries_data:
             return None
         budget = min(max_datagrams, path.sender.budget_datagrams(now_ns, path.datagram_bytes))
-        picked = self._pick(path, budget) if budget > 0 else []
-        if not picked and self._copies_are_due(path, now_ns) and budget > 0:
+        picked = self._pick_second(path, budget) if self.redundant else []
+        is_copy = bool(picked)
+        if not picked and budget > 0:
+            picked = self._pick(path, budget)
+        if not picked and budget > 0 and self._copies_are_due(path, now_ns):
+            is_copy = True
             picked = self._pick_copies(path, budget)
         if not picked:
             path.sender.set_demand(False)
             return None
+        if self.observer is not None:
+            taken = [(slot.file, slot.chunk, len(slices)) for slot, slices in picked]
+            self.observer.on_scheduled(now_ns, path, taken, is_copy=is_copy)
         return self._transmit_slices(path, picked, now_ns)
 
     def _pick(self, path: Path, most: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
@@ -610,20 +617,27 @@ class SenderSession(Association):
         if srtt_ns is None or path.sender.is_silent or not self._slots.used:
             self._copy_due_ns.pop(path.number, None)
             return False
-        if now_ns < self._copy_due_ns.get(path.number, 0) and not self.redundant:
+        if now_ns < self._copy_due_ns.get(path.number, 0):
             return False
         self._copy_due_ns[path.number] = now_ns + max(srtt_ns // 8, COPY_GAP_MIN_NS)
         return True
 
+    def _pick_second(self, path: Path, most: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
+        """What other paths have sent and no second one has yet, as long as it has not arrived."""
+        picked: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
+        for other in self.paths.values():
+            if other is not path:
+                picked += self._copies_of(other, path, most - _count(picked), picked, copies_max=1)
+        return picked
+
     def _pick_copies(self, path: Path, most: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
         """Slices that other paths still owe and that this path would deliver sooner; then its own doubtful ones."""
         srtt_ns = path.sender.srtt_ns or 0
-        allowed = max(COPIES_FREE, int(COPY_SHARE * self._sent_slices)) - self._copied_slices
-        budget = most if self.redundant else min(most, allowed)
+        budget = min(most, max(COPIES_FREE, int(COPY_SHARE * self._sent_slices)) - self._copied_slices)
         picked: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
         for other in self.paths.values():
             other_srtt = other.sender.srtt_ns or 0
-            if other is not path and (self.redundant or other.sender.is_silent or other_srtt > srtt_ns):
+            if other is not path and (other.sender.is_silent or other_srtt > srtt_ns):
                 picked += self._copies_of(other, path, budget - _count(picked), picked, copies_max=1)
         copies_max = self._own_copies_max(path)
         if copies_max:

@@ -20,6 +20,7 @@ from transfer_core.config import RelayConfig
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.identity import load_identity
+from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.system import SystemClock, SystemEntropy
 from transfer_core.errors import (
@@ -124,6 +125,7 @@ class Relay:
         clock: Clock | None = None,
         name: str = "relay",
         companions: Sequence[Companion] = (),
+        trace: Path | None = None,
     ) -> None:
         self._companions = tuple(companions)
         self._clock = clock or SystemClock()
@@ -132,6 +134,8 @@ class Relay:
         self._on_event = on_event or _ignore
         self._state_dir, self._directory, self._listen, self._name = state_dir, directory, listen, name
         self._lock = StateLock(state_dir, "relay")
+        self._trace_file = trace
+        self._trace: QlogTrace | None = None
         self._sessions: dict[int, _Session] = {}
         self._hellos: dict[bytes, _Session | None] = {}
         self._by_file: dict[Arriving, tuple[_Session, int]] = {}
@@ -156,6 +160,8 @@ class Relay:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._identity = load_identity(self._state_dir)
             self._store = RelayStore(self._state_dir, self._clock)
+            if self._trace_file is not None:
+                self._trace = QlogTrace(self._trace_file, self._clock, vantage="server", name=self._name)
             self._port = open_udp_port(self._listen)
         except BaseException:
             self._lock.release()
@@ -195,6 +201,8 @@ class Relay:
         for companion in self._companions:
             companion.stop()
         self._loop.stop()
+        if self._trace is not None:
+            self._trace.close()
         self._write.stop()
         self._sync.post(lambda: self._intake.sync(_ignore, _ignore))
         self._sync.stop()
@@ -314,6 +322,8 @@ class Relay:
                 datagram,
                 self._clock.monotonic_ns(),
             )
+            if self._trace is not None:
+                session.protocol.observer = self._trace.session(f"{opened.hello.name} {index:08x}")
             self._sessions[index] = self._hellos[opened.ephemeral] = session
             session.protocol.report_room(self._intake.free_bytes())
             self._tell("agent", name=opened.hello.name, address=f"{address[0]}:{address[1]}")

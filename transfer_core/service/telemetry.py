@@ -1,7 +1,7 @@
 """Live telemetry, races, replays and exports: what may be asked. Reached as `service.telemetry`.
 
-A page that is live asks, ten or twenty times a second and while it is shown, `samples(source_id, channels, cursor)` for
-what it draws: only rows that came since are handed over. `sources` and `listeners` twice a second are enough. A replay
+A page that is live asks, ten to thirty times a second and while it is shown, `newer(cursors, channels)` for what it
+draws: only rows that came since are handed over. `sources` and `listeners` twice a second are enough. A replay
 is a feed of its own: the same three verbs with `feed=replay_id`.
 """
 
@@ -70,6 +70,12 @@ class TelemetryService(Protocol):
         A channel that this source does not send is a column of NaN. All asked channels share a time only where they
         come in one packet; of other packets a row holds the newest value before it.
         """
+        ...
+
+    def newer(
+        self, cursors: Mapping[str, int], channels: Sequence[str], *, feed: str = LIVE, limit: int | None = None
+    ) -> list[SampleBlock]:
+        """`samples` of many sources at once, for a picture: cursors by source. A source that has gone is left out."""
         ...
 
     def name_source(self, source_id: str, name: str) -> None:

@@ -34,11 +34,14 @@ class AddResult:
     skipped: tuple[Skipped, ...]
 
 
+UNKNOWN_LINK = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkMap:
-    """Which link carried each part of a file, thinned to at most the asked number of cells.
+    """Which link brought the last piece of each part of a file, thinned to at most the asked number of cells.
 
-    `cells[i]` is 0 for not yet there, else 1 + an index into `links`.
+    `cells[i]` is 0 for not yet there, else 1 + an index into `links`; UNKNOWN_LINK is what came before.
     """
 
     links: tuple[str, ...]
@@ -68,7 +71,9 @@ class Settings:
     weights: Mapping[str, float] = field(
         default_factory=lambda: {"throughput": 0.4, "rtt": 0.3, "loss": 0.2, "stability": 0.1}
     )
-    link_roles: Mapping[str, str] = field(default_factory=dict)
+    link_roles: Mapping[str, str] = field(default_factory=dict)  # primary, overflow, backup
+    link_caps_mbps: Mapping[str, float] = field(default_factory=dict)
+    link_quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # {"limit_bytes": n, "reset_day": 1}
     receive_directory: str = ""
     receive_listen: str = "0.0.0.0:9000"
 

@@ -42,6 +42,7 @@ class DiskTree:
         self._ignored = Ignored(())
         self._ignored_of: tuple[int, int] | None = None
         self._folds: bool | None = None
+        self._unsettled: set[Path] = set()
 
     def adopt(self) -> None:
         """Make this folder the shared one: put the marker there. WriteFailed, DiskFull."""
@@ -88,39 +89,32 @@ class DiskTree:
         except (OSError, UnicodeDecodeError):
             return False
 
-    def listing(self) -> Listing:
+    def walk(self, listing: Listing, folder: str = "") -> Iterator[tuple[str, Stat]]:
         """See `Tree`."""
-        self._read_ignored()
-        listing = Listing()
-        self._gather("", listing)
-        return listing
-
-    def listing_below(self, folder: str) -> Listing:
-        """The same of one folder in it."""
-        listing = Listing()
-        present = self.stat(folder)
-        if present is not None:
-            listing.found[folder] = present
-            if present.kind is Kind.FOLDER:
-                self._gather(folder + "/", listing)
-        return listing
-
-    def _gather(self, top: str, listing: Listing) -> None:
-        waiting = [top]
+        if not folder:
+            self._read_ignored()
+        else:
+            present = self.stat(folder)
+            if present is None:
+                return
+            yield folder, present
+            if present.kind is not Kind.FOLDER:
+                return
+        waiting = [f"{folder}/" if folder else ""]
         while waiting:
             prefix = waiting.pop()
             try:
                 with os.scandir(self.root / prefix if prefix else self.root) as entries:
-                    self._list_folder(prefix, entries, listing, waiting)
+                    yield from self._walk_folder(prefix, entries, listing, waiting)
             except OSError as error:
                 if not prefix:
                     raise SourceUnreadable(f"{self.root} can't be read: {error.strerror or error}") from error
                 listing.unknown.add(prefix[:-1])
                 listing.reports.append((prefix[:-1], f"it can't be read: {error.strerror or error}"))
 
-    def _list_folder(
+    def _walk_folder(
         self, prefix: str, entries: Iterable[os.DirEntry[str]], listing: Listing, waiting: list[str]
-    ) -> None:
+    ) -> Iterator[tuple[str, Stat]]:
         seen: dict[str, str] = {}
         for entry in entries:
             path = prefix + entry.name
@@ -130,12 +124,12 @@ class DiskTree:
             found = self._stat_of(entry, path, listing)
             if found is None:
                 continue
-            listing.found[path] = found
             twin = seen.setdefault(folded(entry.name), entry.name)
             if twin != entry.name:
                 listing.reports.append((path, f"other systems take it and {twin} for the same name"))
             if is_folder:
                 waiting.append(path + "/")
+            yield path, found
 
     def _stat_of(self, entry: os.DirEntry[str], path: str, listing: Listing) -> Stat | None:
         why, is_fatal = why_not_synced(entry.name)
@@ -286,8 +280,8 @@ class DiskTree:
                 if not self._exchange(trashed, target, expected):
                     trashed.rename(staged)
                     raise TargetChanged(f"{path} is another by now")
-                sync_folder(trashed.parent)
-            sync_folder(target.parent)
+                self._unsettled.add(trashed.parent)
+            self._unsettled.add(target.parent)
             found = _stat(target.lstat())
         except (FileExistsError, FileNotFoundError) as error:
             raise TargetChanged(f"{path} is another by now") from error
@@ -349,7 +343,7 @@ class DiskTree:
         target = self._target(path)
         try:
             target.mkdir(0o777)
-            sync_folder(target.parent)
+            self._unsettled |= {target, target.parent}
         except FileExistsError as error:
             if not stat.S_ISDIR(target.lstat().st_mode):
                 raise TargetChanged(f"{path} is no folder") from error
@@ -365,7 +359,7 @@ class DiskTree:
                 target.rmdir()
             else:
                 self._trash_file(path, target, expected)
-            sync_folder(target.parent)
+            self._unsettled.add(target.parent)
         except (FileNotFoundError, FileExistsError) as error:
             raise TargetChanged(f"{path} is another by now") from error
         except OSError as error:
@@ -379,7 +373,7 @@ class DiskTree:
         if not expected.is_same_file(_stat(trashed.lstat())):
             rename_new(trashed, target)
             raise TargetChanged(f"{path} is another by now")
-        sync_folder(trashed.parent)
+        self._unsettled.add(trashed.parent)
 
     def keep_as(self, path: str, to: str, expected: Stat) -> None:
         """See `Tree`."""
@@ -394,6 +388,17 @@ class DiskTree:
             raise TargetChanged(f"{to} is another by now") from error
         except OSError as error:
             raise storage_error(error, target) from error
+
+    def settle(self) -> None:
+        """See `Tree`."""
+        folders, self._unsettled = self._unsettled, set()
+        for folder in folders:
+            try:
+                sync_folder(folder)
+            except FileNotFoundError:
+                continue  # removed since, which its own parent tells
+            except OSError as error:
+                raise storage_error(error, folder) from error
 
     def move(self, path: str, to: str, expected: Stat) -> None:
         """Give a file another name, where there must be nothing. TargetChanged, NameClash, WriteFailed."""

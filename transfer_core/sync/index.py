@@ -134,10 +134,21 @@ class Index:
         row = self._db.execute("SELECT * FROM entry WHERE path = ?", (path,)).fetchone()
         return None if row is None else _stat(row)
 
-    def entries(self) -> Iterator[tuple[Entry, Stat | None]]:
-        """Everything, deleted paths too."""
-        for row in self._db.execute("SELECT * FROM entry ORDER BY path").fetchall():
-            yield _entry(row), _stat(row)
+    def marks(self) -> dict[str, int]:
+        """The `Stat.mark` of every live path as it was when its entry was made; 0 if it has to be looked at again."""
+        rows = self._db.execute(
+            "SELECT path, kind, disk_size, disk_mtime_ns, disk_inode, disk_ctime_ns, disk_executable FROM entry"
+            " WHERE kind != 0"
+        )
+        folder, marks = Stat(Kind.FOLDER).mark, dict[str, int]()
+        for path, kind, size, mtime_ns, inode, ctime_ns, executable in rows:
+            if kind == Kind.FOLDER:
+                marks[path] = folder
+            elif mtime_ns is None:
+                marks[path] = 0
+            else:
+                marks[path] = Stat(Kind.FILE, size, mtime_ns, inode, ctime_ns, bool(executable)).mark
+        return marks
 
     def newest(self, find: str, limit: int) -> list[Entry]:
         """Paths with `find` in them, the newest edit first."""

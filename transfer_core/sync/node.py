@@ -233,12 +233,10 @@ class Node:
         )
         for at in range(0, len(ready), APPLY_AT_ONCE):
             with self.index.change():
-                for todo in ready[at : at + APPLY_AT_ONCE]:
-                    if not self._work_off(todo, told):
-                        break
-                else:
-                    continue
-            break
+                goes_on = all(self._work_off(todo, told) for todo in ready[at : at + APPLY_AT_ONCE])
+                self._tree.settle()
+            if not goes_on:
+                break
         if not self._todo:
             with self.index.change():
                 self.index.drop_chunks()

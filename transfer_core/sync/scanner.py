@@ -24,6 +24,7 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 
 SMALL_FOLDER = 4  # paths; so small a folder may be emptied without a question
 RACY_NS = 100 * NS_PER_MS
+ENTER_AT_ONCE = 200
 FILE_BYTES_MAX = 8 << 30  # above this its recipe would not fit a parcel
 
 
@@ -61,26 +62,27 @@ class Scanner:
         """Look at everything. FolderGone, MassDelete: then nothing was entered."""
         if not self._tree.is_there():
             raise FolderGone("the folder is not there, or its marker is missing")
-        listing = self._tree.listing()
-        result = ScanResult(reports=listing.reports)
-        known = {entry.path: (entry, stat) for entry, stat in self._index.entries()}
-        gone = [entry for entry, _ in known.values() if entry.is_live and self._is_gone(entry.path, listing)]
-        live = sum(1 for entry, _ in known.values() if entry.is_live)
+        listing = Listing()
+        left = self._index.marks()
+        live = len(left)
+        changed = [(path, stat) for path, stat in self._tree.walk(listing) if left.pop(path, 0) != stat.mark]
+        gone = [path for path in left if self._is_gone(path, listing)]
         if 2 * len(gone) > live > SMALL_FOLDER and not deletes_are_meant:
             raise MassDelete(f"{len(gone)} of {live} files and folders are gone at once")
-        for path, stat in listing.found.items():
-            entry, cached = known.get(path, (None, None))
-            if entry is not None and entry.kind is stat.kind and (stat.kind is Kind.FOLDER or stat == cached):
-                continue
-            self._look_into(path, stat, entry, result)
+        result = ScanResult(reports=listing.reports)
+        for at in range(0, len(changed), ENTER_AT_ONCE):
+            with self._index.change():
+                for path, stat in changed[at : at + ENTER_AT_ONCE]:
+                    self._look_into(path, stat, self._index.entry(path), result)
         if gone:
             with self._index.change():
-                for entry in gone:
-                    result.deleted.append(self._enter(entry.path, Kind.DELETED, entry, None, None))
+                for path in gone:
+                    result.deleted.append(self._enter(path, Kind.DELETED, self._index.entry(path), None, None))
         return result
 
     def _is_gone(self, path: str, listing: Listing) -> bool:
-        if path in listing.found or path in listing.unknown:
+        """Whether a path that the walk did not meet is not there, as far as can be told."""
+        if path in listing.unknown:
             return False
         at = path.rfind("/")
         while at > 0:
@@ -100,10 +102,11 @@ class Scanner:
                 with self._index.change():
                     result.deleted.append(self._enter(path, Kind.DELETED, entry, None, None))
         elif stat.kind is Kind.FOLDER and (entry is None or entry.kind is not Kind.FOLDER):
-            listing = self._tree.listing_below(path)
+            listing = Listing()
+            with self._index.change():
+                for inside, found in self._tree.walk(listing, path):
+                    self._look_into(inside, found, self._index.entry(inside), result)
             result.reports += listing.reports
-            for inside, found in listing.found.items():
-                self._look_into(inside, found, self._index.entry(inside), result)
         else:
             self._look_into(path, stat, entry, result)
         return result

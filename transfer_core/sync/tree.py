@@ -1,6 +1,7 @@
 """What a node asks of the folder on the disk: a small file system, so that a simulated one can crash at every step.
 
-Paths are '/'-separated, below the root. What has returned is durable.
+Paths are '/'-separated, below the root. What `stage` and `keep_as` have done is durable when they return; other names
+are once `settle` returns, so that many files cost one sync of their folder.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ class Stat:
     ctime_ns: int = 0
     executable: bool = False
 
+    @property
+    def mark(self) -> int:
+        """A number that tells this from any other stat; never 0."""
+        return hash((self.kind, self.size, self.mtime_ns, self.inode, self.ctime_ns, self.executable)) or 1
+
     def is_same_file(self, other: Stat | None) -> bool:
         """Not touched since, as far as one can tell; other names for a file change nothing but its `ctime`."""
         if other is None or self.kind is not other.kind:
@@ -49,9 +55,8 @@ class Stat:
 
 @dataclass(slots=True)
 class Listing:
-    """What is below the root. What could not be read is unknown, not gone."""
+    """What a walk could not take: what could not be read is unknown, not gone."""
 
-    found: dict[str, Stat] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)  # paths; everything below them too
     reports: list[tuple[str, str]] = field(default_factory=list)  # (path, what is not synced and why)
 
@@ -63,12 +68,8 @@ class Tree(Protocol):
         """Whether the root is there with this folder's marker: an unmounted disk is not an emptied folder."""
         ...
 
-    def listing(self) -> Listing:
-        """Everything below the root that is not ignored."""
-        ...
-
-    def listing_below(self, folder: str) -> Listing:
-        """The same of one folder in it, with the folder itself."""
+    def walk(self, listing: Listing, folder: str = "") -> Iterator[tuple[str, Stat]]:
+        """Everything that is not ignored below the root, or in one folder of it with the folder itself."""
         ...
 
     def is_ignored(self, path: str) -> bool:
@@ -112,6 +113,10 @@ class Tree(Protocol):
 
     def keep_as(self, path: str, to: str, expected: Stat) -> None:
         """Make another name, or a copy, of a file, where there must be nothing. TargetChanged, NameClash."""
+        ...
+
+    def settle(self) -> None:
+        """Make all names durable that were given or taken since. WriteFailed."""
         ...
 
     def set_executable(self, path: str, executable: bool) -> Stat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Mapping, Sequence
@@ -150,6 +151,16 @@ class ListenVerbs(DeskParts):
     ) -> SampleBlock:
         """See `TelemetryService`."""
         return self._feed(feed).samples(source_id, channels, since, limit)
+
+    def newer(
+        self, cursors: Mapping[str, int], channels: Sequence[str], *, feed: str = LIVE, limit: int | None = None
+    ) -> list[SampleBlock]:
+        """See `TelemetryService`."""
+        found, asked = [], self._feed(feed)
+        for source_id, since in cursors.items():
+            with contextlib.suppress(NotFoundError):
+                found.append(asked.samples(source_id, channels, since, limit))
+        return found
 
     def name_source(self, source_id: str, name: str) -> None:
         """See `TelemetryService`."""

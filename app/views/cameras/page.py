@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.actions import make_action
 from app.models.watch_words import card_text
@@ -21,6 +21,7 @@ from app.views.cameras.trigger_dialog import TriggerDialog
 from app.views.cameras.watch_dialog import WatchDialog
 from app.views.page import Page, ServiceCalls
 from app.widgets.action_button import ActionButton
+from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
 from app.workers.thumbnails import Thumbnails
 from transfer_core.events import Event
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from app.theme.theme import Theme
 
 TICK_MS = 250
+_RANKS = {"add": 0, "import": 6, "trigger": 2, "pause": 1, "rescan": 4, "remove": 5}  # what goes first without room
 _STILL = (WatchState.PAUSED, WatchState.ENDED, WatchState.IDLE)
 
 
@@ -71,18 +73,19 @@ class CamerasPage(Page):
             "remove": self._remove,
         }
         self.page_actions = {name: make_action(f"cameras.{name}", self, slot) for name, slot in slots.items()}
-        bar = QHBoxLayout()
-        bar.setSpacing(8)
+        bar = FittingRow()
+        bar.row.setContentsMargins(0, 0, 0, 0)
+        bar.row.setSpacing(8)
         for name, action in self.page_actions.items():
             button = ActionButton(action, self)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            bar.addWidget(button)
+            bar.add(button, rank=_RANKS[name])
             if name == "import":
-                bar.addSpacing(12)
-        bar.addStretch(1)
+                bar.row.addSpacing(12)
+        bar.row.addStretch(1)
         self.totals = QLabel()
         self.totals.setProperty("kind", "muted")
-        bar.addWidget(self.totals)
+        bar.add(self.totals, rank=3)
         make_action("cameras.copy", self, self._copy)
         self._grid = CardGrid()
         self._grid.moved_to.connect(self._move_to)
@@ -98,7 +101,7 @@ class CamerasPage(Page):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(10)
-        layout.addLayout(bar)
+        layout.addWidget(bar)
         layout.addWidget(self._scroll, 1)
         layout.addWidget(self.empty, 1)
         self._show_views()

@@ -13,6 +13,7 @@ from app.widgets.shape_delegate import ShapeDelegate
 from app.widgets.status_shape import LINK_SHAPES, Shape, link_colour
 
 _TERMS = (LinkColumn.SCORE_RATE, LinkColumn.SCORE_RTT, LinkColumn.SCORE_LOSS, LinkColumn.SCORE_STABILITY)
+LINK_MOST = 220  # px for the names
 ROWS_MOST = 6  # more are scrolled to
 _SAMPLES = {
     LinkColumn.LINK: "wlan0 (wlan0)",
@@ -62,7 +63,10 @@ class FiguresTable(QTableView):
         for column in LinkColumn:
             if column is not LinkColumn.STATE:
                 samples = (_SAMPLES.get(column, ""), self._heading(column))
-                self.setColumnWidth(column, max(metrics.horizontalAdvance(text) for text in samples) + 16)
+                wide = max(metrics.horizontalAdvance(text) for text in samples) + 16
+                if column is LinkColumn.LINK:
+                    wide = max(wide, min(LINK_MOST, self.sizeHintForColumn(column) + 8))
+                self.setColumnWidth(column, wide)
         self._drop_terms()
         row = max(24, metrics.height() + 8)
         self.verticalHeader().setDefaultSectionSize(row)

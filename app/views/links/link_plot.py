@@ -30,6 +30,7 @@ from PySide6.QtWidgets import QToolTip
 from app.figures import clock_text
 from app.models.sample_rings import Buckets, Floats, Window, bucket, bucket_max, bucket_mean, bucket_min, thin_line
 from app.views.links.lane_axis import LaneAxis
+from app.views.links.lane_items import LaneBars, LaneCurve
 from app.views.links.scales import LOSS, RTT, THROUGHPUT, loss_share, rtt_share, time_step_s
 from app.widgets.look import Look
 from transfer_core.events import LinkMark
@@ -80,6 +81,9 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         self._labels: tuple[_Label, ...] = ()
         self._marks: tuple[tuple[float, LinkMark], ...] = ()  # seconds before the newest moment, newest first
         self.setAntialiasing(False)
+        self.setViewportUpdateMode(
+            pg.QtWidgets.QGraphicsView.ViewportUpdateMode.FullViewportUpdate
+        )  # all moves at once
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setToolTip(
@@ -100,17 +104,17 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         plot.setRange(xRange=(-self._span_s, 0.0), yRange=(0.0, 1.0), padding=0.0, disableAutoRange=True)
 
     def _make_items(self) -> None:
-        self._grid = pg.PlotCurveItem(connect="pairs")
-        self._band = pg.BarGraphItem(x0=np.empty(0), x1=np.empty(0), y0=np.empty(0), y1=np.empty(0), pen=None)
+        self._grid = LaneCurve(connect="pairs")
+        self._band = LaneBars(x0=np.empty(0), x1=np.empty(0), y0=np.empty(0), y1=np.empty(0), pen=None)
         self._loss = tuple(
-            pg.BarGraphItem(x0=np.empty(0), x1=np.empty(0), y0=np.empty(0), y1=np.empty(0), pen=None) for _ in range(3)
+            LaneBars(x0=np.empty(0), x1=np.empty(0), y0=np.empty(0), y1=np.empty(0), pen=None) for _ in range(3)
         )
-        self._bad_marks = pg.PlotCurveItem(connect="pairs")
-        self._good_marks = pg.PlotCurveItem(connect="pairs")
-        self._rtt = pg.PlotCurveItem(connect="finite")
-        self._over = pg.PlotCurveItem(connect="pairs")
-        self._throughput = pg.PlotCurveItem(connect="finite")
-        self._cursor = pg.PlotCurveItem()
+        self._bad_marks = LaneCurve(connect="pairs")
+        self._good_marks = LaneCurve(connect="pairs")
+        self._rtt = LaneCurve(connect="finite")
+        self._over = LaneCurve(connect="pairs")
+        self._throughput = LaneCurve(connect="finite")
+        self._cursor = LaneCurve()
         plot = self.getPlotItem()
         for item in (
             self._grid,

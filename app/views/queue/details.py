@@ -17,7 +17,7 @@ from app.widgets.action_button import ActionButton
 from app.widgets.chunk_grid import CELLS, ChunkGrid
 from transfer_core.config import priority_name
 from transfer_core.events import JobState, JobView
-from transfer_core.service import ChunkMap
+from transfer_core.service.transfer import UNKNOWN_LINK, ChunkMap
 from transfer_core.units import format_bytes, format_duration
 
 MAP_MS = 1000
@@ -56,7 +56,7 @@ class DetailsPanel(QFrame):
         self.done = _label("caption", wrap=True)
         self.state = _label(wrap=True)
         self._map_head = _label("section", wrap=True)
-        self._map_head.setText("chunks, by the link that carried them")
+        self._map_head.setText("chunks, by the link of their last piece")
         self.grid = ChunkGrid()
         self._links_head = _label("section")
         self._links_head.setText("links")
@@ -214,9 +214,14 @@ class DetailsPanel(QFrame):
         if chunk_map is None:
             self.grid.show_cells(bytes(CELLS), [], QColor(tokens.track), "not known yet")
             return
-        colours = [self._theme.link_colour(self._state.link_index(name)) for name in chunk_map.links]
+        colours = [self._link_colour(name) for name in chunk_map.links]
         words = f"{chunk_map.chunks_done} of {chunk_map.chunks_total} chunks are there"
         self.grid.show_cells(chunk_map.cells, colours or [QColor(tokens.muted)], QColor(tokens.track), words)
+
+    def _link_colour(self, name: str) -> QColor:
+        if name == UNKNOWN_LINK:
+            return QColor(self._theme.tokens.muted)
+        return self._theme.link_colour(self._state.link_index(name))
 
     @Slot()
     def copy_error(self) -> None:

@@ -29,6 +29,8 @@ from app.views.queue.row_delegate import RowDelegate
 
 _SAMPLES = {Column.PLACE: "10000", Column.SIZE: "999.9 MB", Column.RATE: "1000.0", Column.LEFT: "59 min 59 s"}
 _PADDING = 20
+_DROPPED = (Column.LEFT, Column.RATE)  # in this order
+TEXTS_LEAST = 30  # times the type size, for bar, name and state together
 BAR_LEAST, BAR_MOST = 56, 150  # px
 TEXT_LEAST = 90  # px, for the name and for the state
 EDGE_MS = 30  # between two steps of scrolling while rows are held near an edge
@@ -104,12 +106,22 @@ class QueueTable(QTableView):
         self._fits = False
 
     def fit_columns(self) -> None:
-        """Figures get what they need, never less; the bar, the name and the state share the rest."""
+        """Figures get what they need, never less; the bar, the name and the state share the rest.
+
+        Where that is too little, some figures are left out: the tiles and the panel beside show them too.
+        """
         if not self._fits:
             return
         metrics = QFontMetrics(self._theme.font())
         widths = {column: metrics.horizontalAdvance(text) + _PADDING for column, text in _SAMPLES.items()}
-        rest = self.viewport().width() - sum(widths.values())
+        room = self.viewport().width()
+        dropped: list[Column] = []
+        while room - sum(widths.values()) < TEXTS_LEAST * self._theme.tokens.text_px and len(dropped) < len(_DROPPED):
+            dropped.append(_DROPPED[len(dropped)])
+            del widths[dropped[-1]]
+        for column in _DROPPED:
+            self.setColumnHidden(column, column in dropped)
+        rest = room - sum(widths.values())
         bar = max(BAR_LEAST, min(BAR_MOST, rest // 4))
         widths[Column.SENT] = bar
         widths[Column.FILE] = max(TEXT_LEAST, round((rest - bar) * NAME_SHARE))

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from benchmarks.netlab.lab import RELAY_HOST, Lab
 from benchmarks.page import ROOT
+from benchmarks.processes import Trace
 
 PORT = 7100
 READY_S = 20.0
 GRACE_S = 15.0
+NOTE_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Brought:
     file_bytes: int
     seconds: float
     began_s: float = 0.0  # of `time.monotonic`
+    trace: Trace | None = None  # bytes that the receiving program had by when, of peers that tell
 
     @property
     def bps(self) -> float:
@@ -76,7 +81,8 @@ def pair(made: Lab, module: str, words: Sequence[str], source: Path, limit_s: fl
         receiver.stdout.close()
     if not said:
         raise RuntimeError(f"{module}: the receiver said nothing")
-    return Brought(said["bytes"], max(said["at_s"] - began_s, 1e-3), began_s)
+    trace = Trace(np.array(said["times_s"]), np.array(said["totals"])) if said["times_s"] else None
+    return Brought(said["bytes"], max(said["at_s"] - began_s, 1e-3), began_s, trace)
 
 
 def say_ready() -> None:
@@ -84,9 +90,26 @@ def say_ready() -> None:
     print("ready", flush=True)
 
 
-def say_brought(count: int) -> None:
-    """The receiver has all, or its time is over."""
-    print(json.dumps({"bytes": count, "at_s": time.monotonic()}), flush=True)
+class Tally:
+    """What the receiver has by when, noted every few milliseconds."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._times_s = [time.monotonic()]
+        self._totals = [0]
+
+    def add(self, count: int) -> None:
+        """So many bytes more."""
+        self.count += count
+        now_s = time.monotonic()
+        if now_s - self._times_s[-1] >= NOTE_S:
+            self._times_s.append(now_s)
+            self._totals.append(self.count)
+
+    def say(self) -> None:
+        """The receiver has all, or its time is over."""
+        told = {"bytes": self.count, "at_s": time.monotonic(), "times_s": self._times_s, "totals": self._totals}
+        print(json.dumps(told), flush=True)
 
 
 def output_of(*words: str) -> str | None:

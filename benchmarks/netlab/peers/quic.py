@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.netlab.lab import Lab
-from benchmarks.netlab.peers.base import Brought, pair, say_brought, say_ready
+from benchmarks.netlab.peers.base import Brought, Tally, pair, say_ready
 
 BLOCK_BYTES = 1 << 18
 UNSENT_BYTES_MAX = 4 << 20
@@ -61,15 +61,14 @@ async def receive(host: str, port: int, size: int, limit_s: float) -> None:
     from aioquic.asyncio import QuicConnectionProtocol, serve
     from aioquic.quic.events import QuicEvent, StreamDataReceived
 
-    count = 0
+    tally = Tally()
     is_over = asyncio.Event()
 
     class Counting(QuicConnectionProtocol):  # type: ignore[misc]
         def quic_event_received(self, event: QuicEvent) -> None:
-            nonlocal count
             if isinstance(event, StreamDataReceived):
-                count += len(event.data)
-                if count >= size:
+                tally.add(len(event.data))
+                if tally.count >= size:
                     is_over.set()
 
     configuration = _configuration(is_client=False)
@@ -78,7 +77,7 @@ async def receive(host: str, port: int, size: int, limit_s: float) -> None:
     say_ready()
     with contextlib.suppress(TimeoutError):  # what has come so far counts
         await asyncio.wait_for(is_over.wait(), limit_s)
-    say_brought(count)
+    tally.say()
 
 
 async def send(host: str, port: int, source: Path, limit_s: float) -> None:

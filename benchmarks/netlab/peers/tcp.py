@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.netlab.lab import Lab
-from benchmarks.netlab.peers.base import Brought, pair, say_brought, say_ready
+from benchmarks.netlab.peers.base import Brought, Tally, pair, say_ready
 
 _TCP_CONGESTION = 13
 _IPPROTO_MPTCP = 262
@@ -76,19 +76,19 @@ def receive(host: str, port: int, size: int, limit_s: float, kind: str) -> None:
         say_ready()
         end = time.monotonic() + limit_s
         listener.settimeout(limit_s)
-        count, buffer = 0, bytearray(1 << 20)
+        tally, buffer = Tally(), bytearray(1 << 20)
         try:
             sock, _ = listener.accept()
             with sock:
-                while count < size and (left_s := end - time.monotonic()) > 0:
+                while tally.count < size and (left_s := end - time.monotonic()) > 0:
                     sock.settimeout(left_s)
                     taken = sock.recv_into(buffer)
                     if not taken:
                         break
-                    count += taken
+                    tally.add(taken)
         except (TimeoutError, ConnectionError):
             pass  # what has come so far counts
-        say_brought(count)
+        tally.say()
 
 
 def send(host: str, port: int, source: Path, limit_s: float, kind: str, control: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.netlab.lab import Lab
-from benchmarks.netlab.peers.base import Brought, output_of, pair, say_brought, say_ready
+from benchmarks.netlab.peers.base import Brought, Tally, output_of, pair, say_ready
 
 LIBRARY = "libudt.so.0"
 _RCVTIMEO = 12  # UDTOpt
@@ -104,10 +104,10 @@ def receive(host: str, port: int, size: int, limit_s: float) -> None:
     end = time.monotonic() + limit_s
     sock = udt.accept(listener)
     udt.set_receive_timeout(sock, 200)
-    count, buffer = 0, ctypes.create_string_buffer(BLOCK_BYTES)
-    while count < size and time.monotonic() < end:
-        count += max(0, udt.receive(sock, buffer))
-    say_brought(count)
+    tally, buffer = Tally(), ctypes.create_string_buffer(BLOCK_BYTES)
+    while tally.count < size and time.monotonic() < end:
+        tally.add(max(0, udt.receive(sock, buffer)))
+    tally.say()
     time.sleep(1)  # until this process is ended
 
 

@@ -10,7 +10,7 @@ import pytest
 from transfer_core.errors import NameRefused, WriteFailed
 from transfer_core.sync.disk_tree import DiskTree
 from transfer_core.sync.entry import Kind
-from transfer_core.sync.tree import PRIVATE, TargetChanged
+from transfer_core.sync.tree import PRIVATE, Listing, Stat, TargetChanged
 
 DAY_NS = 86_400 * 10**9
 
@@ -26,6 +26,11 @@ def put(tree: DiskTree, path: str, content: bytes) -> None:
     place = tree.root / path
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)
+
+
+def walked(tree: DiskTree, folder: str = "") -> tuple[dict[str, Stat], Listing]:
+    listing = Listing()
+    return dict(tree.walk(listing, folder)), listing
 
 
 def trash_of(tree: DiskTree) -> list[bytes]:
@@ -143,8 +148,8 @@ def test_no_symbolic_link_is_followed(tree: DiskTree, tmp_path: Path) -> None:
     (outside / "secret").write_bytes(b"s")
     (tree.root / "door").symlink_to(outside)
     (tree.root / "link").symlink_to(outside / "secret")
-    listing = tree.listing()
-    assert set(listing.found) == set()
+    found, listing = walked(tree)
+    assert found == {}
     assert {"door", "link"} <= listing.unknown
     assert {path for path, _ in listing.reports} == {"door", "link"}
     assert tree.stat("door/secret") is None
@@ -157,7 +162,7 @@ def test_ignored_names_are_neither_listed_nor_taken_for_deleted(tree: DiskTree) 
     put(tree, ".drsignore", b"*.tmp\n/build/\n!keep.tmp\n")
     for path in ("a.tmp", "keep.tmp", "build/x", "runs/b.tmp", "runs/c", "arriving.mp4.part", "~$sheet.xlsx"):
         put(tree, path, b"x")
-    assert set(tree.listing().found) == {".drsignore", "keep.tmp", "runs", "runs/c"}
+    assert set(walked(tree)[0]) == {".drsignore", "keep.tmp", "runs", "runs/c"}
     assert tree.is_ignored("build/x")
     assert tree.is_ignored("runs/b.tmp")
     assert not tree.is_ignored("runs/c")
@@ -169,9 +174,9 @@ def test_names_that_others_cannot_hold_are_reported_and_left_as_they_are(tree: D
     for name in ("a:b", "Case", "case", "caf\u00e9", "cafe\u0301", "NUL.txt", "end."):
         put(tree, name, b"x")
     put(tree, os.fsdecode(b"bad\xff"), b"x")
-    listing = tree.listing()
+    found, listing = walked(tree)
     reported = dict(listing.reports)
-    assert set(listing.found) == {"a:b", "Case", "case", "caf\u00e9", "cafe\u0301", "NUL.txt", "end."}
+    assert set(found) == {"a:b", "Case", "case", "caf\u00e9", "cafe\u0301", "NUL.txt", "end."}
     assert "Windows" in reported["a:b"]
     assert "Windows" in reported["NUL.txt"]
     assert "Windows" in reported["end."]
@@ -185,7 +190,7 @@ def test_a_folder_that_cannot_be_read_is_unknown(tree: DiskTree) -> None:
     put(tree, "d/a", b"x")
     (tree.root / "d").chmod(0)
     try:
-        assert "d" in tree.listing().unknown
+        assert "d" in walked(tree)[1].unknown
     finally:
         (tree.root / "d").chmod(0o700)
 
@@ -193,6 +198,6 @@ def test_a_folder_that_cannot_be_read_is_unknown(tree: DiskTree) -> None:
 def test_a_folder_in_it_is_listed_alone(tree: DiskTree) -> None:
     put(tree, "d/e/f", b"x")
     put(tree, "g", b"x")
-    assert set(tree.listing_below("d").found) == {"d", "d/e", "d/e/f"}
-    found = tree.listing_below("d").found["d"]
-    assert found.kind is Kind.FOLDER
+    found, _ = walked(tree, "d")
+    assert set(found) == {"d", "d/e", "d/e/f"}
+    assert found["d"].kind is Kind.FOLDER

@@ -53,6 +53,7 @@ class Resolved:
     acked_bytes: int = 0
     rtt_ns: int | None = None
     late_tags: NDArray[np.int64] = field(default_factory=_no_tags)  # given up before, and arrived after all
+    lost_pns: NDArray[np.int64] = field(default_factory=_no_tags)  # packet numbers of those with `lost_tags`
 
     @property
     def lost_count(self) -> int:
@@ -220,11 +221,15 @@ class PathSender:
         self._pacer.set_wanted(room > 0 and self._has_demand, now_ns)
         return min(room, self._pacer.packets(now_ns, packet_bytes)) if room > 0 else 0
 
-    def _room_packets(self, packet_bytes: int) -> int:
-        packets = self._packets
-        cap = self._congestion.in_flight_cap_bytes(
+    @property
+    def in_flight_cap_bytes(self) -> float:
+        """IP bytes that may be in flight: a safety net, not what regulates."""
+        return self._congestion.in_flight_cap_bytes(
             self._reorder_window_ns() / NS_PER_S, self._silence.ack_gap_ns / NS_PER_S
         )
+
+    def _room_packets(self, packet_bytes: int) -> int:
+        packets, cap = self._packets, self.in_flight_cap_bytes
         numbers = WINDOW_PACKETS_MAX - _NUMBERS_SPARED - (packets.next_pn - packets.floor)
         return min(int((cap - packets.in_flight_bytes) // packet_bytes), numbers)
 
@@ -299,6 +304,7 @@ class PathSender:
             acked_bytes,
             rtt_ns,
             packets.tags_of(late) if len(late) else _NO_TAGS,
+            packets.numbers_of(lost) if len(lost) else _NO_TAGS,
         )
         self.delivered_bytes += acked_bytes
         self.late_packets += len(late)
@@ -383,19 +389,22 @@ class PathSender:
         lost = self._packets.lose(self._packets.floor, self._packets.next_pn, before_ns)
         self._count(0, len(lost))
         self._settle(now_ns)
-        return Resolved(_NO_TAGS, self._packets.tags_of(lost))
+        return self._all_lost(lost)
 
     def abandon(self) -> Resolved:
         """The path is gone: everything in flight is lost."""
         lost = self._packets.lose(self._packets.floor, self._packets.next_pn, 1 << 62, WRITTEN_OFF)
         self._packets.advance_floor()
-        return Resolved(_NO_TAGS, self._packets.tags_of(lost))
+        return self._all_lost(lost)
 
     def _give_up(self, now_ns: int, before_ns: int) -> Resolved:
         lost = self._packets.lose(self._packets.floor, self._packets.next_pn, before_ns, WRITTEN_OFF)
         self._count(0, len(lost))
         self._settle(now_ns)
-        return Resolved(_NO_TAGS, self._packets.tags_of(lost))
+        return self._all_lost(lost)
+
+    def _all_lost(self, rows: NDArray[np.int64]) -> Resolved:
+        return Resolved(_NO_TAGS, self._packets.tags_of(rows), lost_pns=self._packets.numbers_of(rows))
 
     def _tail_wait_ns(self) -> int:
         srtt_ns = self._rtt.smoothed_ns

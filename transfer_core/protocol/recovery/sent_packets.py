@@ -178,6 +178,10 @@ class SentPackets:
             self.in_flight_bytes -= int(self._sizes[rows].sum())
         return rows
 
+    def numbers_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Packet numbers of rows that `acknowledge` or `lose` gave."""
+        return rows + self._origin
+
     def tags_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tags of rows that `acknowledge` or `lose` gave."""
         return self._tags[rows]

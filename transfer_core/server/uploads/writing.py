@@ -14,7 +14,7 @@ from transfer_core.server.uploads.records import UploadRecord
 from transfer_core.server.uploads.store import UploadStore
 from transfer_core.server.uploads.sums import PieceSum
 
-BLOCK_BYTES = 512 * 1024
+BLOCK_BYTES = 256 * 1024
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 

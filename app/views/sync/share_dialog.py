@@ -1,0 +1,65 @@
+"""Share a folder under a name, or take part in one that a relay has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLineEdit, QWidget
+
+from app.widgets.dialog import Dialog, add_field, text_label
+
+_SHARE = "Everything in the folder is kept the same on all machines that accept it. No edit is ever lost."
+_ACCEPT = "What is in the folder already is joined with what the others have: nothing is overwritten."
+
+
+class ShareDialog(Dialog):
+    """`wanted(name, folder, relay)` when all three are given."""
+
+    wanted = Signal(str, str, str)
+
+    def __init__(self, relays: Sequence[str], *, accepts: bool, parent: QWidget | None = None) -> None:
+        super().__init__("Accept a shared folder" if accepts else "Share a folder", parent)
+        self._accepts = accepts
+        self.folder, self.name, self.relay = QLineEdit(), QLineEdit(), QComboBox()
+        self.relay.addItems(list(relays))
+        form = QFormLayout()
+        form.setHorizontalSpacing(14)
+        form.setVerticalSpacing(8)
+        if accepts:
+            add_field(form, "&Name", self.name, "What the folder was shared as")
+        add_field(form, "&Folder", self.folder, "The folder on this machine")
+        if not accepts:
+            add_field(form, "&Name", self.name, "What others will know it by")
+        add_field(form, "&Relay", self.relay, "The paired relay that brings it to others")
+        self.body.addLayout(form)
+        self.body.addWidget(text_label(_ACCEPT if accepts else _SHARE, "muted"))
+        self.body.addStretch(1)
+        self.add_button("&Choose…", self._choose, tip="Choose the folder")
+        self.done_button = self.add_button(
+            "&Accept" if accepts else "&Share", self._done, tip="Begin to keep it the same", primary=True
+        )
+        self.add_close()
+        for field in (self.folder, self.name):
+            field.textChanged.connect(self._check)
+        self._check()
+
+    @Slot()
+    def _check(self) -> None:
+        self.done_button.setEnabled(
+            bool(self.folder.text().strip() and self.name.text().strip() and self.relay.count())
+        )
+
+    @Slot()
+    def _choose(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Choose the folder", self.folder.text())
+        if chosen:
+            self.folder.setText(chosen)
+            if not self._accepts and not self.name.text():
+                self.name.setText(PurePath(chosen).name)
+
+    @Slot()
+    def _done(self) -> None:
+        self.wanted.emit(self.name.text().strip(), self.folder.text().strip(), self.relay.currentText())
+        self.accept()

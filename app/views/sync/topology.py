@@ -1,0 +1,173 @@
+"""Who is connected: this machine, its links with their rates, the relays of its folders, and who else edits there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.figures import mbit_text, ms_text
+from app.widgets.look import Look
+from app.widgets.status_shape import LINK_SHAPES, Shape, link_colour, paint_shape
+from transfer_core.events import LinkState, LinkView
+from transfer_core.events.sync import SyncFolderView
+
+BOX_WIDE, BOX_PAD = 190, 8
+
+
+class Topology(QWidget):
+    """Painted: machine at the left, links as lines, relays in the middle, other machines at the right."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._folders: tuple[SyncFolderView, ...] = ()
+        self._links: tuple[LinkView, ...] = ()
+        self._colours: dict[str, int] = {}
+        self._others: dict[str, tuple[str, ...]] = {}
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName("Topology")
+
+    def sizeHint(self) -> QSize:
+        """Some room."""
+        return QSize(800, 320)
+
+    def apply_look(self, look: Look) -> None:
+        """Take over another theme."""
+        self._look = look
+        self.update()
+
+    def show_state(
+        self,
+        folders: Sequence[SyncFolderView],
+        links: Sequence[LinkView],
+        colours: dict[str, int],
+        others: dict[str, tuple[str, ...]],
+    ) -> None:
+        """`colours` are the links' places; `others` the machines by relay whose edits came from there."""
+        fresh = (tuple(folders), tuple(each for each in links if each.state is not LinkState.UNUSED), colours, others)
+        if fresh != (self._folders, self._links, self._colours, self._others):
+            self._folders, self._links, self._colours, self._others = fresh
+            self.setAccessibleDescription(self.text())
+            self.update()
+
+    def text(self) -> str:
+        """The same in words."""
+        lines = [f"{each.name}: {each.state.value}, {mbit_text(each.throughput_bps)} Mbit/s" for each in self._links]
+        for relay, folders in self._relays().items():
+            names = ", ".join(folder.name for folder in folders)
+            lines.append(f"{relay}: {'online' if _is_online(folders) else 'offline'}, {names}")
+        return "; ".join(lines) or "nobody is connected"
+
+    def _relays(self) -> dict[str, list[SyncFolderView]]:
+        relays: dict[str, list[SyncFolderView]] = {}
+        for folder in self._folders:
+            relays.setdefault(folder.relay or "this relay", []).append(folder)
+        return relays
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), self._look.card)
+        relays = self._relays()
+        middle = self.height() / 2
+        here = QRectF(16, middle - 36, BOX_WIDE, 72)
+        step = self.height() / (len(relays) + 1)
+        for number, (name, folders) in enumerate(relays.items(), 1):
+            box = QRectF((self.width() - BOX_WIDE) * 0.56, step * number - 36, BOX_WIDE, 72)
+            self._draw_links(painter, here, box, _is_online(folders))
+            self._draw_others(painter, box, self._others.get(name, ()))
+            held = ", ".join(folder.name for folder in folders)
+            self._draw_box(painter, box, name, "online" if _is_online(folders) else "offline", held)
+        self._draw_box(painter, here, "this machine", f"{len(self._folders)} shared folders", "")
+        painter.end()
+
+    def _draw_box(self, painter: QPainter, box: QRectF, name: str, state: str, more: str) -> None:
+        look = self._look
+        painter.setPen(QPen(look.muted if state == "offline" else look.border, 1, _style(state)))
+        painter.setBrush(look.window)
+        painter.drawRoundedRect(box, 5, 5)
+        inner = box.adjusted(BOX_PAD, BOX_PAD - 2, -BOX_PAD, -BOX_PAD + 2)
+        y = inner.top()
+        for font, pen, text in (
+            (look.strong, look.text, name),
+            (look.small, look.muted, state),
+            (look.small, look.text, more),
+        ):
+            metrics = QFontMetrics(font)
+            painter.setFont(font)
+            painter.setPen(pen)
+            words = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(inner.width()))
+            painter.drawText(QPointF(inner.left(), y + metrics.ascent()), words)
+            y += metrics.height() + 2
+
+    def _draw_links(self, painter: QPainter, here: QRectF, box: QRectF, online: bool) -> None:
+        look = self._look
+        links = self._links or ()
+        if not links:
+            painter.setPen(QPen(look.muted, 1, _style("online" if online else "offline")))
+            painter.drawLine(QPointF(here.right(), here.center().y()), QPointF(box.left(), box.center().y()))
+            return
+        spread = min(46.0, (self.height() - 60) / max(1, len(links)))
+        small = QFontMetrics(look.small)
+        for number, link in enumerate(links):
+            shift = (number - (len(links) - 1) / 2) * spread
+            start = QPointF(here.right(), here.center().y() + shift / 4)
+            end = QPointF(box.left(), box.center().y() + shift / 4)
+            bend = QPointF((start.x() + end.x()) / 2, (start.y() + end.y()) / 2 + shift)
+            carries = online and link.state in (LinkState.UP, LinkState.DEGRADED)
+            painter.setPen(
+                QPen(
+                    look.link(self._colours.get(link.name, number)),
+                    2 if carries else 1,
+                    _style("" if carries else "offline"),
+                )
+            )
+            painter.drawLine(start, bend)
+            painter.drawLine(bend, end)
+            words = f"{link.name}  {mbit_text(link.throughput_bps)} Mbit/s  {ms_text(link.rtt_ms)} ms"
+            if not carries:
+                words = f"{link.name}  {link.state.value if online else 'no answer'}"
+            wide = small.horizontalAdvance(words) + 26
+            tag = QRectF(bend.x() - wide / 2, bend.y() - small.height() / 2 - 2, wide, small.height() + 4)
+            painter.fillRect(tag, look.card)
+            paint_shape(
+                painter,
+                LINK_SHAPES[link.state],
+                QRectF(tag.left() + 3, tag.center().y() - 5, 10, 10),
+                link_colour(link.state, look),
+            )
+            painter.setFont(look.small)
+            painter.setPen(look.text)
+            painter.drawText(tag.adjusted(18, 0, 0, 0), int(Qt.AlignmentFlag.AlignVCenter), words)
+
+    def _draw_others(self, painter: QPainter, box: QRectF, others: tuple[str, ...]) -> None:
+        look = self._look
+        if not others:
+            return
+        small = QFontMetrics(look.small)
+        shown = others[:8]
+        step = min(30.0, self.height() / (len(shown) + 1))
+        for number, name in enumerate(shown):
+            y = box.center().y() + (number - (len(shown) - 1) / 2) * step
+            x = box.right() + 60
+            painter.setPen(QPen(look.muted, 1))
+            painter.drawLine(QPointF(box.right(), box.center().y()), QPointF(x, y))
+            paint_shape(painter, Shape.RING, QRectF(x, y - 5, 10, 10), look.muted)
+            painter.setFont(look.small)
+            painter.setPen(look.text)
+            room = max(20, int(self.width() - x - 24))
+            painter.drawText(
+                QPointF(x + 16, y + small.ascent() / 2 - 1), small.elidedText(name, Qt.TextElideMode.ElideRight, room)
+            )
+
+
+def _is_online(folders: Sequence[SyncFolderView]) -> bool:
+    return any(peer.online for folder in folders for peer in folder.peers)
+
+
+def _style(state: str) -> Qt.PenStyle:
+    return Qt.PenStyle.DashLine if state == "offline" else Qt.PenStyle.SolidLine

@@ -1,0 +1,1 @@
+"""The Telemetry page: live telemetry, races being recorded, replays and comparisons."""

@@ -1,0 +1,323 @@
+"""The plots of the Telemetry page: a lane for each chosen channel, over one time axis, with every source in its colour.
+
+Theory of operation: as in the Links page x runs from minus the window's length to 0 and y from 0 to 1, and every range
+is ours. A source's values of all lanes are one curve, with breaks between lanes, so that twenty sources are twenty
+items however many lanes there are. A lane's scale only grows while its channel is shown, in round steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent, QWheelEvent
+
+from app.models.sample_rings import Floats, thin_line
+from app.views.links.scales import time_step_s
+from app.widgets.look import Look
+from transfer_core.events.telemetry import ChannelView
+
+LEFT = 118  # px for names and scales
+BOTTOM = 18
+GAP = 0.06  # of a lane's height, between two
+_FIXED = {
+    "BatteryPercentage": (0.0, 1.0),
+    "InputThrottle": (-1.0, 1.0),
+    "InputYaw": (-1.0, 1.0),
+    "InputPitch": (-1.0, 1.0),
+    "InputRoll": (-1.0, 1.0),
+    "Pitch": (-90.0, 90.0),
+    "Roll": (-180.0, 180.0),
+    "Heading": (0.0, 360.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One source's line in one lane: seconds (absolute) and values."""
+
+    t_s: Floats
+    values: Floats
+
+
+class Scale:
+    """The bounds of one lane."""
+
+    def __init__(self, channel: str) -> None:
+        self.fixed = channel in _FIXED
+        self.low, self.high = _FIXED.get(channel, (0.0, 0.0))
+
+    def fit(self, low: float, high: float) -> None:
+        """Grow so that these are within, to round numbers."""
+        if self.fixed or (self.low <= low and high <= self.high and self.low < self.high):
+            return
+        low, high = (
+            min(low, self.low if self.low < self.high else low),
+            max(high, self.high if self.low < self.high else high),
+        )
+        step = round_step(max(high - low, 1e-6))
+        self.low = float(np.floor(low / step) * step)
+        self.high = float(np.ceil(high / step) * step)
+        if self.high <= self.low:
+            self.high = self.low + step
+
+
+def round_step(span: float) -> float:
+    """1, 2 or 5 times a power of ten, about a quarter of the span."""
+    power = 10.0 ** np.floor(np.log10(span / 4))
+    return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= span / 4))
+
+
+class LanePlot(pg.PlotWidget):  # type: ignore[misc]
+    """Lanes over one time axis."""
+
+    hovered = Signal(object)  # seconds before the newest moment (<= 0), or None when the mouse has left
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(background=look.card)
+        self._look = look
+        self._span_s = 30.0
+        self._lanes: tuple[ChannelView, ...] = ()
+        self._scales: list[Scale] = []
+        self._curves: dict[str, pg.PlotCurveItem] = {}
+        self._end_text = "now"
+        self._from_start = False
+        self._grid_key: tuple[object, ...] = ()
+        self.setAntialiasing(False)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName("Plots of the chosen channels")
+        self.setToolTip("The reading line moves by key; the table says it in text  (Tab, then Left or Right)")
+        self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+        plot = self.getPlotItem()
+        for axis in ("left", "bottom"):
+            plot.hideAxis(axis)
+        plot.hideButtons()
+        plot.setMenuEnabled(False)
+        plot.setMouseEnabled(False, False)
+        plot.disableAutoRange()
+        plot.layout.setContentsMargins(LEFT, 2, 8, BOTTOM)
+        plot.getViewBox().setBorder(None)
+        self._grid = pg.PlotCurveItem(connect="pairs")
+        self._marks = pg.PlotCurveItem(connect="pairs")
+        self._cursor = pg.PlotCurveItem()
+        for item in (self._grid, self._marks, self._cursor):
+            self.addItem(item)
+        self._cursor.setZValue(10)
+        plot.setRange(xRange=(-self._span_s, 0.0), yRange=(0.0, 1.0), padding=0.0, disableAutoRange=True)
+        self.apply_look(look)
+
+    def apply_look(self, look: Look) -> None:
+        """Take over another theme."""
+        self._look = look
+        self.setBackground(look.card)
+        self._grid.setPen(_pen(look.grid))
+        self._marks.setPen(_pen(look.caution, style=Qt.PenStyle.DashLine))
+        self._cursor.setPen(_pen(look.text))
+        self.viewport().update()
+
+    @property
+    def pixels(self) -> int:
+        """Width of the lanes."""
+        return max(2, int(self.getPlotItem().getViewBox().width()))
+
+    @property
+    def lanes(self) -> tuple[ChannelView, ...]:
+        """What is drawn, from the top."""
+        return self._lanes
+
+    def scale_of(self, channel: str) -> tuple[float, float]:
+        """The bounds of a lane. KeyError if there is none."""
+        for lane, scale in zip(self._lanes, self._scales, strict=True):
+            if lane.name == channel:
+                return scale.low, scale.high
+        raise KeyError(channel)
+
+    def points_of(self, source: str) -> tuple[Floats, Floats]:
+        """A source's curve as drawn: x in seconds before the newest moment, y from 0 at the bottom to 1."""
+        x, y = self._curves[source].getData() if source in self._curves else (None, None)
+        return (np.empty(0) if x is None else x), (np.empty(0) if y is None else y)
+
+    def show_lanes(self, lanes: Sequence[ChannelView]) -> None:
+        """Draw these channels from the next frame on."""
+        if tuple(lanes) != self._lanes:
+            kept = dict(zip((lane.name for lane in self._lanes), self._scales, strict=True))
+            self._lanes = tuple(lanes)
+            self._scales = [kept.get(lane.name) or Scale(lane.name) for lane in lanes]
+            self.viewport().update()
+
+    def forget(self) -> None:
+        """Other data comes: begin with scales and curves anew."""
+        self._scales = [Scale(lane.name) for lane in self._lanes]
+        for curve in self._curves.values():
+            self.removeItem(curve)
+        self._curves.clear()
+        self.viewport().update()
+
+    def draw(
+        self,
+        traces: Mapping[str, Sequence[Trace | None]],
+        colours: Mapping[str, QColor],
+        end_s: float,
+        span_s: float,
+        *,
+        end_text: str = "now",
+        marks_s: Sequence[float] = (),
+        dashed: frozenset[str] = frozenset(),
+        from_start: bool = False,
+    ) -> None:
+        """One frame: by source a trace for each lane. Times are told before the end, or `from_start`."""
+        if span_s != self._span_s:
+            self._span_s = span_s
+            self.getPlotItem().setXRange(-span_s, 0.0, padding=0.0)
+        if (end_text, from_start) != (self._end_text, self._from_start):
+            self._end_text, self._from_start = end_text, from_start
+            self.viewport().update()
+        self._fit(traces)
+        self._draw_grid()
+        for gone in self._curves.keys() - traces.keys():
+            self.removeItem(self._curves.pop(gone))
+        for source, lines in traces.items():
+            curve = self._curves.get(source)
+            if curve is None:
+                curve = self._curves[source] = pg.PlotCurveItem(connect="finite")
+                self.addItem(curve)
+            style = Qt.PenStyle.DashLine if source in dashed else Qt.PenStyle.SolidLine
+            curve.setPen(_pen(colours[source], self._look.line, style))
+            curve.setData(*self._joined(lines, end_s))
+        inside = [mark - end_s for mark in marks_s if -span_s <= mark - end_s <= 0]
+        self._marks.setData(np.repeat(inside, 2), np.tile([0.0, 1.0], len(inside)))
+
+    def _fit(self, traces: Mapping[str, Sequence[Trace | None]]) -> None:
+        before = [(scale.low, scale.high) for scale in self._scales]
+        for number, scale in enumerate(self._scales):
+            for lines in traces.values():
+                line = lines[number]
+                if line is not None and len(line.values) and not scale.fixed:
+                    finite = line.values[np.isfinite(line.values)]
+                    if len(finite):
+                        scale.fit(float(finite.min()), float(finite.max()))
+        if before != [(scale.low, scale.high) for scale in self._scales]:
+            self.viewport().update()
+
+    def _joined(self, lines: Sequence[Trace | None], end_s: float) -> tuple[Floats, Floats]:
+        xs: list[Floats] = []
+        ys: list[Floats] = []
+        for number, line in enumerate(lines):
+            if line is None or not len(line.t_s):
+                continue
+            x, y = thin_line(line.t_s, line.values, self._span_s, self.pixels)
+            bottom, height = self._place(number)
+            scale = self._scales[number]
+            size = (scale.high - scale.low) or 1.0
+            xs += [x - end_s, _BREAK]
+            ys += [bottom + np.clip((y - scale.low) / size, 0.0, 1.0) * height, _BREAK]
+        return (np.concatenate(xs), np.concatenate(ys)) if xs else (np.empty(0), np.empty(0))
+
+    def _place(self, number: int) -> tuple[float, float]:
+        """Bottom and height of a lane, 0 to 1."""
+        lane = 1.0 / max(1, len(self._lanes))
+        return 1.0 - (number + 1) * lane + lane * GAP, lane * (1 - 2 * GAP)
+
+    def _draw_grid(self) -> None:
+        key = (self._span_s, self.pixels, len(self._lanes))
+        if key == self._grid_key:
+            return
+        self._grid_key = key
+        levels = [level for number in range(len(self._lanes)) for level in _ends(self._place(number))]
+        step = time_step_s(self._span_s, self.pixels)
+        times = np.arange(-step, -self._span_s, -step)
+        x = np.concatenate((np.tile([-self._span_s, 0.0], len(levels)), np.repeat(times, 2)))
+        y = np.concatenate((np.repeat(levels, 2), np.tile([0.0, 1.0], len(times))))
+        self._grid.setData(x, y)
+
+    def show_cursor(self, x_s: float | None) -> None:
+        """Put the reading line at that many seconds before the newest moment; None takes it away."""
+        at = [] if x_s is None else [x_s, x_s]
+        self._cursor.setData(np.array(at), np.array([0.0, 1.0] if at else []))
+
+    def drawForeground(self, painter: QPainter, _area: object) -> None:
+        """Names and scales at the left, the time below."""
+        look, height = self._look, self.viewport().height() - BOTTOM
+        painter.setFont(look.small)
+        line = painter.fontMetrics().height()
+        for number, (channel, scale) in enumerate(zip(self._lanes, self._scales, strict=True)):
+            bottom, tall = self._place(number)
+            top_px, bottom_px = round((1 - bottom - tall) * height), round((1 - bottom) * height)
+            middle = (top_px + bottom_px) // 2
+            painter.setPen(look.text)
+            box = QRect(8, middle - line, LEFT - 14, line)
+            painter.drawText(
+                box,
+                Qt.AlignmentFlag.AlignLeft,
+                painter.fontMetrics().elidedText(channel.name, Qt.TextElideMode.ElideRight, box.width()),
+            )
+            painter.setPen(look.muted)
+            painter.drawText(QRect(8, middle, LEFT - 52, line), Qt.AlignmentFlag.AlignLeft, channel.unit)
+            right = Qt.AlignmentFlag.AlignRight
+            if scale.low < scale.high:
+                painter.drawText(QRect(LEFT - 50, top_px - 2, 44, line), right, _figure(scale.high))
+                painter.drawText(QRect(LEFT - 50, bottom_px - line + 2, 44, line), right, _figure(scale.low))
+        self._draw_times(painter, height)
+
+    def _draw_times(self, painter: QPainter, height: int) -> None:
+        right = self.viewport().width() - 8
+        width = right - LEFT
+        step = time_step_s(self._span_s, max(2, width))
+        ago = step
+        painter.setPen(self._look.muted)
+        while ago < self._span_s:
+            x = right - round(width * ago / self._span_s)
+            text = f"{self._span_s - ago:.0f} s" if self._from_start else f"−{ago:g} s"
+            painter.drawText(QRect(x - 40, height, 80, BOTTOM), Qt.AlignmentFlag.AlignCenter, text)
+            ago += step
+        painter.setPen(self._look.text)
+        side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(QRect(right - 160, height, 164, BOTTOM), side, self._end_text)
+
+    # --- the mouse reads; keys are the page's
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Tell where the mouse is on the time axis."""
+        x_s = self._x_at(event.position().toPoint())
+        self.hovered.emit(x_s if -self._span_s <= x_s <= 0 else None)
+
+    def _x_at(self, pixel: QPoint) -> float:
+        return float(self.getPlotItem().getViewBox().mapSceneToView(self.mapToScene(pixel)).x())
+
+    def leaveEvent(self, event: object) -> None:
+        """The mouse is elsewhere."""
+        super().leaveEvent(event)
+        self.hovered.emit(None)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Names have to move too."""
+        super().resizeEvent(event)
+        self.viewport().update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keys are the page's."""
+        event.ignore()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """The wheel does nothing here."""
+        event.ignore()
+
+
+_BREAK = np.array([np.nan])
+
+
+def _ends(place: tuple[float, float]) -> tuple[float, float]:
+    return place[0], place[0] + place[1]
+
+
+def _figure(value: float) -> str:
+    return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
+
+
+def _pen(colour: QColor, width: int = 1, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
+    pen = QPen(colour, width, style, Qt.PenCapStyle.FlatCap)
+    pen.setCosmetic(True)
+    return pen

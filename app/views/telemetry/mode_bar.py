@@ -1,0 +1,136 @@
+"""Says whether the page is live, replays or compares, so that no one can take one for another; steers a replay."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
+
+from app.widgets.action_button import ActionButton
+from app.widgets.look import Look
+from transfer_core.events.telemetry import ReplayState, ReplayView
+from transfer_core.units import NS_PER_S
+
+SLIDER_STEPS = 1000
+
+
+class Mode(Enum):
+    """What the page shows."""
+
+    LIVE = "LIVE"
+    REPLAY = "REPLAY"
+    COMPARE = "COMPARE"
+
+
+def clock(position_ns: int) -> str:
+    """`1:02.3` from the start."""
+    minutes, rest_ns = divmod(max(0, position_ns), 60 * NS_PER_S)
+    return f"{minutes}:{rest_ns / NS_PER_S:04.1f}"
+
+
+class ModeBar(QWidget):
+    """A band over the whole width. Live it is quiet; otherwise it is filled, and says what is shown."""
+
+    sought = Signal(object)  # position in ns, more than an int of Qt holds
+
+    def __init__(self, look: Look, actions: dict[str, QAction]) -> None:
+        super().__init__()
+        self._look = look
+        self.mode = Mode.LIVE
+        self._duration_ns = 1
+        self.badge = QLabel(Mode.LIVE.value)
+        self.words = QLabel()
+        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.slider = QSlider(Qt.Orientation.Horizontal, maximum=SLIDER_STEPS)
+        self.slider.setAccessibleName("Position of the replay")
+        self.slider.setToolTip("Where the replay is  (Tab, then Left or Right)")
+        self.slider.setMinimumWidth(160)
+        self.slider.valueChanged.connect(self._slid)
+        self.speed = QLabel("1x")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 5, 10, 5)
+        row.setSpacing(8)
+        row.addWidget(self.badge)
+        row.addWidget(self.words, 1)
+        self.buttons = {name: ActionButton(action, self) for name, action in actions.items()}
+        for name in ("play", "back"):
+            row.addWidget(self.buttons[name])
+        row.addWidget(self.slider, 2)
+        for name in ("step", "slower"):
+            row.addWidget(self.buttons[name])
+        row.addWidget(self.speed)
+        for name in ("faster", "loop", "live"):
+            row.addWidget(self.buttons[name])
+        for button in self.buttons.values():
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.apply_look(look)
+        self.show_mode(Mode.LIVE, "")
+
+    def apply_look(self, look: Look) -> None:
+        """Take over another theme."""
+        self._look = look
+        self._dress()
+
+    def show_mode(self, mode: Mode, words: str) -> None:
+        """Say what is shown."""
+        self.mode = mode
+        self.badge.setText(mode.value)
+        self.show_words(words)
+        replaying = mode is Mode.REPLAY
+        for name, button in self.buttons.items():
+            button.setVisible(replaying or (name == "live" and mode is not Mode.LIVE))
+        for part in (self.slider, self.speed):
+            part.setVisible(replaying)
+        self.setAccessibleName(f"{mode.value} {words}")
+        self._dress()
+
+    def show_words(self, words: str) -> None:
+        """Say it, as far as there is room."""
+        if words != self.words.text():
+            self.words.setText(words)
+            self.words.setToolTip(words)
+
+    def show_replay(self, replay: ReplayView) -> None:
+        """Where the replay stands."""
+        self._duration_ns = max(1, replay.duration_ns)
+        loop = (
+            ""
+            if replay.loop_from_ns is None
+            else f", loop {clock(replay.loop_from_ns)}–{clock(replay.loop_to_ns or 0)}"
+        )
+        state = "" if replay.state is ReplayState.PLAYING else f", {replay.state.value}"
+        wrong = f" — {replay.error}" if replay.error else ""
+        at = f"{clock(replay.position_ns)} of {clock(replay.duration_ns)}"
+        self.show_words(f"{replay.name}  {at}{loop}{state}{wrong}")
+        self.speed.setText(f"{replay.speed:g}x")
+        self.buttons["play"].setText("Hold" if replay.state is ReplayState.PLAYING else "Play")
+        if not self.slider.isSliderDown():
+            self.slider.blockSignals(True)
+            self.slider.setValue(round(SLIDER_STEPS * replay.position_ns / self._duration_ns))
+            self.slider.blockSignals(False)
+
+    def _slid(self, value: int) -> None:
+        self.sought.emit(value * self._duration_ns // SLIDER_STEPS)
+
+    def _dress(self) -> None:
+        look = self._look
+        text = look.muted if self.mode is Mode.LIVE else look.card
+        weight = look.strong.weight()
+        self.badge.setStyleSheet(
+            f"color: {text.name()}; font-weight: {int(weight)}; font-size: {look.strong.pixelSize() + 1}px;"
+        )
+        self.words.setStyleSheet(f"color: {(look.text if self.mode is Mode.LIVE else text).name()};")
+        self.speed.setStyleSheet(f"color: {text.name()};")
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Filled when it is not live."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        filled = self.mode is not Mode.LIVE
+        painter.setPen(Qt.PenStyle.NoPen if filled else self._look.border)
+        painter.setBrush(self._look.focus if filled else self._look.card)
+        painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
+        painter.end()

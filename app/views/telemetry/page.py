@@ -1,0 +1,432 @@
+"""The Telemetry page: plots, track and table of what arrives, of a race shown again, or of two races side by side.
+
+Which of the three it is stands in a band over the whole width, which is quiet only when it is live. Hidden the page
+fetches and draws nothing. Space freezes the picture; the data goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QSplitter, QVBoxLayout, QWidget
+
+from app.actions import make_action
+from app.models.sources_model import SourcesModel
+from app.models.telemetry_channels import DEFAULT_CHANNELS, with_derived
+from app.models.telemetry_feed import TelemetryFeed
+from app.models.telemetry_rings import TelemetryRing
+from app.views.page import Page, ServiceCalls
+from app.views.telemetry.comparison import Comparison
+from app.views.telemetry.lane_plot import LanePlot
+from app.views.telemetry.mode_bar import Mode, ModeBar
+from app.views.telemetry.picture import Moment, Picture
+from app.views.telemetry.race_desk import RaceDesk
+from app.views.telemetry.side_lists import FoundList, channel_names, race_names
+from app.views.telemetry.sources_table import SourcesTable
+from app.views.telemetry.tools import SPAN_FIRST_S, Tools
+from app.views.telemetry.track_view import TrackView
+from app.widgets.fitting_row import FittingRow
+from app.widgets.look import look_of
+from transfer_core.events import Event
+from transfer_core.events.telemetry import LIVE, ChannelView, RaceRemoved, RacesChanged, ReplayView, SourceView
+from transfer_core.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from app.models.console_state import ConsoleState
+    from app.theme.theme import Theme
+
+TABLE_EVERY = 6  # frames
+SUFFIXES = (".drslog", ".mcap")
+
+
+class TelemetryPage(Page):
+    """See the module."""
+
+    name = "telemetry"
+    title = "Telemetry"
+
+    def __init__(self, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._theme = state, theme
+        self._look = look_of(theme)
+        self._span_s = SPAN_FIRST_S
+        self._shown = False
+        self._frames = 0
+        self._frozen: tuple[dict[str, TelemetryRing], tuple[SourceView, ...], Moment] | None = None
+        self.feed = TelemetryFeed(state, self)
+        self.desk = RaceDesk(self)
+        self.comparison = Comparison(self)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAcceptDrops(True)
+        self._build()
+        self.feed.ticked.connect(self.refresh)
+        self.feed.sources_changed.connect(self._show_channels)
+        self.feed.replay_gone.connect(self.go_live)
+        self.desk.races_changed.connect(self._show_races)
+        self.desk.replay_opened.connect(self._replay_opened)
+        self.desk.steered.connect(self._steered)
+        self.desk.failed.connect(self.failed)
+        self.desk.noted.connect(self.noted)
+        self.comparison.ready.connect(self._draw_comparison)
+        self.comparison.failed.connect(self.failed)
+        state.others_arrived.connect(self._others)
+        theme.changed.connect(self._apply_look)
+
+    # --- building
+    def _build(self) -> None:
+        self.channels = FoundList(
+            "Channels", "telemetry.find", "Space draws a channel, or takes it off", checkable=True
+        )
+        self.channels.model.set_checked(DEFAULT_CHANNELS)
+        self.channels.model.checks_changed.connect(self._lanes_chosen)
+        self.channels.chosen.connect(lambda key: self.channels.model.toggle(self.channels.model.row_of(key)))
+        self.races = FoundList("Races", "telemetry.find_race", "Enter replays a race")
+        self.races.chosen.connect(self.desk.open_replay)
+        self.plot, self.track = LanePlot(self._look), TrackView(self._look)
+        self.plot.hovered.connect(self.show_cursor)
+        self.rows = SourcesModel(self)
+        self.table = SourcesTable(self.rows, self._look)
+        self.picture = Picture(self.plot, self.track, self.rows, self._look)
+        self.bar = self._build_bar()
+        left = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
+        left.addWidget(self.channels)
+        left.addWidget(self.races)
+        top = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
+        top.addWidget(self.plot)
+        top.addWidget(self.track)
+        top.setSizes([640, 260])
+        right = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
+        right.addWidget(top)
+        right.addWidget(self.table)
+        right.setSizes([420, 150])
+        self._split = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
+        self._split.addWidget(left)
+        self._split.addWidget(right)
+        self._split.setSizes([190, 900])
+        self._split.setStretchFactor(1, 1)
+        self._parts = {"split": self._split, "left": left, "top": top, "right": right}
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 12, 14, 10)
+        column.setSpacing(8)
+        column.addWidget(self._build_tools())
+        column.addWidget(self.bar)
+        column.addWidget(self._split, 1)
+
+    def _build_tools(self) -> FittingRow:
+        slots: Mapping[str, Callable[[], object]] = {
+            "listen": self.desk.ask_listen,
+            "race": self.desk.ask_race,
+            "end": self.desk.end_race,
+            "mark": self._mark,
+            "open": self._open,
+            "replay": lambda: self.desk.open_replay(self.races.current),
+            "compare": self._compare,
+            "export": self._export,
+            "delete": self._delete,
+            "freeze": self._toggle_frozen,
+        }
+        self.tools = Tools(self, slots, self.show_span)
+        return self.tools.row
+
+    def _build_bar(self) -> ModeBar:
+        slots = {
+            "play": self.desk.play_or_hold,
+            "back": partial(self.desk.step, -1),
+            "step": partial(self.desk.step, 1),
+            "slower": partial(self.desk.change_speed, 0.5),
+            "faster": partial(self.desk.change_speed, 2.0),
+            "loop": self.desk.loop,
+            "live": self.go_live,
+        }
+        bar = ModeBar(self._look, {name: make_action(f"telemetry.{name}", self, slot) for name, slot in slots.items()})
+        bar.sought.connect(self.desk.seek)
+        return bar
+
+    # --- page contract
+    def connect_to(self, service: ServiceCalls) -> None:
+        """Ask this service."""
+        self.feed.connect_to(service)
+        self.desk.connect_to(service)
+        self.comparison.connect_to(service)
+
+    @property
+    def first_focus(self) -> QWidget:
+        """The channels."""
+        return self.channels.view
+
+    @property
+    def is_refreshing(self) -> bool:
+        """Whether the page fetches and draws."""
+        return self.feed.is_running
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the picture stands still."""
+        return self._frozen is not None
+
+    @property
+    def frames_drawn(self) -> int:
+        """How often the picture was drawn."""
+        return self._frames
+
+    def layout_widgets(self) -> dict[str, QWidget]:
+        """The splitters."""
+        return dict(self._parts)
+
+    def on_shown(self) -> None:
+        """Begin to work."""
+        if not self._shown:
+            self._shown = True
+            self.desk.fetch_races()
+            self.feed.show_channels(self._lane_names())
+            if self.bar.mode is not Mode.COMPARE:
+                self.feed.start()
+
+    def on_hidden(self) -> None:
+        """Stop working."""
+        self._shown = False
+        self.feed.stop()
+
+    # --- modes
+    @Slot()
+    def go_live(self) -> None:
+        """Leave a replay or a comparison."""
+        self.set_frozen(False)
+        self.desk.close_replay()
+        self.comparison.clear()
+        self._show_feed(LIVE, None)
+        self.bar.show_mode(Mode.LIVE, self._live_words())
+        if self._shown:
+            self.feed.start()
+
+    @Slot(object)
+    def _replay_opened(self, replay: ReplayView) -> None:
+        self.set_frozen(False)
+        self.comparison.clear()
+        self._show_feed(replay.replay_id, replay)
+        self.bar.show_mode(Mode.REPLAY, replay.name)
+        self.bar.show_replay(replay)
+        if self._shown:
+            self.feed.start()
+
+    def _show_feed(self, feed: str, replay: ReplayView | None) -> None:
+        self.picture.forget()
+        self.rows.show_rows((), (), 0)
+        self.feed.show_feed(feed, replay)
+
+    @Slot(object)
+    def _steered(self, replay: ReplayView) -> None:
+        self.feed.note_replay(replay)
+        self.bar.show_replay(replay)
+
+    def _live_words(self) -> str:
+        listeners = self.feed.listeners
+        if not listeners:
+            return "nothing is listened to yet: Listen (L), or New race (N)"
+        told = []
+        for each in listeners:
+            drops = f", {each.kernel_drops} dropped by the system" if each.kernel_drops else ""
+            told.append(f"UDP {each.host}:{each.port}{drops}{' — ' + each.error if each.error else ''}")
+        running = ", ".join(f"recording {race.name!r}" for race in self.desk.running)
+        return "   ".join(filter(None, ("  ".join(told), running)))
+
+    # --- the picture
+    @Slot()
+    def refresh(self) -> None:
+        """Draw one frame, unless the picture is frozen."""
+        if self.bar.mode is Mode.COMPARE:
+            return
+        self._frames += 1
+        replay = self.feed.replay
+        if self._frames % TABLE_EVERY == 1:
+            if replay is None:
+                self.bar.show_words(self._live_words())
+            else:
+                self.bar.show_replay(replay)
+        if self._frozen is not None:
+            rings, sources, moment = self._frozen
+        else:
+            rings, sources, moment = self.feed.rings, self.feed.sources, self._moment()
+            if moment is None:
+                return
+            self.picture.draw(rings, sources, self._lanes(), moment)
+        if self._frames % TABLE_EVERY == 1 or self.picture.cursor_s is not None:
+            self.picture.fill_table(rings, sources, self._lanes(), moment, self._state.now_ns())
+
+    def _moment(self) -> Moment | None:
+        end_ns = self.feed.end_ns()
+        if end_ns is None:
+            return None
+        replay = self.feed.replay
+        text = "now" if replay is None else "replay"
+        marks = tuple(mark.time_ns / NS_PER_S for mark in self.desk.markers)
+        return Moment(end_ns / NS_PER_S, self._span_s, text, replay is None, marks)
+
+    def _known_channels(self) -> list[ChannelView]:
+        found: dict[str, ChannelView] = {}
+        for channels in self.feed.channels.values():
+            found.update((channel.name, channel) for channel in with_derived(channels))
+        return list(found.values())
+
+    def _lane_names(self) -> tuple[str, ...]:
+        return self.channels.model.checked
+
+    def _lanes(self) -> list[ChannelView]:
+        known = {channel.name: channel for channel in self._known_channels()}
+        return [known[name] for name in self._lane_names() if name in known]
+
+    @Slot()
+    def _show_channels(self) -> None:
+        known = self._known_channels()
+        self.channels.show_names(channel_names(known), "Nothing has come yet.")
+
+    @Slot()
+    def _lanes_chosen(self) -> None:
+        if self.bar.mode is Mode.COMPARE:
+            self.comparison.show_channels(self._lane_names())
+        else:
+            self.feed.show_channels(self._lane_names())
+
+    def show_span(self, span_s: float) -> None:
+        """Show so many seconds."""
+        self._span_s = span_s
+        self.tools.show_span(span_s)
+        self._redraw_frozen()
+
+    def _toggle_frozen(self) -> None:
+        self.set_frozen(not self.is_frozen)
+
+    def set_frozen(self, frozen: bool) -> None:
+        """Hold the picture, or follow the data again."""
+        moment = self._moment()
+        if frozen == self.is_frozen or (frozen and moment is None):
+            self.tools.show_frozen(self.is_frozen)
+            return
+        if frozen and moment is not None:
+            copies = {source: ring.copy() for source, ring in self.feed.rings.items()}
+            held = Moment(moment.end_s, self._span_s, f"{moment.end_text}, FROZEN", moment.live, moment.marks_s)
+            self._frozen = (copies, self.feed.sources, held)
+        else:
+            self._frozen = None
+        self.tools.show_frozen(frozen)
+        self._redraw_frozen()
+
+    def _redraw_frozen(self) -> None:
+        if self._frozen is not None:
+            rings, sources, moment = self._frozen
+            moment = Moment(moment.end_s, self._span_s, moment.end_text, moment.live, moment.marks_s)
+            self._frozen = (rings, sources, moment)
+            self.picture.draw(rings, sources, self._lanes(), moment)
+
+    @Slot(object)
+    def show_cursor(self, x_s: float | None) -> None:
+        """Read everything at that many seconds before the newest moment; None ends it."""
+        self.picture.show_cursor(x_s)
+        if self.bar.mode is Mode.COMPARE:
+            self._read_comparison()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space freezes; Left and Right move the reading line, Esc takes it away."""
+        span_s = self.comparison.duration_s if self.bar.mode is Mode.COMPARE else self._span_s
+        step_s = span_s / 120
+        at_s = self.picture.cursor_s
+        if event.key() == Qt.Key.Key_Space:
+            self._toggle_frozen()
+        elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            move_s = -step_s if event.key() == Qt.Key.Key_Left else step_s
+            self.show_cursor(min(0.0, max(-span_s, (-span_s / 2 if at_s is None else at_s) + move_s)))
+        elif event.key() == Qt.Key.Key_Escape and at_s is not None:
+            self.show_cursor(None)
+        else:
+            super().keyPressEvent(event)
+
+    # --- races
+    @Slot(object)
+    def _others(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if isinstance(event, RacesChanged):
+                self.desk.note_races(event.races)
+            elif isinstance(event, RaceRemoved):
+                self.desk.forget_race(event.race_id)
+
+    @Slot()
+    def _show_races(self) -> None:
+        self.races.show_names(race_names(self.desk.races), "No race yet. A race is what is recorded.")
+
+    def _mark(self) -> None:
+        text, chosen = QInputDialog.getText(self, "Mark", "What happened at this moment?")
+        if chosen and text.strip():
+            end_ns = self.feed.end_ns() if self.bar.mode is Mode.REPLAY else None
+            self.desk.mark(text.strip(), end_ns)
+
+    def _open(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a recording", "", "Recordings (*.drslog *.mcap)")
+        if path:
+            self.desk.open_recording(path)
+
+    def _compare(self) -> None:
+        race = self.desk.race(self.races.current)
+        if race is None:
+            self.noted.emit("Select a race in the list first.")
+        elif not self.comparison.choose(race):
+            self.noted.emit(f"Now select another race and compare again, to lay it beside {race.name!r}.")
+
+    @Slot()
+    def _draw_comparison(self) -> None:
+        self.set_frozen(False)
+        self.desk.close_replay()
+        self.feed.stop()
+        self.picture.forget()
+        self.rows.show_rows((), (), 0)
+        self.bar.show_mode(Mode.COMPARE, self.comparison.words)
+        shown = self.comparison
+        self.channels.show_names(channel_names(shown.channels), "")
+        lanes = shown.lanes(self._lane_names())
+        self.picture.draw_series(shown.series, lanes, shown.starts_ns, shown.dashed, shown.duration_s)
+        self._read_comparison()
+
+    def _read_comparison(self) -> None:
+        shown = self.comparison
+        self.picture.fill_table_of_series(
+            shown.series, shown.lanes(self._lane_names()), shown.starts_ns, shown.duration_s
+        )
+
+    def _export(self) -> None:
+        race = self.desk.race(self.races.current)
+        if race is None:
+            self.noted.emit("Select a race in the list first.")
+            return
+        kinds = "MCAP (*.mcap);;CSV (*.csv);;Parquet (*.parquet)"
+        path, _ = QFileDialog.getSaveFileName(self, "Export", f"{race.name}.mcap", kinds)
+        if path:
+            self.desk.export(race.race_id, path, Path(path).suffix.removeprefix(".").lower())
+
+    def _delete(self) -> None:
+        if self.races.current:
+            self.desk.delete(self.races.current)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Recordings may be dropped."""
+        if any(url.toLocalFile().lower().endswith(SUFFIXES) for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open them."""
+        for url in event.mimeData().urls():
+            if url.toLocalFile().lower().endswith(SUFFIXES):
+                self.desk.open_recording(url.toLocalFile())
+        event.acceptProposedAction()
+
+    # --- looks
+    @Slot()
+    def _apply_look(self) -> None:
+        self._look = look_of(self._theme)
+        self.bar.apply_look(self._look)
+        self.table.apply_look(self._look)
+        self.picture.apply_look(self._look)
+        self._redraw_frozen()

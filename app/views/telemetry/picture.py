@@ -1,0 +1,212 @@
+"""Draws the Telemetry page's picture: plots, track and table of one moment, from rings or from recorded series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QColor
+
+from app.models.sources_model import SourceRow, SourcesModel
+from app.models.telemetry_alarms import Alarm, Limits, alarm_of
+from app.models.telemetry_channels import POSITION
+from app.models.telemetry_rings import TelemetryRing
+from app.views.telemetry.lane_plot import LanePlot, Trace
+from app.views.telemetry.track_view import TrackView, Trail
+from app.widgets.look import Look
+from transfer_core.events import Severity
+from transfer_core.events.telemetry import ChannelView, SourceView, ThinnedSeries
+from transfer_core.units import NS_PER_S
+
+TRAIL_S = 12.0
+HEARD_WITHIN_S = 0.5  # sources are asked about four times a second
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a frame shows: the newest moment and the stretch before it, absolute seconds."""
+
+    end_s: float
+    span_s: float
+    end_text: str
+    live: bool
+    marks_s: tuple[float, ...] = ()
+
+
+class Picture(QObject):
+    """Plots, track and table. Every source keeps its colour for as long as the feed is shown."""
+
+    def __init__(self, plot: LanePlot, track: TrackView, table: SourcesModel, look: Look) -> None:
+        super().__init__()
+        self._plot, self._track, self._table, self._look = plot, track, table, look
+        self._places: dict[str, int] = {}
+        self.limits = Limits()
+        self.cursor_s: float | None = None  # seconds before the newest moment
+
+    def apply_look(self, look: Look) -> None:
+        """Take over another theme."""
+        self._look = look
+        self._plot.apply_look(look)
+        self._track.apply_look(look)
+
+    def forget(self) -> None:
+        """Another feed."""
+        self._places.clear()
+        self._plot.forget()
+        self._track.forget()
+        self.cursor_s = None
+        self._plot.show_cursor(None)
+
+    def place(self, source: str) -> int:
+        """The number of a source's colour."""
+        return self._places.setdefault(source, len(self._places))
+
+    def colour(self, source: str) -> QColor:
+        """A source's own."""
+        return self._look.link(self.place(source))
+
+    def draw(
+        self,
+        rings: Mapping[str, TelemetryRing],
+        sources: Sequence[SourceView],
+        lanes: Sequence[ChannelView],
+        moment: Moment,
+    ) -> None:
+        """One frame of what has come."""
+        self._plot.show_lanes(lanes)
+        start_s = moment.end_s - moment.span_s
+        traces: dict[str, list[Trace | None]] = {}
+        trails: dict[str, Trail] = {}
+        by_id = {source.source_id: source for source in sources}
+        for source_id, ring in rings.items():
+            source = by_id.get(source_id)
+            lines: list[Trace | None] = []
+            for lane in lanes:
+                found = ring.channel(lane.name, start_s, moment.end_s)
+                lines.append(None if found is None else Trace(found[0], found[1].astype(np.float64)))
+            traces[source_id] = lines
+            east, north = (ring.channel(name, moment.end_s - TRAIL_S, moment.end_s) for name in POSITION)
+            if east is not None and north is not None and len(east[0]):
+                name = (source.name if source is not None else "") or source_id.rpartition(":")[2]
+                trails[source_id] = Trail(east[1], north[1], name, source is None or source.stale)
+        colours = {source_id: self.colour(source_id) for source_id in rings}
+        self._plot.draw(traces, colours, moment.end_s, moment.span_s, end_text=moment.end_text, marks_s=moment.marks_s)
+        self._track.draw(trails, colours)
+
+    def fill_table(
+        self,
+        rings: Mapping[str, TelemetryRing],
+        sources: Sequence[SourceView],
+        lanes: Sequence[ChannelView],
+        moment: Moment,
+        now_ns: int,
+    ) -> None:
+        """The same in text, at the reading line; what is old has no value."""
+        at_s = moment.end_s + (self.cursor_s or 0.0)
+        rows = []
+        for source in sources:
+            source = _as_old_as_it_is(source, now_ns) if moment.live else source  # noqa: PLW2901
+            ring = rings.get(source.source_id)
+            silent = ring is None or (source.stale and self.cursor_s is None and moment.live)
+            values = tuple(None if silent or ring is None else ring.value_at(lane.name, at_s) for lane in lanes)
+            battery = None if ring is None else ring.value_at("BatteryPercentage", moment.end_s)
+            alarm = alarm_of(source, battery, self.limits, live=moment.live)
+            rows.append(SourceRow(source, alarm, values, self.place(source.source_id)))
+        self._table.show_rows(rows, lanes, now_ns)
+
+    def show_cursor(self, x_s: float | None) -> None:
+        """The reading line; None takes it away."""
+        self.cursor_s = x_s
+        self._plot.show_cursor(x_s)
+
+    def draw_series(
+        self,
+        series: Mapping[str, Mapping[str, ThinnedSeries]],
+        lanes: Sequence[ChannelView],
+        starts_ns: Mapping[str, int],
+        dashed: frozenset[str],
+        duration_s: float,
+    ) -> None:
+        """Two recordings on one plot, each from its own start. `series` is by line and channel."""
+        self._plot.show_lanes(lanes)
+        traces: dict[str, list[Trace | None]] = {}
+        for line, found in series.items():
+            lines: list[Trace | None] = []
+            for lane in lanes:
+                one = found.get(lane.name)
+                lines.append(None if one is None else _extremes(one, starts_ns[line]))
+            traces[line] = lines
+        colours = {line: self.colour(line) for line in series}
+        end_text = f"{duration_s:.1f} s from the start"
+        self._plot.draw(traces, colours, duration_s, duration_s, end_text=end_text, dashed=dashed, from_start=True)
+        self._track.draw({}, {})
+
+    def fill_table_of_series(
+        self,
+        series: Mapping[str, Mapping[str, ThinnedSeries]],
+        lanes: Sequence[ChannelView],
+        starts_ns: Mapping[str, int],
+        duration_s: float,
+    ) -> None:
+        """What two recordings held at the reading line, in text."""
+        at_s = duration_s + (self.cursor_s or 0.0)
+        rows = []
+        for line, found in series.items():
+            at_ns = starts_ns[line] + round(at_s * NS_PER_S)
+            values = tuple(_value_at(found.get(lane.name), at_ns) for lane in lanes)
+            rows.append(SourceRow(recorded_source(line), Alarm(Severity.INFO, "recorded"), values, self.place(line)))
+        self._table.show_rows(rows, lanes, 0)
+
+
+def _as_old_as_it_is(source: SourceView, now_ns: int) -> SourceView:
+    """Stale too if nothing was heard of it since it was last asked about."""
+    usual_s = 2.0 / source.rate_hz if source.rate_hz else 1.0
+    is_old = (now_ns - source.last_ns) / NS_PER_S > usual_s + HEARD_WITHIN_S
+    return replace(source, stale=True) if is_old and not source.stale else source
+
+
+def recorded_source(line: str) -> SourceView:
+    """A line of a comparison as the table shows it: nothing of it is live."""
+    return SourceView(
+        feed="comparison",
+        source_id=line,
+        port=0,
+        name="",
+        decoder="",
+        rate_hz=None,
+        loss=None,
+        jitter_ms=None,
+        last_ns=0,
+        stale=True,
+        run=0,
+        over=False,
+        samples=0,
+        datagrams=0,
+        refused=0,
+        refused_why="",
+    )
+
+
+def _value_at(series: ThinnedSeries | None, at_ns: int) -> float | None:
+    """The middle of the step at a time, None where nothing was recorded."""
+    if series is None or not len(series.time_ns):
+        return None
+    step = int(np.searchsorted(series.time_ns, at_ns, side="right")) - 1
+    if step < 0 or at_ns - int(series.time_ns[step]) > 2 * series.step_ns:
+        return None
+    return float(series.low[step] + series.high[step]) / 2
+
+
+def _extremes(series: ThinnedSeries, start_ns: int) -> Trace:
+    """Lowest and highest of each step as one line, broken where steps are missing."""
+    t_s = (series.time_ns - start_ns) / NS_PER_S
+    step_s = series.step_ns / NS_PER_S
+    times = np.repeat(t_s, 2)
+    times[0::2] += 0.25 * step_s
+    times[1::2] += 0.75 * step_s
+    values = np.empty(len(times))
+    values[0::2], values[1::2] = series.low, series.high
+    gaps = np.flatnonzero(np.diff(series.time_ns) > 2 * series.step_ns) + 1
+    return Trace(np.insert(times, 2 * gaps, np.nan), np.insert(values, 2 * gaps, np.nan))

@@ -1,0 +1,119 @@
+"""The lists at the left: channels to draw and races to show again, each with a field to find by words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QItemSelectionModel, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QLabel, QLineEdit, QListView, QVBoxLayout, QWidget
+
+from app.actions import make_action, name_field
+from app.models.name_list import KEY_ROLE, Named, NameList
+from transfer_core.events.telemetry import ChannelView, RaceState, RaceView
+from transfer_core.units import format_duration
+
+
+class FoundList(QWidget):
+    """A heading, a field and a list."""
+
+    chosen = Signal(str)  # key: Enter or a double click
+
+    def __init__(self, title: str, command: str, tip: str, *, checkable: bool = False) -> None:
+        super().__init__()
+        self.model = NameList(self, checkable=checkable)
+        heading = QLabel(title)
+        heading.setProperty("kind", "muted")
+        self.field = QLineEdit(placeholderText="Find…", clearButtonEnabled=True)
+        name_field(command, self.field)
+        self.field.textChanged.connect(self.model.find)
+        make_action(command, self.window(), self._look_for)
+        self.view = _List(checkable=checkable)
+        self.view.setModel(self.model)
+        self.view.setAccessibleName(title)
+        self.view.setToolTip(f"{tip}  (Tab, then Up or Down)")
+        self.view.setUniformItemSizes(True)
+        self.view.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.view.taken.connect(self.chosen)
+        self.empty = QLabel(wordWrap=True)
+        self.empty.setProperty("kind", "muted")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for part in (heading, self.field, self.empty):
+            column.addWidget(part)
+        column.addWidget(self.view, 1)
+
+    def _look_for(self) -> None:
+        self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.field.selectAll()
+
+    @property
+    def current(self) -> str:
+        """The key of the line that is selected; empty without one."""
+        index = self.view.currentIndex()
+        return str(index.data(KEY_ROLE)) if index.isValid() else ""
+
+    def show_names(self, names: Sequence[Named], empty: str) -> None:
+        """Take these over; the selection stays with its line. `empty` is said where there is none."""
+        current = self.current
+        self.model.show_names(names)
+        row = self.model.row_of(current)
+        if row >= 0 and self.current != current:
+            index = self.model.index(row)
+            self.view.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self.empty.setText(empty)
+        self.empty.setVisible(not names)
+
+    def select(self, key: str) -> None:
+        """Select a line, if it is there."""
+        row = self.model.row_of(key)
+        if row >= 0:
+            self.view.setCurrentIndex(self.model.index(row))
+
+
+class _List(QListView):
+    """Enter takes a line; Space checks it where lines can be checked."""
+
+    taken = Signal(str)
+
+    def __init__(self, *, checkable: bool) -> None:
+        super().__init__()
+        self._checkable = checkable
+        self.doubleClicked.connect(lambda index: self.taken.emit(str(index.data(KEY_ROLE))))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space and Enter here, all else as in any list, letters for the page."""
+        index = self.currentIndex()
+        if event.key() == Qt.Key.Key_Space and self._checkable and index.isValid():
+            index.model().setData(index, None, Qt.ItemDataRole.CheckStateRole)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and index.isValid():
+            self.taken.emit(str(index.data(KEY_ROLE)))
+        elif event.text().isprintable() and event.text():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
+def channel_names(channels: Sequence[ChannelView]) -> list[Named]:
+    """Lines for channels."""
+    return [
+        Named(each.name, f"{each.name}  {each.unit}".rstrip(), each.group, f"{each.group}: {each.name}")
+        for each in channels
+    ]
+
+
+_STATES = {RaceState.WAITING: "recording, nothing yet", RaceState.LIVE: "recording", RaceState.ENDED: "ended"}
+
+
+def race_names(races: Sequence[RaceView]) -> list[Named]:
+    """Lines for races."""
+    found = []
+    for race in races:
+        length_s = None if race.start_ns is None or race.end_ns is None else (race.end_ns - race.start_ns) / 1e9
+        about = _STATES.get(race.state) or format_duration(length_s)
+        who = " ".join(member.name for member in race.members)
+        tip = f"{race.name}: {race.datagrams} datagrams of {len(race.sources)} sources, {race.created_at[:16]} UTC"
+        tip += f"\n{race.error}" if race.error else ""
+        found.append(Named(race.race_id, f"{race.name}  {about}".rstrip(), f"{race.owner} {who}", tip))
+    return found

@@ -1,0 +1,133 @@
+"""The track from above: where every source is, and where it has just been. North is up, east is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QWheelEvent
+
+from app.models.sample_rings import Floats
+from app.widgets.look import Look
+
+POINTS_MOST = 400  # of one trail
+MARGIN = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """One source's way over the ground, metres, oldest first. `is_old`: it has not been heard of lately."""
+
+    east: Floats
+    north: Floats
+    name: str
+    is_old: bool
+
+
+class TrackView(pg.PlotWidget):  # type: ignore[misc]
+    """Trails, and a dot with a name at the end of each; a ring where it is old."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(background=look.card)
+        self._look = look
+        self._bounds: tuple[float, float, float, float] | None = None
+        self._trails: dict[str, pg.PlotCurveItem] = {}
+        self._heads: list[tuple[float, float, str, QColor, bool]] = []
+        self.setAccessibleName("The track from above")
+        self.setToolTip("Where each drone is; the table says it in text  (Tab)")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+        self.setAntialiasing(False)
+        plot = self.getPlotItem()
+        for axis in ("left", "bottom"):
+            plot.hideAxis(axis)
+        plot.hideButtons()
+        plot.setMenuEnabled(False)
+        plot.setMouseEnabled(False, False)
+        plot.disableAutoRange()
+        plot.setAspectLocked(True)
+        plot.layout.setContentsMargins(4, 4, 4, 4)
+
+    def apply_look(self, look: Look) -> None:
+        """Take over another theme."""
+        self._look = look
+        self.setBackground(look.card)
+
+    @property
+    def names(self) -> list[str]:
+        """Who is shown."""
+        return [name for _, _, name, _, _ in self._heads]
+
+    def forget(self) -> None:
+        """Other data comes."""
+        self._bounds = None
+        for curve in self._trails.values():
+            self.removeItem(curve)
+        self._trails.clear()
+        self._heads = []
+        self.viewport().update()
+
+    def draw(self, trails: Mapping[str, Trail], colours: Mapping[str, QColor]) -> None:
+        """One frame."""
+        for gone in self._trails.keys() - trails.keys():
+            self.removeItem(self._trails.pop(gone))
+        self._heads = []
+        for source, trail in trails.items():
+            step = max(1, len(trail.east) // POINTS_MOST)
+            east, north = trail.east[::-step][::-1], trail.north[::-step][::-1]
+            curve = self._trails.get(source)
+            if curve is None:
+                curve = self._trails[source] = pg.PlotCurveItem(connect="finite")
+                self.addItem(curve)
+            colour = self._look.muted if trail.is_old else colours[source]
+            pen = QPen(colour, self._look.line)
+            pen.setCosmetic(True)
+            curve.setPen(pen)
+            curve.setData(east, north)
+            known = np.flatnonzero(np.isfinite(east) & np.isfinite(north))
+            if len(known):
+                last = known[-1]
+                self._heads.append((float(east[last]), float(north[last]), trail.name, colour, trail.is_old))
+                self._widen(east[known], north[known])
+        self.viewport().update()
+
+    def _widen(self, east: Floats, north: Floats) -> None:
+        """The picture only grows, so that it does not swim."""
+        found = (float(east.min()), float(east.max()), float(north.min()), float(north.max()))
+        old = self._bounds or found
+        new = (min(old[0], found[0]), max(old[1], found[1]), min(old[2], found[2]), max(old[3], found[3]))
+        if new != self._bounds:
+            self._bounds = new
+            wide, tall = max(new[1] - new[0], 5.0), max(new[3] - new[2], 5.0)
+            x, y = (new[0] + new[1]) / 2, (new[2] + new[3]) / 2
+            half = (0.5 + MARGIN) * wide, (0.5 + MARGIN) * tall
+            self.getPlotItem().setRange(
+                xRange=(x - half[0], x + half[0]), yRange=(y - half[1], y + half[1]), padding=0.0, disableAutoRange=True
+            )
+
+    def drawForeground(self, painter: QPainter, _area: object) -> None:
+        """Dots and names over the trails; a name that would lie on another one is left out."""
+        look = self._look
+        painter.setFont(look.small)
+        painter.setPen(look.muted)
+        painter.drawText(8, 6 + painter.fontMetrics().ascent(), "from above, north is up")
+        box, taken = self.getPlotItem().getViewBox(), []
+        for east, north, name, colour, is_old in self._heads:
+            at = self.mapFromScene(box.mapViewToScene(pg.Point(east, north)))
+            painter.setPen(QPen(colour, 2))
+            painter.setBrush(look.card if is_old else colour)
+            painter.drawEllipse(at, 4, 4)
+            wide = painter.fontMetrics().horizontalAdvance(name)
+            x = at.x() + 8 if at.x() + 8 + wide < self.viewport().width() else at.x() - 8 - wide
+            place = painter.fontMetrics().boundingRect(name).translated(x, at.y() + 4)
+            if name and not any(place.intersects(other) for other in taken):
+                painter.setPen(look.muted if is_old else look.text)
+                painter.drawText(x, at.y() + 4, name)
+                taken.append(place)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """The wheel does nothing here."""
+        event.ignore()

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from app.models.console_state import ConsoleState
+from app.models.sync_rows import folder_row, saved_text, saving_rows, sum_of, version_lines
+from app.theme.theme import Theme
+from app.views.sync.causal_view import HERE, steps_of
+from app.views.sync.page import SyncPage
+from app.views.sync.share_dialog import ShareDialog
+from app.workers.calls_here import CallsHere
+from tests.support.fake_service import FakeService
+from tests.support.fake_sync import demo_conflict, demo_folders, demo_history
+from transfer_core.engine.system import SystemClock
+from transfer_core.errors import ConflictError
+from transfer_core.events.sync import SyncChanged, SyncHappened, SyncHappening, SyncState
+
+
+class Stage:
+    def __init__(self, qtbot: QtBot) -> None:
+        self.service = FakeService()
+        self.state = ConsoleState(SystemClock())
+        self.page = SyncPage(self.state, Theme())
+        qtbot.addWidget(self.page)
+        self.page.connect_to(CallsHere(self.service))
+        self.state.apply(self.service.subscribe().drain())
+        with qtbot.waitExposed(self.page):
+            self.page.show()
+        self.page.on_shown()
+        self.page.show_view(0)
+
+    @property
+    def sync(self) -> object:
+        return self.service.sync
+
+
+@pytest.fixture
+def stage(qtbot: QtBot) -> Stage:
+    return Stage(qtbot)
+
+
+def test_folders_files_and_machines_are_listed(stage: Stage) -> None:
+    overview = stage.page.overview
+    assert [row.texts[0] for row in overview.folder_model.rows] == ["setups", "logs", "strategy"]
+    assert overview.peer_model.rows[0].texts == ("factory", "online", "—")
+    assert len(overview.file_model.rows) == 25
+    assert overview.reports.isVisible()
+
+
+def test_another_folder_shows_its_question_and_can_be_answered(stage: Stage) -> None:
+    assert not stage.page.page_actions["deletes"].isEnabled()
+    stage.page.overview.folders.choose("strategy")
+    assert "31 of 40" in stage.page.overview.reports.text()
+    assert stage.page.page_actions["deletes"].isEnabled()
+    stage.page.page_actions["deletes"].trigger()
+    assert ("resume", "strategy", True) in stage.service.sync.calls
+
+
+def test_a_conflict_stands_side_by_side_with_who_when_and_size(stage: Stage) -> None:
+    panel = stage.page.conflicts
+    assert panel.isVisible()
+    left = [label.text() for label in panel.left.values]
+    right = [label.text() for label in panel.right.values]
+    assert left == ["pit2", "2026-11-21 08:31:12 UTC", "4.2 kB", "car17/wing.json"]
+    assert right[0] == "pit1 (this machine)"
+
+
+@pytest.mark.parametrize(("key", "keep"), [("M", "mine"), ("T", "theirs"), ("B", "both")])
+def test_each_button_and_key_resolves_the_conflict(stage: Stage, qtbot: QtBot, key: str, keep: str) -> None:
+    stage.page.overview.folders.setFocus()
+    stage.page.conflicts.keep_actions[keep].trigger()
+    assert ("resolve", demo_conflict().beside.path, keep, "setups") in stage.service.sync.calls
+    assert stage.page.conflicts.keep_actions[keep].shortcut().toString() == key
+    qtbot.waitUntil(lambda: not stage.page.conflicts.isVisible(), timeout=5000)
+
+
+def test_a_conflict_that_is_looked_at_stays_while_others_come(stage: Stage) -> None:
+    panel = stage.page.conflicts
+    first = demo_conflict()
+    second = replace(first, path="b", beside=replace(first.beside, path="b.conflict-x-0123456789abcdef"))
+    panel.show_conflicts([first, second])
+    panel.show_next()
+    panel.show_conflicts([replace(first, beside=replace(first.beside, path="new")), first, second])
+    assert panel.shown == second
+    panel.show_conflicts([first])
+    assert panel.shown == first
+    assert not panel.next_action.isEnabled()
+
+
+def test_an_error_of_a_verb_is_told(stage: Stage, qtbot: QtBot) -> None:
+    stage.service.sync.fail["pause"] = ConflictError("no")
+    with qtbot.waitSignal(stage.page.failed):
+        stage.page.page_actions["pause"].trigger()
+
+
+def test_pause_becomes_resume_for_a_paused_folder(stage: Stage) -> None:
+    first, *rest = demo_folders()
+    stage.state.apply([SyncChanged((replace(first, state=SyncState.PAUSED), *rest))])
+    assert stage.page.page_actions["pause"].text() == "Resume"
+    stage.page.page_actions["pause"].trigger()
+    assert ("resume", "setups", False) in stage.service.sync.calls
+
+
+def test_the_monitor_adds_what_happens_on_top(stage: Stage) -> None:
+    line = SyncHappening("2026-11-21T09:00:00Z", "logs", "received", "new.log", "from pit3")
+    stage.state.apply([SyncHappened((line,))])
+    assert stage.page.monitor.model.rows[0].texts[3] == "new.log"
+    assert stage.page.monitor.model.rows[1].texts[3] == "old/notes.txt"
+
+
+def test_a_file_shows_its_causal_history_and_vectors(stage: Stage) -> None:
+    stage.page.show_file("car17/wing.json")
+    assert stage.page.stack.currentWidget() is stage.page.versions
+    assert stage.page.versions.head.text() == "car17/wing.json"
+    assert [row.texts[0] for row in stage.page.versions.model.rows] == ["this machine", "factory"]
+    assert "pit2 edited" in stage.page.versions.drawing.accessibleDescription()
+
+
+def test_history_becomes_lanes_with_arrows_from_where_an_edit_came() -> None:
+    own = [line for line in reversed(demo_history()) if line.path == "car17/wing.json"]
+    steps = steps_of(own)
+    assert [(step.lane, step.what, step.from_lane) for step in steps] == [
+        (HERE, "edited", ""),
+        ("pit2", "edited", ""),
+        (HERE, "received", "pit2"),
+        (HERE, "edited", ""),
+        (HERE, "conflict", ""),
+    ]
+
+
+def test_the_topology_says_in_words_what_it_draws(stage: Stage) -> None:
+    text = stage.page.topology.text()
+    assert "factory: online, setups, logs, strategy" in text
+    assert "Mbit/s" in text
+
+
+def test_hidden_it_asks_for_nothing(stage: Stage) -> None:
+    stage.page.on_hidden()
+    before = list(stage.service.sync.calls)
+    stage.state.apply([SyncChanged(demo_folders()[:1])])
+    assert [row.texts[0] for row in stage.page.overview.folder_model.rows] == ["setups", "logs", "strategy"]
+    assert stage.service.sync.calls == before
+    stage.page.on_shown()
+
+
+def test_rows_are_copied_as_text(stage: Stage) -> None:
+    stage.page.overview.folders.copy_rows()
+    text = QGuiApplication.clipboard().text()
+    assert text.splitlines()[0].startswith("folder\tstate")
+    assert "setups\tin sync" in text
+
+
+def test_without_folders_the_page_says_what_to_do(stage: Stage) -> None:
+    stage.service.sync.folders.clear()
+    stage.state.apply([SyncChanged(())])
+    assert stage.page.empty.isVisible()
+    assert not stage.page.page_actions["leave"].isEnabled()
+
+
+def test_sharing_asks_for_all_three(qtbot: QtBot) -> None:
+    dialog = ShareDialog(["factory"], accepts=False)
+    qtbot.addWidget(dialog)
+    assert not dialog.done_button.isEnabled()
+    dialog.folder.setText("/race/setups")
+    dialog.name.setText("setups")
+    with qtbot.waitSignal(dialog.wanted) as wanted:
+        qtbot.mouseClick(dialog.done_button, Qt.MouseButton.LeftButton)
+    assert wanted.args == ["setups", "/race/setups", "factory"]
+
+
+def test_what_was_saved_is_said_honestly() -> None:
+    assert saved_text(100, 25) == "75 %"
+    assert saved_text(100, 130) == "−30 %"
+    assert saved_text(0, 10) == "—"
+    assert saving_rows([])[:1] == []
+    assert sum_of(demo_folders()).wire_bytes == 96_000_000
+    assert version_lines(None)[0] == "nothing any more"
+    assert folder_row(demo_folders()[1]).texts[4:7] == ("18", "3", "—")

@@ -1,0 +1,317 @@
+"""The Telemetry page over simulated drones: live, replayed, compared; by key; with no work while hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QAction, QDropEvent, QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from app.models.console_state import ConsoleState
+from app.models.telemetry_alarms import Limits
+from app.theme.theme import Theme
+from app.views.telemetry.mode_bar import Mode
+from app.views.telemetry.page import TelemetryPage
+from app.views.telemetry.receive_dialog import ReceiveDialog
+from app.workers.calls_here import CallsHere
+from tests.support.fake_service import FakeService
+from tests.support.fake_telemetry import T0, FakeTelemetry, race_view
+from transfer_core.events.telemetry import LIVE, RaceRemoved, RacesChanged
+from transfer_core.sim.manual_clock import ManualClock
+from transfer_core.units import NS_PER_S
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Monotonic time as the feed's clock has it."""
+    return ManualClock(monotonic_ns=T0)
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def telemetry(service: FakeService) -> FakeTelemetry:
+    return service.telemetry
+
+
+@pytest.fixture
+def state(clock: ManualClock) -> ConsoleState:
+    return ConsoleState(clock)
+
+
+@pytest.fixture
+def page(qtbot: QtBot, service: FakeService, state: ConsoleState) -> Iterator[TelemetryPage]:
+    shown = TelemetryPage(state, Theme())
+    qtbot.addWidget(shown)
+    shown.resize(1150, 650)
+    shown.connect_to(CallsHere(service))
+    with qtbot.waitExposed(shown):
+        shown.show()
+    shown.on_shown()
+    yield shown
+    shown.on_hidden()
+
+
+def tick(page: TelemetryPage, times: int = 9) -> None:
+    for _ in range(times):
+        page.feed.tick()
+
+
+def fly(page: TelemetryPage, telemetry: FakeTelemetry, clock: ManualClock, seconds: float, feed: str = LIVE) -> None:
+    telemetry.fly(seconds, feed)
+    clock.advance(round(seconds * NS_PER_S))
+    tick(page)
+
+
+def rows(page: TelemetryPage) -> dict[str, dict[str, str]]:
+    model = page.rows
+    heads = [str(model.headerData(column, Qt.Orientation.Horizontal)) for column in range(model.columnCount())]
+    texts = [[str(model.index(row, column).data()) for column in range(len(heads))] for row in range(model.rowCount())]
+    return {line[0]: dict(zip(heads, line, strict=True)) for line in texts}
+
+
+def do(page: TelemetryPage, name: str) -> None:
+    action = page.findChild(QAction, f"telemetry.{name}")
+    assert action is not None
+    action.trigger()
+
+
+def test_live_it_shows_every_drone_in_plots_track_and_table(page, telemetry, clock) -> None:
+    tick(page)
+    fly(page, telemetry, clock, 6.0)
+    assert page.bar.mode is Mode.LIVE
+    assert "UDP 127.0.0.1:9001" in page.bar.words.text()
+    assert page.track.names == ["Ada", "Grace"]
+    assert [lane.name for lane in page.plot.lanes][:3] == ["Speed", "Height", "Pitch"]
+    x, y = page.plot.points_of("10.0.0.1:5001")
+    assert np.nanmax(x) == pytest.approx(0.0, abs=0.05)
+    assert np.nanmin(x) == pytest.approx(-6.0, abs=0.2)
+    assert 0.0 <= np.nanmin(y) < np.nanmax(y) <= 1.0
+    table = rows(page)
+    ada = table["Ada (10.0.0.1:5001)"]
+    assert (ada["state"], ada["Hz"], ada["loss %"]) == ("live", "100.0", "0")
+    assert float(ada["Speed m/s"]) > 1
+
+
+def test_values_can_be_read_at_any_moment_while_it_is_live(page, telemetry, clock, qtbot) -> None:
+    page.channels.model.set_checked(["Timestamp"])
+    tick(page)
+    fly(page, telemetry, clock, 8.0)
+    page.show_cursor(-3.0)
+    tick(page)
+    assert float(rows(page)["Ada (10.0.0.1:5001)"]["Timestamp s"]) == pytest.approx(4.99, abs=0.05)
+    fly(page, telemetry, clock, 1.0)
+    assert float(rows(page)["Ada (10.0.0.1:5001)"]["Timestamp s"]) == pytest.approx(5.99, abs=0.05)
+    qtbot.keyClick(page, Qt.Key.Key_Left)
+    assert page.picture.cursor_s == pytest.approx(-3.25)
+    qtbot.keyClick(page, Qt.Key.Key_Escape)
+    assert page.picture.cursor_s is None
+
+
+def test_a_silent_source_is_said_to_be_and_shows_no_value(page, telemetry, clock) -> None:
+    tick(page)
+    fly(page, telemetry, clock, 5.0)
+    telemetry.silent = {1}
+    fly(page, telemetry, clock, 1.0)
+    table = rows(page)
+    grace = table["Grace (10.0.0.2:5001)"]
+    assert (grace["state"], grace["Hz"], grace["Speed m/s"]) == ("silent", "—", "—")
+    assert table["Ada (10.0.0.1:5001)"]["state"] == "live"
+    x, _ = page.plot.points_of("10.0.0.2:5001")
+    assert np.nanmax(x) < -0.9
+
+
+def test_an_empty_battery_is_an_alarm(page, telemetry, clock) -> None:
+    tick(page)
+    fly(page, telemetry, clock, 2.0)
+    ring = page.feed.rings["10.0.0.1:5001"]
+    moment_ns = page.feed.end_ns()
+    assert moment_ns is not None
+    level = ring.value_at("BatteryPercentage", moment_ns / NS_PER_S)
+    assert level is not None
+    page.picture.limits = Limits(battery_low=level + 0.01)
+    tick(page)
+    assert rows(page)["Ada (10.0.0.1:5001)"]["state"] == f"battery {level:.0%}"
+
+
+def test_hidden_it_asks_and_draws_nothing_and_what_was_missed_is_there_again(page, telemetry, clock) -> None:
+    tick(page)
+    fly(page, telemetry, clock, 1.0)
+    page.on_hidden()
+    assert not page.is_refreshing
+    asked, drawn = telemetry.asked, page.frames_drawn
+    telemetry.fly(4.0)
+    clock.advance(4 * NS_PER_S)
+    assert (telemetry.asked, page.frames_drawn) == (asked, drawn)
+    page.on_shown()
+    tick(page)
+    x, _ = page.plot.points_of("10.0.0.1:5001")
+    assert np.nanmin(x) == pytest.approx(-5.0, abs=0.2)
+
+
+def test_frozen_the_picture_stands_and_the_data_goes_on(page, telemetry, clock, qtbot) -> None:
+    tick(page)
+    fly(page, telemetry, clock, 3.0)
+    qtbot.keyClick(page, Qt.Key.Key_Space)
+    assert page.is_frozen
+    before = page.plot.points_of("10.0.0.1:5001")[0].copy()
+    fly(page, telemetry, clock, 3.0)
+    np.testing.assert_array_equal(page.plot.points_of("10.0.0.1:5001")[0], before)
+    page.show_span(10.0)
+    assert page.is_frozen
+    qtbot.keyClick(page, Qt.Key.Key_Space)
+    tick(page)
+    assert np.nanmin(page.plot.points_of("10.0.0.1:5001")[0]) == pytest.approx(-6.0, abs=0.2)
+
+
+def test_channels_are_found_by_words_and_drawn_by_space(page, telemetry, clock, qtbot) -> None:
+    tick(page)
+    fly(page, telemetry, clock, 1.0)
+    page.channels.field.setText("gyro yaw")
+    model = page.channels.model
+    assert [model.index(row).data() for row in range(model.rowCount())] == ["GyroYaw  deg/s"]
+    page.channels.view.setCurrentIndex(model.index(0))
+    qtbot.keyClick(page.channels.view, Qt.Key.Key_Space)
+    tick(page)
+    assert page.plot.lanes[-1].name == "GyroYaw"
+    assert not page.is_frozen
+    qtbot.keyClick(page.channels.view, Qt.Key.Key_Space)
+    tick(page)
+    assert "GyroYaw" not in [lane.name for lane in page.plot.lanes]
+
+
+def test_a_replay_can_not_be_mistaken_for_live_and_is_steered_by_key(page, telemetry, clock, qtbot) -> None:
+    tick(page)
+    fly(page, telemetry, clock, 2.0)
+    live = page.bar.grab().toImage()
+    page.races.select("r1")
+    qtbot.keyClick(page.races.view, Qt.Key.Key_Return)
+    assert (page.bar.mode, page.bar.badge.text()) == (Mode.REPLAY, "REPLAY")
+    assert page.bar.grab().toImage().pixelColor(4, 20) != live.pixelColor(4, 20)
+    assert telemetry.called[:2] == [("open_replay", ("r1",)), ("play", ())]
+    assert page.feed.rings == {}
+    fly(page, telemetry, clock, 1.0, feed="replay-1")
+    tick(page, 18)
+    assert rows(page)["Ada (10.0.0.1:5001)"]["state"] == "replayed"
+    assert "heat 1" in page.bar.words.text()
+    for name in ("play", "step", "back", "faster", "slower", "loop", "loop"):
+        do(page, name)
+    page.bar.slider.setValue(500)
+    told = [call for call in telemetry.called if call[0] != "open_replay"][1:]
+    assert told == [
+        ("pause", ()),
+        ("step", (1,)),
+        ("step", (-1,)),
+        ("set_speed", (2.0,)),
+        ("set_speed", (1.0,)),
+        ("set_loop", (0, 10 * NS_PER_S)),
+        ("set_loop", (None, None)),
+        ("seek", (10 * NS_PER_S,)),
+    ]
+    do(page, "live")
+    assert page.bar.mode is Mode.LIVE
+    assert telemetry.called[-1] == ("close_replay", ("replay-1",))
+
+
+def test_speeds_stay_within_bounds(page, telemetry) -> None:
+    page.desk.open_replay("r1")
+    for _ in range(10):
+        do(page, "faster")
+    assert telemetry.called[-1] == ("set_speed", (50.0,))
+    for _ in range(20):
+        do(page, "slower")
+    assert telemetry.called[-1] == ("set_speed", (0.1,))
+
+
+def test_a_replay_that_others_closed_leads_back_to_live(page, telemetry, clock) -> None:
+    page.desk.open_replay("r1")
+    assert page.bar.mode is Mode.REPLAY
+    telemetry.close_replay("replay-1")
+    tick(page)
+    assert page.bar.mode is Mode.LIVE
+
+
+def test_two_races_are_laid_side_by_side(page, telemetry, qtbot) -> None:
+    page.channels.model.set_checked(["Height", "BatteryVoltage"])
+    with qtbot.waitSignal(page.noted):
+        page.races.select("r1")
+        do(page, "compare")
+    page.races.select("r2")
+    do(page, "compare")
+    assert page.bar.mode is Mode.COMPARE
+    assert not page.is_refreshing
+    assert "heat 1 (solid)  with  heat 2 (dashed)" in page.bar.words.text()
+    assert [lane.name for lane in page.plot.lanes] == ["PositionY", "BatteryVoltage"]
+    page.show_cursor(-10.0)
+    table = rows(page)
+    assert float(table["1 Ada"]["PositionY"]) == pytest.approx(5.0, abs=0.1)
+    assert float(table["2 Ada"]["PositionY"]) == pytest.approx(10.0, abs=0.2)
+    page.channels.model.set_checked(["Timestamp"])
+    assert [lane.name for lane in page.plot.lanes] == ["Timestamp"]
+    do(page, "live")
+    assert page.is_refreshing
+
+
+def test_a_race_is_recorded_marked_and_ended(page, telemetry, qtbot, monkeypatch) -> None:
+    do(page, "race")
+    dialog = page.findChild(ReceiveDialog)
+    assert dialog is not None
+    dialog.name.setText("Final")
+    dialog.port.setValue(9100)
+    dialog.accept_button.click()
+    assert telemetry.called[-1] == ("create_race", ("Final", 9100, "127.0.0.1", None))
+    assert "Final  recording" in [page.races.model.index(row).data() for row in range(page.races.model.rowCount())]
+    monkeypatch.setattr("app.views.telemetry.page.QInputDialog.getText", lambda *_: ("crash", True))
+    do(page, "mark")
+    assert telemetry.called[-1] == ("mark", ("r9", "crash", None))
+    do(page, "end")
+    assert telemetry.called[-1] == ("end_race", ("r9",))
+
+
+def test_a_layout_is_read_from_the_games_file_and_a_small_buffer_is_said(page, telemetry, qtbot, tmp_path) -> None:
+    path = tmp_path / "TelemetryConfiguration.json"
+    path.write_text('{"StreamFormat": ["Timestamp"]}')
+    telemetry.layout = lambda text: {"decoder": "liftoff", "StreamFormat": ["Timestamp"]} if "Timestamp" in text else {}
+    do(page, "listen")
+    dialog = page.findChild(ReceiveDialog)
+    dialog.decoder.setCurrentIndex(1)
+    dialog.path.setText(str(path))
+    with qtbot.waitSignal(page.noted) as said:
+        dialog.accept_button.click()
+    assert "200 kB" in said.args[0]
+    assert telemetry.called[-1][1][2] == {"decoder": "liftoff", "StreamFormat": ["Timestamp"]}
+    do(page, "listen")
+    dialog = page.findChildren(ReceiveDialog)[-1]
+    dialog.decoder.setCurrentIndex(1)
+    dialog.path.setText(str(tmp_path / "none.json"))
+    with qtbot.waitSignal(page.failed) as failed:
+        dialog.accept_button.click()
+    assert failed.args[0].code == "E_SOURCE_UNREADABLE"
+
+
+def test_a_log_that_is_dropped_is_opened_and_replayed(page, telemetry) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile("/data/race.drslog"), QUrl.fromLocalFile("/data/notes.txt")])
+    copy = Qt.DropAction.CopyAction
+    event = QDropEvent(QPointF(QPoint(5, 5)), copy, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    page.dropEvent(event)
+    opened = [call for call in telemetry.called if call[0].startswith("open")]
+    assert opened == [("open_recording", ("/data/race.drslog",)), ("open_replay", ("r5",))]
+
+
+def test_the_table_is_copied_as_text_and_races_follow_events(page, telemetry, clock, state) -> None:
+    tick(page)
+    fly(page, telemetry, clock, 1.0)
+    page.table.copy_rows()
+    lines = QGuiApplication.clipboard().text().splitlines()
+    assert lines[0].startswith("source\tstate\tHz")
+    assert len(lines) == 3
+    state.apply([RacesChanged((race_view("r7", "newer", created_at="2027-01-01"),)), RaceRemoved("r1")])
+    names = [page.races.model.index(row).data() for row in range(page.races.model.rowCount())]
+    assert names == ["newer  20 s", "heat 2  20 s"]
