@@ -157,7 +157,9 @@ class ViewerApi:
             for task in tasks:
                 task.cancel()
             for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, (WebSocketDisconnect, TimeoutError)):
+                if isinstance(result, Exception) and not isinstance(
+                    result, (WebSocketDisconnect, TimeoutError, RuntimeError)
+                ):
                     raise result
         await _close(websocket, 1000, "")
 
