@@ -179,7 +179,7 @@ class Stage:
         )
         try:
             self._pair()
-            self.agent = self._start_agent()
+            self.agent = self.start_agent()
         except BaseException:
             self.relay.stop()
             raise
@@ -191,7 +191,8 @@ class Stage:
         token = self._run("relay", "pair", "--address", address, "--state", str(folder / "relay")).split()[0]
         self._run("pair", token, "--name", "pit", "--state", str(folder / "agent"))
 
-    def _start_agent(self) -> Speaker:
+    def start_agent(self) -> Speaker:
+        """Start an agent on the same state; when this returns it is online."""
         setting = self.setting
         words = ["agent", "--json", *setting.agent_words, "--state", str(setting.folder / "agent")]
         if setting.simulation is not None:

@@ -22,6 +22,7 @@ from transfer_core.cli.options import (
 )
 from transfer_core.cli.relay_clear import clear
 from transfer_core.cli.relay_place import keep_directory
+from transfer_core.cli.relay_supervise import supervise
 from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.config import RelayConfig
 from transfer_core.errors import DrsError, NotFoundError, UsageError, WriteFailed
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(help="Receive files, and pair agents with this relay.", invoke_without_command=True)
 group.command("clear")(clear)
+group.command("supervise", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(supervise)
 LISTEN_DEFAULT = format_address((RelayConfig().listen_host, RelayConfig().listen_port))
 KEEP_FREE_DEFAULT = f"{RelayConfig().keep_free_bytes // 10**6}MB"
 TURN_S = 0.5

@@ -1,0 +1,80 @@
+"""`drs-sync relay supervise`: run a relay in a process of its own, and start it again whenever it dies."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+import typer
+
+from transfer_core.cli import output
+from transfer_core.cli.stop_signal import stop_on_signals
+from transfer_core.errors import DrsError
+
+TURN_S = 0.1
+WAIT_FIRST_S, WAIT_LAST_S = 0.5, 30.0
+LONG_S = 60.0  # a relay that ran so long begins with the first wait again
+STOP_WAIT_S = 20.0
+WRONG_USAGE = 2
+
+
+def supervise(context: typer.Context) -> None:
+    """Run `drs-sync relay` with these options until Ctrl+C, and start it again whenever it dies.
+
+    All options are those of `drs-sync relay`. Wrong usage ends it at once.
+    """
+    words = own_command("relay", *context.args)
+    as_json = "--json" in context.args
+    with stop_on_signals() as stop:
+        code = run_again_and_again(words, stop, as_json=as_json)
+    raise typer.Exit(code)
+
+
+def own_command(*words: str) -> list[str]:
+    """A command line of this very program, frozen into one file or not."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, *words]
+    return [sys.executable, "-m", "transfer_core.cli", *words]
+
+
+def run_again_and_again(words: Sequence[str], stop: threading.Event, *, as_json: bool) -> int:
+    """Keep a child running until `stop` is set, or until it ends by itself or by wrong usage; its exit code."""
+    wait_s, times = WAIT_FIRST_S, 0
+    while True:
+        began_s = time.monotonic()
+        try:
+            child = subprocess.Popen(list(words))
+        except OSError as error:
+            raise DrsError(f"the relay can't be started: {error.strerror or error}") from error
+        code = _follow(child, stop)
+        if stop.is_set() or code in (0, WRONG_USAGE):
+            return code
+        wait_s = WAIT_FIRST_S if time.monotonic() - began_s > LONG_S else wait_s
+        times += 1
+        _say(code, times, wait_s, as_json=as_json)
+        if stop.wait(wait_s):
+            return 0
+        wait_s = min(2 * wait_s, WAIT_LAST_S)
+
+
+def _follow(child: subprocess.Popen[bytes], stop: threading.Event) -> int:
+    """Wait for its end, and end it when that is wished."""
+    while child.poll() is None:
+        if stop.wait(TURN_S):
+            child.send_signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGINT)
+            try:
+                return child.wait(STOP_WAIT_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+    return child.wait()
+
+
+def _say(code: int, times: int, wait_s: float, *, as_json: bool) -> None:
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    if as_json:
+        output.json_event("restarts", {"code": code, "times": times, "in_s": wait_s})
+    output.note(f"the relay died ({how}); it is started again in {wait_s:g} s, for the {times}. time")
