@@ -1,4 +1,4 @@
-"""Six cameras at 30 frames a second: from the last byte written to the name at the relay, beside rsync and plain TCP."""
+"""Six cameras at 30 frames a second: how long until a frame has its name at the relay, beside rsync and plain TCP."""
 
 from __future__ import annotations
 
@@ -53,10 +53,8 @@ def measure(bench: Bench) -> Result:
     ]
     heads = ("sender", "p50 ms", "p99 ms", "longest ms", "skipped", "partial or wrong")
     notes = [
-        (
-            f"{seconds} s. Times are of the kernel: from the source's last change to the change of its name at the other "
-            "end, both with a clock tick of up to 4 ms."
-        )
+        f"{seconds} s. Times are of the kernel: from the source's last change to the change of its name at the other"
+        " end, both with a clock tick of up to 4 ms."
     ]
     return Result(goals, [Table(heads, rows, caption="")], notes=notes)
 
