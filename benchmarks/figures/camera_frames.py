@@ -52,10 +52,10 @@ def measure(bench: Bench) -> Result:
         Goal("the same, p99", f"< {P99_MS:.0f} ms", f"{p99:.0f} ms", bool(p99 < P99_MS)),
     ]
     heads = ("sender", "p50 ms", "p99 ms", "longest ms", "skipped", "partial or wrong")
-    notes = [
-        f"{seconds} s. Times are of the kernel: from the source's last change to the change of its name at the other"
-        " end, both with a clock tick of up to 4 ms."
-    ]
+    about = (
+        "Times are of the kernel: from the source's last change to that of its name there; its clock ticks every 4 ms."
+    )
+    notes = [f"{seconds} s. {about}"]
     return Result(goals, [Table(heads, rows, caption="")], notes=notes)
 
 
