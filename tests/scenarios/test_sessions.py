@@ -176,3 +176,20 @@ def test_posts_reach_the_agent_while_a_file_comes_from_it(loss: float) -> None:
     assert world.posts_arrived == posts
     assert world.posts_delivered == numbers
     world.assert_equal()
+
+
+def test_chunks_of_a_mebibyte_arrive_in_no_more_memory() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=400, delay_ms=5)], seed=11)
+    data = _data(60_000_000)
+    world.add_file(WorldFile("a", data, chunk_bytes=1 << 20))
+    most = 0
+
+    def look() -> None:
+        nonlocal most
+        most = max(most, world.sender.held_bytes)
+        world.at(S // 100, look)
+
+    look()
+    assert world.run(limit_s=30)
+    assert 1 << 20 < most <= 512 * 66_560 + (2 << 20)
+    world.assert_equal()

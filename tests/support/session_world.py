@@ -49,7 +49,6 @@ MS = 1_000_000
 S = 1_000_000_000
 SYNC_NS = 50 * MS
 STALLS_PER_S = 1.0
-STALLS_PER_S = 1.0
 
 
 @dataclass
@@ -91,12 +90,14 @@ class SessionWorld:
         window_chunks: int = 512,
         disk_ns: int = 0,
         coalesce_ns: int = 0,
+        packet_bytes_max: int = 1500,
         late_ms: float = 0.0,
         stall_ms: float = 0.0,
     ) -> None:
         self.now_ns = 1 * S
         self.seed = seed
         self.window_chunks, self.disk_ns, self.coalesce_ns = window_chunks, disk_ns, coalesce_ns
+        self.packet_bytes_max = packet_bytes_max
         self.late_ms, self.stall_ms = late_ms, stall_ms
         rng = np.random.default_rng(seed)
         self.ups = [SimulatedLink(c, np.random.default_rng(rng.integers(1 << 62)), reorder=reorder) for c in conditions]
@@ -153,7 +154,13 @@ class SessionWorld:
             conditions = link.conditions
             assert conditions is not None
             rtt_ns = int(2 * conditions.delay_ms * MS) + 1 * MS if i == 0 else None
-            self.sender.add_path(i, ("10.0.0.1", 9000 + i), self.clock_of(self.sender), rtt_hint_ns=rtt_ns)
+            self.sender.add_path(
+                i,
+                ("10.0.0.1", 9000 + i),
+                self.clock_of(self.sender),
+                rtt_hint_ns=rtt_ns,
+                packet_bytes_max=self.packet_bytes_max,
+            )
         for file in self.files:
             file.number = None
             if file.arrived_ns is None:

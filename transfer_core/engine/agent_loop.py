@@ -34,6 +34,7 @@ from transfer_core.net.base import UdpPort
 from transfer_core.net.simulated_port import SimulatedPort
 from transfer_core.protocol.association import Path
 from transfer_core.protocol.endpoint import Address, Received, Transmit
+from transfer_core.protocol.recovery.mtu import USUAL_BYTES
 from transfer_core.protocol.sealing import SEAL_ROWS
 from transfer_core.protocol.security.handshake import Hello, Initiator
 from transfer_core.protocol.security.noise import KeyPair
@@ -81,6 +82,7 @@ class LinkPort:
     name: str
     port: SimulatedPort
     is_loopback: bool = False
+    packet_bytes_max: int = USUAL_BYTES  # of IP, as the interface says
 
 
 class AgentListener(Protocol):
@@ -254,7 +256,9 @@ class AgentLoop:
             uplink.session.closed = True  # path numbers are used up; a new session has new ones
             return
         uplink.path_links[number] = link_name
-        path = uplink.session.add_path(number, address, now_ns, rtt_hint_ns=rtt_ns)
+        path = uplink.session.add_path(
+            number, address, now_ns, rtt_hint_ns=rtt_ns, packet_bytes_max=self.links[link_name].packet_bytes_max
+        )
         path.last_sent_ns = 0  # ping at once: the relay learns the path by it
         self._policy_due_ns = 0
 

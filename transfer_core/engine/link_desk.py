@@ -30,6 +30,7 @@ from transfer_core.links.ring import SampleRing
 from transfer_core.links.score import link_score
 from transfer_core.net.simulated_port import SimulatedPort
 from transfer_core.net.udp import open_udp_port
+from transfer_core.protocol.recovery.mtu import USUAL_BYTES
 from transfer_core.sim.conditions import LinkConditions
 from transfer_core.sim.link import SimulatedLink
 from transfer_core.sim.script import ScriptPlayer, Simulation, Step, StepKind
@@ -71,6 +72,7 @@ class LinkDesk:
         simulation: Simulation | None,
         weights: ScoreWeights,
         usage: LinkUsage,
+        packet_bytes_max: int,
         on_samples: Callable[[tuple[LinkSample, ...]], None],
         on_views: Callable[[tuple[LinkView, ...]], None],
         on_mark: Callable[[LinkMark], None],
@@ -78,6 +80,7 @@ class LinkDesk:
         self._loop, self._clock, self._chosen, self._simulation = loop, clock, chosen, simulation
         self.weights = weights
         self._usage = usage
+        self.packet_bytes_max = packet_bytes_max
         self._on_samples, self._on_views, self._on_mark = on_samples, on_views, on_mark
         self._known: dict[str, _Known] = {}
         self._rings: dict[str, SampleRing] = {}
@@ -141,7 +144,12 @@ class LinkDesk:
             known.link = replace(link, usable=False, why=error.message)
             return
         port = SimulatedPort(inner, known.up, known.down)
-        known.port = LinkPort(link.name, port, is_loopback=link.kind is LinkKind.LOOPBACK)
+        known.port = LinkPort(
+            link.name,
+            port,
+            is_loopback=link.kind is LinkKind.LOOPBACK,
+            packet_bytes_max=min(link.mtu or USUAL_BYTES, self.packet_bytes_max),
+        )
         known.judge = known.judge or LinkStateJudge(self._clock.monotonic_ns())
 
     def _conditions_of(self, name: str) -> LinkConditions | None:

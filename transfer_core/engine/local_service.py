@@ -137,6 +137,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             simulation=self._simulation,
             weights=score_weights(settings),
             usage=usage,
+            packet_bytes_max=settings.packet_bytes_max,
             on_samples=lambda samples: self._bus.publish(LinksSampled(samples)),
             on_views=lambda views: self._bus.publish(LinksChanged(views)),
             on_mark=self._on_mark,

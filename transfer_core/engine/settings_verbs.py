@@ -9,6 +9,7 @@ from transfer_core.engine.path_policy import LinkRules
 from transfer_core.engine.service_parts import ServiceParts
 from transfer_core.errors import ConfigError, DrsError
 from transfer_core.links.quota import LinkQuota
+from transfer_core.protocol.recovery.mtu import BASE_BYTES, MOST_BYTES
 from transfer_core.service import Settings
 from transfer_core.units import NS_PER_S
 
@@ -46,6 +47,8 @@ class SettingsVerbs(ServiceParts):
         link_quotas(settings)
         if not 0.1 <= settings.probe_interval_s <= 60:
             raise ConfigError(f"probe_interval_s is {settings.probe_interval_s}; it must be from 0.1 to 60")
+        if not BASE_BYTES <= settings.packet_bytes_max <= MOST_BYTES:
+            raise ConfigError(f"packet_bytes_max must be from {BASE_BYTES} to {MOST_BYTES}")
         self._store.set_setting(SETTINGS_KEY, asdict(settings))
         if self._loop is not None:
             self.apply_settings()
@@ -58,6 +61,7 @@ class SettingsVerbs(ServiceParts):
         if loop is None or desk is None:
             return
         desk.weights = score_weights(settings)
+        desk.packet_bytes_max = settings.packet_bytes_max
         if self._usage is not None:
             self._usage.set_quotas(link_quotas(settings))
         chosen, rules, ping_ns = (

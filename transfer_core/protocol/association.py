@@ -23,9 +23,10 @@ from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.endpoint import Address, Received, Transmit
 from transfer_core.protocol.observer import SessionObserver
 from transfer_core.protocol.recovery.ack import decode_ack, encode_ack
+from transfer_core.protocol.recovery.mtu import BASE_BYTES, MOST_BYTES, MtuSearch
 from transfer_core.protocol.recovery.path_receiver import PathReceiver
 from transfer_core.protocol.recovery.path_sender import PathSender, Resolved
-from transfer_core.protocol.sealing import OPEN_ROWS, SEAL_ROWS, Sealing
+from transfer_core.protocol.sealing import SEAL_ROWS, Sealing, open_rows_max, seal_rows_max
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.datagram import (
     DATA_HEAD,
@@ -40,7 +41,6 @@ from transfer_core.protocol.wire.datagram import (
 )
 from transfer_core.protocol.wire.messages import Message, decode_message, encode_message
 
-IP_PACKET_BYTES = 1500
 COPIES_LOSS_MIN = 0.02  # below this loss a message is sent once
 COPIES_MISS = 0.02  # above it so often that all copies are lost this rarely,
 COPIES_MAX = 12  # but not more often,
@@ -68,7 +68,9 @@ class Path:
     address: Address
     sender: PathSender
     receiver: PathReceiver
+    overhead_bytes: int  # of IP and UDP
     datagram_bytes: int
+    search: MtuSearch | None = None  # of the side that sends file data; the other follows it
     carries_data: bool = True  # the owner's policy
     last_sent_ns: int = 0
     last_heard_ns: int | None = None
@@ -121,6 +123,7 @@ class Association:
         self._sealing = Sealing(peer_index, send_keys, receive_keys)
         self._outbox = Outbox()
         self._packet_messages: dict[int, list[int]] = {}  # control packet's tag -> message sequence numbers
+        self._probes: dict[int, int] = {}  # IP bytes of probes in flight, by tag
         self._next_control_tag = -2
         self._inbox: dict[int, bytes] = {}
         self._inbox_next = 0
@@ -135,7 +138,8 @@ class Association:
             address=address,
             sender=PathSender(now_ns, rtt_hint_ns=rtt_hint_ns, overhead_bytes=overhead),
             receiver=PathReceiver(),
-            datagram_bytes=IP_PACKET_BYTES - overhead,
+            overhead_bytes=overhead,
+            datagram_bytes=BASE_BYTES - overhead,
             last_sent_ns=now_ns,
         )
         if rtt_hint_ns is not None:
@@ -157,7 +161,7 @@ class Association:
     def receive_datagrams(self, path: int, received: Received, now_ns: int) -> None:
         """Take what arrived. What can't be believed is counted and dropped."""
         payload, width = received.payload, received.segment_bytes
-        step = OPEN_ROWS * width
+        step = open_rows_max(width) * width
         for at in range(0, len(payload), step):
             part = payload[at : at + step]
             whole = len(part) // width
@@ -217,6 +221,9 @@ class Association:
             if plain.shape[1] <= DATA_HEAD_BYTES:
                 self.counters.malformed += len(pns)
                 return
+            if path.search is None:  # what comes this way goes the other way, too
+                width = plain.shape[1] + SEALED_OVERHEAD + path.overhead_bytes
+                path.datagram_bytes = min(max(width, BASE_BYTES), MOST_BYTES) - path.overhead_bytes
             head = plain[:, :DATA_HEAD_BYTES].view(DATA_HEAD)[:, 0]
             taken = self._take_data(path, head, plain[:, DATA_HEAD_BYTES:], now_ns)
             if not taken.all():
@@ -293,7 +300,26 @@ class Association:
                 else:
                     self._on_data_lost(path, data, now_ns)
             for tag in tags[tags < PING_TAG].tolist():
-                self._resolve_messages(tag, was_acked)
+                if tag in self._probes:
+                    self._resolve_probe(path, self._probes.pop(tag), was_acked, now_ns)
+                else:
+                    self._resolve_messages(tag, was_acked)
+            if was_acked and path.search is not None and len(data) < len(tags):
+                path.search.on_small_acked(now_ns)
+                self._use_size(path)
+
+    def _resolve_probe(self, path: Path, size: int, was_acked: bool, now_ns: int) -> None:
+        assert path.search is not None
+        if was_acked:
+            path.search.on_probe_acked(size, now_ns)
+        else:
+            path.search.on_probe_lost(size, now_ns)
+        self._use_size(path)
+
+    def _use_size(self, path: Path) -> None:
+        """What the search knows now is the size of datagrams from now on."""
+        if path.search is not None:
+            path.datagram_bytes = path.search.packet_bytes - path.overhead_bytes
 
     def _resolve_messages(self, tag: int, was_acked: bool) -> None:
         outbox = self._outbox
@@ -313,6 +339,9 @@ class Association:
         """Let paths notice silence and lost tails."""
         for path in self.paths.values():
             self._resolve(path, path.sender.on_timeout(now_ns), now_ns)
+            if path.search is not None and path.sender.is_silent:
+                path.search.on_silence(now_ns)
+                self._use_size(path)
 
     def next_timeout_ns(self) -> int | None:
         """The earliest of all paths' deadlines, due acknowledgements and pings."""
@@ -324,6 +353,7 @@ class Association:
                 path.receiver.next_ack_ns(),
                 self._ping_due_ns(path),
                 self._idle_due_ns(path),
+                path.search.due_ns if path.search is not None else None,
             ):
                 if deadline is not None and (earliest is None or deadline < earliest):
                     earliest = deadline
@@ -366,7 +396,11 @@ class Association:
             return self._transmit_control(path, now_ns, with_ack=True)
         if self._outbox.waiting and path is self._message_path() and self._may_send(path, now_ns):
             return self._transmit_control(path, now_ns, with_ack=False)
-        transmit = self._transmit_data(path, now_ns, min(max_datagrams, SEAL_ROWS))
+        if path.search is not None and not path.sender.is_silent:
+            size = path.search.next_probe(now_ns, path.sender.loss)
+            if size is not None:
+                return self._transmit_probe(path, path.search, size, now_ns)
+        transmit = self._transmit_data(path, now_ns, min(max_datagrams, seal_rows_max(path.datagram_bytes)))
         if transmit is not None:
             return transmit
         ping_due = self._ping_due_ns(path)
@@ -411,6 +445,15 @@ class Association:
             for _ in range(self._message_copies(path, len(frames)))
         ]
         return sealed[0] if len(sealed) == 1 else _join(sealed)
+
+    def _transmit_probe(self, path: Path, search: MtuSearch, size: int, now_ns: int) -> Transmit:
+        """A ping of that size, to find out whether the way carries it."""
+        frames = bytes((_FRAME_PING,)).ljust(size - path.overhead_bytes - SEALED_OVERHEAD - PREFIX_BYTES, b"\0")
+        tag = self._next_control_tag
+        self._next_control_tag -= 1
+        self._probes[tag] = size
+        search.on_probe_sent(size)
+        return self._seal_control(path, Kind.CONTROL, frames, tag, now_ns)
 
     def _tag_messages(self, sequences: list[int]) -> int:
         """A tag for one more packet that carries these messages."""

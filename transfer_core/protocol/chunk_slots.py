@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+FIRST_SLICES = 64  # columns at first; larger chunks make room
 _GENERATIONS = 1 << 22
 
 
@@ -46,13 +47,14 @@ class ChunkSlot:
 class ChunkSlots:
     """A fixed pool of slots."""
 
-    def __init__(self, capacity: int, slices_max: int) -> None:
+    def __init__(self, capacity: int) -> None:
         self._slots: list[ChunkSlot | None] = [None] * capacity
         self._free = list(range(capacity - 1, -1, -1))
+        self.held_bytes = 0
         self._generations: NDArray[np.int64] = np.zeros(capacity, np.int64)
-        self._acked = np.ones((capacity, slices_max), np.bool_)
-        self._lost = np.zeros((capacity, slices_max), np.bool_)
-        self._copies = np.zeros((capacity, slices_max), np.uint8)
+        self._acked = np.ones((capacity, FIRST_SLICES), np.bool_)
+        self._lost = np.zeros((capacity, FIRST_SLICES), np.bool_)
+        self._copies = np.zeros((capacity, FIRST_SLICES), np.uint8)
 
     @property
     def free(self) -> int:
@@ -68,15 +70,22 @@ class ChunkSlots:
         """Give a chunk a slot. The caller checks `free` first."""
         number = self._free.pop()
         slices = len(rows)
+        if slices > self._acked.shape[1]:
+            more = ((0, 0), (0, slices - self._acked.shape[1]))
+            self._acked = np.pad(self._acked, more, constant_values=True)
+            self._lost = np.pad(self._lost, more)
+            self._copies = np.pad(self._copies, more)
         self._acked[number, :slices] = False
         self._lost[number] = False
         self._copies[number] = 0
         slot = ChunkSlot(number, int(self._generations[number]), file, chunk, rows, left=slices)
         self._slots[number] = slot
+        self.held_bytes += rows.nbytes
         return slot
 
     def release(self, slot: ChunkSlot) -> None:
         """Take the slot back; what is still in flight for it will be ignored."""
+        self.held_bytes -= slot.rows.nbytes
         self._generations[slot.number] = (slot.generation + 1) % _GENERATIONS
         self._acked[slot.number] = True
         self._lost[slot.number] = False

@@ -24,7 +24,13 @@ from transfer_core.protocol.association import Association, Path
 from transfer_core.protocol.endpoint import Address, Transmit
 from transfer_core.protocol.posts import PARTS_AHEAD, PostsOut
 from transfer_core.protocol.security.keys import PathKeys
-from transfer_core.protocol.wire.chunk_record import open_record, record_bytes
+from transfer_core.protocol.wire.chunk_record import (
+    CHUNK_BYTES_MAX,
+    CHUNK_BYTES_MIN,
+    WINDOW_CHUNK_BYTES,
+    open_record,
+    record_bytes,
+)
 from transfer_core.protocol.wire.messages import (
     EARLY_CHUNKS,
     RUNS_MAX,
@@ -47,10 +53,8 @@ from transfer_core.protocol.wire.messages import (
 )
 
 FILES_OPEN_MAX = 4096
-CHUNK_BYTES_MIN, CHUNK_BYTES_MAX = 4096, 1 << 20
 SIZE_MAX = 1 << 50
 FILE_ID_BYTES_MAX = 255  # what a chunk record's head can name
-WINDOW_CHUNK_BYTES = 66_560  # what a chunk of the window stands for in memory: 64 KiB with its head and padding
 CHUNKS_MAX = 1 << 25  # each side keeps a few bytes for each; 2 TiB in chunks of 64 KiB, 32 TiB in those of 1 MiB
 
 
@@ -355,6 +359,8 @@ class ReceiverSession(Association):
         partial = self._partial(file, chunk, data.shape[1])
         if partial is None:
             return False
+        if partial.rows.shape[1] < data.shape[1]:
+            return True  # the chunk has been cut anew, smaller, since
         if slices.max() >= len(partial.got):
             self.counters.malformed += len(slices)
             return True
@@ -374,7 +380,7 @@ class ReceiverSession(Association):
 
     def _partial(self, file: IncomingFile, chunk: int, slice_bytes: int) -> PartialChunk | None:
         partial = file.partial.get(chunk)
-        if partial is not None and partial.rows.shape[1] == slice_bytes:
+        if partial is not None and partial.rows.shape[1] <= slice_bytes:
             return partial
         if partial is None and not file.accepted and len(file.early) + len(file.partial) >= EARLY_CHUNKS:
             return None

@@ -25,13 +25,25 @@ from transfer_core.protocol.wire.datagram import (
     floor_distances,
 )
 
-SEAL_ROWS = 44  # 44 x 1,472 bytes stay below what one UDP send can carry
+SEND_BYTES_MAX = 65_507  # what one UDP send can carry
+SEAL_ROWS = SEND_BYTES_MAX // 1472
 OPEN_ROWS = 96  # two such bursts, and a little
+OPEN_BYTES = OPEN_ROWS * 1500
 OPEN_SIZES_KEPT = 3
 _OUTER = struct.Struct(">BBIHI")
 _NONCE = struct.Struct(">IQ")
 _PREFIX = struct.Struct(">HI")
 _US_MASK = 0xFFFFFFFF
+
+
+def seal_rows_max(datagram_bytes: int) -> int:
+    """How many datagrams of that size can be sealed at once."""
+    return min(SEAL_ROWS, SEND_BYTES_MAX // datagram_bytes)
+
+
+def open_rows_max(datagram_bytes: int) -> int:
+    """How many datagrams of that size can be opened at once; less memory is set aside than for the usual size."""
+    return max(1, min(OPEN_ROWS, OPEN_BYTES // datagram_bytes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +64,13 @@ class Sealing:
         self._peer_index = peer_index
         self._send_keys = send_keys
         self._receive_keys = receive_keys
-        self._sending = BurstPool(SEAL_ROWS)
-        self._opening = BurstPool(OPEN_ROWS, OPEN_SIZES_KEPT)
+        self._sending = BurstPool(seal_rows_max)
+        self._opening = BurstPool(open_rows_max, OPEN_SIZES_KEPT)
 
     # --- sending
 
     def data_rows(self, plain_bytes: int) -> NDArray[np.uint8]:
-        """Plain rows, `SEAL_ROWS` of them, to be filled from `PREFIX_BYTES` on, for `seal_rows`."""
+        """Plain rows, `seal_rows_max` of them, to be filled from `PREFIX_BYTES` on, for `seal_rows`."""
         return self._sending.burst(plain_bytes).plain
 
     def seal_rows(
@@ -90,7 +102,7 @@ class Sealing:
     # --- receiving
 
     def outside(self, payload: memoryview, count: int, width: int) -> Outside | None:
-        """Read the headers of up to `OPEN_ROWS` datagrams of `width` bytes each. None if they are too short."""
+        """Read the headers of up to `open_rows_max` datagrams of `width` bytes each. None if they are too short."""
         if width < SEALED_OVERHEAD + PREFIX_BYTES:
             return None
         if count == 1:

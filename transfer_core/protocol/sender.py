@@ -27,11 +27,18 @@ from numpy.typing import NDArray
 from transfer_core.errors import LocalProtocolError
 from transfer_core.protocol.association import Association, Path
 from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
-from transfer_core.protocol.endpoint import Transmit
+from transfer_core.protocol.endpoint import Address, Transmit
 from transfer_core.protocol.posts import PostsIn
+from transfer_core.protocol.recovery.mtu import BASE_BYTES, USUAL_BYTES, MtuSearch
 from transfer_core.protocol.security.keys import PathKeys
-from transfer_core.protocol.wire.chunk_record import PAD_BYTES, record_bytes
-from transfer_core.protocol.wire.datagram import DATA_HEAD, DATA_HEAD_BYTES, slice_bytes_max
+from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX, PAD_BYTES, WINDOW_CHUNK_BYTES, record_bytes
+from transfer_core.protocol.wire.datagram import (
+    DATA_HEAD,
+    DATA_HEAD_BYTES,
+    IPV6_UDP_BYTES,
+    SEALED_OVERHEAD,
+    slice_bytes_max,
+)
 from transfer_core.protocol.wire.messages import (
     EARLY_CHUNKS,
     Close,
@@ -60,6 +67,7 @@ COPY_SHARE = 0.03  # copies at the tail, as a share of the slices sent
 COPIES_FREE = 64  # what a short session may copy all the same
 COPY_DOUBT = 0.1  # expected losses at the tail that are worth no copy
 COPY_GAP_MIN_NS = 4_000_000
+DATAGRAM_BYTES_BASE = BASE_BYTES - IPV6_UDP_BYTES
 
 
 class FileState(Enum):
@@ -103,6 +111,11 @@ class OutgoingFile:
 
     def __lt__(self, other: OutgoingFile) -> bool:
         return self.order < other.order
+
+    @property
+    def largest_chunk_bytes(self) -> int:
+        """What any of its chunks is counted as before it is read."""
+        return max(1, min(self.chunk_bytes, self.size))
 
     def chunk_size(self, chunk: int) -> int:
         """Bytes of data in a chunk."""
@@ -218,7 +231,6 @@ class SenderSession(Association):
         receive_keys: PathKeys,
         window_chunks: int,
         ping_interval_ns: int = 1_000_000_000,
-        slices_max: int = 64,
     ) -> None:
         super().__init__(
             my_index=my_index,
@@ -230,10 +242,10 @@ class SenderSession(Association):
         self.files: dict[int, OutgoingFile] = {}
         self.redundant = False  # whether every byte goes by two paths
         self._order: list[OutgoingFile] = []
-        self._slots = ChunkSlots(SLOTS, slices_max)
-        self._slices_max = slices_max
+        self._slots = ChunkSlots(SLOTS)
         self._window = window_chunks
         self._reading = 0
+        self._reading_bytes = 0
         self._ready_slots = 0
         self._events: deque[SenderEvent] = deque()
         self._next_file = 1
@@ -241,6 +253,23 @@ class SenderSession(Association):
         self._sent_slices = 0
         self._copied_slices = 0
         self._copy_due_ns: dict[int, int] = {}  # by path: when an idle one looks for something to copy
+
+    # --- paths
+
+    def add_path(
+        self,
+        number: int,
+        address: Address,
+        now_ns: int,
+        *,
+        rtt_hint_ns: int | None = None,
+        packet_bytes_max: int = USUAL_BYTES,
+    ) -> Path:
+        """Begin to use a path whose interface sends IP packets of that size at most."""
+        path = super().add_path(number, address, now_ns, rtt_hint_ns=rtt_hint_ns)
+        path.search = MtuSearch(packet_bytes_max)
+        self._use_size(path)
+        return path
 
     # --- files
 
@@ -311,6 +340,7 @@ class SenderSession(Association):
             self._ask_for_chunks()
             return
         file.reading -= 1
+        self._reading_bytes -= file.largest_chunk_bytes
         if record is None:
             file.again.append(chunk)
             return
@@ -321,8 +351,8 @@ class SenderSession(Association):
         length = record_bytes(file.file_id, file.chunk_size(chunk))
         slices = -(-length // self._slice_bytes())
         slice_bytes = -(-length // slices)
-        if slices > min(self._slices_max, PAD_BYTES):
-            raise LocalProtocolError("a chunk has more slices than the session was made for")
+        if slices > PAD_BYTES:
+            raise LocalProtocolError("a chunk has more slices than its record has padding")
         rows = np.frombuffer(record, np.uint8)[: slices * slice_bytes].reshape(slices, slice_bytes)
         slot = self._slots.take(number, chunk, rows)
         file.slots[chunk] = slot
@@ -347,17 +377,23 @@ class SenderSession(Association):
         self.send_message(Close(code, text))
 
     def _slice_bytes(self) -> int:
-        smallest = min((path.datagram_bytes for path in self.paths.values()), default=1452)
-        return slice_bytes_max(smallest)
+        paths = [path for path in self.paths.values() if not path.sender.is_silent] or self.paths.values()
+        return slice_bytes_max(min((path.datagram_bytes for path in paths), default=DATAGRAM_BYTES_BASE))
 
     def _drop_file(self, file: OutgoingFile) -> None:
         for slot in file.slots.values():
             if slot.unsent_from == 0:
                 self._ready_slots -= 1
             self._slots.release(slot)
+        self._reading_bytes -= file.reading * file.largest_chunk_bytes
         del self.files[file.number]
         self._order.remove(file)
         self._ask_for_chunks()
+
+    @property
+    def held_bytes(self) -> int:
+        """File data in memory: on its way, ready to go, or being read."""
+        return self._slots.held_bytes + self._reading_bytes
 
     # --- asking for chunks
 
@@ -376,7 +412,7 @@ class SenderSession(Association):
             while file.unread:
                 room = min(
                     ahead - self._ready_slots - self._reading,
-                    self._window - self._slots.used - self._reading,
+                    self._window_room_bytes() // file.largest_chunk_bytes,
                     self._slots.free - self._reading,
                 )
                 if room <= 0:
@@ -389,7 +425,13 @@ class SenderSession(Association):
                 file.unread -= count
                 file.reading += count
                 self._reading += count
+                self._reading_bytes += count * file.largest_chunk_bytes
                 self._events.append(ChunksWanted(file.number, first, count))
+
+    def _window_room_bytes(self) -> int:
+        """What may still be read: a chunk of the window stands for one of the usual size, and always one may be."""
+        held = self.held_bytes
+        return self._window * WINDOW_CHUNK_BYTES - held if held else CHUNK_BYTES_MAX
 
     def _next_run(self, file: OutgoingFile, most: int) -> tuple[int, int]:
         """The next chunks that were not asked for: a run of at most `most`."""
@@ -500,7 +542,9 @@ class SenderSession(Association):
             self._ask_for_chunks()
 
     def _on_data_acked(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
+        largest = 0
         for slot, new_slices in self._slots.acknowledge(tags):
+            largest = max(largest, slot.slice_bytes)
             file = self.files[slot.file]
             arrived = min(new_slices * slot.slice_bytes, file.size)
             file.arrived_bytes = min(file.size, file.arrived_bytes + arrived)
@@ -517,11 +561,18 @@ class SenderSession(Association):
                 if slot.chunk in file.refused:
                     file.refused.discard(slot.chunk)
                     self._read_again(file, slot.chunk)
+        if path.search is not None and largest:
+            path.search.on_data_acked(packet_bytes(path, largest), now_ns)
+            self._use_size(path)
         self._ask_for_chunks()
 
     def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
+        largest = 0
         for slot in self._slots.lose(tags):
             self.files[slot.file].lost[slot.number] = slot
+            largest = max(largest, slot.slice_bytes)
+        if path.search is not None and largest:
+            path.search.on_data_lost(packet_bytes(path, largest), len(tags))
 
     # --- sending
 
@@ -563,6 +614,8 @@ class SenderSession(Association):
                 if slice_bytes not in (0, slot.slice_bytes):
                     return picked
                 if slot.slice_bytes > room_bytes:
+                    if path.sender.is_silent:
+                        return picked  # a ping will do to find out whether the path lives
                     self._slice_again(file, slot, room_bytes)
                     continue
                 slice_bytes = slot.slice_bytes
@@ -715,6 +768,11 @@ class SenderSession(Association):
     def poll_event(self) -> SenderEvent | None:
         """The next thing that the engine has to know or to do."""
         return self._events.popleft() if self._events else None
+
+
+def packet_bytes(path: Path, slice_bytes: int) -> int:
+    """The IP packet in which a slice travels."""
+    return slice_bytes + DATA_HEAD_BYTES + SEALED_OVERHEAD + path.overhead_bytes
 
 
 def _count(picked: Sequence[tuple[ChunkSlot, NDArray[np.int64]]]) -> int:

@@ -48,6 +48,7 @@ from transfer_core.protocol.receiver import (
 )
 from transfer_core.protocol.security.handshake import Opened, Status, Welcome, answer_hello, open_hello
 from transfer_core.protocol.security.tokens import HttpSideFacts, HttpTrust, PairingToken, encode_token, parse_address
+from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
 from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.companion import Companion, RelayGround
@@ -62,7 +63,6 @@ from transfer_core.units import NS_PER_S, utc_iso
 
 _LOG = logging.getLogger(__name__)
 WINDOW_CHUNKS = 768
-CHUNK_BYTES_MAX = 1 << 20
 SESSIONS_MAX = 256
 IDLE_NS = 120 * NS_PER_S
 ROOM_CHECK_NS = NS_PER_S

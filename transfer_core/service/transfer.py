@@ -68,6 +68,7 @@ class Settings:
     default_destination: str = ""
     default_priority: int = 5
     probe_interval_s: float = 1.0
+    packet_bytes_max: int = 9000  # IP packets larger than this are not tried
     weights: Mapping[str, float] = field(
         default_factory=lambda: {"throughput": 0.4, "rtt": 0.3, "loss": 0.2, "stability": 0.1}
     )

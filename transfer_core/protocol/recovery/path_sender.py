@@ -216,7 +216,7 @@ class PathSender:
         if self._silence.is_silent:
             return self._silence.probes(now_ns)
         packet_bytes = datagram_bytes + self._overhead
-        self._packet_bytes = packet_bytes
+        self._packet_bytes = self._congestion.packet_bytes = packet_bytes
         room = self._room_packets(packet_bytes)
         self._pacer.set_wanted(room > 0 and self._has_demand, now_ns)
         return min(room, self._pacer.packets(now_ns, packet_bytes)) if room > 0 else 0

@@ -14,6 +14,8 @@ import xxhash
 
 from transfer_core.errors import ChunkHashMismatch, RemoteProtocolError
 
+CHUNK_BYTES_MIN, CHUNK_BYTES_MAX = 4096, 1 << 20
+WINDOW_CHUNK_BYTES = 66_560  # what a chunk of the window stands for in memory: 64 KiB with its head and padding
 _FIXED = struct.Struct(">IQIQ")
 PAD_BYTES = 1024  # room that a record buffer has behind its data, at least the slices of a chunk
 

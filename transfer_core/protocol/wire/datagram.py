@@ -14,6 +14,7 @@ A burst is a two-dimensional array, one datagram a row, so that headers are writ
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from enum import IntEnum
 
 import numpy as np
@@ -112,8 +113,9 @@ class Burst:
 class BurstPool:
     """Bursts by plain size, so that their slices are made once; the least used one goes when there are too many."""
 
-    def __init__(self, rows: int, kept: int = 12) -> None:
-        self._rows = rows
+    def __init__(self, rows_of: Callable[[int], int], kept: int = 12) -> None:
+        """`rows_of` tells how many rows to make, by the datagram's size."""
+        self._rows_of = rows_of
         self._kept = kept
         self._bursts: OrderedDict[int, Burst] = OrderedDict()
 
@@ -121,7 +123,7 @@ class BurstPool:
         """The burst for datagrams of that plain size."""
         found = self._bursts.get(plain_bytes)
         if found is None:
-            found = self._bursts[plain_bytes] = Burst(self._rows, plain_bytes)
+            found = self._bursts[plain_bytes] = Burst(self._rows_of(plain_bytes + SEALED_OVERHEAD), plain_bytes)
             if len(self._bursts) > self._kept:
                 self._bursts.popitem(last=False)
         else:

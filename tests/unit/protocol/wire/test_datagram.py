@@ -90,7 +90,7 @@ def test_a_burst_of_true_forged_and_doubled_datagrams_gives_the_true_ones_once()
 
 
 def test_bursts_of_many_sizes_are_not_hoarded() -> None:
-    pool = BurstPool(44, kept=3)
+    pool = BurstPool(lambda _: 44, kept=3)
     first = pool.burst(100)
     for size in range(101, 110):
         pool.burst(size)

@@ -1,0 +1,106 @@
+from transfer_core.protocol.recovery.mtu import AGAIN_NS, BASE_BYTES, HOLE_PACKETS, SIZES, MtuSearch, Size, rounds
+
+S = 1_000_000_000
+
+
+def probe_all(search: MtuSearch, now_ns: int) -> list[int]:
+    """Send what the search wants sent."""
+    sent = []
+    while (size := search.next_probe(now_ns, 0.0)) is not None:
+        search.on_probe_sent(size)
+        sent.append(size)
+    return sent
+
+
+def test_a_usual_path_is_confirmed_by_its_data_without_a_probe() -> None:
+    search = MtuSearch(1500)
+    search.on_data_acked(1454, S)
+    assert (search.state, search.packet_bytes) == (Size.CONFIRMED, 1500)
+    assert probe_all(search, 2 * S) == []
+    assert search.due_ns is None
+
+
+def test_small_slices_confirm_nothing() -> None:
+    search = MtuSearch(1500)
+    search.on_data_acked(400, S)
+    assert search.state is Size.TRYING
+
+
+def test_an_interface_that_sends_less_is_believed() -> None:
+    assert MtuSearch(1428).packet_bytes == 1428
+    assert MtuSearch(576).packet_bytes == BASE_BYTES
+
+
+def test_silence_before_anything_arrived_makes_it_fall_at_once() -> None:
+    search = MtuSearch(1500)
+    search.on_silence(S)
+    assert (search.state, search.packet_bytes) == (Size.FALLEN, BASE_BYTES)
+
+
+def test_a_confirmed_path_falls_after_a_second_of_silence() -> None:
+    search = MtuSearch(1500)
+    search.on_data_acked(1500, S)
+    search.on_silence(2 * S)
+    search.on_silence(2 * S + S // 2)
+    assert search.packet_bytes == 1500
+    search.on_silence(3 * S)
+    assert search.packet_bytes == BASE_BYTES
+
+
+def test_two_short_silences_are_no_long_one() -> None:
+    search = MtuSearch(1500)
+    search.on_data_acked(1500, S)
+    search.on_silence(2 * S)
+    search.on_small_acked(2 * S + S // 10)
+    search.on_silence(4 * S)
+    assert search.packet_bytes == 1500
+
+
+def test_large_packets_lost_in_a_row_while_small_ones_pass_make_it_fall() -> None:
+    search = MtuSearch(1500)
+    search.on_data_acked(1500, S)
+    search.on_data_lost(1500, HOLE_PACKETS)
+    assert search.packet_bytes == 1500
+    search.on_small_acked(S)
+    assert search.packet_bytes == BASE_BYTES
+
+
+def test_losses_with_arrivals_between_them_are_loss() -> None:
+    search = MtuSearch(1500)
+    for _ in range(10):
+        search.on_data_lost(1500, HOLE_PACKETS - 1)
+        search.on_data_acked(1500, S)
+        search.on_small_acked(S)
+    assert search.packet_bytes == 1500
+
+
+def test_after_a_fall_all_larger_sizes_are_tried_at_once_and_the_largest_that_arrives_is_used() -> None:
+    search = MtuSearch(1500)
+    search.on_silence(S)
+    assert probe_all(search, S) == []
+    search.on_small_acked(2 * S)
+    sent = probe_all(search, 2 * S)
+    assert sorted(sent) == [size for size in SIZES if BASE_BYTES < size <= 1500]
+    for size in sent:
+        if size <= 1420:
+            search.on_probe_acked(size, 3 * S)
+        else:
+            search.on_probe_lost(size, 3 * S)
+    assert (search.state, search.packet_bytes) == (Size.CONFIRMED, 1420)
+
+
+def test_sizes_that_were_lost_are_tried_once_more_and_then_in_ten_minutes() -> None:
+    search = MtuSearch(9000)
+    search.on_data_acked(1500, S)
+    for _ in range(rounds(0.0)):
+        assert probe_all(search, S) == [9000]
+        search.on_probe_lost(9000, S)
+    assert probe_all(search, 2 * S) == []
+    assert search.due_ns == S + AGAIN_NS
+    assert probe_all(search, S + AGAIN_NS) == [9000]
+
+
+def test_a_lossy_path_is_asked_more_often() -> None:
+    assert rounds(0.0) == 2
+    assert rounds(0.3) == 4
+    assert 10 <= rounds(0.7) <= 12
