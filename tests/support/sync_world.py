@@ -268,6 +268,7 @@ class World:
         self.cut: set[frozenset[str]] = set()
         self.wire: list[tuple[str, str, bytes, Callable[[], None] | None, int]] = []
         self.crashes = 0
+        self.crossed_bytes = 0
         count = nodes or self.chance.randint(3, 5)
         names = [f"node{i}" for i in range(count)]
         self.machines: dict[str, Machine] = {}
@@ -460,4 +461,6 @@ class _Post:
 
     def send(self, peer: str, parcel: Parcel, *, urgent: bool, delivered: Callable[[], None] | None) -> None:
         if frozenset((self._name, peer)) not in self._world.cut:
-            self._world.wire.append((self._name, peer, encode_parcel(parcel), delivered, self._life))
+            data = encode_parcel(parcel)
+            self._world.crossed_bytes += len(data)
+            self._world.wire.append((self._name, peer, data, delivered, self._life))

@@ -37,6 +37,7 @@ MIGRATIONS: tuple[str, ...] = (
         by TEXT NOT NULL, at_ns INTEGER NOT NULL, todo INTEGER NOT NULL, why TEXT NOT NULL DEFAULT '',
         PRIMARY KEY (path, peer)
     ) WITHOUT ROWID;
+    CREATE INDEX heard_content ON heard (content);
     CREATE INDEX heard_todo ON heard (todo) WHERE todo;
     CREATE TABLE peer (
         peer TEXT PRIMARY KEY, replica TEXT NOT NULL, name TEXT NOT NULL, heard INTEGER NOT NULL, told INTEGER NOT NULL
@@ -301,6 +302,15 @@ class Index:
             "SELECT 1 FROM heard WHERE peer = ? AND content = ? AND kind = 1 LIMIT 1", (peer, content)
         ).fetchone()
         return row is not None
+
+    def peer_holds_chunk(self, peer: str, chunk: bytes) -> bool:
+        """Whether a peer has said that it has a content with this chunk in it."""
+        row = self._db.execute(
+            "SELECT 1 FROM piece JOIN heard ON heard.content = piece.content"
+            " WHERE piece.chunk = ? AND heard.peer = ? AND heard.kind = 1 LIMIT 1",
+            (chunk, peer),
+        ).fetchone()
+        return row is not None or self.peer_holds(peer, chunk)
 
     def todo(self) -> list[Todo]:
         """What peers have said that has not been done here."""

@@ -11,7 +11,7 @@ again, and a node that lost its index says how far it has heard. All methods are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -21,8 +21,10 @@ from transfer_core.sync.applier import Applier
 from transfer_core.sync.chunker import chunk_id
 from transfer_core.sync.content import ChunkMissing, Contents
 from transfer_core.sync.entry import Entry, Kind
+from transfer_core.sync.hints import stretches
 from transfer_core.sync.index import Index, Peer, Saving, Todo
 from transfer_core.sync.parcel import Parcel, recipes_of
+from transfer_core.sync.patch import apply_patch, fine_ids, fine_pieces, make_patch
 from transfer_core.sync.planner import Action, Adopt, Decision, Write, apply_order, decide
 from transfer_core.sync.recipe import Recipe, decode_recipe
 from transfer_core.sync.scanner import Scanner, ScanResult
@@ -36,6 +38,10 @@ PACK_BYTES = 2 << 20
 PUSH_BYTES = 512 * 1024
 ASK_AT_ONCE = 4096
 APPLY_AT_ONCE = 64
+CHUNKS_LOOKED_AT = 100_000
+EDIT_PUSH_BYTES = 48 * 1024  # more of an edit is asked for, with hints, which is shorter
+HINT_BYTES = 64 << 20  # of local files that are looked at for one question
+PATCH_WORTH = 0.75
 ASK_AGAIN_NS = 3600 * NS_PER_S  # an answer may be long on its way; a peer that comes back is asked anew anyway
 MISSED_AGAIN_NS = 60 * NS_PER_S
 TRIES_MAX = 5
@@ -83,6 +89,8 @@ class Node:
         self._todo: dict[tuple[str, str], Todo] = {(each.peer, each.entry.path): each for each in index.todo()}
         self._lacking: dict[tuple[str, str], set[bytes]] = {}
         self._asked: dict[bytes, int] = {}  # chunk -> when it is asked for again
+        self._hinted: dict[bytes, tuple[str, int, int]] = {}  # chunk -> the stretch that was told with the question
+        self._unhinted: set[bytes] = set()  # chunks that did not come out of a patch
         self._telling: dict[str, int] = {}  # peer -> number up to which a batch is under way
         self._peers: set[str] = set()
 
@@ -144,14 +152,15 @@ class Node:
             for chunk, data in parcel.chunks:
                 if chunk_id(data) == chunk:
                     self.index.keep_chunk(chunk, data, parcel.stored.get(chunk, len(data)))
+            patched = self._take_patches(parcel)
             self.index.count("received_chunk_bytes", sum(parcel.stored.values()))
-        self._arrived([chunk for chunk, _ in parcel.chunks])
+        self._arrived([*(chunk for chunk, _ in parcel.chunks), *patched])
         for chunk in parcel.missing:
             self._asked.pop(chunk, None)
         if parcel.missing:
             self._give_up_on(peer, set(parcel.missing))
         if parcel.wanted:
-            self._answer(peer, parcel.wanted)
+            self._answer(peer, parcel.wanted, parcel.hints)
 
     def _meet(self, peer: str, parcel: Parcel) -> Peer:
         """Note whose index this is; a new one begins anew on both sides."""
@@ -197,14 +206,33 @@ class Node:
         for lacking in self._lacking.values():
             lacking.difference_update(there)
 
+    def _take_patches(self, parcel: Parcel) -> list[bytes]:
+        """Chunks that were told by what is here already; one that does not come out right is asked for as it is."""
+        there: list[bytes] = []
+        for chunk, patch in parcel.patches:
+            place = self._hinted.pop(chunk, None)
+            try:
+                pieces = [] if place is None else fine_pieces(self._tree.read_at(*place))
+                data = apply_patch(patch, pieces)
+            except DrsError:
+                data = b""
+            if chunk_id(data) == chunk:
+                self.index.keep_chunk(chunk, data, parcel.stored.get(chunk, len(patch)))
+                there.append(chunk)
+            else:
+                self._unhinted.add(chunk)
+                self._asked.pop(chunk, None)
+        return there
+
     def _give_up_on(self, peer: str, chunks: set[bytes]) -> None:
         """The peer's file is another by now: its new entry is on the way; until then there is nothing to do."""
         for key, lacking in self._lacking.items():
             if key[0] == peer and lacking & chunks:
                 self._asked.update(dict.fromkeys(lacking & chunks, self._monotonic_ns() + MISSED_AGAIN_NS))
 
-    def _answer(self, peer: str, wanted: Iterable[bytes]) -> None:
+    def _answer(self, peer: str, wanted: Iterable[bytes], hints: Mapping[bytes, bytes]) -> None:
         pack: list[tuple[bytes, bytes]] = []
+        patches: list[tuple[bytes, bytes]] = []
         missing: list[bytes] = []
         held = 0
         for chunk in wanted:
@@ -212,25 +240,25 @@ class Node:
             if data is None:
                 missing.append(chunk)
                 continue
-            pack.append((chunk, data))
-            held += len(data)
+            patch = make_patch(data, hints[chunk]) if chunk in hints else data
+            if len(patch) < PATCH_WORTH * len(data):
+                patches.append((chunk, patch))
+            else:
+                pack.append((chunk, data))
+            held += min(len(patch), len(data))
             if held >= PACK_BYTES:
-                self._send(peer, replace(self._blank(), chunks=tuple(pack)), urgent=False)
-                pack, held = [], 0
-        if pack or missing:
-            self._send(
-                peer, replace(self._blank(), chunks=tuple(pack), missing=tuple(missing)), urgent=held < PUSH_BYTES
-            )
+                self._send(peer, replace(self._blank(), chunks=tuple(pack), patches=tuple(patches)), urgent=False)
+                pack, patches, held = [], [], 0
+        if pack or missing or patches:
+            last = replace(self._blank(), chunks=tuple(pack), patches=tuple(patches), missing=tuple(missing))
+            self._send(peer, last, urgent=held < PUSH_BYTES)
 
     # --- work
 
     def work(self) -> Told:
         """Do what can be done by now, ask for what lacks, tell what changed. DiskFull and such are reported."""
         told = Told()
-        ready = sorted(
-            (todo for key, todo in self._todo.items() if not self._lacking.get(key)),
-            key=lambda todo: apply_order(todo.entry),
-        )
+        ready = self._ready()
         for at in range(0, len(ready), APPLY_AT_ONCE):
             with self.index.change():
                 goes_on = all(self._work_off(todo, told) for todo in ready[at : at + APPLY_AT_ONCE])
@@ -238,11 +266,40 @@ class Node:
             if not goes_on:
                 break
         if not self._todo:
+            self._unhinted.clear()
+            self._hinted.clear()
             with self.index.change():
                 self.index.drop_chunks()
         self._ask()
         self.tell()
         return told
+
+    def _ready(self) -> list[Todo]:
+        """What may be done now, in its order. A file whose content others still need is deleted after them."""
+        ready = [todo for key, todo in self._todo.items() if not self._lacking.get(key)]
+        if all(todo.entry.is_live for todo in ready):
+            return sorted(ready, key=lambda todo: apply_order(todo.entry))
+        needed = self._chunks_of(ready)
+        awaited = self._chunks_of(todo for key, todo in self._todo.items() if self._lacking.get(key))
+        kept_for_later = [todo for todo in ready if self._gives(todo, awaited)]
+        first = [todo for todo in ready if todo not in kept_for_later]
+        return sorted(first, key=lambda todo: (self._gives(todo, needed), apply_order(todo.entry)))
+
+    def _chunks_of(self, todos: Iterable[Todo]) -> set[bytes]:
+        """The chunks that these files are made of; of very many only some."""
+        chunks: set[bytes] = set()
+        for todo in todos:
+            if todo.entry.kind is Kind.FILE and len(chunks) < CHUNKS_LOOKED_AT:
+                recipe = self.index.recipe(todo.entry.content, todo.entry.size) or ()
+                chunks.update(piece.chunk for piece in recipe)
+        return chunks
+
+    def _gives(self, todo: Todo, chunks: set[bytes]) -> bool:
+        """Whether it deletes a file here that holds some of these chunks."""
+        mine = None if todo.entry.is_live or not chunks else self.index.entry(todo.entry.path)
+        if mine is None or mine.kind is not Kind.FILE:
+            return False
+        return any(piece.chunk in chunks for piece in self.index.recipe(mine.content, mine.size) or ())
 
     def _work_off(self, todo: Todo, told: Told) -> bool:
         """One path; False if nothing more can be done now."""
@@ -362,12 +419,42 @@ class Node:
             for chunk in lacking:
                 if self._asked.get(chunk, 0) <= now_ns:
                     wanted.setdefault(peer, {})[chunk] = None
+        hints = self._hints({chunk for chunks in wanted.values() for chunk in chunks})
         for peer, chunks in wanted.items():
             asked = list(chunks)
             for at in range(0, len(asked), ASK_AT_ONCE):
                 part = tuple(asked[at : at + ASK_AT_ONCE])
                 self._asked.update(dict.fromkeys(part, now_ns + ASK_AGAIN_NS))
-                self._send(peer, replace(self._blank(), wanted=part), urgent=True)
+                told = {chunk: hints[chunk] for chunk in part if chunk in hints}
+                self._send(peer, replace(self._blank(), wanted=part, hints=told), urgent=True)
+
+    def _hints(self, wanted: set[bytes]) -> dict[bytes, bytes]:
+        """Ids of what is here where wanted chunks belong, for those that replace something."""
+        hints: dict[bytes, bytes] = {}
+        room = HINT_BYTES
+        ids: dict[tuple[str, int, int], bytes] = {}
+        for key, lacking in self._lacking.items():
+            todo, mine = self._todo.get(key), self.index.entry(key[1])
+            sought = (lacking & wanted) - self._unhinted
+            if todo is None or mine is None or mine.kind is not Kind.FILE or not sought:
+                continue
+            old = self.index.recipe(mine.content, mine.size) or ()
+            new = self.index.recipe(todo.entry.content, todo.entry.size) or ()
+            for chunk, offset, length in stretches(old, new, sought):
+                place = (key[1], offset, length)
+                if place not in ids and room >= length:
+                    room -= length
+                    ids[place] = self._fine_ids(place)
+                if ids.get(place):
+                    self._hinted[chunk] = place
+                    hints[chunk] = ids[place]
+        return hints
+
+    def _fine_ids(self, place: tuple[str, int, int]) -> bytes:
+        try:
+            return fine_ids(fine_pieces(self._tree.read_at(*place)))
+        except DrsError:
+            return b""
 
     def tell(self) -> None:
         """Tell every peer what is new, unless a batch is on its way to it."""
@@ -428,9 +515,9 @@ class Node:
         room = PUSH_BYTES
         for entry in self._news_for(peer, entries):
             recipe = self.index.recipe(entry.content, entry.size) or ()
-            held = self._held_by(peer, entry.path)
-            fresh = {piece.chunk: piece.length for piece in recipe if piece.chunk not in held}
-            if sum(fresh.values()) > room:
+            known = [self.index.peer_holds_chunk(peer, piece.chunk) for piece in recipe]
+            fresh = {piece.chunk: piece.length for piece, there in zip(recipe, known, strict=True) if not there}
+            if sum(fresh.values()) > (min(room, EDIT_PUSH_BYTES) if any(known) else room):
                 continue
             for chunk in fresh:
                 data = self._contents.find(chunk)
@@ -438,8 +525,3 @@ class Node:
                     found[chunk] = data
                     room -= len(data)
         return tuple(found.items())
-
-    def _held_by(self, peer: str, path: str) -> set[bytes]:
-        said = self.index.heard(peer, path)
-        recipe = None if said is None else self.index.recipe(said.content, said.size)
-        return set() if recipe is None else {piece.chunk for piece in recipe}

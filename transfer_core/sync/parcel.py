@@ -1,7 +1,7 @@
 """A parcel: what one replica of a folder tells another, or sends it, in one transfer. Pure.
 
     b"DSP1"  u32 length of the letter, the letter (JSON, zstd)
-    then for each chunk: id 16, u32 length, u8 codec (0 as it is, 1 zstd), u32 stored length, data
+    then for each chunk: id 16, u32 length, u8 codec (0 as it is, 1 zstd, 2 a patch in zstd), u32 stored length, data
 
 Parcels may come twice and in any order: entries are joined, chunks are named by their content. What comes in is
 untrusted: sizes are bounded, every field is checked, and a chunk counts only if its hash fits.
@@ -21,6 +21,7 @@ import zstandard
 
 from transfer_core.errors import RemoteProtocolError
 from transfer_core.sync.entry import Entry, Kind
+from transfer_core.sync.patch import FINE_ID_BYTES, PIECES_MAX
 from transfer_core.sync.recipe import CHUNK_BYTES_MAX, CHUNK_ID_BYTES, CONTENT_ID_BYTES, Recipe, encode_recipe
 from transfer_core.sync.version import Version
 
@@ -31,7 +32,8 @@ REPLICAS_MAX = 1000
 _MAGIC = b"DSP1"
 _LENGTH = struct.Struct(">I")
 _CHUNK = struct.Struct(f">{CHUNK_ID_BYTES}sIBI")
-_PLAIN, _ZSTD = 0, 1
+_PLAIN, _ZSTD, _PATCH = 0, 1, 2
+PATCH_BYTES_MAX = 2 * CHUNK_BYTES_MAX
 _LEVEL = 3
 _WORTH = 0.97  # a chunk that zstd leaves larger than this goes as it is
 _COUNTER_MAX = 1 << 62
@@ -53,6 +55,8 @@ class Parcel:
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     heard: int | None = None  # "I have your index up to here: go on from there"
     say: str = ""  # share, accept, leave; from the relay: what keeps this agent out
+    hints: Mapping[bytes, bytes] = field(default_factory=dict)  # by wanted chunk: fine ids of what may be in it
+    patches: tuple[tuple[bytes, bytes], ...] = ()  # chunks told by those: see `patch`
     stored: Mapping[bytes, int] = field(default_factory=dict, compare=False)  # what its chunks took on the wire
 
 
@@ -86,6 +90,7 @@ def encode_parcel(parcel: Parcel) -> bytes:
         "missing": [chunk.hex() for chunk in parcel.missing],
         "heard": parcel.heard,
         "say": parcel.say,
+        "hints": {chunk.hex(): base64.b64encode(ids).decode() for chunk, ids in parcel.hints.items()},
     }
     compress = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True).compress
     packed = compress(json.dumps(letter, separators=(",", ":")).encode())
@@ -96,6 +101,9 @@ def encode_parcel(parcel: Parcel) -> bytes:
             parts += (_CHUNK.pack(chunk, len(data), _ZSTD, len(small)), small)
         else:
             parts += (_CHUNK.pack(chunk, len(data), _PLAIN, len(data)), data)
+    for chunk, patch in parcel.patches:
+        small = compress(patch)
+        parts += (_CHUNK.pack(chunk, len(patch), _PATCH, len(small)), small)
     return b"".join(parts)
 
 
@@ -123,7 +131,9 @@ def _decode(data: bytes) -> Parcel:
     entries = tuple(_entry(item) for item in letter["entries"])
     recipes = {_hex(name, CONTENT_ID_BYTES): base64.b64decode(text) for name, text in letter["recipes"].items()}
     heard = letter["heard"]
-    chunks, stored = _chunks(data, 8 + length)
+    chunks, patches, stored = _chunks(data, 8 + length)
+    hints = {_hex(name, CHUNK_ID_BYTES): base64.b64decode(text) for name, text in letter["hints"].items()}
+    _need(all(len(ids) <= FINE_ID_BYTES * PIECES_MAX for ids in hints.values()))
     return Parcel(
         folder=_text(letter["folder"], 64),
         sender=_text(letter["sender"], 64),
@@ -137,24 +147,32 @@ def _decode(data: bytes) -> Parcel:
         chunks=tuple(chunks),
         heard=None if heard is None else _count(heard),
         say=_text(letter["say"], 400),
+        hints=hints,
+        patches=tuple(patches),
         stored=stored,
     )
 
 
-def _chunks(data: bytes, at: int) -> tuple[list[tuple[bytes, bytes]], dict[bytes, int]]:
-    found: list[tuple[bytes, bytes]] = []
+_Named = list[tuple[bytes, bytes]]
+
+
+def _chunks(data: bytes, at: int) -> tuple[_Named, _Named, dict[bytes, int]]:
+    """Chunks, patches, and what each took."""
+    found: _Named = []
+    patches: _Named = []
     sizes: dict[bytes, int] = {}
     while at < len(data):
         chunk, length, codec, stored = _CHUNK.unpack_from(data, at)
         at += _CHUNK.size
-        _need(length <= CHUNK_BYTES_MAX and at + stored <= len(data) and codec in (_PLAIN, _ZSTD))
+        limit = PATCH_BYTES_MAX if codec == _PATCH else CHUNK_BYTES_MAX
+        _need(length <= limit and at + stored <= len(data) and codec in (_PLAIN, _ZSTD, _PATCH))
         body = data[at : at + stored]
         at += stored
-        raw = body if codec == _PLAIN else _unpack(body, CHUNK_BYTES_MAX)
+        raw = body if codec == _PLAIN else _unpack(body, limit)
         _need(len(raw) == length)
-        found.append((chunk, raw))
+        (patches if codec == _PATCH else found).append((chunk, raw))
         sizes[chunk] = stored
-    return found, sizes
+    return found, patches, sizes
 
 
 def _entry(item: Any) -> Entry:

@@ -1,0 +1,62 @@
+"""What a node does with its peers, on worlds of two."""
+
+from __future__ import annotations
+
+from tests.support.sync_world import Machine, World
+
+TEXT = b"time,speed\n" + b"".join(b"%d,%d\n" % (i * 20, i * 7919 % 350) for i in range(40_000))
+
+
+def two() -> tuple[World, Machine, Machine]:
+    world = World(1, nodes=2)
+    return world, world.machines["node0"], world.machines["node1"]
+
+
+def crossed(world: World) -> int:
+    """Bring both together; the bytes that it took."""
+    before = world.crossed_bytes
+    world.heal()
+    assert world.is_equal()
+    return world.crossed_bytes - before
+
+
+def test_a_moved_file_costs_no_content() -> None:
+    world, a, b = two()
+    a.tree.save("lap.csv", TEXT)
+    first = crossed(world)
+    a.tree.delete("lap.csv")
+    a.tree.save("moved.csv", TEXT)
+    assert crossed(world) < 3000 < first
+    assert b.tree.files() == {"moved.csv": TEXT}
+
+
+def test_a_file_that_is_moved_and_edited_costs_little_more_than_its_edit() -> None:
+    world, a, b = two()
+    a.tree.save("lap.csv", TEXT)
+    first = crossed(world)
+    a.tree.delete("lap.csv")
+    a.tree.save("moved.csv", b"# out lap\n" + TEXT)
+    assert crossed(world) < first / 4
+    assert b.tree.files() == {"moved.csv": b"# out lap\n" + TEXT}
+
+
+def test_rows_inserted_in_many_places_cost_little_more_than_themselves() -> None:
+    world, a, _ = two()
+    a.tree.save("lap.csv", TEXT)
+    first = crossed(world)
+    lines = TEXT.splitlines(keepends=True)
+    for place in range(500, len(lines), 2000):
+        lines.insert(place, b"pit,stop\n")
+    a.tree.save("lap.csv", b"".join(lines))
+    assert crossed(world) < first / 3
+
+
+def test_nothing_crosses_when_nothing_has_changed() -> None:
+    world, a, _ = two()
+    a.tree.save("lap.csv", TEXT)
+    crossed(world)
+    before = world.crossed_bytes
+    for machine in world.machines.values():
+        machine.node.scan()
+        machine.node.work()
+    assert world.crossed_bytes == before
