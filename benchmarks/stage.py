@@ -191,21 +191,41 @@ class Stage:
         token = self._run("relay", "pair", "--address", address, "--state", str(folder / "relay")).split()[0]
         self._run("pair", token, "--name", "pit", "--state", str(folder / "agent"))
 
-    def start_agent(self) -> Speaker:
-        """Start an agent on the same state; when this returns it is online."""
+    def _agent_command(self) -> list[str]:
         setting = self.setting
         words = ["agent", "--json", *setting.agent_words, "--state", str(setting.folder / "agent")]
         if setting.simulation is not None:
             script = setting.folder / "links.toml"
             script.write_text(setting.simulation, encoding="utf-8")
             words += ["--simulate", str(script)]
-        agent = Speaker([*setting.agent_prefix, *_command(*words)], setting.folder / "agent.log")
+        return [*setting.agent_prefix, *_command(*words)]
+
+    def start_agent(self) -> Speaker:
+        """Start an agent on the same state; when this returns it is online."""
+        agent = Speaker(self._agent_command(), self.setting.folder / "agent.log")
         try:
             agent.wait_for(lambda said: said.event == "destination" and said.fields.get("online") is True, READY_S)
         except BaseException:
             agent.stop()
             raise
         return agent
+
+    def kill_agent(self) -> float:
+        """End the agent with SIGKILL; when, in seconds of `time.monotonic`."""
+        self.agent.process.kill()
+        at_s = time.monotonic()
+        self.agent.process.wait()
+        return at_s
+
+    def start_agent_again(self) -> float:
+        """Start one on the same state, and wait for nothing; when."""
+        at_s = time.monotonic()
+        self.agent = Speaker(self._agent_command(), self.setting.folder / "agent.log")
+        return at_s
+
+    def queue_file(self, source: Path) -> None:
+        """Put a file into the queue, and wait for nothing."""
+        self._run("upload", str(source), "--to", "pit", "--json", "--state", str(self.setting.folder / "agent"))
 
     def link(self, verb: str, name: str) -> None:
         """`kill` or `restore` a link of the running agent."""

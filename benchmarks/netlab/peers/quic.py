@@ -98,6 +98,16 @@ async def send(host: str, port: int, source: Path, limit_s: float) -> None:
         await asyncio.sleep(max(0.0, end - time.monotonic()))
 
 
+def write_certificate(path: Path) -> Path:
+    """A certificate and its key, for an hour's use."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    certificate, key = _self_signed()
+    plain_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(certificate.public_bytes(Encoding.PEM) + plain_key)
+    return path
+
+
 def _self_signed() -> tuple[Any, Any]:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes

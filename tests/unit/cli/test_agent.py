@@ -139,8 +139,11 @@ def test_marks_and_notices_are_passed_on(drs, service) -> None:
 
 def test_agent_hands_its_options_to_the_service(drs, service, tmp_path) -> None:
     file = tmp_path / "links.toml"
-    drs("agent", "--once", "--links", "a, b", "--simulate", file, "--policy", "best", "--state", tmp_path)
-    assert service.opened_with == {"state": tmp_path, "links": ["a", "b"], "simulation": file, "policy": "best"}
+    trace = tmp_path / "a.qlog"
+    words = ("--links", "a, b", "--simulate", file, "--policy", "best", "--trace", trace, "--state", tmp_path)
+    drs("agent", "--once", *words)
+    wanted = {"state": tmp_path, "links": ["a", "b"], "simulation": file, "policy": "best", "trace": trace}
+    assert service.opened_with == wanted
 
 
 @pytest.fixture
