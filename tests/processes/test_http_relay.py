@@ -230,4 +230,4 @@ def test_an_agent_that_pairs_learns_of_the_http_side_and_its_certificate(field: 
     store = JobStore(field.folder / "a", SystemClock())
     (pit,) = store.destinations()
     store.close()
-    assert pit.options == {"http": ready["http"], "http_pin": ready["pin"]}
+    assert pit.options == {"http": ready["http"], "pin": ready["pin"]}

@@ -80,7 +80,7 @@ def _http_options(token: PairingToken) -> dict[str, str]:
     if token.http is None:
         return {}
     url = token.http.url(parse_address(token.addresses[0])[0])
-    return {"http": url} | ({"http_pin": token.http.pin.hex()} if token.http.pin else {})
+    return {"http": url} | ({"pin": token.http.pin.hex()} if token.http.pin else {})
 
 
 def _with(settings: Settings, **changes: Any) -> Settings:
