@@ -8,13 +8,9 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from app.models.console_state import ConsoleState
-from app.pages import make_pages
-from app.theme.theme import Theme
 from app.views.main_window import MainWindow
-from app.workers.calls_here import CallsHere
+from tests.support.console_window import shown_window
 from tests.support.fake_service import FakeService
-from transfer_core.engine.system import SystemClock
 
 
 @pytest.fixture
@@ -24,19 +20,8 @@ def service() -> FakeService:
 
 @pytest.fixture
 def window(qtbot: QtBot, service: FakeService) -> Iterator[MainWindow]:
-    state = ConsoleState(SystemClock())
-    shown = MainWindow(state, Theme(), make_pages)
-    qtbot.addWidget(shown)
-    for part in (shown.strip, *shown.pages):
-        part.connect_to(CallsHere(service))
-    state.apply(service.subscribe().drain())
-    with qtbot.waitExposed(shown):
-        shown.show()
-    yield shown
-    shown.toast.put_away()
-    shown.close()
-    for page in shown.pages:
-        page.on_hidden()
+    with shown_window(qtbot, service) as shown:
+        yield shown.window
 
 
 def test_a_killed_link_is_told_and_restored_by_one_click(
@@ -52,8 +37,6 @@ def test_a_killed_link_is_told_and_restored_by_one_click(
 
 
 def test_the_key_takes_back_what_is_told_and_only_once(window: MainWindow, service: FakeService, qtbot: QtBot) -> None:
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
     window.page("queue").table.setFocus()
     window.page("queue").show_subject("job1")
     qtbot.keyClick(window.page("queue").table, Qt.Key.Key_Delete)

@@ -1,0 +1,157 @@
+"""The window as a whole: what stands on top, the banner and what helps, the ways to places, by mouse and by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.models.conditions import Condition
+from app.views.dialogs.shortcuts import ShortcutsDialog
+from tests.support.console_window import ShownWindow, shown_window
+from tests.support.console_world import notice
+from tests.support.fake_service import FakeService, demo_engine
+from transfer_core.events import DestinationsChanged, DestinationView, EngineChanged, Severity
+
+CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+SILENT = DestinationView("factory", "relay", ("192.0.2.7:9000",), False, why="E_RELAY_SILENT: no answer")
+
+
+@pytest.fixture
+def shown(qtbot: QtBot) -> Iterator[ShownWindow]:
+    with shown_window(qtbot) as made:
+        yield made
+
+
+def press(qtbot: QtBot, key: Qt.Key, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    qtbot.keyClick(focused, key, keys)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"severity": Severity.INFO, "online": True}, "All well"),
+        ({"severity": Severity.INFO, "online": False}, "Offline"),
+        ({"severity": Severity.CAUTION}, "Degraded"),
+        ({"severity": Severity.SERIOUS}, "Needs a hand"),
+        ({"severity": Severity.CRITICAL}, "Stopped"),
+        ({"paused": True}, "Paused"),
+    ],
+)
+def test_the_worst_state_stands_on_top_in_a_word(shown: ShownWindow, changes: dict[str, object], word: str) -> None:
+    shown.state.apply([EngineChanged(demo_engine(**changes))])
+    assert shown.window.top.state_button.text() == word
+    assert shown.window.top.state_button.accessibleName().startswith(f"State: {word}.")
+
+
+def test_without_a_relay_the_top_says_so_and_that_nothing_goes_anywhere(shown: ShownWindow) -> None:
+    shown.state.apply([DestinationsChanged(()), EngineChanged(demo_engine(severity=Severity.INFO, online=False))])
+    assert shown.window.top.state_button.text() == "Not paired"
+    assert shown.window.top.to.value.text() == "no relay"
+
+
+def test_an_unknown_end_is_blank_and_an_empty_queue_says_nothing_is_left(shown: ShownWindow) -> None:
+    shown.state.apply([EngineChanged(demo_engine(eta_s=None))])
+    assert shown.window.top.done.value.text() == ""
+    shown.state.apply([EngineChanged(demo_engine(files_left=0, bytes_left=0, eta_s=3.0))])
+    assert shown.window.top.left.value.text() == "nothing"
+    assert shown.window.top.done.value.text() == ""
+
+
+def test_a_relay_that_is_away_is_a_banner_until_it_is_back(shown: ShownWindow, qtbot: QtBot) -> None:
+    banner = shown.window.banner
+    shown.state.apply([DestinationsChanged((SILENT,))])
+    qtbot.waitUntil(banner.isVisible)
+    assert banner.text.text() == "factory can't be reached: no answer"
+    shown.state.apply([DestinationsChanged((replace(SILENT, online=True, why=""),))])
+    qtbot.waitUntil(lambda: not banner.isVisible())
+
+
+def test_a_banner_that_is_put_away_stays_away_and_comes_back_when_it_is_worse(shown: ShownWindow, qtbot: QtBot) -> None:
+    window = shown.window
+    window.tell(Condition("disk", Severity.CAUTION, "little room", page="settings", detail="E_X: little room"))
+    assert window.banner.isVisible()
+    press(qtbot, Qt.Key.Key_H, CONTROL | SHIFT)
+    assert QGuiApplication.clipboard().text() == "E_X: little room"
+    press(qtbot, Qt.Key.Key_M, CONTROL | SHIFT)
+    assert not window.banner.isVisible()
+    window.tell(Condition("disk", Severity.SERIOUS, "no room", page="settings"))
+    assert window.banner.text.text() == "no room"
+
+
+def test_what_helps_is_done_by_its_key(shown: ShownWindow, qtbot: QtBot) -> None:
+    shown.window.tell(Condition("disk", Severity.SERIOUS, "no room", page="settings"))
+    press(qtbot, Qt.Key.Key_H, CONTROL)
+    assert shown.window.current_page.name == "settings"
+
+
+def test_keys_of_a_banner_that_is_not_there_do_nothing(shown: ShownWindow, qtbot: QtBot) -> None:
+    before = shown.window.current_page
+    for key, keys in ((Qt.Key.Key_H, CONTROL), (Qt.Key.Key_M, CONTROL | SHIFT)):
+        press(qtbot, key, keys)
+    assert shown.window.current_page is before
+
+
+def test_f8_leads_to_the_worst_and_a_click_on_the_state_too(shown: ShownWindow, qtbot: QtBot) -> None:
+    press(qtbot, Qt.Key.Key_F8)
+    assert shown.window.current_page.name == "queue"  # a job has failed there
+    assert [job.file_id for job in shown.window.page("queue").selected()] == ["job7"]
+    shown.window.go_to("log")
+    qtbot.mouseClick(shown.window.top.state_button, Qt.MouseButton.LeftButton)
+    assert shown.window.current_page.name == "queue"
+
+
+def test_pause_all_by_key_and_resume_again(shown: ShownWindow, qtbot: QtBot) -> None:
+    for verb, said in (("pause_all", "Resume all"), ("resume_all", "Pause all")):
+        press(qtbot, Qt.Key.Key_P, CONTROL | SHIFT)
+        shown.pass_events()
+        assert shown.service.called(verb) == [()]
+        assert shown.window.top.pause.text() == said
+
+
+def test_every_page_has_its_key_and_its_number_on_the_tab(shown: ShownWindow, qtbot: QtBot) -> None:
+    for number, page in enumerate(shown.window.pages, 1):
+        press(qtbot, Qt.Key(Qt.Key.Key_0.value + number), CONTROL)
+        assert shown.window.current_page is page
+        assert f"(Ctrl+{number})" in shown.window.tabs.tabToolTip(number - 1)
+
+
+def test_theme_and_zoom_by_key(shown: ShownWindow, qtbot: QtBot) -> None:
+    press(qtbot, Qt.Key.Key_L, CONTROL | SHIFT)
+    assert shown.theme.name == "dark"
+    press(qtbot, Qt.Key.Key_Plus, CONTROL)
+    assert shown.theme.zoom > 1.0
+    press(qtbot, Qt.Key.Key_0, CONTROL)
+    assert shown.theme.zoom == 1.0
+
+
+def test_f1_shows_all_keys_those_of_the_page_first(shown: ShownWindow, qtbot: QtBot) -> None:
+    shown.window.go_to("links")
+    press(qtbot, Qt.Key.Key_F1)
+    (sheet,) = shown.window.findChildren(ShortcutsDialog)
+    assert sheet.isVisible()
+    assert sheet.model.index(0, 2).data() == "Links"
+    qtbot.keyClick(sheet, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: shown.window.findChildren(ShortcutsDialog) == [])
+
+
+def test_the_ticker_leads_to_the_log(shown: ShownWindow, qtbot: QtBot) -> None:
+    shown.state.apply([notice("LTE lost", Severity.CAUTION)])
+    qtbot.mouseClick(shown.window.ticker, Qt.MouseButton.LeftButton)
+    assert shown.window.current_page.name == "log"
+
+
+def test_hidden_pages_do_not_work(qtbot: QtBot) -> None:
+    with shown_window(qtbot, FakeService()) as shown:
+        shown.window.go_to("settings")
+        calls = len(shown.service.called("chunk_map"))
+        shown.window.page("queue").select(["job1"])
+        qtbot.wait(300)
+        assert len(shown.service.called("chunk_map")) <= calls + 1

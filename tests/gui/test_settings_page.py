@@ -1,0 +1,133 @@
+"""Settings are kept when asked to; this console becomes a relay, by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.views.settings.page import SettingsPage
+from tests.support.console_window import ShownWindow, shown_window
+from transfer_core.config import Policy
+from transfer_core.errors import PortInUse
+from transfer_core.events import RelayChanged, RelayView
+
+CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def shown(qtbot: QtBot) -> Iterator[ShownWindow]:
+    with shown_window(qtbot) as made:
+        made.window.go_to("settings")
+        yield made
+
+
+@pytest.fixture
+def page(shown: ShownWindow) -> SettingsPage:
+    found = shown.window.page("settings")
+    assert isinstance(found, SettingsPage)
+    return found
+
+
+def press(qtbot: QtBot, key: Qt.Key, keys: Qt.KeyboardModifier = CONTROL) -> None:
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    qtbot.keyClick(focused, key, keys)
+
+
+def test_nothing_can_be_saved_until_something_is_changed(page: SettingsPage) -> None:
+    assert not page.save.isEnabled()
+    page.priority.setValue(3)
+    assert page.save.isEnabled()
+    page.priority.setValue(5)
+    assert not page.save.isEnabled()
+
+
+def test_ctrl_s_keeps_what_was_changed_and_nothing_else(shown: ShownWindow, page: SettingsPage, qtbot: QtBot) -> None:
+    before = shown.service.settings()
+    page.policy.setCurrentIndex(page.policy.findData(Policy.BEST))
+    page.rate_cap.setValue(25.0)
+    page.policy.setFocus()
+    press(qtbot, Qt.Key.Key_S)
+    assert shown.service.settings() == replace(before, policy=Policy.BEST, rate_cap_mbps=25.0)
+    assert not page.save.isEnabled()
+
+
+def test_what_was_changed_can_be_discarded_and_is_not_lost_by_looking_elsewhere(
+    shown: ShownWindow, page: SettingsPage, qtbot: QtBot
+) -> None:
+    page.priority.setValue(2)
+    shown.window.go_to("queue")
+    shown.window.go_to("settings")
+    assert page.priority.value() == 2
+    page.priority.setFocus()
+    press(qtbot, Qt.Key.Key_Backspace)
+    assert page.priority.value() == 5
+    assert shown.service.called("change_settings") == []
+
+
+def test_a_folder_is_asked_for_before_anything_is_received(
+    shown: ShownWindow, page: SettingsPage, qtbot: QtBot
+) -> None:
+    page.receive.listen.setFocus()
+    press(qtbot, Qt.Key.Key_R, CONTROL | SHIFT)
+    assert shown.service.called("start_relay") == []
+    assert page.receive.status.text() == "Choose a folder first"
+    assert page.receive.directory.hasFocus()
+
+
+def test_receiving_starts_shows_a_token_copies_it_and_stops_by_key(
+    shown: ShownWindow, page: SettingsPage, qtbot: QtBot
+) -> None:
+    qtbot.keyClicks(page.receive.directory, "/data/in")
+    press(qtbot, Qt.Key.Key_R, CONTROL | SHIFT)
+    shown.pass_events()
+    assert shown.service.called("start_relay") == [("/data/in", "0.0.0.0:9000")]
+    assert "Listens on 0.0.0.0:9000" in page.receive.status.text()
+    assert page.receive.token_text.toPlainText() == "drs1.sample-token"
+    assert not page.receive.directory.isEnabled()
+    page.receive.incoming.setFocus()
+    press(qtbot, Qt.Key.Key_Y, CONTROL | SHIFT)
+    assert QGuiApplication.clipboard().text() == "drs1.sample-token"
+    press(qtbot, Qt.Key.Key_R, CONTROL | SHIFT)
+    shown.pass_events()
+    assert shown.service.called("stop_relay") == [()]
+    assert not page.receive.token_box.isVisible()
+
+
+def test_what_has_arrived_is_listed_while_it_is_received(shown: ShownWindow, page: SettingsPage, qtbot: QtBot) -> None:
+    shown.state.apply([RelayChanged(RelayView(running=True, listen="0.0.0.0:9000", directory="/data/in"))])
+    page.receive.refresh()
+    model = page.receive.incoming.model()
+    assert [model.index(row, 0).data() for row in range(model.rowCount())] == ["stint1.mcap"]
+
+
+def test_a_relay_that_stopped_by_itself_says_why_in_its_place_and_in_the_banner(
+    shown: ShownWindow, page: SettingsPage, qtbot: QtBot
+) -> None:
+    shown.state.apply([RelayChanged(RelayView(running=False, why="the disk is gone"))])
+    assert page.receive.status.text() == "the disk is gone"
+    qtbot.waitUntil(shown.window.banner.isVisible)
+    assert shown.window.banner.text.text() == "Receiving has stopped: the disk is gone"
+
+
+def test_a_port_in_use_is_an_error_and_the_fields_stay(shown: ShownWindow, page: SettingsPage, qtbot: QtBot) -> None:
+    shown.service.fail["start_relay"] = PortInUse("0.0.0.0:9000 is in use")
+    page.receive.directory.setText("/data/in")
+    with qtbot.captureExceptions() as raised:  # here nobody but the test is told
+        page.receive.switch.click()
+    assert [str(error[1]) for error in raised] == ["0.0.0.0:9000 is in use"]
+    assert page.receive.directory.text() == "/data/in"
+    assert page.receive.directory.isEnabled()
+
+
+def test_narrow_pages_stand_in_one_column(shown: ShownWindow, page: SettingsPage, qtbot: QtBot) -> None:
+    shown.window.resize(1366, 768)
+    qtbot.waitUntil(lambda: page.receive.x() > page.width() // 3)
+    shown.window.resize(900, 768)
+    qtbot.waitUntil(lambda: page.receive.mapTo(page, page.receive.rect().topLeft()).x() < 60)
