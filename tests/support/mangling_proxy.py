@@ -25,6 +25,7 @@ class ManglingProxy:
         self.bytes_to_relay = 0
         self._inside: dict[Address, socket.socket] = {}
         self._outside = self._socket()
+        self._first: list[bytes] = []
         self._kept: deque[bytes] = deque(maxlen=KEPT)
         self._late: list[tuple[bytes, socket.socket, Address]] = []
         self._selector = selectors.DefaultSelector()
@@ -46,6 +47,10 @@ class ManglingProxy:
         host, port = self._outside.getsockname()
         return f"{host}:{port}"
 
+    def seen(self) -> list[bytes]:
+        """What an eavesdropper has of it: the first datagrams to the relay, the hellos among them, and the newest."""
+        return [datagram for datagram in (*self._first, *self._kept) if datagram]
+
     def close(self) -> None:
         """End it."""
         self._stopping.set()
@@ -66,6 +71,8 @@ class ManglingProxy:
                         break
                     if key.data is None:
                         self.bytes_to_relay += len(datagram)
+                        if len(self._first) < KEPT:
+                            self._first.append(datagram)
                         self._pass(datagram, self._inside_of(address), self._relay)
                     else:
                         self._pass(datagram, self._outside, key.data)

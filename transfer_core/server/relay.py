@@ -67,6 +67,7 @@ SESSIONS_MAX = 256
 IDLE_NS = 120 * NS_PER_S
 ROOM_CHECK_NS = NS_PER_S
 CLOSE_BURSTS = 8
+WELCOMES_MAX = 64  # to copies of one hello, until something comes back that only its sender can have sealed
 PAUSE_READING_CALLS = 4 * WINDOW_CHUNKS
 _STATUS = {
     Verdict.ACCEPT: Status.ACCEPTED,
@@ -101,7 +102,6 @@ class _Session:
     protocol: ReceiverSession
     agent: bytes
     name: str
-    ephemeral: bytes
     welcome: bytes
     born_ns: int
     arriving: dict[int, Arriving] = field(default_factory=dict)
@@ -110,6 +110,7 @@ class _Session:
     posts: dict[int, Callable[[], None]] = field(default_factory=dict)  # who waits for a post to be taken
     counted: dict[int, tuple[int, int]] = field(default_factory=dict)  # path -> (when, bytes heard until then)
     blocked: bool = False
+    welcomes: int = 1  # how often it was sent
 
 
 class Relay:
@@ -278,27 +279,28 @@ class Relay:
                 self._drain(session, now_ns)
 
     def _on_hello(self, datagram: bytes, address: Address, now_ns: int) -> None:
+        if datagram in self._hellos:  # a copy: by another link, sent again since no answer came, or by an eavesdropper
+            known = self._hellos[datagram]
+            if known is not None and not known.protocol.paths and known.welcomes < WELCOMES_MAX:
+                known.welcomes += 1
+                self._send_raw(known.welcome, address)
+            return
         try:
             opened = open_hello(self._identity, datagram)
         except SecurityError as error:
             _LOG.debug("a hello from %s was dropped: %s", address, error)
             return
-        if opened.ephemeral in self._hellos:
-            known = self._hellos[opened.ephemeral]
-            if known is not None:
-                self._send_raw(known.welcome, address)
-            return
-        self._hellos[opened.ephemeral] = None
+        self._hellos[datagram] = None
         if len(self._hellos) > 4 * SESSIONS_MAX:
             self._hellos.pop(next(iter(self._hellos)))
-        self._sync.post(lambda: self._judge(opened, address))
+        self._sync.post(lambda: self._judge(datagram, opened, address))
 
-    def _judge(self, opened: Opened, address: Address) -> None:
+    def _judge(self, asked: bytes, opened: Opened, address: Address) -> None:
         hello = opened.hello
         verdict = self._store.judge(opened.agent_public, hello.counter, hello.name, hello.secret)
-        self._loop.post(lambda: self._answer(opened, address, verdict))
+        self._loop.post(lambda: self._answer(asked, opened, address, verdict))
 
-    def _answer(self, opened: Opened, address: Address, verdict: Verdict) -> None:
+    def _answer(self, asked: bytes, opened: Opened, address: Address, verdict: Verdict) -> None:
         if verdict is Verdict.SILENCE:
             return
         index = int.from_bytes(self._entropy.token_bytes(4), "big")
@@ -318,13 +320,12 @@ class Relay:
                 ),
                 opened.agent_public,
                 opened.hello.name,
-                opened.ephemeral,
                 datagram,
                 self._clock.monotonic_ns(),
             )
             if self._trace is not None:
                 session.protocol.observer = self._trace.session(f"{opened.hello.name} {index:08x}")
-            self._sessions[index] = self._hellos[opened.ephemeral] = session
+            self._sessions[index] = self._hellos[asked] = session
             session.protocol.report_room(self._intake.free_bytes())
             self._tell("agent", name=opened.hello.name, address=f"{address[0]}:{address[1]}")
             if self.mail is not None:
