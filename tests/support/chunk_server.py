@@ -97,10 +97,10 @@ class ChunkHandler(Handler):
 class ChunkServer(SmallServer):
     handler = ChunkHandler
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    def __init__(self, folder: Path, port: int = 0, host: str = "127.0.0.1") -> None:
         self.folder = folder
         (folder / "completed").mkdir(parents=True, exist_ok=True)
-        super().__init__(port)
+        super().__init__(port, host)
 
     def wipe(self) -> None:
         """Forget all unfinished uploads."""

@@ -39,7 +39,7 @@ class SmallServer:
 
     handler: ClassVar[type[Handler]]
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
         self.requests: list[tuple[str, str]] = []
         self.peers: list[str] = []
         self.piece_bytes_received = 0
@@ -48,7 +48,7 @@ class SmallServer:
         self.rate_bytes_per_s: float | None = None
         self.on_request: Fault | None = None
         bound = type("Bound", (self.handler,), {"server_of": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), bound)
+        self._server = ThreadingHTTPServer((host, port), bound)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

@@ -24,7 +24,7 @@ from transfer_core.upload.door import Answer, Step
 
 CONNECT_S = 10.0
 BLOCK_BYTES = 64 * 1024
-SILENT_S = 30  # how long a peer may take no bytes at all
+SILENT_S = 15  # how long a peer may take no bytes at all
 _USER_TIMEOUT = 18  # TCP_USER_TIMEOUT of linux/tcp.h
 AGENT = "drs-sync"
 _NO_ADDRESS = (

@@ -27,6 +27,7 @@ from transfer_core.upload.link_choice import Candidate, choose_link, rest_ns
 from transfer_core.upload.session import LinkSession
 
 SCAN_NS = 5 * NS_PER_S
+DOWN_NS = NS_PER_S  # how often the system is asked whether a device in use is still up
 RATE_GAIN = 0.3
 SYSTEM_ROUTE = "system route"
 _DEAD = frozenset({LinkState.KILLED, LinkState.DOWN})
@@ -71,7 +72,8 @@ class Ways:
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._why = ""
-        self._scan_due_ns = 0
+        self._scan_due_ns = self._down_due_ns = 0
+        self._up: set[str] = set()  # devices
 
     def borrow(self, held: Sequence[Lent] = ()) -> Lent:
         """The best link now; what the same upload holds already does not make a link busy. NoUsableLink."""
@@ -113,7 +115,18 @@ class Ways:
 
     def is_dead(self, name: str) -> bool:
         """Whether the link was switched off or went down, though nobody has told its connections."""
-        return any(view.name == name and view.state in _DEAD for view in self._views())
+        return any(view.name == name and view.state in _DEAD for view in self._views()) or self._is_down(name)
+
+    def _is_down(self, name: str) -> bool:
+        if self._simulated:
+            return False
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._down_due_ns:
+            self._down_due_ns = now_ns + DOWN_NS
+            self._up = {fact.name for fact in scan() if fact.is_up and fact.has_carrier is not False}
+        with self._lock:
+            known = self._known.get(name)
+        return known is not None and known.link.device not in self._up
 
     def check(self, name: str) -> None:
         """LinkDown if the link is dead."""
