@@ -92,6 +92,9 @@ QAbstractItemView { background: $card; border: 1px solid $border; gridline-color
   selection-background-color: $selection; selection-color: $text; alternate-background-color: $card; }
 QAbstractItemView:focus { border: 1px solid $accent; }
 QTableView::item { padding: 0 4px; border: none; }
+QListView::item { padding: 3px 6px; border: none; }
+QListView::item:selected { background: $selection; color: $text; }
+QGraphicsView[kind="plot"] { border: 1px solid $border; }
 QTableView::item:selected { background: $selection; color: $text; }
 QHeaderView { background: $chrome; border: none; border-bottom: 1px solid $border; }
 QHeaderView::section { background: $chrome; color: $muted; font-size: ${small_px}px; border: none;

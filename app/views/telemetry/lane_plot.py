@@ -92,6 +92,7 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         self.setAccessibleName("Plots of the chosen channels")
         self.setToolTip("The reading line moves by key; the table says it in text  (Tab, then Left or Right)")
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+        self.setProperty("kind", "plot")
         plot = self.getPlotItem()
         for axis in ("left", "bottom"):
             plot.hideAxis(axis)

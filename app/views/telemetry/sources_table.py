@@ -39,6 +39,7 @@ class SourcesTable(QTableView):
         self.setItemDelegateForColumn(SourceColumn.SOURCE, ShapeDelegate(self._colour, self))
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setStretchLastSection(True)
         header.setHighlightSections(False)
         make_action("telemetry.copy", self, self.copy_rows)
         self.setToolTip("Figures, and values at the reading line; " + COMMANDS["telemetry.copy"].tool_tip())

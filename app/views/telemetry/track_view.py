@@ -40,6 +40,7 @@ class TrackView(pg.PlotWidget):  # type: ignore[misc]
         self.setToolTip("Where each drone is; the table says it in text  (Tab)")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+        self.setProperty("kind", "plot")
         self.setAntialiasing(False)
         plot = self.getPlotItem()
         for axis in ("left", "bottom"):
