@@ -18,7 +18,8 @@ from transfer_core.protocol.security.handshake import HELLO_BYTES, open_hello
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.tokens import PREFIX, parse_token
-from transfer_core.protocol.sender import ChunksWanted, DigestWanted, SenderSession
+from transfer_core.protocol.sender import SenderSession
+from transfer_core.protocol.sender_events import ChunksWanted, DigestWanted
 from transfer_core.protocol.wire.chunk_record import new_record, open_record, seal_record
 from transfer_core.protocol.wire.messages import decode_message
 from transfer_core.sim.script import parse_simulation

@@ -28,7 +28,8 @@ from transfer_core.protocol.receiver import (
     VerifyFile,
 )
 from transfer_core.protocol.security.keys import PathKeys
-from transfer_core.protocol.sender import (
+from transfer_core.protocol.sender import SenderSession
+from transfer_core.protocol.sender_events import (
     ChunksWanted,
     DigestWanted,
     FileAccepted,
@@ -37,7 +38,6 @@ from transfer_core.protocol.sender import (
     FileRejected,
     FileWaits,
     PostArrived,
-    SenderSession,
 )
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
 from transfer_core.protocol.wire.datagram import IPV4_UDP_BYTES

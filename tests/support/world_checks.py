@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from transfer_core.protocol.endpoint import Transmit
+from transfer_core.protocol.outgoing_file import FileState
 from transfer_core.protocol.receiver import WINDOW_CHUNK_BYTES, ReceiverSession
 from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX
-from transfer_core.protocol.sender import SLOTS, FileState, SenderSession
+from transfer_core.protocol.sender import SLOTS, SenderSession
 from transfer_core.protocol.wire.datagram import OUTER, OUTER_BYTES
 
 if TYPE_CHECKING:

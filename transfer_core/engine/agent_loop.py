@@ -38,7 +38,8 @@ from transfer_core.protocol.recovery.mtu import USUAL_BYTES
 from transfer_core.protocol.sealing import SEAL_ROWS
 from transfer_core.protocol.security.handshake import Hello, Initiator
 from transfer_core.protocol.security.noise import KeyPair
-from transfer_core.protocol.sender import (
+from transfer_core.protocol.sender import SenderSession
+from transfer_core.protocol.sender_events import (
     ChunksWanted,
     DigestWanted,
     FileAccepted,
@@ -49,7 +50,6 @@ from transfer_core.protocol.sender import (
     PostArrived,
     RoomReported,
     SenderEvent,
-    SenderSession,
     SessionClosed,
 )
 from transfer_core.protocol.wire.datagram import Kind

@@ -8,18 +8,13 @@
 
 Paths pull: whichever may send next takes the lost slices of the most urgent file first, then unsent ones. The first
 chunks of a new file are sent without waiting for FILE_READY, so that it costs no round trip. When nothing is left to
-send, an idle path copies what slower or silent paths still owe, and what it is likely to have lost itself, within a
-budget: at 70 % loss the last round trips would else be twenty.
+send, an idle path makes copies (see `tail_copies`).
 """
 
 from __future__ import annotations
 
-import math
 from bisect import insort
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +23,24 @@ from transfer_core.errors import LocalProtocolError
 from transfer_core.protocol.association import Association, Path
 from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
 from transfer_core.protocol.endpoint import Address, Transmit
+from transfer_core.protocol.outgoing_file import FileState, OutgoingFile
 from transfer_core.protocol.posts import PostsIn
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, USUAL_BYTES, MtuSearch
 from transfer_core.protocol.security.keys import PathKeys
+from transfer_core.protocol.sender_events import (
+    ChunksWanted,
+    DigestWanted,
+    FileAccepted,
+    FileArrived,
+    FileProgress,
+    FileRejected,
+    FileWaits,
+    PostArrived,
+    RoomReported,
+    SenderEvent,
+    SessionClosed,
+)
+from transfer_core.protocol.tail_copies import Picked, TailCopies
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX, PAD_BYTES, WINDOW_CHUNK_BYTES, record_bytes
 from transfer_core.protocol.wire.datagram import (
     DATA_HEAD,
@@ -63,160 +73,7 @@ SLOTS = 1024
 READ_RUN_CHUNKS = 8  # chunks asked for at once
 READ_AHEAD_CHUNKS = 24  # at least so many chunks are ready or being read, ahead of the paths
 READ_AHEAD_NS = 40_000_000  # or as much as all paths send in this time
-COPY_SHARE = 0.03  # copies at the tail, as a share of the slices sent
-COPIES_FREE = 64  # what a short session may copy all the same
-COPY_DOUBT = 0.1  # expected losses at the tail that are worth no copy
-COPY_GAP_MIN_NS = 4_000_000
 DATAGRAM_BYTES_BASE = BASE_BYTES - IPV6_UDP_BYTES
-
-
-class FileState(Enum):
-    """Where an outgoing file stands within this session."""
-
-    OPENING = auto()
-    SENDING = auto()
-    HELD = auto()
-
-
-@dataclass(slots=True, eq=False)
-class OutgoingFile:
-    """One file of the session, as the sender knows it."""
-
-    number: int
-    file_id: str
-    size: int
-    chunk_bytes: int
-    chunks: int
-    order: tuple[int, float, int]
-    eager: bool
-    state: FileState = FileState.OPENING
-    have: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))  # asked for, sent or stored
-    stored: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
-    next_chunk: int = 0
-    unread: int = 0
-    reading: int = 0
-    again: deque[int] = field(default_factory=deque)
-    fresh: deque[ChunkSlot] = field(default_factory=deque)
-    slots: dict[int, ChunkSlot] = field(default_factory=dict)  # by chunk
-    refused: set[int] = field(default_factory=set)  # wanted again while their slices are still being acknowledged
-    lost: dict[int, ChunkSlot] = field(default_factory=dict)  # by slot number, insertion order
-    digest: str | None = None
-    digest_asked: bool = False
-    finish_sent: bool = False
-    arrived_bytes: int = 0
-    path_bytes: dict[int, int] = field(default_factory=dict)
-    chunk_paths: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))  # 255: none yet
-    sent_slices: int = 0
-    resent_bytes: int = 0
-
-    def __lt__(self, other: OutgoingFile) -> bool:
-        return self.order < other.order
-
-    @property
-    def largest_chunk_bytes(self) -> int:
-        """What any of its chunks is counted as before it is read."""
-        return max(1, min(self.chunk_bytes, self.size))
-
-    def chunk_size(self, chunk: int) -> int:
-        """Bytes of data in a chunk."""
-        return min(self.chunk_bytes, self.size - chunk * self.chunk_bytes)
-
-
-@dataclass(frozen=True, slots=True)
-class ChunksWanted:
-    """Read these chunks and hand each over with `provide_chunk`."""
-
-    file: int
-    first: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class DigestWanted:
-    """All chunks have arrived: hand over the whole file's hash with `provide_digest`, once it is known."""
-
-    file: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileAccepted:
-    """The relay is ready for this file, and holds so many bytes of it already."""
-
-    file: int
-    bytes_there: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileWaits:
-    """The relay asks to wait."""
-
-    file: int
-    code: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileProgress:
-    """More of this file is durable at the relay."""
-
-    file: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileArrived:
-    """The relay has verified the file and put it in its place."""
-
-    file: int
-    digest: str
-    stored_as: str
-    path_bytes: dict[int, int]
-    resent_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileRejected:
-    """The relay gives this file up."""
-
-    file: int
-    code: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class RoomReported:
-    """The relay has so much room for this agent."""
-
-    free_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class PostArrived:
-    """The relay has brought something; answer with `take_post` once it is durable."""
-
-    post: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SessionClosed:
-    """The relay ended the session."""
-
-    code: str
-    text: str
-
-
-SenderEvent = (
-    ChunksWanted
-    | DigestWanted
-    | FileAccepted
-    | FileWaits
-    | FileProgress
-    | FileArrived
-    | FileRejected
-    | RoomReported
-    | PostArrived
-    | SessionClosed
-)
 
 
 class SenderSession(Association):
@@ -251,8 +108,7 @@ class SenderSession(Association):
         self._next_file = 1
         self._posts = PostsIn()
         self._sent_slices = 0
-        self._copied_slices = 0
-        self._copy_due_ns: dict[int, int] = {}  # by path: when an idle one looks for something to copy
+        self._copies = TailCopies(self._slots)
 
     # --- paths
 
@@ -585,13 +441,14 @@ class SenderSession(Association):
         if not path.carries_data:
             return None
         budget = min(max_datagrams, path.sender.budget_datagrams(now_ns, path.datagram_bytes))
-        picked = self._pick_second(path, budget) if self.redundant else []
+        others = [other for other in self.paths.values() if other is not path]
+        picked = self._copies.of_everything(path, others, budget) if self.redundant else []
         is_copy = bool(picked)
         if not picked and budget > 0:
             picked = self._pick(path, budget)
-        if not picked and budget > 0 and self._copies_are_due(path, now_ns):
+        if not picked and budget > 0 and self._copies.are_due(path, now_ns):
             is_copy = True
-            picked = self._pick_copies(path, budget)
+            picked = self._copies.of_the_tail(path, others, budget, self._sent_slices)
         if not picked:
             path.sender.set_demand(False)
             return None
@@ -600,9 +457,9 @@ class SenderSession(Association):
             self.observer.on_scheduled(now_ns, path, taken, is_copy=is_copy)
         return self._transmit_slices(path, picked, now_ns)
 
-    def _pick(self, path: Path, most: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
+    def _pick(self, path: Path, most: int) -> Picked:
         """The next slices by urgency, all of one size, at most `most`; they count as sent from now on."""
-        picked: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
+        picked: Picked = []
         room_bytes = slice_bytes_max(path.datagram_bytes)
         slice_bytes = 0
         for file in self._order:
@@ -664,86 +521,11 @@ class SenderSession(Association):
         file.fresh.appendleft(anew)
         self._ready_slots += 1
 
-    def _copies_are_due(self, path: Path, now_ns: int) -> bool:
-        """Whether an idle path is to look again for what it may copy; not at every turn, since that costs a search."""
-        srtt_ns = path.sender.srtt_ns
-        if srtt_ns is None or path.sender.is_silent or not self._slots.used:
-            self._copy_due_ns.pop(path.number, None)
-            return False
-        if now_ns < self._copy_due_ns.get(path.number, 0):
-            return False
-        self._copy_due_ns[path.number] = now_ns + max(srtt_ns // 8, COPY_GAP_MIN_NS)
-        return True
-
-    def _pick_second(self, path: Path, most: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
-        """What other paths have sent and no second one has yet, as long as it has not arrived."""
-        picked: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
-        for other in self.paths.values():
-            if other is not path:
-                picked += self._copies_of(other, path, most - _count(picked), picked, copies_max=1)
-        return picked
-
-    def _pick_copies(self, path: Path, most: int) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
-        """Slices that other paths still owe and that this path would deliver sooner; then its own doubtful ones."""
-        srtt_ns = path.sender.srtt_ns or 0
-        budget = min(most, max(COPIES_FREE, int(COPY_SHARE * self._sent_slices)) - self._copied_slices)
-        picked: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
-        for other in self.paths.values():
-            other_srtt = other.sender.srtt_ns or 0
-            if other is not path and (other.sender.is_silent or other_srtt > srtt_ns):
-                picked += self._copies_of(other, path, budget - _count(picked), picked, copies_max=1)
-        copies_max = self._own_copies_max(path)
-        if copies_max:
-            picked += self._copies_of(path, path, budget - _count(picked), picked, copies_max=copies_max)
-        self._copied_slices += _count(picked)
-        return picked
-
-    def _own_copies_max(self, path: Path) -> int:
-        """How often each slice in flight is worth a copy, for it to be likely that none is lost."""
-        loss, doubtful = path.sender.loss, path.sender.in_flight_packets
-        if loss * doubtful < COPY_DOUBT:
-            return 0
-        return math.ceil(math.log(COPY_DOUBT / doubtful) / math.log(min(loss, 0.95))) - 1
-
-    def _copies_of(
-        self,
-        other: Path,
-        path: Path,
-        most: int,
-        picked: list[tuple[ChunkSlot, NDArray[np.int64]]],
-        *,
-        copies_max: int,
-    ) -> list[tuple[ChunkSlot, NDArray[np.int64]]]:
-        """Those in flight on `other` that were copied least, of these the newest, since they'd be missed last."""
-        if most <= 0:
-            return []
-        tags = other.sender.outstanding_tags()[::-1]
-        tags = self._slots.unacknowledged(tags[tags >= 0])
-        tags = tags[np.sort(np.unique(tags, return_index=True)[1])]
-        made = self._slots.copies(tags)
-        tags = tags[np.argsort(made, kind="stable")][: int(np.count_nonzero(made < copies_max))][:most]
-        copies: list[tuple[ChunkSlot, NDArray[np.int64]]] = []
-        slice_bytes = picked[0][0].slice_bytes if picked else 0
-        taken: list[int] = []
-        for tag in tags.tolist():
-            found = self._slots.find(tag)
-            if found is None or found[0].slice_bytes > slice_bytes_max(path.datagram_bytes):
-                continue
-            slot, index = found
-            if slice_bytes in (0, slot.slice_bytes):
-                slice_bytes = slot.slice_bytes
-                copies.append((slot, np.array([index])))
-                taken.append(tag)
-        self._slots.count_copies(np.array(taken, np.int64))
-        return copies
-
     def _idle_due_ns(self, path: Path) -> int | None:
         """When an idle path wants to look for copies, though nothing happens meanwhile."""
-        return self._copy_due_ns.get(path.number) if self._slots.used and path.carries_data else None
+        return self._copies.due_ns(path) if path.carries_data else None
 
-    def _transmit_slices(
-        self, path: Path, picked: Sequence[tuple[ChunkSlot, NDArray[np.int64]]], now_ns: int
-    ) -> Transmit:
+    def _transmit_slices(self, path: Path, picked: Picked, now_ns: int) -> Transmit:
         slice_bytes = picked[0][0].slice_bytes
         rows = self.data_rows(slice_bytes)
         heads = rows[:, :DATA_HEAD_BYTES].view(DATA_HEAD)[:, 0]
@@ -773,7 +555,3 @@ class SenderSession(Association):
 def packet_bytes(path: Path, slice_bytes: int) -> int:
     """The IP packet in which a slice travels."""
     return slice_bytes + DATA_HEAD_BYTES + SEALED_OVERHEAD + path.overhead_bytes
-
-
-def _count(picked: Sequence[tuple[ChunkSlot, NDArray[np.int64]]]) -> int:
-    return sum(len(slices) for _, slices in picked)

@@ -21,7 +21,8 @@ from transfer_core.protocol.receiver import (
 )
 from transfer_core.protocol.recovery.ack import Ack, encode_ack
 from transfer_core.protocol.security.keys import PathKeys
-from transfer_core.protocol.sender import ChunksWanted, DigestWanted, SenderSession
+from transfer_core.protocol.sender import SenderSession
+from transfer_core.protocol.sender_events import ChunksWanted, DigestWanted
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
 from transfer_core.protocol.wire.messages import FileAgain, FileOpen, FileReady, Message
 

@@ -1,0 +1,106 @@
+"""What an idle path copies when nothing is left to send, so that the end of a file costs no extra round trips.
+
+It copies what slower or silent paths still owe, and what it is likely to have lost itself: at 70 % loss the last round
+trips would else be twenty. Copies are bounded as a share of what was sent. With the policy `redundant` every slice is
+copied once, by another path than the first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transfer_core.protocol.association import Path
+from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
+from transfer_core.protocol.wire.datagram import slice_bytes_max
+
+COPY_SHARE = 0.03  # copies at the tail, as a share of the slices sent
+COPIES_FREE = 64  # what a short session may copy all the same
+COPY_DOUBT = 0.1  # expected losses at the tail that are worth no copy
+COPY_GAP_MIN_NS = 4_000_000
+
+Picked = list[tuple[ChunkSlot, NDArray[np.int64]]]
+"""Slices of chunks, all of one size, to be sent together."""
+
+
+class TailCopies:
+    """Picks copies for idle paths."""
+
+    def __init__(self, slots: ChunkSlots) -> None:
+        self._slots = slots
+        self._copied = 0
+        self._due_ns: dict[int, int] = {}  # by path: when an idle one looks again
+
+    def due_ns(self, path: Path) -> int | None:
+        """When an idle path wants to look for copies, though nothing happens meanwhile."""
+        return self._due_ns.get(path.number) if self._slots.used else None
+
+    def are_due(self, path: Path, now_ns: int) -> bool:
+        """Whether an idle path is to look again for what it may copy; not at every turn, since that costs a search."""
+        srtt_ns = path.sender.srtt_ns
+        if srtt_ns is None or path.sender.is_silent or not self._slots.used:
+            self._due_ns.pop(path.number, None)
+            return False
+        if now_ns < self._due_ns.get(path.number, 0):
+            return False
+        self._due_ns[path.number] = now_ns + max(srtt_ns // 8, COPY_GAP_MIN_NS)
+        return True
+
+    def of_everything(self, path: Path, others: Sequence[Path], most: int) -> Picked:
+        """What other paths have sent and no second one has yet, as long as it has not arrived."""
+        picked: Picked = []
+        for other in others:
+            self._add(picked, other, path, most, copies_max=1)
+        return picked
+
+    def of_the_tail(self, path: Path, others: Sequence[Path], most: int, sent_slices: int) -> Picked:
+        """Slices that other paths still owe and that this path would deliver sooner; then its own doubtful ones."""
+        srtt_ns = path.sender.srtt_ns or 0
+        most = min(most, max(COPIES_FREE, int(COPY_SHARE * sent_slices)) - self._copied)
+        picked: Picked = []
+        for other in others:
+            if other.sender.is_silent or (other.sender.srtt_ns or 0) > srtt_ns:
+                self._add(picked, other, path, most, copies_max=1)
+        copies_max = _own_copies_max(path)
+        if copies_max:
+            self._add(picked, path, path, most, copies_max=copies_max)
+        self._copied += _count(picked)
+        return picked
+
+    def _add(self, picked: Picked, other: Path, path: Path, most: int, *, copies_max: int) -> None:
+        """Of those in flight on `other` the ones copied least, of these the newest, since they'd be missed last."""
+        most -= _count(picked)
+        if most <= 0:
+            return
+        tags = other.sender.outstanding_tags()[::-1]
+        tags = self._slots.unacknowledged(tags[tags >= 0])
+        tags = tags[np.sort(np.unique(tags, return_index=True)[1])]
+        made = self._slots.copies(tags)
+        tags = tags[np.argsort(made, kind="stable")][: int(np.count_nonzero(made < copies_max))][:most]
+        slice_bytes = picked[0][0].slice_bytes if picked else 0
+        taken: list[int] = []
+        for tag in tags.tolist():
+            found = self._slots.find(tag)
+            if found is None or found[0].slice_bytes > slice_bytes_max(path.datagram_bytes):
+                continue
+            slot, index = found
+            if slice_bytes in (0, slot.slice_bytes):
+                slice_bytes = slot.slice_bytes
+                picked.append((slot, np.array([index])))
+                taken.append(tag)
+        self._slots.count_copies(np.array(taken, np.int64))
+
+
+def _own_copies_max(path: Path) -> int:
+    """How often each slice in flight is worth a copy, for it to be likely that none is lost."""
+    loss, doubtful = path.sender.loss, path.sender.in_flight_packets
+    if loss * doubtful < COPY_DOUBT:
+        return 0
+    return math.ceil(math.log(COPY_DOUBT / doubtful) / math.log(min(loss, 0.95))) - 1
+
+
+def _count(picked: Picked) -> int:
+    return sum(len(slices) for _, slices in picked)
