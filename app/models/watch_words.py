@@ -7,7 +7,10 @@ from transfer_core.events import Severity
 from transfer_core.events.watches import WatchState, WatchView
 from transfer_core.units import NS_PER_S, format_bytes, format_duration
 
-BEHIND_NS = 5 * NS_PER_S  # a camera whose newest frame there is older, with more queued, falls behind
+ERROR_SHOWN_NS = 600 * NS_PER_S  # after that it is in the count and in the log
+BEHIND_NS = (
+    5 * NS_PER_S
+)  # a camera whose newest frame there is older, with more queued, falls behindERROR_SHOWN_NS = 600 * NS_PER_S  # after that it is in the count and in the log
 
 _STATE_WORDS = {
     WatchState.WATCHING: "watching",
@@ -32,7 +35,7 @@ def problem(view: WatchView, now_ns: int) -> tuple[Severity, str]:
         return Severity.SERIOUS, f"{view.spec.destination} does not answer; frames are queued"
     if view.held:
         return Severity.CAUTION, view.held
-    if view.error:
+    if view.error and (view.error_ns is None or now_ns - view.error_ns < ERROR_SHOWN_NS):
         return Severity.CAUTION, view.error
     if view.why:
         return Severity.CAUTION, view.why

@@ -106,6 +106,13 @@ def test_a_destination_that_does_not_answer_and_a_camera_that_falls_behind_are_t
     assert problem(replace(late, backlog=0), NOW_NS) == (Severity.INFO, "")
 
 
+def test_an_error_is_shown_for_ten_minutes_and_counted_for_ever() -> None:
+    view = replace(demo_watches()[0], error="E_X: it went wrong", error_ns=NOW_NS, errors=1)
+    assert problem(view, NOW_NS + 599 * 10**9)[1] == "E_X: it went wrong"
+    assert problem(view, NOW_NS + 601 * 10**9)[1] == ""
+    assert dict(figures(view, NOW_NS))["errors"] == "1"
+
+
 def test_ages_go_on_while_nothing_comes(page: CamerasPage, state: ConsoleState, clock: ManualClock) -> None:
     state.apply([WatchesChanged((replace(demo_watches()[0], newest_there_ns=NOW_NS),))])
     clock.advance(3 * 10**9)

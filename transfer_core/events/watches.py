@@ -101,6 +101,7 @@ class WatchView:
     held: str = ""  # a frame that a writer has kept open for long
     errors: int = 0
     error: str = ""  # the newest one, for people
+    error_ns: int | None = None  # monotonic time of it
     run: str = ""  # the trigger's run under way, for people
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def view_object(view: WatchView) -> dict[str, Any]:
     """A watch for programs; null is not known."""
     value = {**asdict(view.spec), **{key: each for key, each in asdict(view).items() if key != "spec"}}
-    value.pop("newest_there_ns")
+    for monotonic in ("newest_there_ns", "error_ns"):
+        value.pop(monotonic)
     return {**value, "state": view.state.value, "newest_there_age_s": age_s(view)}
 
 

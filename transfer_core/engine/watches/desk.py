@@ -161,19 +161,22 @@ class WatchDesk:
             self._arrivals.turn()
             self._old.turn(now_ns)
             self._end_what_is_over()
-            self._trouble = ""
+            self._is_through = self._judge_through()
         except DrsError as error:  # the database: a full disk, somebody who holds it
             self._tell_trouble(error)
+            self._is_through = False
             self._stopping.wait(0.5)
-        self._is_through = (
+        if now_ns >= self._view_due_ns:
+            self._view_due_ns = now_ns + VIEW_NS
+            self._publish(now_ns)
+
+    def _judge_through(self) -> bool:
+        return (
             self._inbox.empty()
             and self._change == self._store.watch_change()
             and self._arrivals.is_idle
             and all(folder.is_through for folder in self._folders.values())
         )
-        if now_ns >= self._view_due_ns:
-            self._view_due_ns = now_ns + VIEW_NS
-            self._publish(now_ns)
 
     def _finish(self) -> None:
         """Do what follows the arrivals that were told of so far; what fails is done at the next start."""
@@ -235,10 +238,13 @@ class WatchDesk:
             return
         try:
             replaced = self._store.queue_frames(frames)
-        except DrsError:
+        except DrsError as error:
             for folder in self._folders.values():
-                folder.refused([frame for frame in frames if frame.watch == folder.spec.name])
+                mine = [frame for frame in frames if frame.watch == folder.spec.name]
+                if mine:
+                    folder.refused(mine, error)
             raise
+        self._trouble = ""
         for file_id in replaced:
             self._forget(file_id)
         self._queued()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from transfer_core.clock import Clock
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 WINDOW_NS = 2 * NS_PER_S
@@ -34,12 +35,15 @@ class Rate:
 class WatchFigures:
     """Counts of one watched folder since the agent began."""
 
-    def __init__(self, now_ns: int) -> None:
+    def __init__(self, clock: Clock) -> None:
+        now_ns = clock.monotonic_ns()
+        self._clock = clock
         self.frames_in = 0
         self.frames_out = 0
         self.frames_failed = 0
         self.errors = 0
         self.error = ""
+        self.error_ns: int | None = None  # when that was
         self.newest_frame = ""
         self.newest_there_ns: int | None = None
         self._in, self._out = Rate(now_ns), Rate(now_ns)
@@ -67,7 +71,7 @@ class WatchFigures:
     def went_wrong(self, text: str) -> None:
         """Something that a person should know."""
         self.errors += 1
-        self.error = text
+        self.error, self.error_ns = text, self._clock.monotonic_ns()
 
     def rates(self, now_ns: int) -> tuple[float | None, float | None]:
         """Frames per second in and out."""

@@ -15,6 +15,7 @@ import xxhash
 from transfer_core.clock import Clock
 from transfer_core.engine.watches.figures import WatchFigures
 from transfer_core.entropy import Entropy
+from transfer_core.errors import DrsError
 from transfer_core.events.watches import WatchState, WatchView
 from transfer_core.ingest.completion import CompletionRules, Facts
 from transfer_core.ingest.selection import NamePattern, Selection, dest_path_of, own_selection
@@ -53,7 +54,7 @@ class WatchedFolder:
     def __init__(self, row: WatchRow, clock: Clock, entropy: Entropy) -> None:
         self.row = row
         self.spec = row.spec
-        self.figures = WatchFigures(clock.monotonic_ns())
+        self.figures = WatchFigures(clock)
         self.waiting: dict[str, Waiting] = {}  # by file id
         self.stopped: dict[str, Waiting] = {}  # failed, or cancelled by a person
         self.is_over = False
@@ -165,8 +166,11 @@ class WatchedFolder:
         self.waiting[job.file_id] = Waiting(row, frame.complete_ns)
         return NewFrame(spec.name, run_id, frame.relative, job)
 
-    def refused(self, frames: Sequence[NewFrame]) -> None:
+    def refused(self, frames: Sequence[NewFrame], error: DrsError) -> None:
         """The database did not take them: the next scan finds them again."""
+        text = f"frames can't be queued: {error.message}"
+        if self.figures.error != text:
+            self.figures.went_wrong(text)
         for frame in frames:
             waiting = self.waiting.get(frame.job.file_id)
             if waiting is not None:
@@ -255,6 +259,7 @@ class WatchedFolder:
             held=f"{held[0][0]} has been open for {held[0][1] // NS_PER_S} s" if held else "",
             errors=figures.errors,
             error=figures.error,
+            error_ns=figures.error_ns,
             run=", ".join(map(_run_text, self.runs)),
         )
 
