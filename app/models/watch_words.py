@@ -8,9 +8,8 @@ from transfer_core.events.watches import WatchState, WatchView
 from transfer_core.units import NS_PER_S, format_bytes, format_duration
 
 ERROR_SHOWN_NS = 600 * NS_PER_S  # after that it is in the count and in the log
-BEHIND_NS = (
-    5 * NS_PER_S
-)  # a camera whose newest frame there is older, with more queued, falls behindERROR_SHOWN_NS = 600 * NS_PER_S  # after that it is in the count and in the log
+BEHIND_NS = 5 * NS_PER_S  # a camera whose newest frame there is older, with more queued, falls behind
+ERROR_SHOWN_NS = 600 * NS_PER_S  # after that it is in the count and in the log
 
 _STATE_WORDS = {
     WatchState.WATCHING: "watching",

@@ -144,13 +144,9 @@ class WatchDesk:
 
     def _turn(self) -> None:
         self._wait()
-        for _ in range(1000):
-            try:
-                self._inbox.get_nowait()()
-            except queue.Empty:
-                break
         now_ns = self._clock.monotonic_ns()
         try:
+            self._empty_inbox()
             if now_ns >= self._follow_due_ns:
                 self._follow_due_ns = now_ns + FOLLOW_NS
                 self._follow()
@@ -170,6 +166,11 @@ class WatchDesk:
             self._view_due_ns = now_ns + VIEW_NS
             self._publish(now_ns)
 
+    def _empty_inbox(self) -> None:
+        with suppress(queue.Empty):
+            for _ in range(1000):
+                self._inbox.get_nowait()()
+
     def _judge_through(self) -> bool:
         return (
             self._inbox.empty()
@@ -180,10 +181,9 @@ class WatchDesk:
 
     def _finish(self) -> None:
         """Do what follows the arrivals that were told of so far; what fails is done at the next start."""
-        with suppress(queue.Empty):
-            while True:
-                self._inbox.get_nowait()()
         with suppress(DrsError):
+            while not self._inbox.empty():
+                self._empty_inbox()
             while not self._arrivals.is_idle:
                 self._arrivals.turn()
 

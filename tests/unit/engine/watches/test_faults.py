@@ -195,8 +195,8 @@ def test_a_folder_that_may_not_be_read_waits_and_says_so(agent: Agent, camera: P
     agent.through()
     camera.rmdir()
     camera.write_bytes(b"no folder any more")
-    until(lambda: agent.view("camera01").state is WatchState.WAITING)
-    assert "it is no folder" in agent.view("camera01").why
+    until(lambda: "it is no folder" in agent.view("camera01").why)
+    assert agent.view("camera01").state is WatchState.WAITING
 
 
 def test_an_error_of_the_database_in_between_ends_no_watch(
