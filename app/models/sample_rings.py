@@ -168,17 +168,26 @@ def bucket_mean(values: Floats, buckets: Buckets) -> Floats:
 
 def thin_line(t_s: Floats, values: Floats, span_s: float, pixels: int) -> tuple[Floats, Floats]:
     """A line of at most one point a pixel that keeps each stretch's lowest and highest value."""
+    x, y = thin_lines(t_s, values[np.newaxis], span_s, pixels)
+    return x, values if x is t_s else y[0]
+
+
+def thin_lines(
+    t_s: Floats, values: NDArray[np.floating], span_s: float, pixels: int
+) -> tuple[Floats, NDArray[np.floating]]:
+    """Several lines over the same times, one a row, thinned together."""
     buckets = bucket(t_s, span_s, max(1, pixels // 2 - 1)) if len(t_s) > pixels else None
     if buckets is None:
         return t_s, values
     x = np.repeat(buckets.t_s, 2)
     x[0::2] += buckets.width_s * 0.25
     x[1::2] += buckets.width_s * 0.75
+    low = np.fmin.reduceat(values, buckets.starts, axis=1)
+    high = np.fmax.reduceat(values, buckets.starts, axis=1)
     # the two in the order in which the line goes, so that a slope down is no saw
-    ends = np.append(buckets.starts[1:], len(values)) - 1
-    falls = values[buckets.starts] > values[ends]
-    low, high = bucket_min(values, buckets), bucket_max(values, buckets)
-    y = np.empty_like(x)
-    y[0::2] = np.where(falls, high, low)
-    y[1::2] = np.where(falls, low, high)
+    ends = np.append(buckets.starts[1:], len(t_s)) - 1
+    falls = values[:, buckets.starts] > values[:, ends]
+    y = np.empty((len(values), len(x)), dtype=values.dtype)
+    y[:, 0::2] = np.where(falls, high, low)
+    y[:, 1::2] = np.where(falls, low, high)
     return x, y

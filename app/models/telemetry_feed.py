@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
     from app.views.page import ServiceCalls
 
-FRAME_MS = 33
+FRAME_MS = 28
 SOURCES_EVERY = 8  # frames
 REPLAY_EVERY = 3
 

@@ -6,6 +6,8 @@ slice. A stretch without samples gets a row of NaN, so that no line is drawn acr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,6 +76,16 @@ class TelemetryRing:
         t, values = self.window(start_s, end_s)
         found = column(name, self.channels, values)
         return None if found is None else (t, found)
+
+    def rows(self, names: Sequence[str], start_s: float, end_s: float) -> tuple[Seconds, Floats, tuple[int, ...]]:
+        """Several channels in a window, one a row, and which of `names` they are; those it lacks are left out."""
+        t, values = self.window(start_s, end_s)
+        found = [(place, column(name, self.channels, values)) for place, name in enumerate(names)]
+        there = [(place, one) for place, one in found if one is not None]
+        lines = np.empty((len(there), len(t)), dtype=np.float32)
+        for row, (_, one) in enumerate(there):
+            lines[row] = one
+        return t, lines, tuple(place for place, _ in there)
 
     def value_at(self, name: str, t_s: float, within_s: float = GAP_S) -> float | None:
         """The newest value not after a moment, unless it is older than `within_s`."""

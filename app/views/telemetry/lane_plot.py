@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent, QWheelEvent
 
-from app.models.sample_rings import Floats, thin_line
+from app.models.sample_rings import Floats, thin_lines
 from app.views.links.scales import time_step_s
 from app.widgets.look import Look
 from transfer_core.events.telemetry import ChannelView
@@ -36,11 +37,12 @@ _FIXED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """One source's line in one lane: seconds (absolute) and values."""
+class Traces:
+    """Lines of one source over the same times: a row of `values` for each of `lanes`, numbered from the top."""
 
-    t_s: Floats
-    values: Floats
+    t_s: Floats  # absolute
+    values: NDArray[np.floating]
+    lanes: tuple[int, ...]
 
 
 class Scale:
@@ -160,7 +162,7 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
 
     def draw(
         self,
-        traces: Mapping[str, Sequence[Trace | None]],
+        traces: Mapping[str, Sequence[Traces]],
         colours: Mapping[str, QColor],
         end_s: float,
         span_s: float,
@@ -170,52 +172,59 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         dashed: frozenset[str] = frozenset(),
         from_start: bool = False,
     ) -> None:
-        """One frame: by source a trace for each lane. Times are told before the end, or `from_start`."""
+        """One frame: the lines of each source. Times are told before the end, or `from_start`."""
         if span_s != self._span_s:
             self._span_s = span_s
             self.getPlotItem().setXRange(-span_s, 0.0, padding=0.0)
         if (end_text, from_start) != (self._end_text, self._from_start):
             self._end_text, self._from_start = end_text, from_start
             self.viewport().update()
-        self._fit(traces)
+        thinned = {source: [self._thin(part) for part in parts] for source, parts in traces.items()}
+        self._fit(thinned)
         self._draw_grid()
         for gone in self._curves.keys() - traces.keys():
             self.removeItem(self._curves.pop(gone))
-        for source, lines in traces.items():
+        for source, parts in thinned.items():
             curve = self._curves.get(source)
             if curve is None:
                 curve = self._curves[source] = pg.PlotCurveItem(connect="finite")
                 self.addItem(curve)
             style = Qt.PenStyle.DashLine if source in dashed else Qt.PenStyle.SolidLine
             curve.setPen(_pen(colours[source], self._look.line, style))
-            curve.setData(*self._joined(lines, end_s))
+            curve.setData(*self._joined(parts, end_s))
         inside = [mark - end_s for mark in marks_s if -span_s <= mark - end_s <= 0]
         self._marks.setData(np.repeat(inside, 2), np.tile([0.0, 1.0], len(inside)))
 
-    def _fit(self, traces: Mapping[str, Sequence[Trace | None]]) -> None:
+    def _thin(self, part: Traces) -> Traces:
+        x, y = thin_lines(part.t_s, part.values, self._span_s, self.pixels)
+        return Traces(x, y, part.lanes)
+
+    def _fit(self, thinned: Mapping[str, Sequence[Traces]]) -> None:
+        """Grow the scales to what is shown; thinning has kept every extreme."""
         before = [(scale.low, scale.high) for scale in self._scales]
-        for number, scale in enumerate(self._scales):
-            for lines in traces.values():
-                line = lines[number]
-                if line is not None and len(line.values) and not scale.fixed:
-                    finite = line.values[np.isfinite(line.values)]
-                    if len(finite):
-                        scale.fit(float(finite.min()), float(finite.max()))
+        for part in (part for parts in thinned.values() for part in parts if len(part.t_s)):
+            lows, highs = np.fmin.reduce(part.values, axis=1), np.fmax.reduce(part.values, axis=1)
+            for number, low, high in zip(part.lanes, lows.tolist(), highs.tolist(), strict=True):
+                if np.isfinite(low):
+                    self._scales[number].fit(low, high)
         if before != [(scale.low, scale.high) for scale in self._scales]:
             self.viewport().update()
 
-    def _joined(self, lines: Sequence[Trace | None], end_s: float) -> tuple[Floats, Floats]:
+    def _joined(self, parts: Sequence[Traces], end_s: float) -> tuple[Floats, Floats]:
+        """All lanes as one line, with a break behind each."""
         xs: list[Floats] = []
         ys: list[Floats] = []
-        for number, line in enumerate(lines):
-            if line is None or not len(line.t_s):
+        for part in parts:
+            if not len(part.t_s) or not part.lanes:
                 continue
-            x, y = thin_line(line.t_s, line.values, self._span_s, self.pixels)
-            bottom, height = self._place(number)
-            scale = self._scales[number]
-            size = (scale.high - scale.low) or 1.0
-            xs += [x - end_s, _BREAK]
-            ys += [bottom + np.clip((y - scale.low) / size, 0.0, 1.0) * height, _BREAK]
+            scales = [self._scales[number] for number in part.lanes]
+            places = np.array([self._place(number) for number in part.lanes])
+            low = np.array([[scale.low] for scale in scales])
+            size = np.array([[(scale.high - scale.low) or 1.0] for scale in scales])
+            y = np.full((len(scales), len(part.t_s) + 1), np.nan)
+            y[:, :-1] = places[:, :1] + np.clip((part.values - low) / size, 0.0, 1.0) * places[:, 1:]
+            xs.append(np.tile(np.append(part.t_s - end_s, np.nan), len(scales)))
+            ys.append(y.ravel())
         return (np.concatenate(xs), np.concatenate(ys)) if xs else (np.empty(0), np.empty(0))
 
     def _place(self, number: int) -> tuple[float, float]:
@@ -305,9 +314,6 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
     def wheelEvent(self, event: QWheelEvent) -> None:
         """The wheel does nothing here."""
         event.ignore()
-
-
-_BREAK = np.array([np.nan])
 
 
 def _ends(place: tuple[float, float]) -> tuple[float, float]:

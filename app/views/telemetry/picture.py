@@ -13,7 +13,7 @@ from app.models.sources_model import SourceRow, SourcesModel
 from app.models.telemetry_alarms import Alarm, Limits, alarm_of
 from app.models.telemetry_channels import POSITION
 from app.models.telemetry_rings import TelemetryRing
-from app.views.telemetry.lane_plot import LanePlot, Trace
+from app.views.telemetry.lane_plot import LanePlot, Traces
 from app.views.telemetry.track_view import TrackView, Trail
 from app.widgets.look import Look
 from transfer_core.events import Severity
@@ -77,16 +77,13 @@ class Picture(QObject):
         """One frame of what has come."""
         self._plot.show_lanes(lanes)
         start_s = moment.end_s - moment.span_s
-        traces: dict[str, list[Trace | None]] = {}
+        names = [lane.name for lane in lanes]
+        traces: dict[str, list[Traces]] = {}
         trails: dict[str, Trail] = {}
         by_id = {source.source_id: source for source in sources}
         for source_id, ring in rings.items():
             source = by_id.get(source_id)
-            lines: list[Trace | None] = []
-            for lane in lanes:
-                found = ring.channel(lane.name, start_s, moment.end_s)
-                lines.append(None if found is None else Trace(found[0], found[1].astype(np.float64)))
-            traces[source_id] = lines
+            traces[source_id] = [Traces(*ring.rows(names, start_s, moment.end_s))]
             east, north = (ring.channel(name, moment.end_s - TRAIL_S, moment.end_s) for name in POSITION)
             if east is not None and north is not None and len(east[0]):
                 name = (source.name if source is not None else "") or source_id.rpartition(":")[2]
@@ -131,13 +128,13 @@ class Picture(QObject):
     ) -> None:
         """Two recordings on one plot, each from its own start. `series` is by line and channel."""
         self._plot.show_lanes(lanes)
-        traces: dict[str, list[Trace | None]] = {}
+        traces: dict[str, list[Traces]] = {}
         for line, found in series.items():
-            lines: list[Trace | None] = []
-            for lane in lanes:
-                one = found.get(lane.name)
-                lines.append(None if one is None else _extremes(one, starts_ns[line]))
-            traces[line] = lines
+            traces[line] = [
+                _extremes(found[lane.name], starts_ns[line], number)
+                for number, lane in enumerate(lanes)
+                if lane.name in found
+            ]
         colours = {line: self.colour(line) for line in series}
         end_text = f"{duration_s:.1f} s from the start"
         self._plot.draw(traces, colours, duration_s, duration_s, end_text=end_text, dashed=dashed, from_start=True)
@@ -199,7 +196,7 @@ def _value_at(series: ThinnedSeries | None, at_ns: int) -> float | None:
     return float(series.low[step] + series.high[step]) / 2
 
 
-def _extremes(series: ThinnedSeries, start_ns: int) -> Trace:
+def _extremes(series: ThinnedSeries, start_ns: int, lane: int) -> Traces:
     """Lowest and highest of each step as one line, broken where steps are missing."""
     t_s = (series.time_ns - start_ns) / NS_PER_S
     step_s = series.step_ns / NS_PER_S
@@ -208,5 +205,6 @@ def _extremes(series: ThinnedSeries, start_ns: int) -> Trace:
     times[1::2] += 0.75 * step_s
     values = np.empty(len(times))
     values[0::2], values[1::2] = series.low, series.high
-    gaps = np.flatnonzero(np.diff(series.time_ns) > 2 * series.step_ns) + 1
-    return Trace(np.insert(times, 2 * gaps, np.nan), np.insert(values, 2 * gaps, np.nan))
+    gaps = 2 * (np.flatnonzero(np.diff(series.time_ns) > 2 * series.step_ns) + 1)
+    times, values = np.insert(times, gaps, times[gaps] - 1e-6), np.insert(values, gaps, np.nan)
+    return Traces(times, values[np.newaxis], (lane,))

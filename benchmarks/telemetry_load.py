@@ -1,0 +1,153 @@
+"""`python -m benchmarks.telemetry_load`: the console with its Telemetry page while many drones fly, as one JSON object.
+
+The console runs here without a screen, records the race, shows it, and serves viewers; drones and viewers are other
+processes. What arrives is recorded by threads of this process. From UDP to pixel is the time between a datagram's
+arrival and the end of the first paint that had it, for every datagram of one drone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QEventLoop, QTimer
+
+from app.application import Console, qt_application
+from benchmarks.page import ROOT
+from transfer_core.engine.local_service import LocalService
+from transfer_core.engine.system import SystemClock, SystemEntropy
+from transfer_core.server.races.accounts import Accounts, UserRole
+from transfer_core.server.races.race_side import RaceAddresses, RaceSide
+from transfer_core.units import NS_PER_S
+
+FROZEN = 2
+PASSWORD = "bench bench bench"
+
+
+def wait(seconds: float) -> None:
+    """Let the window live."""
+    loop = QEventLoop()
+    QTimer.singleShot(round(seconds * 1000), loop.quit)
+    loop.exec()
+
+
+class Painted:
+    """Paints at once after each frame, and notes how old every new datagram of one drone is by then."""
+
+    def __init__(self, console: Console) -> None:
+        self._page = console.window.page("telemetry")
+        self.latencies_ms: list[float] = []
+        self.frames = 0
+        self._newest_ns = 0
+        self._page.feed.ticked.connect(self._paint)
+
+    def _paint(self) -> None:
+        for part in (self._page.plot, self._page.track):
+            part.viewport().repaint()
+        self.frames += 1
+        painted_ns = time.time_ns()
+        ring = next(iter(self._page.feed.rings.values()), None)
+        if ring is None:
+            return
+        times, _ = ring.window(self._newest_ns / NS_PER_S + 1e-6, np.inf)
+        if self._newest_ns and len(times):
+            self.latencies_ms += ((painted_ns / NS_PER_S - times) * 1e3).tolist()
+        self._newest_ns = max(self._newest_ns, ring.newest_ns)
+
+
+def run(drones: int, seconds: float, viewers: int) -> dict[str, Any]:
+    """One run."""
+    with tempfile.TemporaryDirectory(prefix="drs-bench-") as text:
+        folder = Path(text)
+        application = qt_application()
+        console = Console(partial(LocalService, folder / "state"))
+        console.theme.install(application)
+        console.window.resize(1366, 768)
+        console.window.go_to("telemetry")
+        made: list[LocalService] = []
+        console.start(made.append)
+        console.window.show()
+        while not made:
+            wait(0.1)
+        desk = made[0].telemetry
+        race = desk.create_race("bench", 0, owner="bench")
+        accounts = Accounts(folder / "accounts", SystemClock(), SystemEntropy())
+        accounts.create("bench", PASSWORD, UserRole.ADMIN)
+        token, _ = accounts.login("bench", PASSWORD)
+        side = RaceSide(desk, accounts, SystemClock(), RaceAddresses(("127.0.0.1", 0), ("127.0.0.1", 0)))
+        side.start()
+        painted = Painted(console)
+        try:
+            return _fly(desk, race, side.viewers_url, token, painted, drones, seconds, viewers)
+        finally:
+            side.stop()
+            accounts.close()
+            console.stop()
+
+
+def _fly(
+    desk: Any, race: Any, url: str, token: str, painted: Painted, drones: int, seconds: float, viewers: int
+) -> dict[str, Any]:
+    flying = [sys.executable, "-m", "transfer_core.cli", "telemetry", "simulate", "--drones", str(drones)]
+    flying += ["--laps", "20", "--to", f"127.0.0.1:{race.udp_port}", "--json"]
+    watching = [sys.executable, "-m", "benchmarks.telemetry_viewers", f"{url}/race/{race.udp_port}", str(viewers)]
+    processes = [
+        subprocess.Popen(flying, stdout=subprocess.PIPE, text=True, cwd=ROOT),
+        subprocess.Popen(
+            [*watching, str(min(FROZEN, viewers))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        ),
+    ]
+    drones_process, viewers_process = processes
+    try:
+        assert viewers_process.stdin is not None
+        viewers_process.stdin.write(token + "\n")
+        viewers_process.stdin.flush()
+        wait(3.0)
+        frames, began, cpu = painted.frames, time.monotonic(), time.process_time()
+        painted.latencies_ms.clear()
+        wait(seconds)
+        took, cpu_s = time.monotonic() - began, time.process_time() - cpu
+        latencies, drawn = list(painted.latencies_ms), painted.frames - frames
+        drones_process.terminate()
+        told = [json.loads(line) for line in drones_process.communicate(timeout=60)[0].splitlines()]
+        wait(1.0)
+        listener = next(each for each in desk.listeners() if each.port == race.udp_port)
+        now = desk.race(race.race_id)
+        viewers_process.stdin.close()
+        seen = json.loads(viewers_process.stdout.read()) if viewers_process.stdout is not None else {}
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    return {
+        "sent": told[-1]["sent"],
+        "recorded": now.datagrams,
+        "kernel_drops": listener.kernel_drops,
+        "frames_per_s": drawn / took,
+        "latency_p50_ms": float(np.quantile(latencies, 0.5)) if latencies else None,
+        "latency_p95_ms": float(np.quantile(latencies, 0.95)) if latencies else None,
+        "cpu_share": cpu_s / took,
+        "viewers": seen,
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--drones", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--viewers", type=int, default=10)
+    asked = parser.parse_args()
+    print(json.dumps(run(asked.drones, asked.seconds, asked.viewers)))
+
+
+if __name__ == "__main__":
+    main()
