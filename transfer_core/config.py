@@ -92,6 +92,7 @@ class RelayHttpConfig:
     requests_burst: int = 400
     header_timeout_s: float = 15.0  # a request's head has to be there by then
     body_timeout_s: float = 30.0  # without one byte of the body; the radio may have gone
+    keep_alive_s: float = 75.0  # between two requests; a client on a slow link comes back to an open connection
     stop_timeout_s: float = 3.0  # requests under way may end when the relay is stopped
     sync_step_bytes: int = 4 * 1024 * 1024  # what streams in is fsynced not before this much, after sync_interval_s
     idle_expiry_s: float = 7 * 86_400.0  # a race weekend and the way home

@@ -93,8 +93,7 @@ def progress_object(record: UploadRecord) -> dict[str, Any]:
 
 def status_object(record: UploadRecord) -> dict[str, Any]:
     """Everything about an upload, of either protocol."""
-    here = [index for index in range(record.chunks) if record.has_chunk(index)]
-    lacking = next((index for index in range(record.chunks) if not record.has_chunk(index)), None)
+    here, lacking = record.chunks_here(), record.chunks_lacking(1)
     return {
         "upload_id": record.upload_id,
         "filename": record.filename,
@@ -104,7 +103,7 @@ def status_object(record: UploadRecord) -> dict[str, Any]:
         "total_chunks": record.chunks,
         "progress": percent(record.bytes_done, record.size),
         "uploaded_chunks": here,
-        "next_chunk": lacking,
+        "next_chunk": lacking[0] if lacking else None,
         "chunk_size": record.chunk_bytes,
         "bytes_uploaded": record.bytes_done,
         "checksum": record.checksum,
@@ -227,11 +226,11 @@ class ChunkApi:
             if record.status is Status.FAILED:
                 raise ConflictError("the upload failed before", hint="Begin it again.")
             if record.is_open:
-                lacking = [index for index in range(record.chunks) if not record.has_chunk(index)]
+                lacking = record.chunks_lacking(_LISTED_MAX)
                 if lacking:
-                    first = ", ".join(map(str, lacking[:_LISTED_MAX]))
-                    hint = f"Send {first}{' and more' if len(lacking) > _LISTED_MAX else ''}."
-                    raise ConflictError(f"{len(lacking)} chunks are missing", hint=hint)
+                    count = record.chunks - record.chunks_done
+                    hint = f"Send {', '.join(map(str, lacking))}{' and more' if count > len(lacking) else ''}."
+                    raise ConflictError(f"{count} chunks are missing", hint=hint)
                 await self._desk.disk.run(self._desk.store.declare, upload, checksum)
             record = await self._desk.finishing.finish(upload)
             return self._completed_object(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Sequence
@@ -197,7 +198,8 @@ class HttpSide:
 def _listen(address: tuple[str, int]) -> socket.socket:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":  # elsewhere it would let two programs share the port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
         listener.listen(_BACKLOG)
@@ -223,5 +225,6 @@ def _uvicorn_config(
         server_header=False,
         limit_concurrency=config.connections_max,
         backlog=_BACKLOG,
+        timeout_keep_alive=round(config.keep_alive_s),
         timeout_graceful_shutdown=max(1, round(config.stop_timeout_s)),
     )

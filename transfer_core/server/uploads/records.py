@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+
 from transfer_core.clock import Clock
 from transfer_core.storage.database import open_database, transaction
 from transfer_core.units import utc_iso
@@ -109,6 +111,22 @@ class UploadRecord:
     def has_chunk(self, index: int) -> bool:
         """Whether that chunk is durable."""
         return self.status is Status.COMPLETED or bool(self.have[index >> 3] >> (index & 7) & 1)
+
+    def chunks_here(self) -> list[int]:
+        """The numbers of all durable chunks, rising."""
+        if self.status is Status.COMPLETED:
+            return list(range(self.chunks))
+        bits = np.unpackbits(np.frombuffer(self.have, np.uint8), count=self.chunks, bitorder="little")
+        found: list[int] = np.flatnonzero(bits).tolist()
+        return found
+
+    def chunks_lacking(self, limit: int) -> list[int]:
+        """The numbers of the first chunks that are not durable, rising."""
+        if self.status is Status.COMPLETED:
+            return []
+        bits = np.unpackbits(np.frombuffer(self.have, np.uint8), count=self.chunks, bitorder="little")
+        found: list[int] = np.flatnonzero(bits == 0)[:limit].tolist()
+        return found
 
     def with_chunk(self, index: int) -> bytes:
         """The bitmap with that chunk in it."""

@@ -108,6 +108,32 @@ def test_chunks_at_once_make_the_file(relay: HttpRelay, client: ReferenceClient)
     assert Path(client.finalize().json()["file_path"]).read_bytes() == DATA
 
 
+def test_two_clients_on_one_upload_make_one_file(relay: HttpRelay, client: ReferenceClient) -> None:
+    client.init(chunk_size=CHUNK)
+    statuses: set[int] = set()
+
+    def push(seed: int) -> None:
+        twin = ReferenceClient(relay.url, DATA, chunk=CHUNK)
+        twin.upload_id = client.upload_id
+        order = list(range(twin.total))
+        random.Random(seed).shuffle(order)
+        for index in order:
+            while (status := twin.send(index).status_code) == 409:
+                continue  # the other one has taken over this very chunk
+            statuses.add(status)
+        statuses.add(twin.finalize().status_code)
+        twin.close()
+
+    threads = [threading.Thread(target=push, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert statuses == {200}
+    assert [path.read_bytes() for path in relay.files()] == [DATA]
+    assert len(relay.events) == 1
+
+
 def test_an_upload_goes_on_after_a_restart_of_the_relay(relay: HttpRelay, client: ReferenceClient) -> None:
     client.init()
     for index in (0, 1, 5):

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import random
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -360,6 +361,32 @@ def test_a_newcomer_takes_over_from_a_request_that_hangs(tmp_path: Path, by_head
         assert tus.patch(where, offset, DATA[offset:]).status_code == 204
         assert relay.files()[0].read_bytes() == DATA
         tus.http.close()
+
+
+def test_two_clients_on_one_upload_make_one_file(relay: HttpRelay) -> None:
+    owner = Tus(relay.url)
+    where = owner.begin(len(DATA))
+    failures: list[str] = []
+
+    def push(seed: int) -> None:
+        client, chance = Tus(relay.url), random.Random(seed)
+        for _ in range(200):
+            offset = client.offset(where)
+            if offset == len(DATA):
+                break
+            answer = client.patch(where, offset, DATA[offset : offset + chance.randrange(1, 400_000)])
+            if answer.status_code not in (204, 409):
+                failures.append(answer.text)
+        client.http.close()
+
+    threads = [threading.Thread(target=push, args=(seed,)) for seed in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    assert [path.read_bytes() for path in relay.files()] == [DATA]
+    owner.http.close()
 
 
 def test_an_upload_goes_on_after_a_restart_of_the_relay(relay: HttpRelay, tus: Tus) -> None:
