@@ -98,12 +98,11 @@ def _fly(
 ) -> dict[str, Any]:
     flying = [sys.executable, "-m", "transfer_core.cli", "telemetry", "simulate", "--drones", str(drones)]
     flying += ["--laps", "20", "--to", f"127.0.0.1:{race.udp_port}", "--json"]
-    watching = [sys.executable, "-m", "benchmarks.telemetry_viewers", f"{url}/race/{race.udp_port}", str(viewers)]
+    watching = [sys.executable, "-m", "benchmarks.telemetry_viewers", f"{url}/race/{race.udp_port}"]
+    watching += [str(viewers), str(min(FROZEN, viewers))]
     processes = [
         subprocess.Popen(flying, stdout=subprocess.PIPE, text=True, cwd=ROOT),
-        subprocess.Popen(
-            [*watching, str(min(FROZEN, viewers))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-        ),
+        subprocess.Popen(watching, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT),
     ]
     drones_process, viewers_process = processes
     try:

@@ -15,6 +15,7 @@ from app.models.telemetry_alarms import Limits
 from app.theme.theme import Theme
 from app.views.telemetry.mode_bar import Mode
 from app.views.telemetry.page import TelemetryPage
+from app.views.telemetry.picture import PLOTTED_MOST
 from app.views.telemetry.receive_dialog import ReceiveDialog
 from app.workers.calls_here import CallsHere
 from tests.support.fake_service import FakeService
@@ -112,6 +113,27 @@ def test_values_can_be_read_at_any_moment_while_it_is_live(page, telemetry, cloc
     assert page.picture.cursor_s == pytest.approx(-3.25)
     qtbot.keyClick(page, Qt.Key.Key_Escape)
     assert page.picture.cursor_s is None
+
+
+def test_rows_that_are_selected_are_plotted_alone(page, telemetry, clock) -> None:
+    tick(page)
+    fly(page, telemetry, clock, 2.0)
+    page.table.selectRow(1)
+    tick(page)
+    assert len(page.plot.points_of("10.0.0.1:5001")[0]) == 0
+    assert len(page.plot.points_of("10.0.0.2:5001")[0]) > 0
+    assert page.track.names == ["Ada", "Grace"]
+    page.table.clearSelection()
+    tick(page)
+    assert len(page.plot.points_of("10.0.0.1:5001")[0]) > 0
+
+
+def test_more_sources_than_anyone_tells_apart_are_left_to_the_table(page, service, clock) -> None:
+    service.telemetry = FakeTelemetry(PLOTTED_MOST + 6)
+    tick(page)
+    fly(page, service.telemetry, clock, 1.0)
+    assert len(page.track.names) == page.rows.rowCount() == PLOTTED_MOST + 6
+    assert "plots leave 6 sources out" in page.bar.words.text()
 
 
 def test_a_silent_source_is_said_to_be_and_shows_no_value(page, telemetry, clock) -> None:

@@ -91,6 +91,7 @@ class TelemetryPage(Page):
         self.plot.hovered.connect(self.show_cursor)
         self.rows = SourcesModel(self)
         self.table = SourcesTable(self.rows, self._look)
+        self.table.selectionModel().selectionChanged.connect(self._sources_chosen)
         self.picture = Picture(self.plot, self.track, self.rows, self._look)
         self.bar = self._build_bar()
         left = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
@@ -232,6 +233,8 @@ class TelemetryPage(Page):
         for each in listeners:
             drops = f", {each.kernel_drops} dropped by the system" if each.kernel_drops else ""
             told.append(f"UDP {each.host}:{each.port}{drops}{' — ' + each.error if each.error else ''}")
+        if self.picture.left_out:
+            told.append(f"plots leave {self.picture.left_out} sources out: select rows of the table to choose")
         running = ", ".join(f"recording {race.name!r}" for race in self.desk.running)
         return "   ".join(filter(None, ("  ".join(told), running)))
 
@@ -344,6 +347,12 @@ class TelemetryPage(Page):
             self.show_cursor(None)
         else:
             super().keyPressEvent(event)
+
+    @Slot()
+    def _sources_chosen(self) -> None:
+        """Selected rows are plotted alone."""
+        selected = self.table.selectionModel().selectedRows()
+        self.picture.chosen = frozenset(self.rows.row(index.row()).source.source_id for index in selected)
 
     # --- races
     @Slot(object)

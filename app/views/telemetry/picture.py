@@ -21,6 +21,7 @@ from transfer_core.events.telemetry import ChannelView, SourceView, ThinnedSerie
 from transfer_core.units import NS_PER_S
 
 TRAIL_S = 12.0
+PLOTTED_MOST = 24
 HEARD_WITHIN_S = 0.5  # sources are asked about four times a second
 
 
@@ -43,6 +44,8 @@ class Picture(QObject):
         self._plot, self._track, self._table, self._look = plot, track, table, look
         self._places: dict[str, int] = {}
         self.limits = Limits()
+        self.chosen: frozenset[str] = frozenset()  # sources whose lines alone are drawn
+        self.left_out = 0  # sources that are on the track and in the table only
         self.cursor_s: float | None = None  # seconds before the newest moment
 
     def apply_look(self, look: Look) -> None:
@@ -57,6 +60,7 @@ class Picture(QObject):
         self._plot.forget()
         self._track.forget()
         self.cursor_s = None
+        self.chosen = frozenset()
         self._plot.show_cursor(None)
 
     def place(self, source: str) -> int:
@@ -78,12 +82,14 @@ class Picture(QObject):
         self._plot.show_lanes(lanes)
         start_s = moment.end_s - moment.span_s
         names = [lane.name for lane in lanes]
+        plotted = self._plotted(list(rings))
         traces: dict[str, list[Traces]] = {}
         trails: dict[str, Trail] = {}
         by_id = {source.source_id: source for source in sources}
         for source_id, ring in rings.items():
             source = by_id.get(source_id)
-            traces[source_id] = [Traces(*ring.rows(names, start_s, moment.end_s))]
+            if source_id in plotted:
+                traces[source_id] = [Traces(*ring.rows(names, start_s, moment.end_s))]
             east, north = (ring.channel(name, moment.end_s - TRAIL_S, moment.end_s) for name in POSITION)
             if east is not None and north is not None and len(east[0]):
                 name = (source.name if source is not None else "") or source_id.rpartition(":")[2]
@@ -91,6 +97,12 @@ class Picture(QObject):
         colours = {source_id: self.colour(source_id) for source_id in rings}
         self._plot.draw(traces, colours, moment.end_s, moment.span_s, end_text=moment.end_text, marks_s=moment.marks_s)
         self._track.draw(trails, colours)
+
+    def _plotted(self, there: Sequence[str]) -> frozenset[str]:
+        """Whose lines are drawn: those chosen in the table, else the first ones; nobody tells more lines apart."""
+        chosen = [source for source in there if source in self.chosen]
+        self.left_out = 0 if chosen else max(0, len(there) - PLOTTED_MOST)
+        return frozenset(chosen or there[:PLOTTED_MOST])
 
     def fill_table(
         self,
