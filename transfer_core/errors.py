@@ -8,7 +8,7 @@
     |  `- DatagramRefused           a telemetry datagram is not what its layout says
     |- SecurityError                TokenInvalid TokenExpired TokenUsed, UnknownPeer VersionRefused CredentialRefused
     |- LinkError                    LinkDown NoUsableLink BindRefused PortInUse RelaySilent PeerStalled ServerSilent
-    |- DestinationError             ServerRefused ServerBusy BadAnswer
+    |- DestinationError             ServerRefused ServerBusy BadAnswer CertificateRefused
     |- SourceError                  SourceMissing SourceUnreadable SourceChanged
     |- StorageError                 DiskFull QuotaExceeded NameRefused WriteFailed
     |- IntegrityError               ChunkHashMismatch FileHashMismatch
@@ -270,6 +270,13 @@ class BadAnswer(DestinationError):
 
     code = "E_BAD_ANSWER"
     default_hint = "Check the destination's address and kind, and whether the network wants a login."
+
+
+class CertificateRefused(DestinationError):
+    """What answers shows a certificate that is not trusted, or another one than was pinned."""
+
+    code = "E_CERTIFICATE"
+    default_hint = "Check the address, and whether the certificate was changed by whom it belongs to."
 
 
 class SourceError(DrsError):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
 Reply = tuple[int, dict[str, str], bytes]
@@ -42,6 +45,7 @@ class SmallServer:
     def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
         self.requests: list[tuple[str, str]] = []
         self.peers: list[str] = []
+        self.connections: set[socket.socket] = set()
         self.piece_bytes_received = 0
         self.body_bytes_read = 0  # also of bodies that broke off
         self.faults: deque[Fault] = deque()
@@ -50,18 +54,30 @@ class SmallServer:
         bound = type("Bound", (self.handler,), {"server_of": self})
         self._server = ThreadingHTTPServer((host, port), bound)
         self._server.daemon_threads = True
+        self._scheme = "http"
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
+
+    def use_certificate(self, certificate: Path, key: Path) -> None:
+        """Speak TLS; called before `start`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self._scheme = "https"
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
+        """Stop, and break what is still connected, as a process that ends does."""
         self._server.shutdown()
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._server.server_close()
         self._thread.join(5)
 
@@ -73,6 +89,15 @@ class SmallServer:
 class Handler(BaseHTTPRequestHandler):
     server_of: ClassVar[SmallServer]
     protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.server_of.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.server_of.connections.discard(self.connection)
+        with contextlib.suppress(OSError):
+            super().finish()
 
     def log_message(self, *_: object) -> None:
         """Quiet."""

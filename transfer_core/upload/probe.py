@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
-from transfer_core.errors import BadAnswer, DestinationError
+from transfer_core.errors import BadAnswer, CertificateRefused, DestinationError
 from transfer_core.upload.chunked import server_of
 from transfer_core.upload.door import Answer, Step
 from transfer_core.upload.kinds import RELAY, Target, make_authorizer, make_uploader
@@ -18,7 +19,12 @@ def perform(step: Step, target: Target, session: LinkSession) -> Answer:
     """One request without a file. ServerSilent."""
     headers = make_authorizer(target)(step)
     body = iter([step.head]) if step.head else None
-    return session.perform(step, headers, body, len(step.head))
+    try:
+        return session.perform(step, headers, body, len(step.head))
+    except CertificateRefused as error:
+        with contextlib.suppress(OSError):
+            error.hint = f"Its SHA-256 is {session.fingerprint_of(step.url)}: if it is your server's, pin that."
+        raise
 
 
 def probe(target: Target, session: LinkSession) -> None:
@@ -36,6 +42,8 @@ def guess_kind(target: Target, session: LinkSession) -> str:
         return "tus"
     try:
         probe(replace(target, kind="chunked"), session)
+    except CertificateRefused:
+        raise
     except DestinationError as error:
         what = f"{url} speaks neither the chunk protocol nor tus: {error.message}"
         raise BadAnswer(what, hint="Check the address, or name its kind with --kind.") from error

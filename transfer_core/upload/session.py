@@ -7,10 +7,13 @@ said, over the link that was chosen. A session is used by one thread; `abort` ma
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -18,7 +21,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from transfer_core.errors import BadAnswer, ConfigError, ServerSilent
+from transfer_core.errors import BadAnswer, CertificateRefused, ConfigError, ServerSilent
 from transfer_core.net.bind_device import bind_to_device
 from transfer_core.upload.door import Answer, Step
 
@@ -169,6 +172,16 @@ class LinkSession:
                 raise
         return Answer(response.status_code, {key.lower(): text for key, text in response.headers.items()}, content)
 
+    def fingerprint_of(self, url: str) -> str:
+        """The SHA-256 of the certificate that answers there, unverified, for a person to compare. OSError."""
+        parts = urlsplit(url)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with self._sockets.connect(parts.hostname or "", parts.port or 443, CONNECT_S) as sock:
+            sock.settimeout(CONNECT_S)
+            with context.wrap_socket(sock, server_hostname=parts.hostname) as secure:
+                return hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
+
     def abort(self) -> None:
         """Break off what is under way. Any thread."""
         self._sockets.abort()
@@ -206,7 +219,7 @@ def _own_errors(step: Step) -> Iterator[None]:
         yield
     except requests.exceptions.SSLError as error:
         what = f"the server's certificate is not trusted: {_reason(error)}"
-        raise BadAnswer(what, hint="Check the address, and whether its certificate changed.") from error
+        raise CertificateRefused(what) from error
     except requests.exceptions.InvalidHeader as error:
         raise ConfigError("the token can't be sent in a header", hint="Give it again, without line breaks.") from error
     except _NO_ADDRESS as error:

@@ -21,7 +21,7 @@ from transfer_core.engine.uploads.run import UploadRun
 from transfer_core.engine.uploads.teller import Teller
 from transfer_core.engine.uploads.ways import Ways
 from transfer_core.entropy import Entropy
-from transfer_core.errors import BadAnswer, DestinationError, DrsError, LinkError, SecurityError
+from transfer_core.errors import BadAnswer, CertificateRefused, DestinationError, DrsError, LinkError, SecurityError
 from transfer_core.events import LinkView
 from transfer_core.jobs.model import Job
 from transfer_core.jobs.store import Destination, JobStore
@@ -242,7 +242,7 @@ class UploadDesk:
         if isinstance(error, DestinationError) and error.retry_after_s is not None:
             self._monitor.on_hold(name, round(error.retry_after_s * NS_PER_S))
         self._listener.on_upload_failed(run, error)
-        if isinstance(error, LinkError | BadAnswer):
+        if isinstance(error, LinkError | BadAnswer | CertificateRefused):
             self._monitor.on_trouble(name, error.message)
 
     def on_gone(self, run: UploadRun) -> None:
