@@ -283,3 +283,27 @@ def test_plots_with_axes_survive_some_hundred_frames(qtbot) -> None:
         curve.setData(x, np.sin(x / 10 + frame) * (1 + frame))
         plot.grab()
     assert curve.getData()[1] is not None
+
+
+def test_cards_are_drawn_one_at_a_time_and_all_at_the_same_moment(page, state, qtbot, monkeypatch) -> None:
+    ends = []
+    for card in (page.card("wifi"), page.card("lte")):
+        draw = card.draw
+        monkeypatch.setattr(card, "draw", lambda *args, draw=draw: (ends.append(args[2].end_s), draw(*args)))
+    qtbot.waitUntil(lambda: len(ends) == 1)
+    state.pass_time(0.05)
+    qtbot.waitUntil(lambda: len(ends) >= 4)
+    first, second, third, fourth = ends[:4]
+    assert first == second
+    assert third == fourth > second
+
+
+def test_a_picture_that_is_frozen_shows_one_moment_on_all_cards(page, state, qtbot, monkeypatch) -> None:
+    ends = []
+    for card in (page.card("wifi"), page.card("lte")):
+        draw = card.draw
+        monkeypatch.setattr(card, "draw", lambda *args, draw=draw: (ends.append(args[2].end_s), draw(*args)))
+    qtbot.waitUntil(lambda: len(ends) % 2 == 1)
+    state.pass_time(0.05)
+    page.set_frozen(True)
+    assert ends[-1] == ends[-2] > ends[-3]

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
@@ -28,29 +27,26 @@ from PySide6.QtWidgets import (
 from app.actions import make_action
 from app.models.link_history import LinkHistory
 from app.models.links_model import LinksModel
-from app.models.sample_rings import SampleRings, Window
+from app.models.sample_rings import SampleRings
 from app.views.links.figures_table import FiguresTable
+from app.views.links.frame_drawer import FrameDrawer, Moment
 from app.views.links.lane_axis import LaneAxis
 from app.views.links.link_card import LinkCard
-from app.views.links.link_plot import Frame
-from app.views.links.scales import Ratchet
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.links.time_ruler import TimeRuler
 from app.views.page import Page, ServiceCalls
 from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
 from transfer_core.events import LinkMark, LinkState, LinkView
-from transfer_core.units import NS_PER_S
 
 if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
     from app.theme.theme import Theme
 
 FRAME_MS = 100
-AGE_EVERY = 3  # frames between two looks at the ages
+AGE_NS = 300_000_000  # between two looks at the ages
 WINDOWS_S = {"1 min": 60.0, "5 min": 300.0, "30 min": 1800.0}
 WINDOW_COMMANDS = ("links.minute", "links.five_minutes", "links.half_hour")
-RTT_SHARE = 99.5  # the percentile that the scale shows; what lies above is ticked at the top
 
 
 def utc_clock() -> str:
@@ -88,14 +84,14 @@ class LinksPage(Page):
         self._cursor_s: float | None = None
         self._frames = 0
         self._shown = False
-        self._throughput_scale = Ratchet(1e6)
-        self._rtt_scale = Ratchet(10.0)
+        self._drawer = FrameDrawer()
+        self._aged_ns = 0
         self._model = LinksModel(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._build()
         self._timer = QTimer(self)
         self._timer.setInterval(FRAME_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._timer.timeout.connect(self._draw_on)
         theme.changed.connect(self._apply_look)
 
     # --- building
@@ -252,36 +248,41 @@ class LinksPage(Page):
         for card in kept.values():
             self._cards_layout.removeWidget(card)
             card.deleteLater()
+        self._drawer.reset()
+        self._timer.setInterval(FRAME_MS // max(1, len(self._cards)))
 
     # --- the picture
     @Slot()
     def refresh(self) -> None:
-        """Draw one frame, unless the picture is frozen; ages go on all the same."""
-        now_ns = self._state.now_ns()
+        """Draw one whole frame, unless the picture is frozen; ages go on all the same."""
         if self._frozen is None:
-            self._draw(self._history.rings, self._history.all_marks, now_ns)
-        if self._frames % AGE_EVERY == 0 or self._frozen is not None:
-            self._model.age(now_ns)
+            self._draw(self._history.rings, self._history.all_marks, self._state.now_ns())
+        self._age()
+
+    @Slot()
+    def _draw_on(self) -> None:
+        """Draw one card more."""
+        if self._frozen is None:
+            if self._drawer.is_done:
+                self._begin(self._history.rings, self._history.all_marks, self._state.now_ns())
+            self._drawer.draw_next(self._cursor_s)
+        self._age()
 
     def _draw(self, rings: SampleRings, marks: tuple[LinkMark, ...], end_ns: int) -> None:
+        self._begin(rings, marks, end_ns)
+        while not self._drawer.is_done:
+            self._drawer.draw_next(self._cursor_s)
+
+    def _begin(self, rings: SampleRings, marks: tuple[LinkMark, ...], end_ns: int) -> None:
         self._frames += 1
-        end_s = end_ns / NS_PER_S
-        windows = {name: rings[name].window(end_s - self._span_s, end_s) for name in self._cards}
-        frame = self._frame(list(windows.values()), end_s, end_ns)
-        for name, card in self._cards.items():
-            if card.visibleRegion().isEmpty():
-                continue
-            card.draw(windows[name], [mark for mark in marks if mark.link == name], frame)
-            if self._cursor_s is not None:
-                card.show_cursor(self._cursor_s)
+        self._drawer.begin(self._cards, Moment(rings, marks, end_ns, self._span_s))
         self._place_ruler()
 
-    def _frame(self, windows: list[Window], end_s: float, end_ns: int) -> Frame:
-        rates = [np.fmax.reduce(window.throughput_bps) for window in windows if len(window)]
-        rtts = [window.rtt_p90_ms[np.isfinite(window.rtt_p90_ms)] for window in windows]
-        rate = max((float(r) for r in rates if np.isfinite(r)), default=0.0)
-        rtt = max((float(np.percentile(r, RTT_SHARE)) for r in rtts if len(r)), default=0.0)
-        return Frame(end_s, self._span_s, self._throughput_scale.fit(rate, end_ns), self._rtt_scale.fit(rtt, end_ns))
+    def _age(self) -> None:
+        now_ns = self._state.now_ns()
+        if now_ns - self._aged_ns >= AGE_NS:
+            self._aged_ns = now_ns
+            self._model.age(now_ns)
 
     def _place_ruler(self) -> None:
         card = next(iter(self._cards.values()), None)
@@ -295,8 +296,7 @@ class LinksPage(Page):
         self._span_s = span_s
         for label, seconds in WINDOWS_S.items():
             self._windows[label].setChecked(seconds == span_s)
-        self._throughput_scale.reset()
-        self._rtt_scale.reset()
+        self._drawer.reset()
         if self._cursor_s is not None:
             self.show_cursor(max(self._cursor_s, -span_s))
         if self._frozen is not None:
@@ -323,6 +323,8 @@ class LinksPage(Page):
         self.freeze_button.setChecked(frozen)
         for card in self._cards.values():
             card.set_frozen(frozen)
+        if self._frozen is not None:  # all cards at the same moment
+            self._draw(*self._frozen)
         self._mark_badge()
         self._place_ruler()
         if not frozen and self._shown:
