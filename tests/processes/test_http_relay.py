@@ -204,6 +204,21 @@ def test_tokens_are_made_listed_and_revoked_by_commands(field: Field) -> None:
     assert field.say("relay", "revoke", "logger", state="r").code == 1
 
 
+def test_what_came_over_http_is_listed(field: Field) -> None:
+    relay, url = start(field)
+    client = ReferenceClient(url, b"lap", name="lap.bin")
+    client.upload()
+    client.http.post("/upload/init", json={"filename": "next.bin", "filesize": 9, "chunks": 3})
+    client.close()
+    assert relay.wait_for("received")["path"] == "lap.bin"
+    listed = field.say("relay", "list", "--json", state="r").json
+    assert [(each["agent"], each["path"], each["status"]) for each in listed] == [
+        ("this machine", "next.bin", "uploading"),
+        ("this machine", "lap.bin", "completed"),
+    ]
+    assert "uploads/lap.bin" in field.say("relay", "list", state="r").out
+
+
 @pytest.mark.parametrize(
     "words",
     [

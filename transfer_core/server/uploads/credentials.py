@@ -15,7 +15,7 @@ from transfer_core.errors import CredentialRefused, UnknownPeer
 from transfer_core.protocol.security.http_bearer import agent_of_bearer, bearer_for_agent
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.tokens import fingerprint
-from transfer_core.server.uploads.model import ANYBODY, Client
+from transfer_core.server.uploads.model import ANYBODY, TOKEN_KEY, Client
 from transfer_core.server.uploads.records import HttpToken, UploadDatabase
 from transfer_core.storage.relay_store import KnownAgent, RelayStore
 from transfer_core.storage.safe_path import safe_name
@@ -65,7 +65,7 @@ class Credentials:
         found = self._database.find_token(hash_of_token(bearer))
         if found is None:
             raise CredentialRefused("the relay does not know this token, or has revoked it")
-        return Client(f"token:{found.name}", found.folder)
+        return Client(f"{TOKEN_KEY}{found.name}", found.folder)
 
 
 def hash_of_token(token: str) -> bytes:

@@ -9,6 +9,8 @@ from transfer_core.server.uploads.records import Kind, UploadRecord
 from transfer_core.server.uploads.sums import FrontSums
 from transfer_core.storage.incoming import IncomingFile
 
+TOKEN_KEY = "token:"  # before the name of a token, in the key of its owner's uploads
+
 
 @dataclass(frozen=True, slots=True)
 class Client:

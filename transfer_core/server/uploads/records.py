@@ -221,6 +221,10 @@ class UploadDatabase:
         where = "status = 'completed' AND client = ? ORDER BY completed_ns DESC LIMIT ?"
         return self._select(where, (client, limit))
 
+    def newest(self, limit: int) -> list[UploadRecord]:
+        """The uploads of all clients that began last, newest first."""
+        return self._select("true ORDER BY created_ns DESC LIMIT ?", (limit,))
+
     def bytes_of(self, client: str) -> int:
         """Bytes that a client's uploads take, those on their way included."""
         query = "SELECT coalesce(sum(size), 0) FROM upload WHERE client = ? AND status <> 'failed'"
