@@ -44,6 +44,7 @@ class OutgoingFile:
     lost: dict[int, ChunkSlot] = field(default_factory=dict)  # by slot number, insertion order
     digest: str | None = None
     digest_asked: bool = False
+    unreadable: bool = False  # a chunk could not be read
     finish_sent: bool = False
     arrived_bytes: int = 0
     path_bytes: dict[int, int] = field(default_factory=dict)

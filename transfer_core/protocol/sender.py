@@ -189,7 +189,10 @@ class SenderSession(Association):
             self._drop_file(self.files[number])
 
     def provide_chunk(self, number: int, chunk: int, record: bytearray | None) -> None:
-        """Hand over a chunk record with its padding (see `chunk_record`). None: it could not be read after all."""
+        """Hand over a chunk record with its padding (see `chunk_record`).
+
+        None: it could not be read. Nothing more of that file is asked for or sent; `stop_file` is to follow.
+        """
         file = self.files.get(number)
         self._reading -= 1
         if file is None:
@@ -199,6 +202,8 @@ class SenderSession(Association):
         self._reading_bytes -= file.largest_chunk_bytes
         if record is None:
             file.again.append(chunk)
+            file.unread += 1
+            file.unreadable = True
             return
         if chunk in file.slots:
             return  # asked for again while it was read; one of them is enough
@@ -254,6 +259,8 @@ class SenderSession(Association):
     # --- asking for chunks
 
     def _may_read(self, file: OutgoingFile) -> bool:
+        if file.unreadable:
+            return False
         return file.state is FileState.SENDING or (file.state is FileState.OPENING and file.eager)
 
     def _ahead_chunks(self) -> int:

@@ -1,0 +1,62 @@
+"""The agent's side of a session by itself: what it asks its owner for."""
+
+from __future__ import annotations
+
+from transfer_core.protocol.security.keys import PathKeys
+from transfer_core.protocol.sender import ChunksWanted, SenderSession
+from transfer_core.protocol.wire.chunk_record import new_record, seal_record
+
+NOW_NS = 10**9
+
+
+def _session() -> SenderSession:
+    keys = (PathKeys(bytes([1]) * 32), PathKeys(bytes([2]) * 32))
+    session = SenderSession(my_index=1, peer_index=2, send_keys=keys[0], receive_keys=keys[1], window_chunks=64)
+    session.add_path(0, ("10.0.0.1", 9000), NOW_NS)
+    return session
+
+
+def _open(session: SenderSession, file_id: str, chunks: int = 3) -> int:
+    return session.open_file(
+        file_id=file_id,
+        path=file_id,
+        size=chunks * 4096,
+        chunk_bytes=4096,
+        mtime_ns=0,
+        fingerprint=1,
+        priority=5,
+        position=0.0,
+        resumed=False,
+    )
+
+
+def _wanted(session: SenderSession) -> list[tuple[int, int]]:
+    """Chunks that are asked for now, by file."""
+    found: list[tuple[int, int]] = []
+    while (event := session.poll_event()) is not None:
+        if isinstance(event, ChunksWanted):
+            found += [(event.file, chunk) for chunk in range(event.first, event.first + event.count)]
+    return found
+
+
+def test_a_chunk_that_can_not_be_read_is_not_asked_for_again_and_again_and_holds_no_other_file_up() -> None:
+    session = _session()
+    bad, good = _open(session, "bad"), _open(session, "good")
+    for number, chunk in _wanted(session):
+        if number == bad:
+            session.provide_chunk(number, chunk, None)
+        else:
+            record, place = new_record("good", 4096)
+            place[:] = bytes(4096)
+            seal_record(record, "good", chunk, chunk * 4096, 4096)
+            session.provide_chunk(number, chunk, record)
+    for turn in range(20):
+        session.handle_timeout(NOW_NS + turn * 10**7)
+        while (transmit := session.poll_transmit(NOW_NS + turn * 10**7)) is not None:
+            assert transmit.datagrams
+        assert _wanted(session) == []
+    session.stop_file(bad, discard=False)
+    assert list(session.files) == [good]
+    assert _wanted(session) == []
+    third = _open(session, "third")
+    assert {number for number, _ in _wanted(session)} == {third}
