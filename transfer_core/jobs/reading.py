@@ -33,10 +33,13 @@ class JobReading(StateDatabase):
             if newest == change:
                 return newest, [], []
             rows = db.execute(
-                f"SELECT {COLUMNS} FROM job WHERE changed > ? AND listed = 1 ORDER BY priority, position, file_id",
+                f"SELECT {COLUMNS} FROM job INDEXED BY job_changed WHERE changed > ? AND listed = 1"  # few of many
+                " ORDER BY priority, position, file_id",
                 (change,),
             ).fetchall()
-            gone = db.execute("SELECT file_id FROM job WHERE changed > ? AND listed = 0", (change,)).fetchall()
+            gone = db.execute(
+                "SELECT file_id FROM job INDEXED BY job_changed WHERE changed > ? AND listed = 0", (change,)
+            ).fetchall()
         return newest, [job_of(row) for row in rows], [row[0] for row in gone]
 
     def history(self, *, limit: int, offset: int, find: str) -> list[Job]:
