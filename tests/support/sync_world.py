@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from transfer_core.errors import DiskFull, SourceMissing
@@ -51,6 +51,7 @@ class SimTree:
         self.visible: dict[str, SimFile] = {}
         self.durable: dict[str, SimFile] = {}
         self.staged: dict[str, SimFile] = {}
+        self.unsynced: set[str] = set()
         self.trashed: list[bytes] = []
         self.mounted = True
         self.full = False
@@ -157,8 +158,12 @@ class SimTree:
         tick = next(self._ticks)
         token = f"stage-{tick}"
         self.staged[token] = SimFile(content, tick, mtime_ns, tick, executable)
-        self.step("fsync")
+        self.unsynced.add(token)
         return token
+
+    def sync_staged(self, tokens: Sequence[str]) -> None:
+        self.step("fsync")
+        self.unsynced.difference_update(tokens)
 
     def _check(self, path: str, expected: Stat | None) -> None:
         present = self.stat(path)
@@ -176,6 +181,7 @@ class SimTree:
     def publish(self, token: str, path: str, expected: Stat | None) -> Stat:
         self._check_parent(path)
         self.step("before the rename")
+        assert token not in self.unsynced
         self._check(path, expected)
         old = self.visible.get(path)
         if old is not None and old.content is not None:

@@ -12,7 +12,7 @@ from collections import deque
 from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.wire.messages import PostPart
 
-PART_BYTES = 1200
+PART_BYTES = 1100  # with its heads it fits the smallest packet that every path has to carry
 POST_BYTES_MAX = 8 << 20
 PARTS_AHEAD = 256
 _OPEN_MAX = 64  # posts that may be half here at once

@@ -8,8 +8,9 @@ between is found by the next scan, which knows the entry again by its content.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from transfer_core.errors import DrsError
 from transfer_core.sync.content import Contents, PackedGauge
 from transfer_core.sync.entry import Entry, Kind
 from transfer_core.sync.index import Index
@@ -24,6 +25,34 @@ class Applier:
 
     def __init__(self, tree: Tree, index: Index, scanner: Scanner, contents: Contents) -> None:
         self._tree, self._index, self._scanner, self._contents = tree, index, scanner, contents
+        self._prepared: dict[Entry, tuple[str, int]] = {}  # token, and what it would be if only compressed
+
+    def prepare(self, writes: Iterable[Write], recipes: dict[bytes, Recipe]) -> None:
+        """Stage what is about to be applied, all of it synced at once. What can't be now, `apply` will say."""
+        fresh: list[str] = []
+        for action in writes:
+            if action.entry in self._prepared:
+                continue
+            try:
+                self._prepared[action.entry] = staged = self._stage(action.entry, recipes[action.entry.content])
+            except DrsError:
+                break
+            fresh.append(staged[0])
+        try:
+            self._tree.sync_staged(fresh)
+        except DrsError:
+            self.forget_prepared()
+
+    def forget_prepared(self) -> None:
+        """Drop what was staged and not applied."""
+        for token, _ in self._prepared.values():
+            self._tree.discard(token)
+        self._prepared.clear()
+
+    def _stage(self, entry: Entry, recipe: Recipe) -> tuple[str, int]:
+        gauge = PackedGauge()
+        pieces = gauge.passing(self._contents.pieces(entry, recipe))
+        return self._tree.stage(pieces, entry.mtime_ns, entry.executable), gauge.packed_bytes
 
     def apply(self, actions: Sequence[Action], recipes: dict[bytes, Recipe]) -> dict[bytes, int]:
         """Do what was decided about one path. All contents must be here. Gives what each would be if only compressed.
@@ -37,10 +66,11 @@ class Applier:
             for action in actions:
                 if isinstance(action, Write):
                     entry = action.entry
-                    gauge = PackedGauge()
-                    pieces = gauge.passing(self._contents.pieces(entry, recipes[entry.content]))
-                    staged[entry.path] = self._tree.stage(pieces, entry.mtime_ns, entry.executable)
-                    packed[entry.content] = gauge.packed_bytes
+                    prepared = self._prepared.pop(entry, None)
+                    token, packed_bytes = prepared or self._stage(entry, recipes[entry.content])
+                    staged[entry.path], packed[entry.content] = token, packed_bytes
+                    if prepared is None:
+                        self._tree.sync_staged([token])
             for action in actions:
                 self._apply(action, staged, recipes)
         finally:

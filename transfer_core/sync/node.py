@@ -11,7 +11,7 @@ again, and a node that lost its index says how far it has heard. All methods are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -38,6 +38,7 @@ PACK_BYTES = 2 << 20
 PUSH_BYTES = 512 * 1024
 ASK_AT_ONCE = 4096
 APPLY_AT_ONCE = 64
+PREPARE_BYTES = 64 << 20
 CHUNKS_LOOKED_AT = 100_000
 EDIT_PUSH_BYTES = 48 * 1024  # more of an edit is asked for, with hints, which is shorter
 HINT_BYTES = 64 << 20  # of local files that are looked at for one question
@@ -260,9 +261,14 @@ class Node:
         told = Told()
         ready = self._ready()
         for at in range(0, len(ready), APPLY_AT_ONCE):
-            with self.index.change():
-                goes_on = all(self._work_off(todo, told) for todo in ready[at : at + APPLY_AT_ONCE])
-                self._tree.settle()
+            batch = ready[at : at + APPLY_AT_ONCE]
+            try:
+                with self.index.change():
+                    self._prepare(batch)
+                    goes_on = all(self._work_off(todo, told) for todo in batch)
+                    self._tree.settle()
+            finally:
+                self._applier.forget_prepared()
             if not goes_on:
                 break
         if not self._todo:
@@ -273,6 +279,22 @@ class Node:
         self._ask()
         self.tell()
         return told
+
+    def _prepare(self, batch: Sequence[Todo]) -> None:
+        """Stage what the batch will write, as far as everything is here."""
+        writes: list[Write] = []
+        known: dict[bytes, Recipe] = {}
+        held = 0
+        for todo in batch:
+            local = self.index.entry(todo.entry.path)
+            if todo.entry.kind is not Kind.FILE or (local is not None and local.is_live):
+                continue  # few are edits, and those may come out another way
+            recipes, lacking, why = self._recipes([Write(todo.entry)])
+            held += todo.entry.size
+            if not lacking and not why and held <= PREPARE_BYTES:
+                writes.append(Write(todo.entry))
+                known |= recipes
+        self._applier.prepare(writes, known)
 
     def _ready(self) -> list[Todo]:
         """What may be done now, in its order. A file whose content others still need is deleted after them."""

@@ -1,12 +1,12 @@
 """What a node asks of the folder on the disk: a small file system, so that a simulated one can crash at every step.
 
-Paths are '/'-separated, below the root. What `stage` and `keep_as` have done is durable when they return; other names
-are once `settle` returns, so that many files cost one sync of their folder.
+Paths are '/'-separated, below the root. What `keep_as` has done is durable when it returns; staged contents are once
+`sync_staged` returns, and other names once `settle` does, so that many files cost little more than one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -89,7 +89,14 @@ class Tree(Protocol):
         ...
 
     def stage(self, pieces: Iterable[bytes], mtime_ns: int, executable: bool) -> str:
-        """Write a content under a name that nobody sees, and sync it; its token. DiskFull, WriteFailed."""
+        """Write a content under a name that nobody sees; its token, which `sync_staged` has to see before `publish`.
+
+        DiskFull, WriteFailed.
+        """
+        ...
+
+    def sync_staged(self, tokens: Sequence[str]) -> None:
+        """Make staged contents durable, many for little more than the time of one. DiskFull, WriteFailed."""
         ...
 
     def publish(self, token: str, path: str, expected: Stat | None) -> Stat:

@@ -4,7 +4,9 @@ import pytest
 
 from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.posts import PART_BYTES, POST_BYTES_MAX, PostsIn, PostsOut
-from transfer_core.protocol.wire.messages import PostPart
+from transfer_core.protocol.recovery.mtu import BASE_BYTES
+from transfer_core.protocol.wire.datagram import IPV6_UDP_BYTES, PREFIX_BYTES, SEALED_OVERHEAD
+from transfer_core.protocol.wire.messages import PostPart, encode_message
 
 
 def parts_of(out: PostsOut) -> list[PostPart]:
@@ -22,6 +24,15 @@ def test_a_post_of_any_size_comes_back_whole(size: int) -> None:
     parts = parts_of(out)
     assert {part.post for part in parts} == {number}
     assert [into.take(part) for part in parts] == [None] * (len(parts) - 1) + [data[:size]]
+
+
+def test_a_part_fits_the_smallest_packet_that_a_path_may_have() -> None:
+    out = PostsOut()
+    out.add(bytes(PART_BYTES), urgent=False)
+    part = out.next_part()
+    assert part is not None
+    heads = IPV6_UDP_BYTES + SEALED_OVERHEAD + PREFIX_BYTES + 7
+    assert len(encode_message(part)) + heads <= BASE_BYTES
 
 
 def test_an_urgent_post_goes_before_those_that_wait_but_breaks_none() -> None:
