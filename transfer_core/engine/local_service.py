@@ -151,6 +151,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             chosen=self._chosen,
             simulated=self._simulation is not None,
             views=desk.views,
+            state_dir=self._state_dir,
             bearer=lambda relay_public: bearer_of_agent(identity, relay_public),
         )
         clerk.watches = watches = self._make_watch_desk(clerk)

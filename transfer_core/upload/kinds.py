@@ -51,6 +51,8 @@ def check_target(target: Target) -> Target:
         raise UsageError("an endpoint is an address such as https://s3.example.org")
     if kind == "s3" and bool(target.options.get("key_id")) != bool(target.token.strip()):
         raise UsageError("a key's id and its secret belong together", hint="Give both, or none.")
+    if target.options.get("compress", "zstd") != "zstd":
+        raise UsageError("files are compressed with zstd, or not at all")
     pin = target.options.get("pin", "")
     if pin and not re.fullmatch("[0-9a-f]{64}", pin.replace(":", "").lower()):
         raise UsageError("a pin is the certificate's SHA-256, 64 hexadecimal digits")

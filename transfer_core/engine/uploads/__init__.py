@@ -3,5 +3,6 @@
 desk          what the clerk talks to          run        one job, in a thread of its own
 ways          links, and sessions over them    monitor    which destinations are there, and why not
 governor      caps, waited for by threads         limits     which caps count now
-teller        tells webhooks                      verbs      what may be asked of all this
+teller        tells webhooks                      packing    compresses before uploading
+verbs         what may be asked of all this
 """

@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from transfer_core.clock import Clock
@@ -17,6 +18,7 @@ from transfer_core.engine.under_way import Figures
 from transfer_core.engine.uploads.governor import Governor
 from transfer_core.engine.uploads.limits import cap_now, load_limits
 from transfer_core.engine.uploads.monitor import Monitor
+from transfer_core.engine.uploads.packing import Packer
 from transfer_core.engine.uploads.run import UploadRun
 from transfer_core.engine.uploads.teller import Teller
 from transfer_core.engine.uploads.ways import Ways
@@ -68,7 +70,9 @@ class UploadDesk:
         simulated: bool,
         views: Callable[[], Sequence[LinkView]],
         bearer: Callable[[bytes], str],
+        state_dir: Path,
     ) -> None:
+        self._packer = Packer(state_dir)
         self._bearer = bearer
         self._fallbacks: frozenset[str] = frozenset()  # relays that have an HTTP side
         self._store, self._clock, self._listener = store, clock, listener
@@ -85,7 +89,8 @@ class UploadDesk:
         self.obey(load_limits(store))
 
     def start(self) -> None:
-        """Begin to tell webhooks."""
+        """Begin to tell webhooks; remove what lies packed for nobody."""
+        self._packer.tidy({job.file_id for job in self._store.jobs() if not job.status.is_final})
         self._teller.start()
 
     # --- the clerk's thread
@@ -154,6 +159,7 @@ class UploadDesk:
                 governor=self._governor,
                 listener=self,
                 after=None if before is None else before.thread,
+                packer=self._packer if target.options.get("compress") else None,
             )
             self._runs[job.file_id] = run
         run.thread.start()

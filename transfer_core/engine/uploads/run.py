@@ -12,6 +12,7 @@ from typing import Protocol
 from transfer_core.engine.outgoing import expected_source
 from transfer_core.engine.under_way import Figures
 from transfer_core.engine.uploads.governor import Governor
+from transfer_core.engine.uploads.packing import SUFFIX, Packer
 from transfer_core.engine.uploads.ways import Lent, Ways
 from transfer_core.errors import Cancelled, DrsError, LinkError
 from transfer_core.jobs.model import Job
@@ -69,8 +70,11 @@ class UploadRun:
         governor: Governor,
         listener: RunListener,
         after: threading.Thread | None,
+        packer: Packer | None,
     ) -> None:
         self.job, self.held = job, ""
+        self._packer = packer
+        self._share = 1.0  # of the file's size that goes, once it is packed
         self.carried: dict[str, int] = dict(job.links)
         self.resent_bytes = job.resent_bytes
         self.stored_as = self.file_hash = ""
@@ -112,8 +116,9 @@ class UploadRun:
 
     def figures(self) -> Figures:
         """How far it is."""
-        passed = self.job.bytes_done + (0 if self._driver is None else self._driver.sent_bytes)
-        return Figures(self._best, dict(self.carried), self.resent_bytes, self._best, passed)
+        passed = self.job.bytes_done + (0 if self._driver is None else round(self._driver.sent_bytes / self._share))
+        done = min(self.job.size, round(self._best / self._share))
+        return Figures(done, dict(self.carried), self.resent_bytes, done, passed)
 
     # --- its thread
 
@@ -148,31 +153,57 @@ class UploadRun:
     def _upload(self) -> None:
         source = SourceFile.open(Path(self.job.path), expected_source(self.job))
         try:
-            uploader = self._make_uploader()
-            self._authorize = self._make_authorizer()
-            item = Item(
-                file_id=self.job.file_id,
-                name=name_there(self.job.dest_path or Path(self.job.path).name),
-                size=source.fingerprint.size,
-                priority=self.job.priority,
-                source=self.job.source,
-                chunk_bytes=self.chunk_bytes(),
-            )
-            if item.size != self.job.size:
-                self._listener.resize(self.job.file_id, item.size)
-            self._kept = self._listener.resume_of(self.job.file_id)
-            self._driver = Driver(uploader, item, source, self._kept, self)
-            finished = self._driver.run()
-            self.stored_as = finished.stored_as
-            self.file_hash = "blake3:" + self._driver.hash.hexdigest("blake3")
-            if finished.receipt:
-                self._listener.keep_receipt(self.job.file_id, self.file_hash, finished.receipt)
+            if source.fingerprint.size != self.job.size:
+                self._listener.resize(self.job.file_id, source.fingerprint.size)
+            packed = self._pack(source)
+            if packed is not None:
+                source.close()
+                source = packed
+            self._send(source, SUFFIX if packed is not None else "")
         finally:
             source.close()
+
+    def _pack(self, source: SourceFile) -> SourceFile | None:
+        if self._packer is None:
+            return None
+        self.held = "is being compressed"
+        try:
+            path = self._packer.pack(self.job.file_id, source, self.check)
+        finally:
+            self.held = ""
+        if path is None:
+            return None
+        packed = SourceFile.open(path)
+        self._share = max(1, packed.fingerprint.size) / max(1, source.fingerprint.size)
+        self._best = 0  # in bytes of what is packed, from here on
+        return packed
+
+    def _send(self, source: SourceFile, suffix: str) -> None:
+        uploader = self._make_uploader()
+        self._authorize = self._make_authorizer()
+        item = Item(
+            file_id=self.job.file_id,
+            name=name_there(self.job.dest_path or Path(self.job.path).name) + suffix,
+            size=source.fingerprint.size,
+            priority=self.job.priority,
+            source=self.job.source,
+            chunk_bytes=self.chunk_bytes(),
+        )
+        self._kept = self._listener.resume_of(self.job.file_id)
+        self._driver = Driver(uploader, item, source, self._kept, self)
+        finished = self._driver.run()
+        self.stored_as = finished.stored_as
+        self.file_hash = "blake3:" + self._driver.hash.hexdigest("blake3")
+        if finished.receipt:
+            self._listener.keep_receipt(self.job.file_id, self.file_hash, finished.receipt)
+        if self._packer is not None:
+            self._packer.forget(self.job.file_id)
 
     def _drop_there(self) -> None:
         """The job was given up: the server needs not keep its part of it."""
         driver = self._driver
+        if self._packer is not None:
+            self._packer.forget(self.job.file_id)
         if driver is None:
             return
         self._stopping.clear()
