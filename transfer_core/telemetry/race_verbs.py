@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from transfer_core.errors import ConflictError, DrsError, NotFoundError, UsageError
+from transfer_core.errors import ConflictError, DiskFull, DrsError, NotFoundError, StateError, UsageError
 from transfer_core.events.telemetry import MarkerView, MemberView, RaceState, RaceView, Role
 from transfer_core.telemetry.arrivals import source_name
 from transfer_core.telemetry.catalog import Race
@@ -15,6 +15,7 @@ from transfer_core.telemetry.filler import Filler
 from transfer_core.telemetry.listen_verbs import ListenVerbs
 from transfer_core.telemetry.log import LogWriter
 from transfer_core.telemetry.recorder import Recorder
+from transfer_core.telemetry.samples.base import SampleStore
 from transfer_core.units import utc_iso
 
 NAME_MAX = 200
@@ -88,6 +89,7 @@ class RaceVerbs(ListenVerbs):
                 f"{udp_port} is no UDP port", hint="Use a number from 1 to 65535; 0 lets the system choose."
             )
         self._around.be_the_only_one()
+        self._open_store()
         with self._lock:
             port = self._ports.get(udp_port)
             if port is not None and port.race_id is not None:
@@ -132,13 +134,24 @@ class RaceVerbs(ListenVerbs):
         port.race_id, port.recorder = race_id, recorder
         return race
 
+    def _open_store(self) -> SampleStore | None:
+        """The sample store; None if it can't be opened just now, which holds up no recording. ConfigError."""
+        try:
+            return self._store
+        except (StateError, DiskFull) as error:
+            self._around.say(True, "Samples are stored later: the sample store can't be opened", error.one_line())
+            return None
+
     def _fill(self, race: Race, port: Port, recorder: Recorder) -> None:
+        store = self._open_store()
+        if store is None:
+            return  # the next start does it
         running = self._running
         self._fillers[race.race_id] = Filler(
             race.race_id,
             self._log_of(race.race_id),
             port.decoder,
-            self._store,
+            store,
             recorder.appended,
             lambda: race.race_id not in running,
         )

@@ -12,6 +12,7 @@ from typing import Any
 from blake3 import blake3
 
 from transfer_core.errors import (
+    ConfigError,
     ConflictError,
     DrsError,
     IntegrityError,
@@ -44,6 +45,7 @@ from transfer_core.telemetry.samples.base import StoredStream
 from transfer_core.units import utc_iso
 
 PRIORITY = 2  # of the job that a finished recording becomes
+NOT_QUEUED_YET = "It is not queued yet."
 _BUSY = "It is still recorded or replayed; end that first."
 
 
@@ -104,14 +106,14 @@ class RecordingVerbs(RaceVerbs):
                 self._catalog.change(race_id, error=error.one_line())
                 self._tell_race(race_id)
                 raise
-            self._catalog.change(
-                race_id,
-                state=RaceState.SAVED.value,
-                path=str(target),
-                samples=done.rows,
-                error=self._queued(race, target),
-            )
-            self._tell_race(race_id)
+            facts = {"state": RaceState.SAVED.value, "path": str(target), "samples": done.rows}
+            self._catalog.change(race_id, **facts, error=NOT_QUEUED_YET)
+            self._queue(race, target)
+
+    def _queue(self, race: Race, target: Path) -> None:
+        """Make a job of it. After a crash in between it is done with the next start."""
+        self._catalog.change(race.race_id, error=self._queued(race, target))
+        self._tell_race(race.race_id)
 
     def _queued(self, race: Race, target: Path) -> str:
         """Make a job of it; why that could not be, else nothing."""
@@ -154,6 +156,8 @@ class RecordingVerbs(RaceVerbs):
         for race in self._catalog.races(limit=1000):
             if race.state is RaceState.ENDED and race.datagrams and not race.origin:
                 self._seal_soon(race.race_id)
+            elif race.error == NOT_QUEUED_YET and race.path:
+                self._queue(race, Path(race.path))
         self._fill_what_is_not_stored()
 
     def _recover_one(self, race: Race) -> None:
@@ -174,21 +178,30 @@ class RecordingVerbs(RaceVerbs):
         self._tell_race(race.race_id)
 
     def _fill_what_is_not_stored(self) -> None:
-        for race in self._catalog.races(limit=1000):
-            if race.race_id not in self._running and race.datagrams and race.race_id not in self._fillers:
-                try:
-                    stored = self._store.position(race.race_id) >= self._log_of(race.race_id).stat().st_size
-                except (DrsError, OSError):
-                    stored = False  # the filler tries, and says why it can't
-                if not stored:
-                    self._fill_whole(race)
+        try:
+            store = self._open_store()
+        except ConfigError as error:
+            self._around.say(True, error.message, error.one_line())
+            return
+        for race in self._catalog.races(limit=1000) if store is not None else ():
+            if race.race_id in self._running or not race.datagrams or race.race_id in self._fillers:
+                continue
+            try:
+                stored = store is not None and store.position(race.race_id) >= self._log_of(race.race_id).stat().st_size
+            except (DrsError, OSError):
+                stored = False  # the filler tries, and says why it can't
+            if not stored:
+                self._fill_whole(race)
 
     def _fill_whole(self, race: Race) -> None:
+        store = self._open_store()
+        if store is None:
+            return  # the next start does it
         more = threading.Event()
         more.set()
         path, decoder = self._log_of(race.race_id), make_decoder(race.settings)
         with self._lock:
-            self._fillers[race.race_id] = Filler(race.race_id, path, decoder, self._store, more, lambda: True)
+            self._fillers[race.race_id] = Filler(race.race_id, path, decoder, store, more, lambda: True)
 
     def delete_race(self, race_id: str) -> None:
         """See `TelemetryService`."""

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from tests.support.telemetry_world import Around, desk_in, pilots, wait_until
+from transfer_core.engine.system import SystemClock
 from transfer_core.errors import ConflictError, IntegrityError, NotFoundError, PortInUse, SourceMissing, UsageError
 from transfer_core.events.telemetry import RaceRemoved, RacesChanged, RaceState, Role, TelemetryChanged
+from transfer_core.telemetry.catalog import Catalog
 from transfer_core.telemetry.desk import TelemetryDesk
 from transfer_core.telemetry.log import LogReader
+from transfer_core.telemetry.recording_verbs import NOT_QUEUED_YET
 
 
 @pytest.fixture
@@ -238,3 +241,40 @@ def test_a_desk_that_stops_ends_its_races_and_the_next_one_seals_them(tmp_path) 
         wait_until(lambda: any(isinstance(event, RacesChanged) for event in around.events))
         assert desk.wait_until_stored(race.race_id, 20)
         assert sum(each.samples for each in desk.recorded_sources(race.race_id)) == 30
+
+
+def test_a_sample_store_that_can_not_be_opened_holds_up_no_recording(tmp_path) -> None:
+    around = Around()
+    (tmp_path / "samples.db").mkdir()
+    with desk_in(tmp_path, around) as desk:
+        race = desk.create_race("heat", 0)
+        with pilots(race.udp_port) as (pilot,):
+            pilot.fly(20)
+            wait_until(lambda: desk.race(race.race_id).datagrams == 20)
+        assert desk.save_race(race.race_id).state is RaceState.SAVED
+    assert any("sample store" in said for said in around.said)
+    (tmp_path / "samples.db").rmdir()
+    with desk_in(tmp_path) as desk:
+        assert desk.wait_until_stored(race.race_id, 20)
+        wait_until(lambda: sum(each.samples for each in desk.recorded_sources(race.race_id)) == 20)
+
+
+def test_a_race_that_was_sealed_and_not_queued_before_a_crash_is_queued_with_the_next_start(tmp_path) -> None:
+    with desk_in(tmp_path) as desk:
+        race, _ = a_race(desk)
+    catalog = Catalog(tmp_path, SystemClock())
+    catalog.change(race.race_id, error=NOT_QUEUED_YET)
+    catalog.close()
+    around = Around()
+    with desk_in(tmp_path, around) as desk:
+        assert [path for path, _, _ in around.queued] == [race.path]
+        assert desk.race(race.race_id).error == ""
+
+
+def test_a_wrong_address_of_the_store_is_said_and_the_list_of_races_is_there(tmp_path) -> None:
+    around = Around()
+    with desk_in(tmp_path) as desk:
+        race, _ = a_race(desk)
+    with desk_in(tmp_path, around, "mysql://somewhere") as desk:
+        assert [each.race_id for each in desk.races()] == [race.race_id]
+        assert around.said == ["samples can't be kept there"]
