@@ -24,13 +24,13 @@ from app.views.main_window import MainWindow
 from app.workers.calls_here import CallsHere
 from app.workers.layout_file import LayoutFile
 from app.workers.service_thread import ServiceThread
-from transfer_core.engine.local_service import LocalService
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import DrsError, UsageError
 from transfer_core.events import Event
 from transfer_core.service import TransferService
 
 PICTURE_WAIT_MS = 1500
+START_MS = 50  # for the window to be painted
 # the window takes the interpreter back from the agent's threads some dozens of times a frame, and waits this long each
 SWITCH_S = 0.0005
 KEEP_MS = 10_000  # changed looks are kept so often, for when the power goes
@@ -48,6 +48,13 @@ def qt_application() -> QApplication:
     application.setApplicationName("drs-sync")
     application.setDesktopFileName("drs-sync")
     return application
+
+
+def local_service(state_dir: Path, simulation: Path | None = None) -> TransferService:
+    """The service of this process. It is imported by whoever makes it: that takes as long as all of the window."""
+    from transfer_core.engine.local_service import LocalService  # noqa: PLC0415 - see above
+
+    return LocalService(state_dir, simulation=simulation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +183,7 @@ def run_console(
         os.environ["QT_SCALE_FACTOR"] = str(looks.scale)
     application = qt_application()
     layout = LayoutFile(state_dir / LAYOUT_NAME) if screenshot is None else None
-    console = Console(partial(LocalService, state_dir, simulation=simulation), layout)
+    console = Console(partial(local_service, state_dir, simulation), layout)
     if looks.theme is not None:
         console.theme.set_name(looks.theme)
     console.theme.install(application)
@@ -187,8 +194,8 @@ def run_console(
         fit_screen(console.window)
     if page is not None:
         _open_page(console, page)
-    console.start(on_started)
     console.window.show()
+    QTimer.singleShot(START_MS, partial(console.start, on_started))
     if screenshot is not None:
         QTimer.singleShot(PICTURE_WAIT_MS, partial(_take_picture, console, screenshot, application))
     code = application.exec()

@@ -26,12 +26,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, Qt, QTimer
 
-from app.application import Console, qt_application
+from app.application import START_MS, Console, local_service, qt_application
 from app.views.queue.page import QueuePage
 from benchmarks.figure import MEMORY_DISK
 from benchmarks.page import ROOT
 from benchmarks.stage import write_sparse
-from transfer_core.engine.local_service import LocalService
 
 ROWS = 10_000
 MOVED = 500
@@ -132,12 +131,12 @@ class FirstPaint(QObject):
 def paint_once(state: Path) -> None:
     """Open the console on that state, and end when it is painted."""
     application = qt_application()
-    console = Console(partial(LocalService, state))
+    console = Console(partial(local_service, state))
     console.theme.install(application)
     painted = FirstPaint()
     console.window.installEventFilter(painted)
-    console.start()
     console.window.show()
+    QTimer.singleShot(START_MS, console.start)
     application.exec()
     console.stop()
 
@@ -172,7 +171,7 @@ def fill(state: Path, folder: Path, address: str, spare: str) -> Path:
     small.mkdir()
     for number in range(ROWS - 1):
         (small / f"lap{number:05}.csv").write_bytes(b"0")
-    service = LocalService(state)
+    service = local_service(state)
     try:
         for name, place, relay in (("pit", address, "relay"), ("spare", spare, "spare")):
             token = run(
@@ -190,7 +189,7 @@ def under_load(state: Path, folder: Path, large: Path, seconds: float) -> dict[s
     application = qt_application()
     links = folder / "links.toml"
     links.write_text(SIMULATION, encoding="utf-8")
-    console = Console(partial(LocalService, state, simulation=links))
+    console = Console(partial(local_service, state, links))
     console.theme.install(application)
     console.window.show()
     console.start(lambda service: service.add_paths([str(large)], destination="pit", priority=1))
