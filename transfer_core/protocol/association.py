@@ -377,6 +377,11 @@ class Association:
         outbox.next_sequence += 1
 
     @property
+    def is_heard(self) -> bool:
+        """Whether anything of the peer's has opened."""
+        return any(path.last_heard_ns is not None for path in self.paths.values())
+
+    @property
     def messages_pending(self) -> int:
         """Messages that the peer has not acknowledged."""
         return len(self._outbox.waiting) + len(self._outbox.in_flight)

@@ -111,6 +111,7 @@ class _Session:
     counted: dict[int, tuple[int, int]] = field(default_factory=dict)  # path -> (when, bytes heard until then)
     blocked: bool = False
     welcomes: int = 1  # how often it was sent
+    is_proven: bool = False  # the agent has used it; until then its former session goes on
 
 
 class Relay:
@@ -233,7 +234,7 @@ class Relay:
         """Bring something to an agent that is online; without a session it is dropped, see `RelayMail`."""
 
         def say() -> None:
-            session = next((each for each in self._sessions.values() if each.agent == agent), None)
+            session = next((each for each in self._proven() if each.agent == agent), None)
             if session is not None:
                 number = session.protocol.post(data, urgent=urgent)
                 if delivered is not None:
@@ -248,7 +249,10 @@ class Relay:
 
     def agents_online(self) -> int:
         """Sessions that are open."""
-        return len({session.agent for session in list(self._sessions.values())})
+        return len(self._proven())
+
+    def _proven(self) -> list[_Session]:
+        return [session for session in list(self._sessions.values()) if session.is_proven]
 
     def agents_now(self) -> tuple[AgentNow, ...]:
         """Who is connected, over which paths, as of a second ago."""
@@ -276,6 +280,8 @@ class Relay:
             session = self._sessions.get(struct.unpack_from(">I", payload, 2)[0])
             if session is not None:
                 session.protocol.receive_datagrams(payload[1], received, now_ns)
+                if not session.is_proven and session.protocol.is_heard:
+                    self._begin(session, received.address)
                 self._drain(session, now_ns)
 
     def _on_hello(self, datagram: bytes, address: Address, now_ns: int) -> None:
@@ -309,7 +315,7 @@ class Relay:
         welcome = Welcome(_STATUS[verdict], index, WINDOW_CHUNKS, CHUNK_BYTES_MAX, self._clock.wall_ns(), self._name)
         datagram, send_keys, receive_keys = answer_hello(opened, welcome, self._entropy)
         if verdict is Verdict.ACCEPT:
-            self._supersede(opened.agent_public)
+            self._end_others(opened.agent_public, proven=False)
             session = _Session(
                 ReceiverSession(
                     my_index=index,
@@ -327,22 +333,30 @@ class Relay:
                 session.protocol.observer = self._trace.session(f"{opened.hello.name} {index:08x}")
             self._sessions[index] = self._hellos[asked] = session
             session.protocol.report_room(self._intake.free_bytes())
-            self._tell("agent", name=opened.hello.name, address=f"{address[0]}:{address[1]}")
-            if self.mail is not None:
-                self.mail.on_session(session.agent, session.name)
         self._send_raw(datagram, address)
+
+    def _begin(self, session: _Session, address: Address) -> None:
+        """The agent uses its new session, so it has given up the one before. A welcome alone proves nothing: it may
+        be lost, or come when the agent hears from its former session again."""
+        self._end_others(session.agent, proven=True)
+        session.is_proven = True
+        self._tell("agent", name=session.name, address=f"{address[0]}:{address[1]}")
+        if self.mail is not None:
+            self.mail.on_session(session.agent, session.name)
 
     def _send_raw(self, datagram: bytes, address: Address) -> None:
         self._port.send(address, memoryview(datagram), len(datagram))
 
-    def _supersede(self, agent: bytes) -> None:
-        """An agent that says hello anew has lost its former session."""
+    def _end_others(self, agent: bytes, *, proven: bool) -> None:
+        """End this agent's sessions that are proven, or those that are not: there is one of each at most."""
         for index, session in list(self._sessions.items()):
-            if session.agent == agent:
+            if session.agent == agent and session.is_proven is proven:
                 self._end(index)
 
     def _end(self, index: int) -> None:
         session = self._sessions.pop(index)
+        if not session.is_proven:
+            return
         if self.mail is not None:
             self.mail.on_session_ended(session.agent)
         for arriving in session.arriving.values():
@@ -392,7 +406,7 @@ class Relay:
                 self._sync.post(self._sync_now)
         if now_ns >= self._room_due_ns:
             self._room_due_ns = now_ns + ROOM_CHECK_NS
-            self._agents_now = tuple(_agent_now(session, now_ns) for session in self._sessions.values())
+            self._agents_now = tuple(_agent_now(session, now_ns) for session in self._proven())
             self._look_for_room()
             if self._sessions:
                 self._sync.post(self._look_for_revoked)
