@@ -27,7 +27,7 @@ from transfer_core.server.uploads.model import NewUpload, Upload
 from transfer_core.server.uploads.records import Kind, Status, UploadRecord
 from transfer_core.server.uploads.sums import PieceSum, parse_checksum
 from transfer_core.server.uploads.tus_headers import parse_metadata
-from transfer_core.server.uploads.writing import BlockWriter, require_sum
+from transfer_core.server.uploads.writing import require_sum
 from transfer_core.units import utc_iso
 
 _SIZE_MAX = (1 << 63) - 1
@@ -199,7 +199,7 @@ class ChunkApi:
         chunk_bytes = record.chunk_bytes or incoming.guess(record, index)
         offset = index * chunk_bytes
         limit = min(chunk_bytes, record.size - offset) if chunk_bytes else largest(record.size, record.chunks)
-        writer = BlockWriter(self._desk.store, self._desk.disk, upload, offset, checksum)
+        writer = self._desk.writer(upload, offset, checksum)
         try:
             async for piece in incoming.chunk():
                 if writer.end - offset + len(piece) > limit:

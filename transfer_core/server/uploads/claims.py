@@ -75,6 +75,6 @@ class Claims:
                 holder.displace()
                 await holder.gone.wait()
 
-    def is_held(self, upload_id: str) -> bool:
-        """Whether somebody writes to it."""
-        return any(each == upload_id for each, _ in self._holders)
+    def count(self) -> int:
+        """How many hold something."""
+        return len(self._holders)

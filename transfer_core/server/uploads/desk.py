@@ -20,7 +20,8 @@ from transfer_core.server.uploads.ending import Ending
 from transfer_core.server.uploads.model import ANYBODY, Client, Upload
 from transfer_core.server.uploads.records import UploadRecord
 from transfer_core.server.uploads.store import UploadStore
-from transfer_core.server.uploads.writing import Disk, Finishing
+from transfer_core.server.uploads.sums import PieceSum
+from transfer_core.server.uploads.writing import BlockWriter, Disk, Finishing
 
 JSON_BYTES_MAX = 1 << 20
 RETRY_AFTER_S = 30  # a disk that is full, or a limit on how many, takes a while
@@ -61,6 +62,10 @@ class Desk:
     def body(self, request: Request, holder: Holder, limit: int) -> Body:
         """A request's body, with this relay's deadline."""
         return Body(request, holder, limit=limit, timeout_s=self.config.body_timeout_s)
+
+    def writer(self, upload: Upload, offset: int, checksum: PieceSum) -> BlockWriter:
+        """What writes bytes from there on."""
+        return BlockWriter(self.store, self.disk, upload, offset, checksum, self.claims.count)
 
     async def read_json(self, request: Request, model: type[_Model]) -> _Model:
         """A body of JSON. UsageError, TooLarge."""

@@ -10,7 +10,7 @@ from transfer_core.server.uploads.body import Body
 from transfer_core.server.uploads.desk import Desk
 from transfer_core.server.uploads.model import Upload
 from transfer_core.server.uploads.sums import PieceSum
-from transfer_core.server.uploads.writing import BlockWriter, require_sum
+from transfer_core.server.uploads.writing import require_sum
 
 
 class FrontWriter:
@@ -22,7 +22,7 @@ class FrontWriter:
         self._declared = declared
         self._sum = PieceSum(declared)
         self._start = upload.record.offset
-        self._writer = BlockWriter(desk.store, desk.disk, upload, self._start, self._sum)
+        self._writer = desk.writer(upload, self._start, self._sum)
         self._synced_s = time.monotonic()
 
     async def take(self, body: Body) -> None:

@@ -14,7 +14,9 @@ from transfer_core.server.uploads.records import UploadRecord
 from transfer_core.server.uploads.store import UploadStore
 from transfer_core.server.uploads.sums import PieceSum
 
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES_MAX = 512 * 1024
+BLOCK_BYTES_MIN = 64 * 1024
+BLOCKS_BYTES = 4 * 1024 * 1024  # of all writers together, so that memory does not grow with their number
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -41,10 +43,27 @@ class Disk:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-class BlockWriter:
-    """Gathers bytes that follow each other, and writes them in blocks. Used by one request."""
+def block_bytes(writers: int) -> int:
+    """How much each of so many writers gathers before it writes."""
+    return max(BLOCK_BYTES_MIN, min(BLOCK_BYTES_MAX, BLOCKS_BYTES // max(1, writers)))
 
-    def __init__(self, store: UploadStore, disk: Disk, upload: Upload, offset: int, checksum: PieceSum) -> None:
+
+class BlockWriter:
+    """Gathers bytes that follow each other, and writes them in blocks. Used by one request.
+
+    `writers` gives how many there are, itself included.
+    """
+
+    def __init__(
+        self,
+        store: UploadStore,
+        disk: Disk,
+        upload: Upload,
+        offset: int,
+        checksum: PieceSum,
+        writers: Callable[[], int],
+    ) -> None:
+        self._writers = writers
         self._store = store
         self._disk = disk
         self._upload = upload
@@ -60,7 +79,7 @@ class BlockWriter:
     async def take(self, piece: bytes | memoryview) -> None:
         """Take bytes. DiskFull, WriteFailed; then what is in the block is lost."""
         self._block += piece
-        if len(self._block) >= BLOCK_BYTES:
+        if len(self._block) >= block_bytes(self._writers()):
             await self.flush()
 
     async def flush(self) -> None:
