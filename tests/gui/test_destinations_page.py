@@ -238,3 +238,5 @@ def test_a_bucket_has_fields_of_its_own(dialog) -> None:
     assert dialog.destination().options == {"endpoint": "https://s3.example.org"}
     dialog.url.setText("http://host")
     assert dialog.destination().options == {}
+    dialog.compress.setChecked(True)
+    assert dialog.destination().options == {"compress": "zstd"}

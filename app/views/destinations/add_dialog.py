@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWidget
 
 from app.models.destinations_model import KIND_WORDS
 from app.views.page import ServiceCalls
@@ -46,6 +46,10 @@ class AddDestinationDialog(Dialog):
             "region": self._field("&Region", "Where the bucket is", "us-east-1"),
             "pin": self._field("Certificate p&in", "Trust the one with this SHA-256 alone", "64 digits, may be empty"),
         }
+        self.compress = QCheckBox("Co&mpress with zstd")
+        self.compress.setAccessibleName("Compress with zstd")
+        self.compress.setToolTip("Send files packed, with .zst at the end of the name, where that makes them smaller")
+        self.form.addRow("", self.compress)
         self.result = text_label()
         self.result.setAccessibleName("What came of it")
         self.result.hide()
@@ -75,6 +79,8 @@ class AddDestinationDialog(Dialog):
             if field.text().strip() and (is_bucket or name not in OF_BUCKETS)
         }
         kind = self.kind.currentData()
+        if self.compress.isChecked():
+            options["compress"] = "zstd"
         return NewDestination(self.name.text().strip(), self.url.text().strip(), kind, self.token.text(), options)
 
     def _is_bucket(self) -> bool:
