@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
@@ -259,3 +261,26 @@ def test_a_narrow_table_leaves_figures_out_before_it_cuts_names(page: QueuePage,
     assert not header.isSectionHidden(Column.STATE)
     page.resize(1300, 500)
     qtbot.waitUntil(lambda: not header.isSectionHidden(Column.LEFT))
+
+
+def test_files_are_chosen_by_name_and_the_next_dialog_opens_where_the_last_was(
+    page: QueuePage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    for name in ("lap1.bin", "lap2.bin"):
+        (tmp_path / name).write_bytes(b"0")
+    page.add_files()
+    (dialog,) = page.findChildren(QFileDialog)
+    assert not dialog.windowTitle().startswith("Open")
+    dialog.setDirectory(str(tmp_path))
+    (field,) = (each for each in dialog.findChildren(QLineEdit) if each.objectName() == "fileNameEdit")
+    field.setText('"lap1.bin" "lap2.bin"')
+    with qtbot.waitSignal(page.files_wanted) as wanted:
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert wanted.args == [[str(tmp_path / "lap1.bin"), str(tmp_path / "lap2.bin")], None]
+    qtbot.waitUntil(lambda: page.findChildren(QFileDialog) == [])
+    page.add_folder()
+    (dialog,) = page.findChildren(QFileDialog)
+    assert dialog.directory().absolutePath() == str(tmp_path)
+    with qtbot.assertNotEmitted(page.files_wanted):
+        qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: page.findChildren(QFileDialog) == [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QResizeEvent
@@ -79,6 +80,7 @@ class QueuePage(Page):
         self._state, self._theme = state, theme
         self._actions: dict[str, QAction] = dict(actions or {})
         self._pending: dict[str, JobView] = {}
+        self._folder = ""  # where files were last chosen
         self.model = QueueModel(self)
         self.model.update_jobs(state.jobs)
         self.model.files_dropped.connect(self.want_files)
@@ -331,15 +333,27 @@ class QueuePage(Page):
 
     def add_files(self) -> None:
         """Choose files."""
-        paths, _ = QFileDialog.getOpenFileNames(self, "Add files")
-        if paths:
-            self.want_files(paths, None)
+        self._choose("Add files", QFileDialog.FileMode.ExistingFiles)
 
     def add_folder(self) -> None:
         """Choose a folder."""
-        path = QFileDialog.getExistingDirectory(self, "Add folder")
-        if path:
-            self.want_files([path], None)
+        self._choose("Add folder", QFileDialog.FileMode.Directory)
+
+    def _choose(self, title: str, mode: QFileDialog.FileMode) -> None:
+        """Open the system's dialog beside the work, at the folder where the last one was left."""
+        dialog = QFileDialog(self, f"{title} · DRS-SYNC", self._folder)
+        dialog.setFileMode(mode)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly, mode is QFileDialog.FileMode.Directory)
+        dialog.setLabelText(QFileDialog.DialogLabel.Accept, "Add")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(self._chosen)
+        dialog.open()
+
+    @Slot(list)
+    def _chosen(self, paths: list[str]) -> None:
+        if paths:
+            self._folder = str(PurePath(paths[0]).parent)
+            self.want_files(paths, None)
 
     @Slot(list, object)
     def want_files(self, paths: list[str], before: str | None) -> None:
