@@ -21,6 +21,7 @@ from app.views.dialogs.errors import ErrorDialog
 from app.views.dialogs.pair import PairDialog
 from app.views.kept_layout import fit_screen, give_layout, give_look, take_layout
 from app.views.main_window import MainWindow
+from app.views.queue.page import QueuePage
 from app.workers.calls_here import CallsHere
 from app.workers.layout_file import LayoutFile
 from app.workers.service_thread import ServiceThread
@@ -98,6 +99,7 @@ class Console(QObject):
         for page in window.pages:
             page.failed.connect(self.show_error)
             page.noted.connect(window.note)
+        window.files_dropped.connect(self._queue_files)
         window.window_actions["window.pair"].triggered.connect(self._pair)
         window.pause_all_wanted.connect(lambda paused: call("pause_all" if paused else "resume_all"))
 
@@ -130,6 +132,13 @@ class Console(QObject):
     @Slot(object)
     def _apply(self, events: list[Event]) -> None:
         self.state.apply(events)
+
+    @Slot(list)
+    def _queue_files(self, paths: list[str]) -> None:
+        queue = self.window.page(QueuePage.name)
+        if isinstance(queue, QueuePage):
+            self.window.go_to(queue.name)
+            queue.want_files(paths, None)
 
     def _pair(self) -> None:
         dialog = PairDialog(self.service, self.window)

@@ -99,8 +99,8 @@ class LinkStrip(QWidget):
         self.simulate_requested.connect(partial(service.call, "simulate_link"))
 
     def _switch(self, service: ServiceCalls, verb: str, undo: str, words: str, name: str) -> None:
-        self.done.emit(words.format(name), partial(service.call, undo, name))
-        service.call(verb, name)
+        take_back = partial(service.call, undo, name)
+        service.call(verb, name, on_result=lambda _: self.done.emit(words.format(name), take_back))
 
     @property
     def tiles(self) -> tuple[LinkTile, ...]:

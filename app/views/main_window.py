@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAction, QCloseEvent, QKeySequence
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+)
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMainWindow, QMenu, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from app.actions import COMMANDS, WINDOW, Command, make_action
@@ -39,10 +47,12 @@ class MainWindow(QMainWindow):
 
     pause_all_wanted = Signal(bool)
     closing = Signal()
+    files_dropped = Signal(list)  # paths, dropped where no page takes them itself
 
     def __init__(self, state: ConsoleState, theme: Theme, make_pages: Callable[[Parts], Sequence[Page]]) -> None:
         super().__init__()
         self.setWindowTitle("DRS-SYNC")
+        self.setAcceptDrops(True)
         self.resize(1366, 768)
         self._state, self._theme = state, theme
         self._lasting = Lasting(state)
@@ -309,6 +319,20 @@ class MainWindow(QMainWindow):
         following = self._theme.next_name.capitalize()
         self._theme_action.setText(f"{following} theme")
         self._theme_action.setToolTip(COMMANDS["window.theme"].tool_tip(f"Change to the {following.lower()} theme"))
+
+    # --- files dropped anywhere
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Files may be dropped on every page; one that does something else with them comes first."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Tell which."""
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.files_dropped.emit(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Say goodbye first."""
