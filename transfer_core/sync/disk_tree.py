@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -332,7 +333,12 @@ class DiskTree:
         return folder / (raw.decode("utf-8", "ignore") + mark)
 
     def _target(self, path: str) -> Path:
-        """Where a path lies, its folders made. NameClash if the disk takes another name there for this one."""
+        """Where a path lies, its folders made. NameClash if the disk takes another name there for this one.
+
+        NameRefused if this system can't hold the name, or takes it for something else.
+        """
+        if sys.platform == "win32" and any(why_not_synced(part)[0] for part in path.split("/")):
+            raise NameRefused(f"this system can't hold the name {path}")
         parent = parent_of(path)
         if parent and self.stat(parent) is None:
             self.make_folder(parent)
