@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from email.utils import formatdate
-from urllib.parse import urlsplit
 
 from transfer_core.errors import TooLarge, UsageError
 
@@ -48,7 +47,7 @@ def parse_metadata(text: str) -> dict[str, str]:
 def parse_pieces(concat: str) -> list[str]:
     """The ids of the partial uploads that `Upload-Concat: final;URL URL` names, in their order. UsageError."""
     kind, _, urls = concat.partition(";")
-    ids = [urlsplit(url).path.rstrip("/").rpartition("/")[2] for url in urls.split()]
+    ids = [url.partition("?")[0].rstrip("/").rpartition("/")[2] for url in urls.split()]
     if kind.strip() != "final" or not ids or not all(ids):
         raise UsageError("Upload-Concat is neither partial nor final;URL URL", hint="Name the partial uploads.")
     if len(ids) > PIECES_MAX:
