@@ -7,6 +7,7 @@ Told what to do by posted calls (`set_links`, `set_relays`, `begin`, `stop`...);
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -187,6 +188,7 @@ class AgentLoop:
         self._identity, self._name = identity, name
         self._clock, self._entropy, self._listener = clock, entropy, listener
         self._disk = DiskThread("agent-read")
+        self._closing: deque[OutgoingJob] = deque()
         self.paths = PathPolicy(Policy.BONDED)
         self._policy_due_ns = 0
         self._ping_interval_ns = NS_PER_S
@@ -351,7 +353,7 @@ class AgentLoop:
         if job.number is not None and uplink.session is not None:
             uplink.session.stop_file(job.number, discard=discard)
             uplink.by_number.pop(job.number, None)
-        self._disk.post(job.close)
+        self._close_soon(job)
 
     def reorder(self, relay: str, file_id: str, priority: int, position: float) -> None:
         """A job has another place in the queue."""
@@ -623,6 +625,8 @@ class AgentLoop:
         match event:
             case ChunksWanted(number, first, count):
                 self._disk.post(lambda: self._read(session, job, number, first, count))
+            case DigestWanted(number) if job.known_digest is not None:
+                session.provide_digest(number, job.known_digest)
             case DigestWanted(number):
                 self._disk.post(lambda: self._hash(session, job, number))
             case FileAccepted(_, bytes_there):
@@ -656,7 +660,13 @@ class AgentLoop:
         uplink.past_links.pop(job.job.file_id, None)
         if job.number is not None:
             uplink.by_number.pop(job.number, None)
-        self._disk.post(job.close)
+        self._close_soon(job)
+
+    def _close_soon(self, job: OutgoingJob) -> None:
+        """Let go of its source in the disk thread, with others that are done by then: each call there wakes it."""
+        self._closing.append(job)
+        if len(self._closing) == 1:
+            self._disk.post(self._close_all)
 
     def _source_failed(self, session: SenderSession, job: OutgoingJob, error: DrsError) -> None:
         for uplink in self.uplinks.values():
@@ -670,6 +680,7 @@ class AgentLoop:
     def _read(self, session: SenderSession, job: OutgoingJob, number: int, first: int, count: int) -> None:
         records: list[tuple[int, bytearray | None]] = []
         job.read_records(first, count, lambda chunk, record: records.append((chunk, record)))
+        job.finish_digest_early()
         failed = job.failed
 
         def hand_over() -> None:
@@ -679,6 +690,10 @@ class AgentLoop:
                 self._source_failed(session, job, failed)
 
         self.loop.post(hand_over)
+
+    def _close_all(self) -> None:
+        while self._closing:
+            self._closing.popleft().close()
 
     def _hash(self, session: SenderSession, job: OutgoingJob, number: int) -> None:
         try:

@@ -63,6 +63,7 @@ class OutgoingJob:
     offered: bool = False  # to some session before
     carried: dict[str, int] = field(default_factory=dict)  # bytes by link, once it has arrived
     resent_bytes: int = 0
+    known_digest: str | None = None
 
     @classmethod
     def open(cls, job: Job, chunk_bytes: int) -> OutgoingJob:
@@ -114,6 +115,14 @@ class OutgoingJob:
             self.digest.catch_up(self._read_chunk, self.chunks)
         self.source.check_unchanged()
         return self.digest.hexdigest()
+
+    def finish_digest_early(self) -> None:
+        """Once all was read in order, tell the hash at once: a small file need not come here again for it."""
+        if self.known_digest is None and self.failed is None and self.digest.is_complete:
+            try:
+                self.known_digest = self.finish_digest()
+            except DrsError as error:
+                self.failed = error
 
     def _read_chunk(self, chunk: int) -> bytearray:
         offset = chunk * self.chunk_bytes
