@@ -14,14 +14,14 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent, QWheelEvent
 
 from app.models.sample_rings import Floats, thin_lines
 from app.views.links.scales import time_step_s
 from app.widgets.look import Look
 from transfer_core.events.telemetry import ChannelView
 
-LEFT = 118  # px for names and scales
+SCALE = "-1000"  # what a scale's figure needs room for
 BOTTOM = 18
 GAP = 0.06  # of a lane's height, between two
 _FIXED = {
@@ -102,7 +102,6 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         plot.setMenuEnabled(False)
         plot.setMouseEnabled(False, False)
         plot.disableAutoRange()
-        plot.layout.setContentsMargins(LEFT, 2, 8, BOTTOM)
         plot.getViewBox().setBorder(None)
         self._grid = pg.PlotCurveItem(connect="pairs")
         self._marks = pg.PlotCurveItem(connect="pairs")
@@ -120,6 +119,10 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         self._grid.setPen(_pen(look.grid))
         self._marks.setPen(_pen(look.caution, style=Qt.PenStyle.DashLine))
         self._cursor.setPen(_pen(look.text))
+        metrics = QFontMetrics(look.small)
+        self._figures = metrics.horizontalAdvance(SCALE) + 6
+        self._left = metrics.horizontalAdvance("BatteryVoltage") + self._figures + 14
+        self.getPlotItem().layout.setContentsMargins(self._left, 2, 8, BOTTOM)
         self.viewport().update()
 
     @property
@@ -254,28 +257,27 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         look, height = self._look, self.viewport().height() - BOTTOM
         painter.setFont(look.small)
         line = painter.fontMetrics().height()
+        left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+        wide = self._left - self._figures - 8
         for number, (channel, scale) in enumerate(zip(self._lanes, self._scales, strict=True)):
             bottom, tall = self._place(number)
             top_px, bottom_px = round((1 - bottom - tall) * height), round((1 - bottom) * height)
             middle = (top_px + bottom_px) // 2
+            name = painter.fontMetrics().elidedText(channel.name, Qt.TextElideMode.ElideRight, wide)
             painter.setPen(look.text)
-            box = QRect(8, middle - line, LEFT - 14, line)
-            painter.drawText(
-                box,
-                Qt.AlignmentFlag.AlignLeft,
-                painter.fontMetrics().elidedText(channel.name, Qt.TextElideMode.ElideRight, box.width()),
-            )
+            painter.drawText(QRect(8, middle - line, wide, line), left, name)
             painter.setPen(look.muted)
-            painter.drawText(QRect(8, middle, LEFT - 52, line), Qt.AlignmentFlag.AlignLeft, channel.unit)
-            right = Qt.AlignmentFlag.AlignRight
+            painter.drawText(QRect(8, middle, wide, line), left, channel.unit)
             if scale.low < scale.high:
-                painter.drawText(QRect(LEFT - 50, top_px - 2, 44, line), right, _figure(scale.high))
-                painter.drawText(QRect(LEFT - 50, bottom_px - line + 2, 44, line), right, _figure(scale.low))
+                box = QRect(self._left - self._figures - 6, top_px - 2, self._figures, line)
+                painter.drawText(box, right, _figure(scale.high))
+                box.moveTop(bottom_px - line + 2)
+                painter.drawText(box, right, _figure(scale.low))
         self._draw_times(painter, height)
 
     def _draw_times(self, painter: QPainter, height: int) -> None:
         right = self.viewport().width() - 8
-        width = right - LEFT
+        width = right - self._left
         step = time_step_s(self._span_s, max(2, width))
         ago = step
         painter.setPen(self._look.muted)

@@ -81,6 +81,7 @@ class RaceSide:
             log_level="error",
             access_log=False,
             lifespan="off",
+            loop="asyncio",
             ws="websockets-sansio",
             ws_max_size=MESSAGE_MAX * 4,
             ws_per_message_deflate=False,  # a frame is the same bytes for all viewers

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.support.telemetry_world import desk_in, pilots, wait_until
 from tests.unit.server.races.conftest import PASSWORD
@@ -187,3 +193,39 @@ def test_beyond_this_machine_only_with_tls_and_ports_that_are_free(team, tmp_pat
         pem = tmp_path / "no.pem"
         with pytest.raises(ConfigError):
             side(RaceAddresses(("127.0.0.1", 0), ("127.0.0.1", 0), certificate=pem, key=pem)).start()
+
+
+def test_with_a_certificate_it_is_served_over_tls(team, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(pem))
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "key.pem").write_bytes(private)
+    addresses = RaceAddresses(
+        ("127.0.0.1", 0), ("127.0.0.1", 0), certificate=tmp_path / "cert.pem", key=tmp_path / "key.pem"
+    )
+    with desk_in(tmp_path / "tls") as desk:
+        side = RaceSide(desk, team.accounts, SystemClock(), addresses)
+        side.start()
+        try:
+            assert side.http_url.startswith("https://")
+            assert side.viewers_url.startswith("wss://")
+            with requests.Session() as session:
+                headers, trusted = {"Connection": "close"}, str(tmp_path / "cert.pem")
+                answer = session.get(side.http_url + "/health", headers=headers, verify=trusted, timeout=10)
+            assert answer.json() == {"status": "healthy"}
+        finally:
+            side.stop()
