@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from app.models.console_state import ConsoleState
+from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.theme.theme import Theme
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
@@ -147,6 +147,8 @@ class TopBar(FittingRow):
         word = self._word(engine)
         links = f"{engine.links_up} of {engine.links_total} links"
         why = f"{engine.why} · {links}" if engine.why else links
+        if engine is ENGINE_UNKNOWN:
+            why = ""
         severity = (
             max(engine.severity, Severity.CAUTION, key=list(Severity).index) if engine.paused else engine.severity
         )
@@ -160,6 +162,8 @@ class TopBar(FittingRow):
         self._show_destinations()
 
     def _word(self, engine: EngineView) -> str:
+        if engine is ENGINE_UNKNOWN:
+            return "Starting"
         if engine.paused:
             return "Paused"
         if engine.severity is not Severity.INFO or engine.online:

@@ -8,14 +8,19 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.models.conditions import Condition
+from app.models.console_state import ConsoleState
+from app.pages import make_pages
+from app.theme.theme import Theme
 from app.views.dialogs.shortcuts import ShortcutsDialog
+from app.views.main_window import MainWindow
 from tests.support.console_window import ShownWindow, shown_window
 from tests.support.console_world import notice
 from tests.support.fake_service import FakeService, demo_engine
+from transfer_core.engine.system import SystemClock
 from transfer_core.events import DestinationsChanged, DestinationView, EngineChanged, Severity
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -155,3 +160,23 @@ def test_hidden_pages_do_not_work(qtbot: QtBot) -> None:
         shown.window.page("queue").select(["job1"])
         qtbot.wait(300)
         assert len(shown.service.called("chunk_map")) <= calls + 1
+
+
+def test_before_the_service_has_said_anything_nothing_is_claimed(qtbot: QtBot) -> None:
+    state = ConsoleState(SystemClock())
+    window = MainWindow(state, Theme(), make_pages)
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    assert window.top.state_button.text() == "Starting"
+    assert "Pair with a relay first" not in seen_texts(window)
+    state.apply([EngineChanged(demo_engine(severity=Severity.INFO, online=False, files_left=0))])
+    qtbot.waitUntil(lambda: "Pair with a relay first" in seen_texts(window))
+    assert window.top.state_button.text() == "Not paired"
+    window.close()
+    for page in window.pages:
+        page.on_hidden()
+
+
+def seen_texts(window: MainWindow) -> set[str]:
+    return {label.text() for label in window.findChildren(QLabel) if label.isVisible()}

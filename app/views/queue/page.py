@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import COMMANDS, make_action, name_field
-from app.models.console_state import ConsoleState
+from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.models.queue_model import QueueModel
 from app.theme.theme import Theme
 from app.views.page import Page, ServiceCalls
@@ -225,7 +225,8 @@ class QueuePage(Page):
 
     @Slot()
     def _show_emptiness(self) -> None:
-        self._empty.show_for(self.model.rowCount() == 0, has_destination=bool(self._state.destinations))
+        is_empty = self.model.rowCount() == 0 and self._state.engine is not ENGINE_UNKNOWN
+        self._empty.show_for(is_empty, has_destination=bool(self._state.destinations))
 
     @Slot()
     def _show_undo(self) -> None:
