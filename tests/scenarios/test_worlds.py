@@ -28,6 +28,7 @@ def test_every_kind_of_trouble_takes_place_in_the_worlds(sample: list[SessionWor
         "old datagrams for a new session": sum(world.trouble.posthumous for world in sample),
         "full disks": sum(world.disk.refused for world in sample),
         "clocks ahead": sum(max(world.ahead_ns) > 0 for world in sample),
+        "too large for a link": sum(world.trouble.too_large for world in sample),
         "bent": sum(world.trouble.bent for world in sample),
         "doubled": sum(world.trouble.doubled for world in sample),
         "replayed": sum(world.trouble.replayed for world in sample),

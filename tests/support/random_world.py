@@ -32,7 +32,7 @@ def play(seed: int) -> SessionWorld:
         else:
             world.add_file(file)
     took_ns = world.time_needed_ns()
-    for make in (_flaps, _crashes, _full_disk, _clock_jumps, _pauses, _other_conditions):
+    for make in (_narrow, _flaps, _crashes, _full_disk, _clock_jumps, _pauses, _other_conditions):
         make(world, rng, took_ns)
     whole = world.run(lambda: len(world.files) == files and world.all_arrived, limit_s=LIMIT_S)
     world.checks.fail_if(not whole, "it did not end")
@@ -71,6 +71,18 @@ def _world(rng: np.random.Generator, seed: int) -> SessionWorld:
 
 def _some(rng: np.random.Generator, chance: float, most: int) -> int:
     return int(rng.integers(1, most + 1)) if rng.random() < chance else 0
+
+
+def _narrow(world: SessionWorld, rng: np.random.Generator, span_ns: int) -> None:
+    """Links that carry smaller packets than most, from the beginning or all at once."""
+    for number in range(len(world.ups)):
+        if rng.random() < 0.15:
+            world.trouble.mtu[number] = int(rng.integers(1280, 1500))
+        elif rng.random() < 0.1:
+            mtu = int(rng.integers(1280, 1500))
+            world.at(
+                int(rng.uniform(0.0, 1.0) * span_ns), functools.partial(world.trouble.mtu.__setitem__, number, mtu)
+            )
 
 
 def _flaps(world: SessionWorld, rng: np.random.Generator, span_ns: int) -> None:

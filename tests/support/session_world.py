@@ -49,6 +49,7 @@ MS = 1_000_000
 S = 1_000_000_000
 SYNC_NS = 50 * MS
 STALLS_PER_S = 1.0
+OVERDUE_TURNS_MAX = 200  # a machine would spin
 
 
 @dataclass
@@ -234,10 +235,13 @@ class SessionWorld:
         """Run; True if the predicate came true in time."""
         until = until or (lambda: self.all_arrived)
         end_ns = self.now_ns + int(limit_s * S)
+        overdue = 0
         while not until():
             if self.is_up:
                 self._drain()
             following = min(self._deadlines(), default=end_ns)
+            overdue = overdue + 1 if following <= self.now_ns else 0
+            assert overdue < OVERDUE_TURNS_MAX, f"seed {self.seed}: a deadline has passed, and nothing is done about it"
             following = max(self.now_ns + 1000, following)
             self.now_ns = following + self._lateness_ns(following - self.now_ns)
             if self.now_ns > end_ns:

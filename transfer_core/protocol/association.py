@@ -353,7 +353,7 @@ class Association:
                 path.receiver.next_ack_ns(),
                 self._ping_due_ns(path),
                 self._idle_due_ns(path),
-                path.search.due_ns if path.search is not None else None,
+                path.search.due_ns if path.search is not None and not path.sender.is_silent else None,
             ):
                 if deadline is not None and (earliest is None or deadline < earliest):
                     earliest = deadline
@@ -546,7 +546,7 @@ class Association:
 
     def _wants_to_send(self, path: Path) -> bool:
         """Whether this path has something to send as soon as it may."""
-        return bool(self._outbox.waiting)
+        return bool(self._outbox.waiting) and path is self._message_path()
 
     def _idle_due_ns(self, path: Path) -> int | None:
         """When the role wants to be asked for data of an idle path, though nothing happens meanwhile."""

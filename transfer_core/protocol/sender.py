@@ -440,7 +440,7 @@ class SenderSession(Association):
     # --- sending
 
     def _wants_to_send(self, path: Path) -> bool:
-        if self._outbox.waiting:
+        if super()._wants_to_send(path):
             return True
         return path.carries_data and any((file.fresh or file.lost) and self._may_read(file) for file in self._order)
 
@@ -453,7 +453,8 @@ class SenderSession(Association):
         is_copy = bool(picked)
         if not picked and budget > 0:
             picked = self._pick(path, budget)
-        if not picked and budget > 0 and self._copies.are_due(path, now_ns):
+        # asked also when nothing may go, since the deadline has to move on
+        if not picked and self._copies.are_due(path, now_ns) and budget > 0:
             is_copy = True
             picked = self._copies.of_the_tail(path, others, budget, self._sent_slices)
         if not picked:
