@@ -57,6 +57,7 @@ FIGURES_NS = 250 * NS_PER_MS
 KEEP_NS = NS_PER_S
 COUNT_SHARE = 50
 PAUSED_KEY = "paused_all"
+CLOSED_WHY = "the timetable lets nothing pass in this hour"
 _LIVE_LINKS = frozenset({LinkState.UP, LinkState.DEGRADED})
 
 
@@ -114,6 +115,7 @@ class Clerk:
         self._stopping = threading.Event()
         self._arrived: list[tuple[str, str, str, dict[str, int], int]] = []
         self.paused = bool(store.setting(PAUSED_KEY))
+        self._closed = False  # by the timetable
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
         self.failure: BaseException | None = None
 
@@ -347,6 +349,8 @@ class Clerk:
             self._point_at(destinations)
         if self.uploads is not None:
             self.uploads.obey_kept()
+        if self._closed:
+            self._say_closed(CLOSED_WHY)
         for command in self._store.commands():
             self._obey(command)
         self._change, jobs, gone = self._store.changes_since(self._change)
@@ -412,22 +416,37 @@ class Clerk:
         self._store.set_setting(PAUSED_KEY, paused)
 
         if paused:
-            for running in self._under_way:
-                file_id = running.out.job.file_id
-                if self.uploads is not None and self.uploads.stop(file_id, discard=False):
-                    self._under_way.pop(file_id)
-                    self._store.wait(file_id, None, "everything is paused", is_attempt=False)
+            self._halt_uploads("everything is paused")
+        self._hold_the_loop()
 
-        def apply() -> None:
-            self._loop.set_paused(paused)
+    def close_for_now(self, closed: bool) -> None:
+        """The timetable lets nothing pass, or something again."""
+        self._closed = closed
+        if closed:
+            self._halt_uploads(CLOSED_WHY)
+        self._say_closed(CLOSED_WHY if closed else "")
+        self._hold_the_loop()
 
-        self._loop.loop.post(apply)
+    def _say_closed(self, reason: str) -> None:
+        for each in self._targets:
+            self._store.say_why(each.name, reason)
+
+    def _hold_the_loop(self) -> None:
+        held = self.paused or self._closed
+        self._loop.loop.post(lambda: self._loop.set_paused(held))
+
+    def _halt_uploads(self, reason: str) -> None:
+        for running in self._under_way:
+            file_id = running.out.job.file_id
+            if self.uploads is not None and self.uploads.stop(file_id, discard=False):
+                self._under_way.pop(file_id)
+                self._store.wait(file_id, None, reason, is_attempt=False)
 
     # --- jobs
 
     def _claim(self) -> None:
         room = self._config.open_files_max - len(self._under_way)
-        if self.paused or room <= 0:
+        if self.paused or self._closed or room <= 0:
             return
         ready = [each.name for each in self._targets if each.kind == "relay" and self._reach.own(each.name)]
         for job in self._store.claim(self._owner, room, ready):

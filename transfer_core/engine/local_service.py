@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,9 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             simulated=self._simulation is not None,
             views=desk.views,
             state_dir=self._state_dir,
+            usage=usage,
+            total_bps=self._total_cap_bps,
+            on_hour=self._hour_changed,
             bearer=lambda relay_public: bearer_of_agent(identity, relay_public),
         )
         clerk.watches = watches = self._make_watch_desk(clerk)
@@ -199,6 +203,17 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             queued=clerk.poke,
             online=clerk.online,
         )
+
+    def _total_cap_bps(self) -> float | None:
+        mbps = self.settings().rate_cap_mbps
+        return None if mbps is None else mbps * 1e6
+
+    def _hour_changed(self, cap_bps: float | None) -> None:
+        """Another hour of the timetable has begun: UDP keeps to it as well."""
+        self._hour_cap_bps = cap_bps
+        if self._clerk is not None:
+            self._clerk.do(partial(self._clerk.close_for_now, cap_bps == 0))
+            self.apply_settings(self._policy_asked)
 
     def stop(self) -> None:
         """See `TransferService`. May be called twice, and without `start`."""

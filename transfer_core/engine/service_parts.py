@@ -36,6 +36,7 @@ class ServiceParts:
         self._lock = threading.RLock()
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._store = JobStore(state_dir, clock)
+        self._hour_cap_bps: float | None = None  # of the timetable
         self._loop: AgentLoop | None = None
         self._clerk: Clerk | None = None
         self._desk: LinkDesk | None = None

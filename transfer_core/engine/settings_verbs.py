@@ -66,14 +66,14 @@ class SettingsVerbs(ServiceParts):
             self._usage.set_quotas(link_quotas(settings))
         chosen, rules, ping_ns = (
             policy or settings.policy,
-            link_rules(settings),
+            link_rules(settings, self._hour_cap_bps),
             int(settings.probe_interval_s * NS_PER_S),
         )
         loop.loop.post(lambda: loop.set_rules(chosen, rules, ping_ns))
 
 
-def link_rules(settings: Settings) -> LinkRules:
-    """What is laid down for the links. ConfigError says what is wrong with it."""
+def link_rules(settings: Settings, hour_cap_bps: float | None = None) -> LinkRules:
+    """What is laid down for the links, also by the timetable. ConfigError says what is wrong with it."""
     for name, role in settings.link_roles.items():
         if role not in ROLES:
             raise ConfigError(f"{role!r} is no role of a link ({name})", hint=f"Use {', '.join(ROLES)}.")
@@ -82,7 +82,8 @@ def link_rules(settings: Settings) -> LinkRules:
         if cap is not None and not 0 < cap <= 1e6:
             raise ConfigError(f"{what}: a rate cap must be more than 0, or empty")
     caps = {name: cap * BYTES_PER_S_PER_MBPS for name, cap in settings.link_caps_mbps.items()}
-    return LinkRules(dict(settings.link_roles), caps, None if total is None else total * BYTES_PER_S_PER_MBPS)
+    totals = [None if total is None else total * BYTES_PER_S_PER_MBPS, hour_cap_bps / 8 if hour_cap_bps else None]
+    return LinkRules(dict(settings.link_roles), caps, min((each for each in totals if each is not None), default=None))
 
 
 def link_quotas(settings: Settings) -> dict[str, LinkQuota]:

@@ -115,7 +115,7 @@ class LimitsPanel(QFrame):
             row.addWidget(words)
             row.addWidget(field)
         row.addStretch(1)
-        heading = QLabel("&Timetable, local time".replace("&", ""))
+        heading = QLabel("Timetable for everything, local time")
         heading.setProperty("kind", "heading")
         self.brush.currentIndexChanged.connect(self._brush_changed)
         self.brush_cap.valueChanged.connect(self._brush_changed)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Protocol
 
 from transfer_core.clock import Clock
+from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.under_way import Figures
 from transfer_core.engine.uploads.governor import Governor
-from transfer_core.engine.uploads.limits import cap_now, load_limits
+from transfer_core.engine.uploads.limits import hour_cap, load_limits
 from transfer_core.engine.uploads.monitor import Monitor
 from transfer_core.engine.uploads.packing import Packer
 from transfer_core.engine.uploads.run import UploadRun
@@ -31,6 +32,7 @@ from transfer_core.protocol.security.receipts import verify_receipt
 from transfer_core.service.uploads import UploadLimits
 from transfer_core.units import NS_PER_S
 from transfer_core.upload.kinds import KINDS, RELAY, Target, make_authorizer, make_uploader
+from transfer_core.upload.timetable import lower
 
 STOP_WAIT_S = 5.0
 _LOG = logging.getLogger(__name__)
@@ -71,6 +73,9 @@ class UploadDesk:
         views: Callable[[], Sequence[LinkView]],
         bearer: Callable[[bytes], str],
         state_dir: Path,
+        usage: LinkUsage | None = None,
+        total_bps: Callable[[], float | None] = lambda: None,
+        on_hour: Callable[[float | None], None] = lambda _: None,
     ) -> None:
         self._packer = Packer(state_dir)
         self._bearer = bearer
@@ -85,11 +90,13 @@ class UploadDesk:
         self._lock = threading.Lock()
         self._runs: dict[str, UploadRun] = {}  # by file id: the newest, until its thread has ended
         self._limits = UploadLimits()
-        self._cap_bps: float | None = None
-        self.obey(load_limits(store))
+        self._hour_bps: float | None = None
+        self._caps_due_ns = 0
+        self._usage, self._total_bps, self._on_hour = usage, total_bps, on_hour
 
     def start(self) -> None:
         """Begin to tell webhooks; remove what lies packed for nobody."""
+        self.obey(load_limits(self._store))
         self._packer.tidy({job.file_id for job in self._store.jobs() if not job.status.is_final})
         self._teller.start()
 
@@ -106,7 +113,12 @@ class UploadDesk:
         for name, target in targets.items():
             if self._targets.get(name) != target:
                 self._ways[name] = Ways(
-                    target, self._clock, chosen=self._chosen, simulated=self._simulated, views=self._views
+                    target,
+                    self._clock,
+                    chosen=self._chosen,
+                    simulated=self._simulated,
+                    views=self._views,
+                    usage=self._usage,
                 )
         self._targets = targets
         self._monitor.watch({name: (target, self._ways[name]) for name, target in targets.items()})
@@ -117,7 +129,8 @@ class UploadDesk:
 
     def turn(self, now_ns: int) -> None:
         """Ask destinations whether they are there; break off what goes over dead links; keep to the timetable."""
-        if cap_now(self._limits, self._clock.wall_ns()) != self._cap_bps:
+        if now_ns >= self._caps_due_ns:
+            self._caps_due_ns = now_ns + NS_PER_S
             self.obey(self._limits)
         self._monitor.turn(now_ns)
         for run in self._all_runs():
@@ -183,8 +196,12 @@ class UploadDesk:
     def obey(self, limits: UploadLimits) -> None:
         """Keep to these from now on."""
         self._limits = limits
-        self._cap_bps = cap_now(limits, self._clock.wall_ns())
-        self._governor.set_caps(self._cap_bps, limits.by_destination)
+        hour_bps = hour_cap(limits, self._clock.wall_ns())
+        cap_bps = lower(lower(limits.all_bps, hour_bps), self._total_bps())
+        self._governor.set_caps(cap_bps, limits.by_destination)
+        if hour_bps != self._hour_bps:
+            self._hour_bps = hour_bps
+            self._on_hour(hour_bps)
 
     def figures(self) -> dict[str, Figures]:
         """How far all uploads are."""

@@ -9,7 +9,7 @@ from transfer_core.errors import ConfigError
 from transfer_core.jobs.store import JobStore
 from transfer_core.service.uploads import CONCURRENT_MAX, UploadLimits
 from transfer_core.units import NS_PER_S
-from transfer_core.upload.timetable import cap_at, check_cells, lower
+from transfer_core.upload.timetable import cap_at, check_cells
 
 LIMITS_KEY = "upload_limits"
 
@@ -45,7 +45,7 @@ def keep_limits(store: JobStore, limits: UploadLimits) -> None:
     store.set_setting(LIMITS_KEY, asdict(limits))
 
 
-def cap_now(limits: UploadLimits, wall_ns: int) -> float | None:
-    """The cap over all uploads at that moment, by the local time of this machine."""
-    local = time.localtime(wall_ns / NS_PER_S)
-    return lower(limits.all_bps, cap_at(limits.timetable, local.tm_wday, local.tm_hour))
+def hour_cap(limits: UploadLimits, wall_ns: int) -> float | None:
+    """The timetable's cap at that moment, by the local time of this machine; 0 for nothing, None for no cap."""
+    local = time.localtime(wall_ns // NS_PER_S)
+    return cap_at(limits.timetable, local.tm_wday, local.tm_hour)

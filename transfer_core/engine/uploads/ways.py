@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from transfer_core.clock import Clock
+from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.errors import LinkDown, NoUsableLink
 from transfer_core.events import LinkKind, LinkState, LinkView
 from transfer_core.links.classify import links_for
@@ -66,7 +67,9 @@ class Ways:
         chosen: Sequence[str] | None,
         simulated: bool,
         views: Callable[[], Sequence[LinkView]],
+        usage: LinkUsage | None = None,
     ) -> None:
+        self._usage = usage
         self._target, self._clock, self._chosen = target, clock, chosen
         self._simulated, self._views = simulated, views
         self._lock = threading.Lock()
@@ -81,19 +84,29 @@ class Ways:
         self._look(now_ns)
         views = {view.name: view for view in self._views()}
         with self._lock:
-            usable = [each for each in self._known.values() if not self._is_dead(each, views)]
+            spent = {name: why for name in self._known if (why := self._why_spent(name))}
+            usable = [
+                each for name, each in self._known.items() if name not in spent and not self._is_dead(each, views)
+            ]
             own = Counter(each.name for each in held)
             candidates = [_candidate(each, views.get(each.link.name), own[each.link.name]) for each in usable]
             choice = choose_link(candidates, now_ns)
             if choice is None:
-                raise NoUsableLink(
-                    f"no link leads to {host_of(self._target)}" + (f": {self._why}" if self._why else "")
-                )
+                why = "; ".join(filter(None, (self._why, *(f"{name}: {each}" for name, each in spent.items()))))
+                raise NoUsableLink(f"no link leads to {host_of(self._target)}" + (f": {why}" if why else ""))
             known = self._known[choice.name]
             known.busy += 1
             known.idle = [session for session in known.idle if not session.aborted]
             session = known.idle.pop() if known.idle else self._dial(known.link)
         return Lent(choice.name, session)
+
+    def _why_spent(self, name: str) -> str:
+        return "" if self._usage is None else self._usage.why_spent(name)
+
+    def count(self, name: str, size: int) -> None:
+        """So many bytes of a file go over that link: its quota, if it has one, counts them."""
+        if self._usage is not None:
+            self._usage.add(name, size)
 
     def _dial(self, link: Link) -> LinkSession:
         is_bound = link.kind not in (LinkKind.LOOPBACK, LinkKind.SIMULATED)

@@ -12,7 +12,7 @@ from tests.support.small_server import Handler, Reply, json_reply, login_page, l
 from tests.support.upload_world import UploadWorld, wait_until
 from transfer_core.errors import BadAnswer, ConflictError, ServerSilent, UsageError
 from transfer_core.events import JobState
-from transfer_core.service import NewDestination, UploadLimits
+from transfer_core.service import NewDestination, Settings, UploadLimits
 
 MB = 1_000_000
 
@@ -181,6 +181,43 @@ def test_a_cap_is_kept_to(world: UploadWorld, server: ChunkServer) -> None:
     job = world.arrive(world.queue(world.file("lap.bin", 2 * MB)))
     assert job.duration_s is not None
     assert job.duration_s > 0.8  # 2 MB at 2 MB/s, but for what the bucket holds
+
+
+def test_an_hour_in_which_nothing_goes_is_kept_to_and_said(world: UploadWorld, server: ChunkServer) -> None:
+    server.rate_bytes_per_s = 20e6
+    world.destination(server.url)
+    file_id = world.queue(world.file("lap.bin", 20 * MB))
+    wait_until(lambda: world.job(file_id).bytes_done >= 5 * MB, "the first chunk")
+    world.agent.uploads.change_limits(UploadLimits(timetable=(0.0,) * 168))
+    wait_until(lambda: world.job(file_id).status is JobState.PENDING, "that it stops")
+    assert "timetable" in world.job(file_id).reason
+    later = world.queue(world.file("later.bin", 1000))
+    world.restart()
+    wait_until(lambda: "timetable" in world.job(file_id).reason, "that a new agent keeps to it")
+    assert {world.job(each).status for each in (file_id, later)} == {JobState.PENDING}
+    world.agent.uploads.change_limits(UploadLimits())
+    world.arrive(file_id)
+    world.arrive(later)
+    assert server.count("/init") == 2
+
+
+def test_the_rate_limit_of_the_settings_holds_for_uploads_too(world: UploadWorld, server: ChunkServer) -> None:
+    world.agent.change_settings(Settings(rate_cap_mbps=16))
+    world.destination(server.url)
+    world.restart()  # caps are looked at when it begins, and every second
+    job = world.arrive(world.queue(world.file("lap.bin", 2 * MB)))
+    assert job.duration_s is not None
+    assert job.duration_s > 0.8
+
+
+def test_a_link_whose_quota_is_used_up_carries_no_upload(world: UploadWorld, server: ChunkServer) -> None:
+    world.agent.change_settings(Settings(link_quotas={"lo": {"limit_bytes": 3_000_000}}))
+    world.destination(server.url)
+    file_id = world.queue(world.file("lap.bin", 12 * MB))
+    wait_until(lambda: "quota" in world.job(file_id).reason + world.agent.destinations()[0].why, "the reason")
+    assert world.job(file_id).status is JobState.PENDING
+    world.agent.change_settings(Settings())
+    world.arrive(file_id)
 
 
 def test_a_destination_that_is_not_there_is_refused_or_kept_when_its_kind_is_given(world: UploadWorld) -> None:
