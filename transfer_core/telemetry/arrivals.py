@@ -20,6 +20,17 @@ class Arrivals:
         return len(self.datagrams)
 
 
+def merged(parts: Sequence[Arrivals]) -> Arrivals:
+    """Several in their order as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Arrivals(
+        [sender for part in parts for sender in part.senders],
+        [time_ns for part in parts for time_ns in part.time_ns],
+        [datagram for part in parts for datagram in part.datagrams],
+    )
+
+
 def source_name(sender: Sender, vehicle: str = "") -> str:
     """`192.168.1.7:50123`, `[fd00::7]:50123/car07`."""
     host, port = sender

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from transfer_core.errors import DrsError
+from transfer_core.telemetry.arrivals import Arrivals, merged
 from transfer_core.telemetry.decoders.base import Decoder
 from transfer_core.telemetry.log import MAGIC, LogReader
-from transfer_core.telemetry.sampler import Sampler, Samples
+from transfer_core.telemetry.sampler import Sampler
 from transfer_core.telemetry.samples.base import SampleStore
-from transfer_core.telemetry.samples.thin import joined
 from transfer_core.units import NS_PER_S
 
 GROUP_S = 0.35  # samples are durable within a second of their arrival
@@ -38,6 +38,7 @@ class Filler:
     ) -> None:
         self._race_id, self._log, self._store, self._more, self._ended = race_id, log, store, more, ended
         self._stop = threading.Event()
+        self._decoder = decoder
         self._sampler = Sampler(decoder)
         self.error = ""
         self.done = threading.Event()  # all of an ended log is stored
@@ -74,69 +75,61 @@ class Filler:
                 self._stop.wait(RETRY_S)
 
     def _fill(self, reader: LogReader, position: int) -> None:
-        at, group = len(MAGIC), _Group()
+        """Datagrams are decoded some hundred milliseconds at a time: that costs a tenth of record by record."""
+        self._sampler = Sampler(self._decoder)
+        at, gathered = len(MAGIC), _Gathered()
         while not self._stop.is_set():
             ended = self._ended()  # asked first: what was appended before that is read below
             self._more.clear()
             started = time.monotonic()
             while (record := reader.read(at)) is not None and not self._stop.is_set():
+                if at <= position < record.end or (gathered.count >= ROWS_MAX and record.end <= position):
+                    self._sampler.take(gathered.take())  # what the store has already, for the runs' sake
                 at = record.end
                 if record.arrivals is not None:
-                    rows = self._sampler.take(record.arrivals)
-                    newest_ns = record.arrivals.time_ns[-1]
-                    if at <= position:
-                        self.stored_ns = newest_ns
-                        continue
-                    group.add(rows, newest_ns)
-                if group.rows >= ROWS_MAX or time.monotonic() - started > GROUP_S:
-                    position = self._store_group(group, at, position)
+                    gathered.add(record.arrivals)
+                if at > position and (gathered.count >= ROWS_MAX or time.monotonic() - started > GROUP_S):
+                    position = self._store_all(gathered, at, position)
                     started = time.monotonic()
             if at > position:
-                position = self._store_group(group, at, position)
+                position = self._store_all(gathered, at, position)
             if ended:
                 self.done.set()
                 return
             self._more.wait()
             self._stop.wait(GROUP_S)
 
-    def _store_group(self, group: _Group, at: int, position: int) -> int:
+    def _store_all(self, gathered: _Gathered, at: int, position: int) -> int:
         """Try until the store has it; the new position."""
+        arrivals = gathered.take()
+        rows = self._sampler.take(arrivals)
         while not self._stop.is_set():
             try:
-                if self.error and self._store.position(self._race_id) >= at:
-                    break  # it was taken after all, only the answer was lost
-                self._store.append(self._race_id, group.batch(), at)
-                break
+                if not (self.error and self._store.position(self._race_id) >= at):  # taken, and the answer was lost
+                    self._store.append(self._race_id, rows, at)
             except DrsError as error:
                 self.error = error.one_line()
                 self._stop.wait(RETRY_S)
-        else:
-            return position
-        self.error = ""
-        self.stored_ns = group.newest_ns or self.stored_ns
-        group.clear()
-        return at
+            else:
+                self.error = ""
+                self.stored_ns = arrivals.time_ns[-1] if len(arrivals) else self.stored_ns
+                return at
+        return position
 
 
-class _Group:
-    """Rows of several records, put together by stream."""
+class _Gathered:
+    """Datagrams of several records."""
 
     def __init__(self) -> None:
-        self.clear()
+        self._parts: list[Arrivals] = []
+        self.count = 0
 
-    def clear(self) -> None:
-        """Begin again."""
-        self._streams: dict[tuple[str, str, tuple[str, ...]], list[Samples]] = {}
-        self.rows = 0
-        self.newest_ns: int | None = None
-
-    def add(self, rows: list[Samples], newest_ns: int) -> None:
+    def add(self, arrivals: Arrivals) -> None:
         """Keep these too."""
-        for samples in rows:
-            self._streams.setdefault((samples.source_id, samples.kind, samples.channels), []).append(samples)
-            self.rows += len(samples)
-        self.newest_ns = newest_ns
+        self._parts.append(arrivals)
+        self.count += len(arrivals)
 
-    def batch(self) -> list[Samples]:
-        """One piece for each stream."""
-        return [parts[0] if len(parts) == 1 else joined(*parts) for parts in self._streams.values()]
+    def take(self) -> Arrivals:
+        """All of them as one, and begin again."""
+        parts, self._parts, self.count = self._parts, [], 0
+        return merged(parts)
