@@ -17,6 +17,7 @@ from tests.support.field import Field, Running, data_of
 from tests.support.http_relay import ReferenceClient
 from transfer_core.engine.system import SystemClock
 from transfer_core.jobs.store import JobStore
+from transfer_core.protocol.security.receipts import verify_receipt
 
 MB = 1_000_000
 CHUNK = 500_000
@@ -217,6 +218,22 @@ def test_what_came_over_http_is_listed(field: Field) -> None:
         ("this machine", "lap.bin", "completed"),
     ]
     assert "uploads/lap.bin" in field.say("relay", "list", state="r").out
+    verify_receipt(field.say("relay", "receipt", listed[1]["file_id"], state="r").json)
+    assert field.say("relay", "receipt", listed[0]["file_id"], state="r").err.startswith("E_CONFLICT")
+    assert field.say("relay", "receipt", "nothing", state="r").err.startswith("E_NOT_FOUND")
+
+
+def test_a_relay_signs_for_what_came_over_udp_too(field: Field) -> None:
+    field.start_relay()
+    field.pair()
+    (field.folder / "lap.bin").write_bytes(data_of(100_000))
+    field.upload(field.folder / "lap.bin")
+    assert field.start_agent("--once").wait() == 0
+    (listed,) = field.say("relay", "list", "--json", state="r").json
+    receipt = field.say("relay", "receipt", listed["file_id"], state="r").json
+    verify_receipt(receipt)
+    assert (receipt["file"], receipt["size"]) == (listed["stored_as"], 100_000)
+    assert f"blake3:{receipt['blake3']}" == listed["file_hash"]
 
 
 @pytest.mark.parametrize(

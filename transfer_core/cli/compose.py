@@ -157,6 +157,15 @@ def open_upload_database(state: Path | None) -> Iterator[UploadDatabase]:
         database.close()
 
 
+def relay_receipt(state: Path | None, file_id: str) -> dict[str, Any]:
+    """The signed receipt of a file that this state's relay has. NotFoundError, ConflictError."""
+    from transfer_core.engine.identity import load_identity
+    from transfer_core.server.uploads.listing import make_receipt
+
+    with open_relay_store(state) as store, open_upload_database(state) as database:
+        return make_receipt(file_id, store, database, load_identity(state_directory(state)))
+
+
 def make_http_token(state: Path | None, name: str) -> str:
     """A token for a program that uploads to this state's relay over HTTP; it can't be shown again."""
     from transfer_core.engine.system import SystemEntropy

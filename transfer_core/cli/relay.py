@@ -215,6 +215,16 @@ def revoke(
         output.line(f"{agent}: revoked")
 
 
+@group.command("receipt")
+def receipt(
+    context: typer.Context,
+    file_id: Annotated[str, typer.Argument(metavar="FILE_ID", help="As in `relay list --json`.")],
+    state: State = None,
+) -> None:
+    """Print a receipt of a file that has arrived, signed by this relay: JSON, for whoever wants a proof."""
+    output.json_document(compose.relay_receipt(state or context.obj, file_id))
+
+
 @group.command("http-token")
 def http_token(
     context: typer.Context,

@@ -281,6 +281,13 @@ class RelayStore:
             row = self._db.execute("SELECT coalesce(sum(size), 0) FROM incoming WHERE agent = ?", (agent,)).fetchone()
         return int(row[0])
 
+    def find_completed(self, file_id: str) -> tuple[IncomingRecord, str] | None:
+        """A file that is in its place, whoever sent it, and when it was."""
+        query = "SELECT * FROM incoming WHERE file_id = ? AND status = 'completed' ORDER BY number DESC LIMIT 1"
+        with self._lock:
+            row = self._db.execute(query, (file_id,)).fetchone()
+        return None if row is None else (_record(row), row["completed_at"])
+
     def received(self, limit: int = 1000) -> list[tuple[str, IncomingRecord, str | None]]:
         """(agent's name, file, when it was complete), newest first."""
         with self._lock:

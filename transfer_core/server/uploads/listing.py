@@ -1,10 +1,17 @@
-"""What has come over HTTP, as the list of what has come over UDP says it."""
+"""What has come over HTTP, as the list of what has come over UDP says it; and a receipt of anything that has come."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from transfer_core.errors import ConflictError, NotFoundError
 from transfer_core.events import IncomingView, JobState
+from transfer_core.protocol.security.noise import KeyPair
+from transfer_core.protocol.security.receipts import ReceiptSigner
+from transfer_core.server.uploads.desk import receipt_of
 from transfer_core.server.uploads.model import TOKEN_KEY
 from transfer_core.server.uploads.records import Kind, Status, UploadDatabase, UploadRecord
+from transfer_core.server.uploads.sums import BLAKE3
 from transfer_core.storage.relay_store import RelayStore
 from transfer_core.units import utc_iso
 
@@ -38,3 +45,22 @@ def _view(record: UploadRecord, names: dict[str, str]) -> IncomingView:
         file_hash=record.file_hash,
         completed_at=None if record.completed_ns is None else utc_iso(record.completed_ns),
     )
+
+
+def make_receipt(file_id: str, store: RelayStore, database: UploadDatabase, identity: KeyPair) -> dict[str, Any]:
+    """The signed receipt of a file that has come over UDP or HTTP. NotFoundError, ConflictError if it is not whole."""
+    uploaded = database.find(file_id)
+    receipt = None if uploaded is None else receipt_of(uploaded)
+    if receipt is not None:
+        return receipt
+    arrived = store.find_completed(file_id)
+    if arrived is None and uploaded is None:
+        raise NotFoundError(f"nothing has come under {file_id!a}", hint="See `drs-sync relay list --json`.")
+    if arrived is None:
+        raise ConflictError("it is not all here yet", hint="Ask again when it is.")
+    record, completed_at = arrived
+    algorithm, _, digest = record.file_hash.partition(":")
+    if algorithm != BLAKE3:
+        raise ConflictError(f"it was verified with {algorithm}, receipts hold BLAKE3", hint="Send it with BLAKE3.")
+    signer = ReceiptSigner(identity)
+    return dict(signer.sign(file=record.stored_as, size=record.size, blake3=digest, received_at=completed_at))
