@@ -143,7 +143,7 @@ class _Camera:
             left = whole[at : at + step]
             while left:
                 left = left[os.write(fd, left) :]
-            if pause_s:
+            if pause_s and at + step < len(whole):
                 time.sleep(pause_s)
 
     def _sleep_until(self, at_s: float) -> None:

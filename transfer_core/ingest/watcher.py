@@ -82,7 +82,7 @@ class FolderWatcher:
     ) -> None:
         self.root = root
         self.trouble = ""
-        self.is_held_back = False  # set from outside: no new candidates from scans
+        self.is_held_back = False
         self.scans_done = 0
         self.parts_removed = 0
         self.overflows = 0
@@ -140,6 +140,12 @@ class FolderWatcher:
         return [(name, held_ns) for name, held_ns in found if held_ns >= HELD_LONG_NS]
 
     # --- what happens
+
+    def hold_back(self, held: bool) -> None:
+        """Take no new candidates, but for those that a trigger names; let go, it looks at everything again."""
+        if self.is_held_back and not held:
+            self.rescan()
+        self.is_held_back = held
 
     def rescan(self) -> None:
         """Events were lost, or a person wants to be sure: look at everything again."""
@@ -331,6 +337,8 @@ class FolderWatcher:
         candidate = self._candidates.get(relative)
         facts = self._facts(relative)
         if candidate is None:
+            if Sign.TOLD not in signs and self.is_held_back:
+                return
             if Sign.TOLD not in signs and (facts is None or not self._wanted.wants(relative, facts)):
                 return
             candidate = self._candidates[relative] = _Candidate(FileHistory(self._clock.monotonic_ns()), 0)

@@ -144,6 +144,16 @@ def test_a_frame_that_a_trigger_names_before_it_is_there_is_waited_for(folder: W
     folder.until(lambda: folder.names == ["late.jpg"])
 
 
+def test_held_back_it_takes_nothing_new_and_catches_up_when_it_may(folder: WatchedFolder, place: Path) -> None:
+    folder.watcher.hold_back(True)
+    (place / "a.jpg").write_bytes(b"x")
+    folder.watcher.rescan()
+    folder.run_for(0.3)
+    assert (folder.names, folder.watcher.unfinished) == ([], 0)
+    folder.watcher.hold_back(False)
+    folder.until(lambda: folder.names == ["a.jpg"])
+
+
 def test_a_backlog_leaves_in_the_order_of_its_names(tmp_path: Path) -> None:
     for number in range(300):
         (tmp_path / f"frame_camera01_{number:09d}.jpg").write_bytes(b"x")

@@ -35,6 +35,8 @@ def serve(
             service.start()
         except StateLocked:
             output.note("The agent that runs here already sends what is asked for.")
+        if where.startswith("tcp://") and not where.startswith(("tcp://127.", "tcp://[::1]", "tcp://localhost")):
+            output.note("Whoever reaches this address can trigger these cameras; there is no password.")
         if json:
             output.json_event("ready", {"zmq": where})
         else:

@@ -135,7 +135,8 @@ class WatchedFolder:
         """Do what is due; gives the frames to queue. Their queueing is to be told by `queued` or `refused`."""
         if self.watcher is None:
             return []
-        self.watcher.is_held_back = len(self.waiting) >= BACKLOG_MAX or not self._chosen
+        most = BACKLOG_MAX // 2 if self.watcher.is_held_back else BACKLOG_MAX
+        self.watcher.hold_back(len(self.waiting) >= most or not self._chosen)
         new: list[NewFrame] = []
         for frame in self.watcher.turn():
             made = [self._new_frame(chosen, frame) for chosen in self._takers(frame.relative, frame.facts)]

@@ -164,6 +164,20 @@ def test_rows_of_frames_that_the_ring_buffer_overwrote_are_forgotten(
     agent.stop()
 
 
+def test_a_backlog_that_is_too_long_waits_in_the_folder_and_is_sent_later(
+    agent: Agent, camera: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transfer_core.engine.watches.folder.BACKLOG_MAX", 10)
+    agent.add(camera)
+    agent.through()
+    write(camera, *range(10))
+    until(lambda: len(agent.store.jobs()) >= 10)
+    write(camera, *range(10, 40))
+    sent: set[str] = set()
+    until(lambda: len(sent) == 40 or sent.update(agent.send()), "all of them")
+    assert len(sent) == 40
+
+
 def test_two_frames_with_one_name_are_both_sent(agent: Agent, camera: Path) -> None:
     for place in ("a", "b"):
         (camera / place).mkdir()
