@@ -316,6 +316,7 @@ class Clerk:
         if now_ns >= self._keep_due_ns:
             self._keep_due_ns = now_ns + KEEP_NS
             self._keep_progress()
+            self._let_age()
             self._keep_usage()
         if now_ns >= self._engine_due_ns:
             self._engine_due_ns = now_ns + FIGURES_NS
@@ -371,8 +372,20 @@ class Clerk:
             self._stop(job.file_id, discard=job.status is JobState.CANCELLED)
         elif (job.priority, job.position) != (running.priority, running.position):
             running.priority, running.position = job.priority, job.position
-            relay, file_id, priority, position = running.destination, job.file_id, job.priority, job.position
-            self._loop.loop.post(lambda: self._loop.reorder(relay, file_id, priority, position))
+            self._reorder(running)
+
+    def _reorder(self, running: RunningJob) -> None:
+        """Tell the session a file's place, with the priority that it has reached by waiting."""
+        relay, file_id, position = running.destination, running.out.job.file_id, running.position
+        priority = running.told_priority = running.counts_as(self._clock.wall_ns() / NS_PER_S)
+        self._loop.loop.post(lambda: self._loop.reorder(relay, file_id, priority, position))
+
+    def _let_age(self) -> None:
+        wall_s = self._clock.wall_ns() / NS_PER_S
+        for running in self._under_way:
+            told = running.priority if running.told_priority is None else running.told_priority
+            if isinstance(running.out, OutgoingJob) and running.counts_as(wall_s) != told:
+                self._reorder(running)
 
     def _stop(self, file_id: str, *, discard: bool) -> None:
         running = self._under_way.pop(file_id)

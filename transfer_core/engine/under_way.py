@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from transfer_core.events import JobState, JobView
 from transfer_core.jobs.model import Job, LiveFigures, to_view
+from transfer_core.jobs.policy import aged_priority
+from transfer_core.units import seconds_of
 
 RATE_GAIN = 0.25
 RATE_SHOWN_BPS = 1000  # below it no time left can be told
@@ -52,6 +55,12 @@ class RunningJob:
     counted_ns: int | None = None
     rate_bps: float = 0.0
     kept_bytes: int = -1
+    told_priority: int | None = None  # what the session was told, if it is not the job's own
+
+    def counts_as(self, wall_s: float) -> int:
+        """The priority as it counts by now, since whoever waits long rises."""
+        waited_s = wall_s - seconds_of(self.out.job.created_at)
+        return max(1, math.ceil(aged_priority(self.priority, waited_s)))
 
     def take(self, figures: Figures, now_ns: int) -> bool:
         """Newer figures; whether they say anything new."""
