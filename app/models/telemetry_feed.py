@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FRAME_MS = 28
 SOURCES_EVERY = 8  # frames
 REPLAY_EVERY = 3
+CROWD_EVERY = 8
 
 
 class TelemetryFeed(QObject):
@@ -42,6 +43,7 @@ class TelemetryFeed(QObject):
         self._state = state
         self._service: ServiceCalls | None = None
         self.feed = LIVE
+        self.close_up: frozenset[str] = frozenset()  # sources that are plotted, where not all are
         self.rings: dict[str, TelemetryRing] = {}
         self.sources: tuple[SourceView, ...] = ()
         self.listeners: tuple[ListenerView, ...] = ()
@@ -120,7 +122,9 @@ class TelemetryFeed(QObject):
         if self.replay is not None and self._frames % REPLAY_EVERY == 0:
             self._ask("replays", self._take_replays)
         if self.rings:
-            cursors = {source: ring.cursor for source, ring in self.rings.items()}
+            # of a crowd those that are plotted are fetched for each frame, the others now and then
+            some = self.close_up if self._frames % CROWD_EVERY else frozenset()
+            cursors = {source: ring.cursor for source, ring in self.rings.items() if not some or source in some}
             self._ask("newer", self._take_samples, cursors, self._asked, feed=self.feed)
         self._frames += 1
         self.ticked.emit()

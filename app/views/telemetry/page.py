@@ -258,6 +258,7 @@ class TelemetryPage(Page):
             if moment is None:
                 return
             self.picture.draw(rings, sources, self._lanes(), moment)
+            self.feed.close_up = self.picture.close_up
         if self._frames % TABLE_EVERY == 1 or self.picture.cursor_s is not None:
             self.picture.fill_table(rings, sources, self._lanes(), moment, self._state.now_ns())
 

@@ -22,6 +22,7 @@ from transfer_core.units import NS_PER_S
 
 TRAIL_S = 12.0
 PLOTTED_MOST = 24
+CROWD_EVERY = 8  # frames, between two of the track, where there are more sources than that
 HEARD_WITHIN_S = 0.5  # sources are asked about four times a second
 
 
@@ -45,6 +46,8 @@ class Picture(QObject):
         self._places: dict[str, int] = {}
         self.limits = Limits()
         self.chosen: frozenset[str] = frozenset()  # sources whose lines alone are drawn
+        self.close_up: frozenset[str] = frozenset()  # sources that are plotted, where there are too many for all
+        self._frames = 0
         self.left_out = 0  # sources that are on the track and in the table only
         self.cursor_s: float | None = None  # seconds before the newest moment
 
@@ -83,19 +86,30 @@ class Picture(QObject):
         start_s = moment.end_s - moment.span_s
         names = [lane.name for lane in lanes]
         plotted = self._plotted(list(rings))
-        traces: dict[str, list[Traces]] = {}
-        trails: dict[str, Trail] = {}
+        crowded = len(rings) > PLOTTED_MOST
+        self.close_up = plotted if crowded else frozenset()
+        traces = {source: [Traces(*rings[source].rows(names, start_s, moment.end_s))] for source in sorted(plotted)}
+        colours = {source: self.colour(source) for source in rings}
+        self._plot.draw(traces, colours, moment.end_s, moment.span_s, end_text=moment.end_text, marks_s=moment.marks_s)
+        self._frames += 1
+        if not crowded or self._frames % CROWD_EVERY == 1:
+            self._draw_track(rings, sources, colours, moment.end_s)
+
+    def _draw_track(
+        self,
+        rings: Mapping[str, TelemetryRing],
+        sources: Sequence[SourceView],
+        colours: Mapping[str, QColor],
+        end_s: float,
+    ) -> None:
         by_id = {source.source_id: source for source in sources}
+        trails: dict[str, Trail] = {}
         for source_id, ring in rings.items():
             source = by_id.get(source_id)
-            if source_id in plotted:
-                traces[source_id] = [Traces(*ring.rows(names, start_s, moment.end_s))]
-            east, north = (ring.channel(name, moment.end_s - TRAIL_S, moment.end_s) for name in POSITION)
-            if east is not None and north is not None and len(east[0]):
+            _, lines, there = ring.rows(POSITION, end_s - TRAIL_S, end_s)
+            if len(there) == len(POSITION) and lines.shape[1]:
                 name = (source.name if source is not None else "") or source_id.rpartition(":")[2]
-                trails[source_id] = Trail(east[1], north[1], name, source is None or source.stale)
-        colours = {source_id: self.colour(source_id) for source_id in rings}
-        self._plot.draw(traces, colours, moment.end_s, moment.span_s, end_text=moment.end_text, marks_s=moment.marks_s)
+                trails[source_id] = Trail(lines[0], lines[1], name, source is None or source.stale)
         self._track.draw(trails, colours)
 
     def _plotted(self, there: Sequence[str]) -> frozenset[str]:
