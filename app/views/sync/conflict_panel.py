@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.actions import make_action
 from app.models.sync_rows import conflict_key, version_lines
@@ -33,7 +33,7 @@ class VersionCard(QFrame):
         for row, name in enumerate(_NAMES, 1):
             label, value = QLabel(name), QLabel()
             label.setProperty("kind", "muted")
-            value.setWordWrap(True)
+            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             grid.addWidget(label, row, 0)
             grid.addWidget(value, row, 1)
             self.values.append(value)
@@ -44,6 +44,7 @@ class VersionCard(QFrame):
         self.title.setText(title)
         for label, text in zip(self.values, version_lines(version), strict=True):
             label.setText(text)
+            label.setToolTip(text)
 
 
 class ConflictPanel(QFrame):
@@ -58,7 +59,7 @@ class ConflictPanel(QFrame):
         self._at = 0
         self.head = QLabel()
         self.head.setProperty("kind", "warning")
-        self.head.setWordWrap(True)
+        self.head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.left, self.right = VersionCard(""), VersionCard("")
         cards = QHBoxLayout()
         cards.setSpacing(10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.models.rows_model import RowsModel
 from app.models.sync_rows import (
@@ -25,6 +25,7 @@ from app.widgets.look import Look
 from transfer_core.events.sync import SyncFolderView, SyncHappening, SyncSavingView, SyncVectorView
 
 LINES_KEPT = 1000
+FOLDERS_TOLD = 4
 
 
 def _column(view: QWidget) -> QVBoxLayout:
@@ -102,10 +103,10 @@ class Monitor(QWidget):
         super().__init__()
         self.figures = QLabel()
         self.figures.setProperty("kind", "strong")
-        self.figures.setWordWrap(True)
+        self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.progress = QLabel()
         self.progress.setProperty("kind", "muted")
-        self.progress.setWordWrap(True)
+        self.progress.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._lines: deque[SyncHappening] = deque(maxlen=LINES_KEPT)
         self.model = RowsModel(EVENT_HEADERS, parent=self)
         samples = (
@@ -128,7 +129,9 @@ class Monitor(QWidget):
     def show_folders(self, folders: Sequence[SyncFolderView]) -> None:
         """How far each is."""
         self.figures.setText(figures_text(sum_of(folders)))
-        self.progress.setText("   ".join(f"{each.name}: {each.text or each.state.value}" for each in folders))
+        lines = [f"{each.name}: {each.text or each.state.value}" for each in folders]
+        self.progress.setText("\n".join(lines[:FOLDERS_TOLD]))
+        self.progress.setToolTip("\n".join(lines))
 
     def start_with(self, lines: Sequence[SyncHappening]) -> None:
         """What happened until now, newest first."""

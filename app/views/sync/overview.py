@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from app.actions import make_action, name_field
 from app.models.rows_model import SUBJECT_ROLE, RowsModel
@@ -93,7 +93,7 @@ class Overview(QWidget):
         self.find.textChanged.connect(lambda _: self._typing.start())
         self.reports = QLabel()
         self.reports.setProperty("kind", "warning")
-        self.reports.setWordWrap(True)
+        self.reports.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # no height by width
         self.reports.hide()
         self._lay_out()
         self._make_room()
@@ -158,6 +158,7 @@ class Overview(QWidget):
         if folder is not None and folder.text:
             lines.insert(0, folder.text)
         self.reports.setText("\n".join(lines))
+        self.reports.setToolTip("\n".join(lines))
         self.reports.setVisible(bool(lines))
 
     def show_files(self, files: Sequence[SyncFileView]) -> None:
