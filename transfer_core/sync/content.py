@@ -55,13 +55,9 @@ class Contents:
         self._tree, self._index = tree, index
         self._gone: set[bytes] = set()  # chunks that the index promised and the disk did not keep
 
-    def missing(self, recipe: Recipe) -> list[bytes]:
-        """The chunks of a recipe that have to be fetched, each once."""
-        lacking: dict[bytes, None] = {}
-        for piece in recipe:
-            if not self.is_here(piece.chunk):
-                lacking[piece.chunk] = None
-        return list(lacking)
+    def missing(self, recipe: Recipe) -> dict[bytes, int]:
+        """The chunks of a recipe that have to be fetched, with their lengths."""
+        return {piece.chunk: piece.length for piece in recipe if not self.is_here(piece.chunk)}
 
     def is_here(self, chunk: bytes) -> bool:
         """Whether a chunk has arrived or should be in a file here."""
@@ -73,6 +69,7 @@ class Contents:
         """A chunk from anywhere here; None if nowhere is what the index says."""
         data = self._index.chunk(chunk)
         if data is not None:
+            self._gone.discard(chunk)
             return data
         for path, offset, length in self._index.places(chunk):
             try:

@@ -250,6 +250,10 @@ class Index:
         """Whether it has arrived."""
         return self._db.execute("SELECT 1 FROM arrived WHERE chunk = ?", (chunk,)).fetchone() is not None
 
+    def drop_chunks_of(self, recipe: Recipe) -> None:
+        """A file of these chunks is in place, where they can be found from now on. Inside `change`."""
+        self._db.executemany("DELETE FROM arrived WHERE chunk = ?", [(piece.chunk,) for piece in recipe])
+
     def drop_chunks(self) -> None:
         """Nothing is waited for any more: what arrived has been used up. Inside `change`."""
         self._db.execute("DELETE FROM arrived")

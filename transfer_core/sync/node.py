@@ -37,6 +37,7 @@ RECIPE_BYTES_AT_ONCE = 2 << 20
 PACK_BYTES = 2 << 20
 PUSH_BYTES = 512 * 1024
 ASK_AT_ONCE = 4096
+ASK_BYTES = 16 << 20  # of one peer, on their way at a time
 APPLY_AT_ONCE = 64
 PREPARE_BYTES = 64 << 20
 CHUNKS_LOOKED_AT = 100_000
@@ -88,7 +89,7 @@ class Node:
         self._contents = Contents(tree, index)
         self._applier = Applier(tree, index, self._scanner, self._contents)
         self._todo: dict[tuple[str, str], Todo] = {(each.peer, each.entry.path): each for each in index.todo()}
-        self._lacking: dict[tuple[str, str], set[bytes]] = {}
+        self._lacking: dict[tuple[str, str], dict[bytes, int]] = {}  # chunks with their lengths
         self._asked: dict[bytes, int] = {}  # chunk -> when it is asked for again
         self._hinted: dict[bytes, tuple[str, int, int]] = {}  # chunk -> the stretch that was told with the question
         self._unhinted: set[bytes] = set()  # chunks that did not come out of a patch
@@ -205,7 +206,9 @@ class Node:
         for chunk in there:
             self._asked.pop(chunk, None)
         for lacking in self._lacking.values():
-            lacking.difference_update(there)
+            if lacking:
+                for chunk in there:
+                    lacking.pop(chunk, None)
 
     def _take_patches(self, parcel: Parcel) -> list[bytes]:
         """Chunks that were told by what is here already; one that does not come out right is asked for as it is."""
@@ -228,8 +231,9 @@ class Node:
     def _give_up_on(self, peer: str, chunks: set[bytes]) -> None:
         """The peer's file is another by now: its new entry is on the way; until then there is nothing to do."""
         for key, lacking in self._lacking.items():
-            if key[0] == peer and lacking & chunks:
-                self._asked.update(dict.fromkeys(lacking & chunks, self._monotonic_ns() + MISSED_AGAIN_NS))
+            if key[0] == peer:
+                missed = lacking.keys() & chunks
+                self._asked.update(dict.fromkeys(missed, self._monotonic_ns() + MISSED_AGAIN_NS))
 
     def _answer(self, peer: str, wanted: Iterable[bytes], hints: Mapping[bytes, bytes]) -> None:
         pack: list[tuple[bytes, bytes]] = []
@@ -342,7 +346,8 @@ class Node:
             except TargetChanged:
                 continue
             except ChunkMissing as error:
-                self._lacking[key] = {error.chunk}
+                lengths = {piece.chunk: piece.length for recipe in recipes.values() for piece in recipe}
+                self._lacking[key] = {error.chunk: lengths[error.chunk]}
                 return True
             except DiskFull as error:
                 self._wait(todo, error.message, told)
@@ -351,6 +356,8 @@ class Node:
                 return self._wait(todo, error.message, told)
             self._done(todo, decision, told)
             self._count(decision, wire, packed)
+            for recipe in recipes.values():
+                self.index.drop_chunks_of(recipe)
             return True
         return self._wait(todo, "it is being edited here", told)
 
@@ -376,17 +383,17 @@ class Node:
     def _next_dot(self) -> Dot:
         return self.index.next_dot(max(0, self._wall_ns() // NS_PER_S))
 
-    def _recipes(self, actions: Iterable[Action]) -> tuple[dict[bytes, Recipe], set[bytes], str]:
+    def _recipes(self, actions: Iterable[Action]) -> tuple[dict[bytes, Recipe], dict[bytes, int], str]:
         """Recipes of what is to be written, the chunks that lack for them, and why it can't be done at all."""
         recipes: dict[bytes, Recipe] = {}
-        lacking: set[bytes] = set()
+        lacking: dict[bytes, int] = {}
         for action in actions:
             if not isinstance(action, Write):
                 continue
             entry = action.entry
             recipe = self.index.recipe(entry.content, entry.size)
             if recipe is None:
-                return {}, set(), "the peer did not say what it is made of"
+                return {}, {}, "the peer did not say what it is made of"
             recipes[entry.content] = recipe
             lacking.update(self._contents.missing(recipe))
         return recipes, lacking, ""
@@ -433,12 +440,15 @@ class Node:
     # --- asking and telling
 
     def _ask(self) -> None:
+        """Ask every peer for the next chunks, so many that what is on its way stays within bounds."""
         now_ns = self._monotonic_ns()
         wanted: dict[str, dict[bytes, None]] = {}
+        room = dict.fromkeys(self._peers, ASK_BYTES)
         for (peer, _), lacking in self._lacking.items():
-            if peer not in self._peers:
-                continue
-            for chunk in lacking:
+            for chunk, length in lacking.items():
+                if room.get(peer, 0) <= 0:
+                    break
+                room[peer] -= length
                 if self._asked.get(chunk, 0) <= now_ns:
                     wanted.setdefault(peer, {})[chunk] = None
         hints = self._hints({chunk for chunks in wanted.values() for chunk in chunks})
@@ -457,7 +467,7 @@ class Node:
         ids: dict[tuple[str, int, int], bytes] = {}
         for key, lacking in self._lacking.items():
             todo, mine = self._todo.get(key), self.index.entry(key[1])
-            sought = (lacking & wanted) - self._unhinted
+            sought = (lacking.keys() & wanted) - self._unhinted
             if todo is None or mine is None or mine.kind is not Kind.FILE or not sought:
                 continue
             old = self.index.recipe(mine.content, mine.size) or ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from tests.support.sync_world import Machine, World
 
 TEXT = b"time,speed\n" + b"".join(b"%d,%d\n" % (i * 20, i * 7919 % 350) for i in range(40_000))
@@ -60,3 +62,23 @@ def test_nothing_crosses_when_nothing_has_changed() -> None:
         machine.node.scan()
         machine.node.work()
     assert world.crossed_bytes == before
+
+
+def test_a_large_file_is_asked_for_bit_by_bit_and_leaves_no_chunk_behind() -> None:
+    world, a, b = two()
+    large = random.Random(5).randbytes(40 << 20)
+    a.tree.save("lap.bin", large)
+    a.node.scan()
+    most = 0
+    for _ in range(200):
+        for machine in (a, b):
+            machine.node.work()
+        most = max(most, sum(len(data) for _, receiver, data, _, _ in world.wire if receiver == "node1"))
+        while world.wire:
+            world.deliver(0)
+            most = max(most, sum(len(data) for _, receiver, data, _, _ in world.wire if receiver == "node1"))
+        if b.tree.files():
+            break
+    assert b.tree.files() == {"lap.bin": large}
+    assert most < 20 << 20
+    assert b.database.execute("SELECT count(*) FROM arrived").fetchone()[0] == 0
