@@ -61,8 +61,10 @@ def _ours(bench: Bench, folder: Path, source: Path, loss: float, run: int) -> fl
 def _theirs(bench: Bench, peer: Peer, folder: Path, source: Path, loss: float, run: int, limit_s: float) -> float:
     folder.mkdir()
     with lab([one(RTT_MS, loss)], seed=bench.seed + run) as made:
-        brought = peer.carry(made, folder, source, limit_s)
-        share = brought.bps / ceiling_bps(made)
+        try:
+            share = peer.carry(made, folder, source, limit_s).bps / ceiling_bps(made)
+        except RuntimeError:  # it could not even connect, or gave up
+            share = 0.0
     shutil.rmtree(folder)
     bench.log(f"{loss:.0%} loss, {peer.name}: {share:.1%}")
     return share
@@ -82,7 +84,8 @@ def _result(shares: Shares, peers: list[Peer]) -> Result:
     note = (
         "Share of the ceiling (link rate x (1 - loss) x 0.96) from the start of the sending program to the last byte, "
         "or what had arrived after twice the time that the ceiling needs. The product's own time also holds sealing, "
-        "fsync, verification and the rename; the peers count bytes in memory, but for rsync and UFTP, which write."
+        "fsync, verification and the rename, but not the handshake; the peers count bytes in memory, but for rsync "
+        "and UFTP, which write. Who could not connect brought nothing."
     )
     return Result(
         goals,
