@@ -151,6 +151,15 @@ def test_completed_files_are_listed_newest_first_and_count_for_the_quota(store: 
     assert store.bytes_of(OTHER) == 0
 
 
+def test_what_was_cleared_counts_for_no_quota_any_more(store: RelayStore) -> None:
+    pair(store)
+    names = ["Car-7/a.jpg", "Car-7/b.jpg", "Car-7/c.jpg"]
+    store.save((), [record(name, size=100, stored_as=name) for name in names])
+    store.begin(record("under way", size=7), "Car-7/d.jpg")
+    assert store.forget_stored([*names[:2], "Car-7/d.jpg", "nobody/knows.jpg"]) == 2
+    assert store.bytes_of(KEY) == 107
+
+
 def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(store: RelayStore) -> None:
     number = store.begin(record(), "x")
     with pytest.raises(IndexError):
