@@ -293,6 +293,9 @@ class S3Upload:
         return True
 
     def _take_list(self, answer: Answer) -> None:
+        if answer.status == 404 and self._kept.keys() == set(range(1, self.parts + 1)):
+            self._etags, self._stage = dict(self._kept), _Stage.CHECK  # perhaps it was put together already
+            return
         if self._is_forgotten(answer):
             return
         if answer.status != 200:

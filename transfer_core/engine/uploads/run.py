@@ -127,7 +127,7 @@ class UploadRun:
             if self._after is not None:
                 self._after.join()  # the same job's last run, which lets go of the upload first
             error = self._attempt()
-            if not self.is_stopped:
+            if error is None or not self.is_stopped:  # what has arrived has arrived, whatever was asked meanwhile
                 self._listener.on_ended(self, error)
         finally:
             for lent in self._all_lent():

@@ -189,6 +189,32 @@ def test_an_upload_goes_on_with_the_next_part_after_the_agent_was_restarted(worl
     assert bucket.unfinished() == []
 
 
+def test_an_object_that_was_put_together_before_the_agent_died_is_known_again(
+    world: UploadWorld, bucket: Bucket
+) -> None:
+    source = world.file("lap.bin", 12 * MB)
+    done: list[bool] = []
+
+    def die_at_the_end(handler: Handler) -> Reply | None:
+        if done:
+            return handler.hang_up()
+        if handler.command == "POST" and "uploadId" in handler.path:
+            done.append(True)
+            return lose_answer(handler)
+        return None
+
+    add(world, bucket)
+    bucket.proxy.on_request = die_at_the_end
+    file_id = world.queue(source)
+    wait_until(lambda: bool(done), "the end of the upload")
+    world.restart()
+    bucket.proxy.on_request = None
+    job = world.arrive(file_id)
+    assert job.stored_as == "runs/lap.bin"
+    assert bucket.keys() == {"runs/lap.bin"}
+    assert bucket.proxy.piece_bytes_received == 12 * MB
+
+
 def test_an_upload_that_was_aborted_at_the_server_begins_again(world: UploadWorld, bucket: Bucket) -> None:
     source = world.file("lap.bin", 12 * MB)
 
