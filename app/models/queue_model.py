@@ -242,7 +242,9 @@ class QueueModel(QAbstractTableModel):
         ids = [self._jobs[index.row()].file_id for index in before]
         self._jobs = jobs
         self._number()
-        after = [self.index(self._rows[file_id], index.column()) for file_id, index in zip(ids, before, strict=True)]
+        # createIndex, since index() would ask for rows and columns again, thousands of times for a large selection
+        places = zip(ids, before, strict=True)
+        after = [self.createIndex(self._rows[file_id], index.column()) for file_id, index in places]
         self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
 

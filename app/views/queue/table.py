@@ -158,7 +158,9 @@ class QueueTable(QTableView):
         """Hide what is not looked for, and make room for the bands."""
         jobs = self._queue.jobs
         words = self._find.split()
-        shown = [row for row, job in enumerate(jobs) if all(word in job.path.casefold() for word in words)]
+        shown = list(range(len(jobs)))
+        if words:
+            shown = [row for row in shown if all(word in jobs[row].path.casefold() for word in words)]
         if words or self._hidden:
             wanted = set(shown)
             for row in range(len(jobs)):
