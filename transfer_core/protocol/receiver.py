@@ -55,6 +55,7 @@ from transfer_core.protocol.wire.messages import (
 FILES_OPEN_MAX = 4096
 SIZE_MAX = 1 << 50
 FILE_ID_BYTES_MAX = 255  # what a chunk record's head can name
+CUTS_MAX = 8  # of one chunk beside the first: packets have few sizes
 CHUNKS_MAX = 1 << 25  # each side keeps a few bytes for each; 2 TiB in chunks of 64 KiB, 32 TiB in those of 1 MiB
 
 
@@ -92,7 +93,8 @@ class IncomingFile:
     have: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))  # handed over or on disk
     missing: int = 0  # chunks not handed over
     writing: int = 0  # chunks handed over, not written
-    partial: dict[int, PartialChunk] = field(default_factory=dict)
+    partial: dict[int, PartialChunk] = field(default_factory=dict)  # by chunk, as it was cut first
+    recut: dict[int, dict[int, PartialChunk]] = field(default_factory=dict)  # by chunk and size of slices: cut again
     early: dict[int, WholeChunk] = field(default_factory=dict)  # they wait for the owner's answer
     digest: str | None = None
     verifying: bool = False
@@ -268,6 +270,7 @@ class ReceiverSession(Association):
     def _drop_file(self, number: int) -> None:
         file = self.files.pop(number)
         self._held_bytes -= sum(partial.rows.nbytes for partial in file.partial.values())
+        self._held_bytes -= sum(cut.rows.nbytes for cuts in file.recut.values() for cut in cuts.values())
         self._held_bytes -= sum(whole.held_bytes for whole in file.early.values())
 
     # --- what the agent says
@@ -359,8 +362,6 @@ class ReceiverSession(Association):
         partial = self._partial(file, chunk, data.shape[1])
         if partial is None:
             return False
-        if partial.rows.shape[1] < data.shape[1]:
-            return True  # the chunk has been cut anew, smaller, since
         if slices.max() >= len(partial.got):
             self.counters.malformed += len(slices)
             return True
@@ -379,24 +380,31 @@ class ReceiverSession(Association):
         return True
 
     def _partial(self, file: IncomingFile, chunk: int, slice_bytes: int) -> PartialChunk | None:
+        """Where slices of that size go. A chunk may be cut anew, for a path with smaller packets or when it is read
+        again, and late slices of the former cut may come in between. Each cut is kept by itself, since the sender
+        does not send again what was acknowledged; the first that is whole will do."""
         partial = file.partial.get(chunk)
-        if partial is not None and partial.rows.shape[1] <= slice_bytes:
+        if partial is not None and partial.rows.shape[1] == slice_bytes:
             return partial
+        cuts = file.recut.get(chunk, {})
+        if partial is not None and slice_bytes in cuts:
+            return cuts[slice_bytes]
         if partial is None and not file.accepted and len(file.early) + len(file.partial) >= EARLY_CHUNKS:
             return None
-        length = record_bytes(file.file_id, file.chunk_size(chunk))
-        slices = -(-length // slice_bytes)
-        if partial is not None:
-            self._held_bytes -= partial.rows.nbytes
-        elif self._held_bytes >= 2 * self._window_max * WINDOW_CHUNK_BYTES:
+        if len(cuts) >= CUTS_MAX or self._held_bytes >= 2 * self._window_max * WINDOW_CHUNK_BYTES:
             return None
+        slices = -(-record_bytes(file.file_id, file.chunk_size(chunk)) // slice_bytes)
         self._held_bytes += slices * slice_bytes
-        partial = PartialChunk(np.empty((slices, slice_bytes), np.uint8), np.zeros(slices, np.bool_), slices)
-        file.partial[chunk] = partial
-        return partial
+        anew = PartialChunk(np.empty((slices, slice_bytes), np.uint8), np.zeros(slices, np.bool_), slices)
+        if partial is None:
+            file.partial[chunk] = anew
+        else:
+            file.recut.setdefault(chunk, {})[slice_bytes] = anew
+        return anew
 
     def _complete(self, file: IncomingFile, chunk: int, partial: PartialChunk) -> None:
-        del file.partial[chunk]
+        cuts = (file.partial.pop(chunk), *file.recut.pop(chunk, {}).values())
+        self._held_bytes -= sum(cut.rows.nbytes for cut in cuts if cut is not partial)
         held_bytes = partial.rows.nbytes
         try:
             head, data = open_record(memoryview(partial.rows.reshape(-1).data))
