@@ -178,7 +178,7 @@ def make_http_token(state: Path | None, name: str) -> str:
 def make_relay_token(state: Path | None, addresses: Sequence[str], expires_s: float) -> Token:
     """A token of this state's relay, whether it runs in another process or never did."""
     from transfer_core.engine.system import SystemClock
-    from transfer_core.server.relay import make_token
+    from transfer_core.server.pairing import make_token
 
     return make_token(state_directory(state), SystemClock(), tuple(addresses), expires_s)
 

@@ -153,7 +153,7 @@ def pair(
 @group.command("list")
 def list_arrived(context: typer.Context, state: State = None, json: Json = False) -> None:
     """Show what is arriving, and what has arrived, newest first, over UDP and HTTP."""
-    from transfer_core.server.relay import list_incoming
+    from transfer_core.server.incoming_views import list_incoming
     from transfer_core.server.uploads.listing import list_uploads
 
     where = state or context.obj

@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from transfer_core.clock import Clock
 from transfer_core.config import Policy
@@ -20,6 +18,7 @@ from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.path_policy import LinkRules, PathPolicy
 from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.under_way import Figures
+from transfer_core.engine.uplink import HELLO_FIRST_NS, AgentListener, AgentMail, LinkPort, RelayTarget, Uplink
 from transfer_core.entropy import Entropy
 from transfer_core.errors import (
     DrsError,
@@ -32,10 +31,8 @@ from transfer_core.errors import (
     error_from_code,
 )
 from transfer_core.net.base import UdpPort
-from transfer_core.net.simulated_port import SimulatedPort
 from transfer_core.protocol.association import Path
 from transfer_core.protocol.endpoint import Address, Received, Transmit
-from transfer_core.protocol.recovery.mtu import USUAL_BYTES
 from transfer_core.protocol.sealing import SEAL_ROWS
 from transfer_core.protocol.security.handshake import Hello, Initiator
 from transfer_core.protocol.security.noise import KeyPair
@@ -57,122 +54,12 @@ from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 _LOG = logging.getLogger(__name__)
-HELLO_FIRST_NS = 250 * NS_PER_MS
 HELLO_LAST_NS = 2 * NS_PER_S
 SILENT_BEFORE_HELLO_NS = 2 * NS_PER_S
 ANSWER_NS = 3 * NS_PER_S  # a relay that has not answered by then is said to be offline
 POLICY_NS = 200 * NS_PER_MS
 PATHS_MAX = 250
 LETTER = "letter"  # the source of jobs that are in no queue
-
-
-@dataclass(frozen=True, slots=True)
-class RelayTarget:
-    """A paired relay, or one to pair with (`secret`)."""
-
-    name: str
-    addresses: tuple[Address, ...]
-    public_key: bytes
-    secret: bytes | None
-
-
-@dataclass(slots=True, eq=False)
-class LinkPort:
-    """A link and its port."""
-
-    name: str
-    port: SimulatedPort
-    is_loopback: bool = False
-    packet_bytes_max: int = USUAL_BYTES  # of IP, as the interface says
-
-
-class AgentListener(Protocol):
-    """Who is told what came of it. Called in the loop's thread."""
-
-    def hello_counter(self, relay: str) -> None:
-        """A new hello is wanted: answer with `AgentLoop.hello` from any thread."""
-        ...
-
-    def on_paired(self, relay: str) -> None:
-        """The relay has accepted this agent."""
-        ...
-
-    def on_online(self, relay: str, online: bool, why: str) -> None:
-        """A session is up, or nothing comes back any more."""
-        ...
-
-    def on_refused(self, relay: str, error: DrsError) -> None:
-        """The relay refuses this agent."""
-        ...
-
-    def on_accepted(self, job: OutgoingJob, bytes_there: int) -> None:
-        """The relay takes the file; so much of it is there already."""
-        ...
-
-    def on_held(self, job: OutgoingJob, code: str, text: str) -> None:
-        """The relay asks to wait."""
-        ...
-
-    def on_arrived(self, job: OutgoingJob, digest: str, stored_as: str) -> None:
-        """Verified and in its place."""
-        ...
-
-    def on_failed(self, job: OutgoingJob, error: DrsError) -> None:
-        """The source or the relay gave up."""
-        ...
-
-    def on_room(self, relay: str, free_bytes: int) -> None:
-        """What the relay has room for."""
-        ...
-
-    def on_link_failed(self, link: str, error: LinkError) -> None:
-        """A link's port failed and is closed."""
-        ...
-
-
-class AgentMail(Protocol):
-    """Who sends and gets letters to and from relays. Called in the loop's thread; must not block."""
-
-    def on_session(self, relay: str) -> None:
-        """There is a new session; posts of a former one that were not taken are lost."""
-        ...
-
-    def on_online(self, relay: str, online: bool) -> None:
-        """It answers, or does not for now: what is under way goes on when it does again."""
-        ...
-
-    def on_post(self, relay: str, session: int, post: int, data: bytes) -> None:
-        """The relay has brought something; answer with `AgentLoop.take_post`."""
-        ...
-
-    def on_sent(self, job: OutgoingJob, error: DrsError | None) -> None:
-        """The relay has a letter for good, or refuses it."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
-class Uplink:
-    """One relay: its session, or the attempt to get one."""
-
-    target: RelayTarget
-    session: SenderSession | None = None
-    initiator: Initiator | None = None
-    index: int = 0
-    hello_wanted: bool = False
-    hello_due_ns: int = 0
-    hello_wait_ns: int = HELLO_FIRST_NS
-    hello_sent_ns: dict[str, int] = field(default_factory=dict)
-    refused_until_ns: int = 0
-    silent_since_ns: int | None = None
-    online: bool | None = None  # None: not known yet
-    offline_why: str = ""
-    asked_since_ns: int | None = None  # when the first hello was wanted
-    path_links: dict[int, str] = field(default_factory=dict)
-    next_path: int = 0
-    address: Address | None = None
-    jobs: dict[str, OutgoingJob] = field(default_factory=dict)
-    by_number: dict[int, OutgoingJob] = field(default_factory=dict)
-    past_links: dict[str, dict[str, int]] = field(default_factory=dict)  # bytes by link of former sessions, by job
 
 
 class AgentLoop:

@@ -20,13 +20,14 @@ from typing import Protocol
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
-from transfer_core.engine.agent_loop import AgentLoop, RelayTarget
+from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.reach import Reach
 from transfer_core.engine.under_way import RATE_SHOWN_BPS, Figures, RunningJob, UnderWay
+from transfer_core.engine.uplink import RelayTarget
 from transfer_core.engine.uploads.desk import UploadDesk
 from transfer_core.engine.uploads.run import UploadRun
 from transfer_core.entropy import Entropy

@@ -16,8 +16,9 @@ import numpy as np
 
 from transfer_core.clock import Clock
 from transfer_core.config import ScoreWeights
-from transfer_core.engine.agent_loop import AgentLoop, LinkPort
+from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.link_usage import LinkUsage
+from transfer_core.engine.uplink import LinkPort
 from transfer_core.errors import LinkError, NotFoundError
 from transfer_core.events import LinkKind, LinkMark, LinkSample, LinkState, LinkView
 from transfer_core.links.classify import links_for

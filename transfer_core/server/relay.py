@@ -11,7 +11,6 @@ import logging
 import struct
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from transfer_core.errors import (
     TooMany,
     UnknownPeer,
 )
-from transfer_core.events import IncomingView, JobState
+from transfer_core.events import IncomingView
 from transfer_core.net.base import UdpPort
 from transfer_core.net.udp import open_udp_port
 from transfer_core.protocol.endpoint import Address, Received, Transmit
@@ -47,15 +46,15 @@ from transfer_core.protocol.receiver import (
     VerifyFile,
 )
 from transfer_core.protocol.security.handshake import Opened, Status, Welcome, answer_hello, open_hello
-from transfer_core.protocol.security.tokens import HttpSideFacts, HttpTrust, PairingToken, encode_token, parse_address
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
 from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.companion import Companion, RelayGround
-from transfer_core.server.http_facts import kept_http
+from transfer_core.server.incoming_views import list_incoming
 from transfer_core.server.intake import Arriving, Intake, Offer, Stored
-from transfer_core.server.loopback import is_loopback
-from transfer_core.server.parcels import PARCEL_PREFIX, Parcels, RelayMail
+from transfer_core.server.pairing import make_token
+from transfer_core.server.parcels import PARCEL_PREFIX, RelayMail
+from transfer_core.server.relay_session import AgentNow, RelaySession, agent_now
 from transfer_core.service import Token
 from transfer_core.storage.free_space import Room
 from transfer_core.storage.relay_store import KnownAgent, RelayStore, Verdict
@@ -75,43 +74,6 @@ _STATUS = {
     Verdict.USED: Status.TOKEN_USED,
     Verdict.REVOKED: Status.REVOKED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class PathNow:
-    """One way to an agent, as the relay sees it."""
-
-    address: str
-    rtt_ms: float | None
-    rate_bps: float
-
-
-@dataclass(frozen=True, slots=True)
-class AgentNow:
-    """An agent that is connected."""
-
-    public_key: bytes
-    name: str
-    paths: tuple[PathNow, ...]
-
-
-@dataclass(slots=True, eq=False)
-class _Session:
-    """A session with what the relay keeps beside it. Touched by the loop's thread."""
-
-    protocol: ReceiverSession
-    agent: bytes
-    name: str
-    welcome: bytes
-    born_ns: int
-    arriving: dict[int, Arriving] = field(default_factory=dict)
-    held: dict[int, str] = field(default_factory=dict)  # file number -> code
-    parcels: Parcels = field(default_factory=Parcels)
-    posts: dict[int, Callable[[], None]] = field(default_factory=dict)  # who waits for a post to be taken
-    counted: dict[int, tuple[int, int]] = field(default_factory=dict)  # path -> (when, bytes heard until then)
-    blocked: bool = False
-    welcomes: int = 1  # how often it was sent
-    is_proven: bool = False  # the agent has used it; until then its former session goes on
 
 
 class Relay:
@@ -138,9 +100,9 @@ class Relay:
         self._lock = StateLock(state_dir, "relay")
         self._trace_file = trace
         self._trace: QlogTrace | None = None
-        self._sessions: dict[int, _Session] = {}
-        self._hellos: dict[bytes, _Session | None] = {}
-        self._by_file: dict[Arriving, tuple[_Session, int]] = {}
+        self._sessions: dict[int, RelaySession] = {}
+        self._hellos: dict[bytes, RelaySession | None] = {}
+        self._by_file: dict[Arriving, tuple[RelaySession, int]] = {}
         self._whole: list[tuple[Arriving, str]] = []
         self._whole_lock = threading.Lock()
         self._sync_due_ns = 0
@@ -251,7 +213,7 @@ class Relay:
         """Sessions that are open."""
         return len(self._proven())
 
-    def _proven(self) -> list[_Session]:
+    def _proven(self) -> list[RelaySession]:
         return [session for session in list(self._sessions.values()) if session.is_proven]
 
     def agents_now(self) -> tuple[AgentNow, ...]:
@@ -316,7 +278,7 @@ class Relay:
         datagram, send_keys, receive_keys = answer_hello(opened, welcome, self._entropy)
         if verdict is Verdict.ACCEPT:
             self._end_others(opened.agent_public, proven=False)
-            session = _Session(
+            session = RelaySession(
                 ReceiverSession(
                     my_index=index,
                     peer_index=opened.agent_index,
@@ -335,7 +297,7 @@ class Relay:
             session.protocol.report_room(self._intake.free_bytes())
         self._send_raw(datagram, address)
 
-    def _begin(self, session: _Session, address: Address) -> None:
+    def _begin(self, session: RelaySession, address: Address) -> None:
         """The agent uses its new session, so it has given up the one before. A welcome alone proves nothing: it may
         be lost, or come when the agent hears from its former session again."""
         self._end_others(session.agent, proven=True)
@@ -406,7 +368,7 @@ class Relay:
                 self._sync.post(self._sync_now)
         if now_ns >= self._room_due_ns:
             self._room_due_ns = now_ns + ROOM_CHECK_NS
-            self._agents_now = tuple(_agent_now(session, now_ns) for session in self._proven())
+            self._agents_now = tuple(agent_now(session, now_ns) for session in self._proven())
             self._look_for_room()
             if self._sessions:
                 self._sync.post(self._look_for_revoked)
@@ -435,11 +397,11 @@ class Relay:
 
     # --- the loop: files
 
-    def _drain(self, session: _Session, now_ns: int) -> None:
+    def _drain(self, session: RelaySession, now_ns: int) -> None:
         while (event := session.protocol.poll_event()) is not None:
             self._on_session_event(session, event, now_ns)
 
-    def _on_session_event(self, session: _Session, event: ReceiverEvent, now_ns: int) -> None:
+    def _on_session_event(self, session: RelaySession, event: ReceiverEvent, now_ns: int) -> None:
         match event:
             case FileOffered(number):
                 self._offer(session, number)
@@ -468,7 +430,7 @@ class Relay:
             case SessionEnded():
                 self._end(session.protocol.my_index)
 
-    def _offer(self, session: _Session, number: int) -> None:
+    def _offer(self, session: RelaySession, number: int) -> None:
         file = session.protocol.files.get(number)
         if file is None:
             return
@@ -488,14 +450,14 @@ class Relay:
 
         self._write.post(work)
 
-    def _offer_parcel(self, session: _Session, number: int, size: int) -> None:
+    def _offer_parcel(self, session: RelaySession, number: int, size: int) -> None:
         why = "this relay keeps no shared folders" if self.mail is None else session.parcels.open(number, size)
         if why:
             session.protocol.fail_file(number, TooMany.code, why)
         else:
             session.protocol.accept_file(number)
 
-    def _take_parcel(self, session: _Session, number: int, digest: str) -> None:
+    def _take_parcel(self, session: RelaySession, number: int, digest: str) -> None:
         data = session.parcels.close(number, digest)
         if data is None or self.mail is None:
             session.protocol.fail_file(number, FileHashMismatch.code, "the parcel is not what was sent")
@@ -506,13 +468,13 @@ class Relay:
 
         self.mail.on_parcel(session.agent, data, done)
 
-    def _parcel_done(self, session: _Session, number: int, digest: str, error: DrsError | None) -> None:
+    def _parcel_done(self, session: RelaySession, number: int, digest: str, error: DrsError | None) -> None:
         if error is None:
             session.protocol.finish_file(number, digest, "")
         else:
             session.protocol.fail_file(number, error.code, error.message)
 
-    def _offered(self, session: _Session, number: int, taken: Arriving | Stored | DrsError) -> None:
+    def _offered(self, session: RelaySession, number: int, taken: Arriving | Stored | DrsError) -> None:
         if session.protocol.my_index not in self._sessions or number not in session.protocol.files:
             return
         if isinstance(taken, Arriving):
@@ -530,7 +492,7 @@ class Relay:
         self._drain(session, self._clock.monotonic_ns())
 
     def _write_chunk(
-        self, session: _Session, number: int, arriving: Arriving, chunk: int, offset: int, data: memoryview
+        self, session: RelaySession, number: int, arriving: Arriving, chunk: int, offset: int, data: memoryview
     ) -> None:
         error: DrsError | None = None
         try:
@@ -539,7 +501,7 @@ class Relay:
             error = caught
         self._loop.post(lambda: self._written(session, number, chunk, len(data), error))
 
-    def _written(self, session: _Session, number: int, chunk: int, size: int, error: DrsError | None) -> None:
+    def _written(self, session: RelaySession, number: int, chunk: int, size: int, error: DrsError | None) -> None:
         session.protocol.chunk_written(number, chunk, ok=error is None)
         if error is None:
             self.bytes_received += size
@@ -547,7 +509,7 @@ class Relay:
             self._hold(session, number, error)
         self._drain(session, self._clock.monotonic_ns())
 
-    def _hold(self, session: _Session, number: int, error: DrsError) -> None:
+    def _hold(self, session: RelaySession, number: int, error: DrsError) -> None:
         """Ask the agent to wait with a file; `_look_for_room` ends it."""
         _LOG.info("%s", error.one_line())
         session.protocol.hold_file(number, error.code, error.message)
@@ -626,60 +588,3 @@ class Relay:
 
 def _ignore(*_: object) -> None:
     """Nobody listens."""
-
-
-def _agent_now(session: _Session, now_ns: int) -> AgentNow:
-    paths: list[PathNow] = []
-    for number, path in session.protocol.paths.items():
-        since_ns, before = session.counted.get(number, (session.born_ns, 0))
-        rate_bps = (path.heard_bytes - before) * 8e9 / max(1, now_ns - since_ns)
-        session.counted[number] = (now_ns, path.heard_bytes)
-        srtt_ns = path.sender.srtt_ns
-        host, port = path.address[:2]
-        paths.append(PathNow(f"{host}:{port}", None if srtt_ns is None else srtt_ns / 1e6, rate_bps))
-    return AgentNow(session.agent, session.name, tuple(paths))
-
-
-def make_token(state_dir: Path, clock: Clock, addresses: tuple[str, ...], expires_s: float) -> Token:
-    """A new pairing token of the relay of that state directory, whether it runs or not."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    identity = load_identity(state_dir)
-    secret = SystemEntropy().token_bytes(16)
-    expires = int(clock.wall_ns() / NS_PER_S + expires_s)
-    text = encode_token(PairingToken(identity.public, secret, expires, addresses, _http_for(state_dir, addresses)))
-    store = RelayStore(state_dir, clock)
-    try:
-        store.keep_token(secret, expires)
-    finally:
-        store.close()
-    return Token(text, utc_iso(expires * NS_PER_S), addresses)
-
-
-def _http_for(state_dir: Path, addresses: tuple[str, ...]) -> HttpSideFacts | None:
-    """What a token says of the HTTP side; nothing of one without TLS to agents on other machines."""
-    facts = kept_http(state_dir)
-    is_here = all(is_loopback(parse_address(address)[0]) for address in addresses)
-    return None if facts is None or (facts.trust is HttpTrust.PLAIN and not is_here) else facts
-
-
-def list_incoming(store: RelayStore) -> list[IncomingView]:
-    """What a relay's database says of its files."""
-    return [
-        IncomingView(
-            agent=agent,
-            file_id=record.file_id,
-            path=record.wire_path,
-            size=record.size,
-            bytes_done=record.size
-            if record.status == "completed"
-            else min(
-                record.size,
-                int(store.have(record.number, -(-record.size // record.chunk_bytes)).sum()) * record.chunk_bytes,
-            ),
-            status=JobState(record.status),
-            stored_as=record.stored_as,
-            file_hash=record.file_hash,
-            completed_at=completed_at,
-        )
-        for agent, record, completed_at in store.received()
-    ]

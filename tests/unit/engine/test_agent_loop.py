@@ -14,9 +14,10 @@ import pytest
 from tests.support.field import data_of
 from transfer_core.config import RelayConfig
 from transfer_core.engine import agent_loop
-from transfer_core.engine.agent_loop import AgentLoop, LinkPort, RelayTarget
+from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.system import SystemClock, SystemEntropy
+from transfer_core.engine.uplink import LinkPort, RelayTarget
 from transfer_core.events import JobState
 from transfer_core.jobs.model import Job
 from transfer_core.net.simulated_port import SimulatedPort

@@ -20,7 +20,8 @@ from transfer_core.server.coordinator.model import (
     TopologyLink,
     TopologyOut,
 )
-from transfer_core.server.relay import AgentNow, Relay
+from transfer_core.server.relay import Relay
+from transfer_core.server.relay_session import AgentNow
 from transfer_core.storage.relay_store import KnownAgent
 from transfer_core.sync.verbs import FolderVerbs
 from transfer_core.units import utc_iso

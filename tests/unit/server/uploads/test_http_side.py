@@ -30,7 +30,7 @@ from transfer_core.protocol.security.receipts import verify_receipt
 from transfer_core.protocol.security.tokens import HttpTrust
 from transfer_core.server.companion import RelayGround
 from transfer_core.server.http_facts import keep_http, kept_http
-from transfer_core.server.relay import make_token
+from transfer_core.server.pairing import make_token
 from transfer_core.server.uploads.credentials import make_http_token
 from transfer_core.server.uploads.http_side import Tls
 from transfer_core.server.uploads.records import UploadDatabase

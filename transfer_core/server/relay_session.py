@@ -1,0 +1,60 @@
+"""An agent's session at the relay, and what the relay keeps beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from transfer_core.protocol.receiver import ReceiverSession
+from transfer_core.server.intake import Arriving
+from transfer_core.server.parcels import Parcels
+
+
+@dataclass(frozen=True, slots=True)
+class PathNow:
+    """One way to an agent, as the relay sees it."""
+
+    address: str
+    rtt_ms: float | None
+    rate_bps: float
+
+
+@dataclass(frozen=True, slots=True)
+class AgentNow:
+    """An agent that is connected."""
+
+    public_key: bytes
+    name: str
+    paths: tuple[PathNow, ...]
+
+
+@dataclass(slots=True, eq=False)
+class RelaySession:
+    """A session with what the relay keeps beside it. Touched by the loop's thread."""
+
+    protocol: ReceiverSession
+    agent: bytes
+    name: str
+    welcome: bytes
+    born_ns: int
+    arriving: dict[int, Arriving] = field(default_factory=dict)
+    held: dict[int, str] = field(default_factory=dict)  # file number -> code
+    parcels: Parcels = field(default_factory=Parcels)
+    posts: dict[int, Callable[[], None]] = field(default_factory=dict)  # who waits for a post to be taken
+    counted: dict[int, tuple[int, int]] = field(default_factory=dict)  # path -> (when, bytes heard until then)
+    blocked: bool = False
+    welcomes: int = 1  # how often it was sent
+    is_proven: bool = False  # the agent has used it; until then its former session goes on
+
+
+def agent_now(session: RelaySession, now_ns: int) -> AgentNow:
+    """How the agent of that session is connected; rates since the last time that this was asked."""
+    paths: list[PathNow] = []
+    for number, path in session.protocol.paths.items():
+        since_ns, before = session.counted.get(number, (session.born_ns, 0))
+        rate_bps = (path.heard_bytes - before) * 8e9 / max(1, now_ns - since_ns)
+        session.counted[number] = (now_ns, path.heard_bytes)
+        srtt_ns = path.sender.srtt_ns
+        host, port = path.address[:2]
+        paths.append(PathNow(f"{host}:{port}", None if srtt_ns is None else srtt_ns / 1e6, rate_bps))
+    return AgentNow(session.agent, session.name, tuple(paths))
