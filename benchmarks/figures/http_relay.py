@@ -31,6 +31,7 @@ LIMIT_BYTES = 150e6
 NEAR = 0.8
 PIECE_BYTES = 1 << 18
 _TUS = {"Tus-Resumable": "1.0.0"}
+_BOUNDARY = "0123456789abcdef" * 2  # as long as those of HTTP libraries
 _OFFSET_TYPE = "application/offset+octet-stream"
 
 
@@ -196,13 +197,14 @@ def _send_chunks(server: Server, data: memoryview) -> None:
     for index in range(total):
         fields = {"upload_id": upload_id, "chunk_index": index, "chunk_total": total}
         head = "".join(
-            f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
+            f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
         )
-        head += '--b\r\nContent-Disposition: form-data; name="chunk"; filename="c"\r\n\r\n'
+        head += f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="chunk"; filename="c"\r\n\r\n'
         chunk = data[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
-        parts = [head.encode(), *_pieces(chunk), b"\r\n--b--\r\n"]
+        parts = [head.encode(), *_pieces(chunk), f"\r\n--{_BOUNDARY}--\r\n".encode()]
         length = sum(map(len, parts))
-        headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(length)}
+        headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}", "Content-Length": str(length)}
         _ask(connection, "POST", "/upload/chunk", iter(parts), headers)
     _ask(connection, "POST", "/upload/finalize", json.dumps({"upload_id": upload_id}), kind)
     connection.close()
