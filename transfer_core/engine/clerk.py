@@ -26,6 +26,7 @@ from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.reach import Reach
+from transfer_core.engine.system import raise_open_files_limit
 from transfer_core.engine.under_way import RATE_SHOWN_BPS, Figures, RunningJob, UnderWay
 from transfer_core.engine.uplink import RelayTarget
 from transfer_core.engine.uploads.desk import UploadDesk
@@ -101,6 +102,7 @@ class Clerk:
         self.answerers: dict[str, Callable[[str], str]] = {}  # what other processes may ask, by verb
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._under_way = UnderWay()
+        self._open_files = raise_open_files_limit()
         self._held_there: set[str] = set()  # of the loop's thread: jobs that a relay asked to wait with
         self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
         self._reach = Reach()
@@ -458,8 +460,17 @@ class Clerk:
 
     # --- jobs
 
+    def _room_for_files(self) -> int:
+        """How many more jobs may begin: small ones many at once, or each would wait for the round trip of another."""
+        config, count = self._config, len(self._under_way)
+        few = config.open_files_max - count
+        if few >= config.open_files_max // 2 or self._under_way.whole_bytes >= config.small_files_bytes:
+            return few
+        most = min(config.small_files_max, self._open_files // 4)
+        return max(few, min(most - count, config.open_files_max // 2))  # not all at once: the next may be large
+
     def _claim(self) -> None:
-        room = self._config.open_files_max - len(self._under_way)
+        room = self._room_for_files()
         if self.paused or self._closed or room <= 0:
             return
         ready = [each.name for each in self._targets if each.kind == "relay" and self._reach.own(each.name)]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
+
+OPEN_FILES_WANTED = 16_384
 
 
 class SystemClock:
@@ -32,3 +35,23 @@ class SystemEntropy:
     def uniform(self) -> float:
         """From 0 up to, not including, 1."""
         return self._random.random()
+
+
+def raise_open_files_limit() -> int:
+    """Let this process open as many files as the system allows, within reason; gives how many that are.
+
+    Many systems allow 1,024 or 256 at first, and far more to those that ask.
+    """
+    if sys.platform == "win32":
+        return 2048
+    import resource  # noqa: PLC0415 - not on every system
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        except (OSError, ValueError):
+            return soft
+        return most
+    return OPEN_FILES_WANTED if soft == resource.RLIM_INFINITY else soft

@@ -140,6 +140,11 @@ class UnderWay:
         return sum(running.rate_bps for running in self._jobs.values())
 
     @property
+    def whole_bytes(self) -> int:
+        """The sizes of all."""
+        return sum(running.out.job.size for running in self._jobs.values())
+
+    @property
     def unkept_bytes(self) -> int:
         """Bytes that have arrived and that the database does not count yet."""
         return sum(running.unkept_bytes for running in self._jobs.values())

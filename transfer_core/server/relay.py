@@ -21,7 +21,7 @@ from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.identity import load_identity
 from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.state_lock import StateLock
-from transfer_core.engine.system import SystemClock, SystemEntropy
+from transfer_core.engine.system import SystemClock, SystemEntropy, raise_open_files_limit
 from transfer_core.errors import (
     DrsError,
     FileHashMismatch,
@@ -119,6 +119,7 @@ class Relay:
 
     def start(self) -> None:
         """Listen. StateLocked, PortInUse, WriteFailed."""
+        raise_open_files_limit()  # each file on its way takes one
         self._lock.acquire(utc_iso(self._clock.wall_ns()))
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
