@@ -19,7 +19,7 @@ from tests.support.fake_service import FakeService
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import ServerRefused
 from transfer_core.events import DestinationsChanged, DestinationView
-from transfer_core.service import DestinationTest, NewDestination
+from transfer_core.service import DestinationTest, NewDestination, UploadLimits
 
 HOTEL = DestinationView("hotel", "tus", ("https://host/files",), online=False, why="a login page answers")
 
@@ -131,6 +131,18 @@ def test_what_was_changed_last_goes_out_when_the_page_is_left(page, service) -> 
     page.on_hidden()
     assert service.uploads.kept.concurrent == 7
     assert service.uploads.kept.timetable[10] == 0.0  # the rest is as it was
+
+
+def test_nothing_is_changed_before_it_is_known_what_is_set(qtbot, state) -> None:
+    page = DestinationsPage(state, Theme())
+    qtbot.addWidget(page)
+    wanted: list[UploadLimits] = []
+    page.limits.limits_changed.connect(wanted.append)
+    page.limits.concurrent.setValue(7)
+    page.limits.finish()
+    assert wanted == []
+    page.limits.show_limits(UploadLimits(all_bps=3e6))
+    assert (page.limits.cap.value(), page.limits.concurrent.value()) == (3.0, 2)
 
 
 def test_a_destination_has_a_cap_of_its_own(page, service) -> None:

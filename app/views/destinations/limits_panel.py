@@ -57,6 +57,7 @@ class LimitsPanel(QFrame):
         self._limits = UploadLimits()
         self._chosen = ""
         self._showing = False
+        self._is_known = False  # what is set; nothing is changed before, so that nothing is overwritten
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self._tell)
         self.grid = WeekGrid(theme)
@@ -145,8 +146,11 @@ class LimitsPanel(QFrame):
 
     def show_limits(self, limits: UploadLimits) -> None:
         """Fill the form, unless a hand is on it."""
-        if self._settle.isActive():
-            return
+        self._is_known = True
+        if not self._settle.isActive():
+            self._fill(limits)
+
+    def _fill(self, limits: UploadLimits) -> None:
         self._limits = limits
         self._showing = True
         mbps = (limits.all_bps or 0.0) / 1e6
@@ -162,7 +166,7 @@ class LimitsPanel(QFrame):
         self._flush()
         self._chosen = name
         self.own_cap.setEnabled(bool(name))
-        self.show_limits(self._limits)
+        self._fill(self._limits)
 
     def limits(self) -> UploadLimits:
         """What the form says."""
@@ -197,7 +201,7 @@ class LimitsPanel(QFrame):
         self.grid.brush_bps = (None, 0.0, round(self.brush_cap.value() * 1e6))[kind]
 
     def _edited(self) -> None:
-        if not self._showing:
+        if self._is_known and not self._showing:
             self._settle.start()
 
     def _flush(self) -> None:
