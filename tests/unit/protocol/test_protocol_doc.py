@@ -26,6 +26,8 @@ from transfer_core.protocol.wire.messages import (
     FileStop,
     FileStored,
     Message,
+    PostPart,
+    PostTaken,
     RelayRoom,
     encode_message,
 )
@@ -80,6 +82,8 @@ def test_the_example_s_acknowledgement_and_message_are_what_the_code_writes() ->
         ("FILE_DONE", FileDone(1, "d", "s")),
         ("FILE_FAILED", FileFailed(1, "E", "t")),
         ("RELAY_ROOM", RelayRoom(1)),
+        ("POST_PART", PostPart(1, 0, 1, b"")),
+        ("POST_TAKEN", PostTaken(1)),
         ("CLOSE", Close("", "")),
     ],
 )
