@@ -46,6 +46,7 @@ def soak(seeds: Iterable[int], workers: int) -> list[int]:
                     said_s = time.monotonic()
                     print(f"{count} worlds, the newest {seed}, {len(broken)} broke", flush=True)
         except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
             pool.terminate()
     print(f"{count} worlds; broken: {broken or 'none'}")
     return broken
