@@ -33,11 +33,13 @@ def test_caps_quotas_and_policies_hold_at_once_and_a_quota_outlives_the_agent(fi
     ended = field.wait_job(lambda each: each["file_id"] == job["file_id"] and each["status"] == "completed")
     assert ended["links"].get("lte", 0) == 0
     assert field.say("link", "set", "lte", "--quota", "0").code == 0
-    assert field.say("link", "policy", "redundant").code == 0
     (job,) = field.upload(_lap(field, "lap03.bin"))
     ended = field.wait_job(lambda each: each["file_id"] == job["file_id"] and each["status"] == "completed")
     assert ended["links"]["lte"] > 0
-    assert len(field.arrived()) == 3
+    assert field.say("link", "policy", "redundant").code == 0
+    (job,) = field.upload(_lap(field, "lap004.bin"))
+    field.wait_job(lambda each: each["file_id"] == job["file_id"] and each["status"] == "completed")
+    assert len(field.arrived()) == 4
 
 
 def test_what_can_not_be_laid_down_is_refused_and_changes_nothing(field: Field) -> None:
