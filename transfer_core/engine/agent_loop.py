@@ -55,6 +55,7 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 
 _LOG = logging.getLogger(__name__)
 HELLO_LAST_NS = 2 * NS_PER_S
+HELLOS_QUICK = 20  # so many at the first pace, five seconds
 SILENT_BEFORE_HELLO_NS = 2 * NS_PER_S
 ANSWER_NS = 3 * NS_PER_S  # a relay that has not answered by then is said to be offline
 POLICY_NS = 200 * NS_PER_MS
@@ -118,7 +119,7 @@ class AgentLoop:
                 self._open_paths(name)
                 for uplink in self.uplinks.values():
                     uplink.hello_due_ns = 0
-                    uplink.hello_wait_ns = HELLO_FIRST_NS
+                    uplink.hello_wait_ns, uplink.hellos_said = HELLO_FIRST_NS, 0
 
     def _drop_link(self, name: str) -> None:
         link = self.links.pop(name)
@@ -316,7 +317,9 @@ class AgentLoop:
                     return
                 uplink.hello_sent_ns[link.name] = now_ns
         uplink.hello_due_ns = now_ns + uplink.hello_wait_ns
-        uplink.hello_wait_ns = min(HELLO_LAST_NS, uplink.hello_wait_ns * 3 // 2)
+        uplink.hellos_said += 1
+        if uplink.hellos_said > HELLOS_QUICK:  # at 70 % loss one in eleven is answered
+            uplink.hello_wait_ns = min(HELLO_LAST_NS, uplink.hello_wait_ns * 3 // 2)
 
     def _on_welcome(self, uplink: Uplink, port: UdpPort, received: Received, now_ns: int) -> None:
         assert uplink.initiator is not None
@@ -331,7 +334,8 @@ class AgentLoop:
             _LOG.debug("a welcome was dropped: %s", error)
             return
         self._keep_past(uplink)
-        uplink.initiator, uplink.silent_since_ns, uplink.hello_wait_ns = None, None, HELLO_FIRST_NS
+        uplink.initiator, uplink.silent_since_ns = None, None
+        uplink.hello_wait_ns, uplink.hellos_said = HELLO_FIRST_NS, 0
         uplink.asked_since_ns = None
         uplink.session = SenderSession(
             my_index=uplink.index,

@@ -112,6 +112,7 @@ class Uplink:
     hello_wanted: bool = False
     hello_due_ns: int = 0
     hello_wait_ns: int = HELLO_FIRST_NS
+    hellos_said: int = 0  # since a session was had, or a link came
     hello_sent_ns: dict[str, int] = field(default_factory=dict)
     refused_until_ns: int = 0
     silent_since_ns: int | None = None
