@@ -52,10 +52,10 @@ def test_folders_files_and_machines_are_listed(stage: Stage) -> None:
     assert overview.reports.isVisible()
 
 
-def test_another_folder_shows_its_question_and_can_be_answered(stage: Stage) -> None:
+def test_another_folder_shows_its_question_and_can_be_answered(stage: Stage, qtbot: QtBot) -> None:
     assert not stage.page.page_actions["deletes"].isEnabled()
     stage.page.overview.folders.choose("strategy")
-    assert "31 of 40" in stage.page.overview.reports.text()
+    qtbot.waitUntil(lambda: "31 of 40" in stage.page.overview.reports.text(), timeout=5000)
     assert stage.page.page_actions["deletes"].isEnabled()
     stage.page.page_actions["deletes"].trigger()
     assert ("resume", "strategy", True) in stage.service.sync.calls

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
@@ -65,7 +64,7 @@ def _follow(child: subprocess.Popen[bytes], stop: threading.Event) -> int:
     """Wait for its end, and end it when that is wished."""
     while child.poll() is None:
         if stop.wait(TURN_S):
-            child.send_signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGINT)
+            child.terminate()  # SIGINT may be ignored in what a shell has put into the background
             try:
                 return child.wait(STOP_WAIT_S)
             except subprocess.TimeoutExpired:
