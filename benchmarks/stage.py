@@ -21,6 +21,9 @@ import numpy as np
 
 from benchmarks.page import ROOT
 from benchmarks.processes import Trace, WriteWatch, cpu_seconds, peak_memory_bytes
+from transfer_core.engine.settings_verbs import SETTINGS_KEY
+from transfer_core.engine.system import SystemClock
+from transfer_core.jobs.store import JobStore
 
 READY_S = 30.0
 ONLINE_S = 120.0  # at 70 % loss each way, one hello in eleven is answered
@@ -162,6 +165,7 @@ class Setting:
     address: str | None = None  # where the agent reaches the relay, if not where it listens
     simulation: str | None = None
     agent_words: Sequence[str] = ()
+    packet_bytes_max: int | None = None  # IP packets larger than this are not tried
     agent_prefix: Sequence[str] = ()
     relay_prefix: Sequence[str] = ()
 
@@ -180,6 +184,7 @@ class Stage:
         )
         try:
             self._pair()
+            self._set_packet_bytes()
             self.agent = self.start_agent()
         except BaseException:
             self.relay.stop()
@@ -191,6 +196,12 @@ class Stage:
         address = self.setting.address or str(ready.fields["listen"])
         token = self._run("relay", "pair", "--address", address, "--state", str(folder / "relay")).split()[0]
         self._run("pair", token, "--name", "pit", "--state", str(folder / "agent"))
+
+    def _set_packet_bytes(self) -> None:
+        if self.setting.packet_bytes_max is not None:
+            store = JobStore(self.setting.folder / "agent", SystemClock())
+            store.set_setting(SETTINGS_KEY, {"packet_bytes_max": self.setting.packet_bytes_max})
+            store.close()
 
     def _agent_command(self) -> list[str]:
         setting = self.setting

@@ -33,16 +33,21 @@ def measure(bench: Bench) -> Result:
         delay_s = sync_delay_s(disk)
         for number in range(bench.runs):
             turn = Turn(loop=bare_loop(min(size, 1_000_000_000)))
-            for name, folder in (("memory disk", memory), ("disk", disk)):
+            for name, folder, packet_bytes in (
+                ("memory disk", memory, 1500),
+                ("memory disk, packets of 9,000", memory, 9000),
+                ("disk", disk, 1500),
+            ):
                 turn.disks[name] = disk_rate(folder, min(size, 1_000_000_000))
-                turn.transfers[name] = _transfer(folder / f"turn{number}", source)
+                turn.transfers[name] = _transfer(folder / f"turn{number}-{packet_bytes}", source, packet_bytes)
                 bench.log(f"{name}: {turn.transfers[name].whole_bps / 1e9:.2f} Gbit/s")
             turns.append(turn)
     return _result(turns, size, delay_s)
 
 
-def _transfer(folder: Path, source: Path) -> Transfer:
-    with stage(Setting(folder, folder / "received", agent_words=("--links", "lo"))) as made:
+def _transfer(folder: Path, source: Path, packet_bytes: int) -> Transfer:
+    setting = Setting(folder, folder / "received", agent_words=("--links", "lo"), packet_bytes_max=packet_bytes)
+    with stage(setting) as made:
         transfer = made.send(source, limit_s=300)
     if not transfer.whole:
         raise RuntimeError("the file was not there after 300 s")
