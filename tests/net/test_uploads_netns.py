@@ -16,7 +16,7 @@ from tests.net.namespaces import FAR_ADDRESS, Namespaces, namespaces, why_not
 pytestmark = pytest.mark.netns
 REASON = why_not()
 MB = 1_000_000
-LIMIT_S = 60.0
+LIMIT_S = 100.0
 NEAR = {"cable0": "10.77.0.1", "cable1": "10.77.1.1"}
 
 SERVER = """

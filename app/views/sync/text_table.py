@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QItemSelectionModel, Qt, Slot
 from PySide6.QtGui import QFontMetrics, QGuiApplication
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
@@ -12,6 +12,8 @@ from app.actions import COMMANDS, make_action
 from app.models.rows_model import SUBJECT_ROLE, RowsModel
 from app.widgets.look import Look
 from app.widgets.shape_delegate import ShapeDelegate, ShapeOf
+
+CHOOSE = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 
 
 class TextTable(QTableView):
@@ -75,7 +77,8 @@ class TextTable(QTableView):
         """Select the row of a subject."""
         for number, row in enumerate(self._rows.rows):
             if row.subject == subject:
-                self.selectRow(number)
+                # selectRow would add to what is selected while Ctrl or Shift is held
+                self.selectionModel().setCurrentIndex(self._rows.index(number, 0), CHOOSE)
 
     @Slot()
     def copy_rows(self) -> None:
