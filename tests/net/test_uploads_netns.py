@@ -16,7 +16,7 @@ from tests.net.namespaces import FAR_ADDRESS, Namespaces, namespaces, why_not
 pytestmark = pytest.mark.netns
 REASON = why_not()
 MB = 1_000_000
-LIMIT_S = 100.0
+LIMIT_S = 60.0
 NEAR = {"cable0": "10.77.0.1", "cable1": "10.77.1.1"}
 
 SERVER = """
@@ -108,4 +108,48 @@ def test_an_upload_goes_on_over_the_other_link_when_its_own_dies(
         assert after["resent"] <= 10 * MB
     finally:
         agent.close()
+        server.close()
+
+
+MUTE_SERVER = """
+import json, socket, sys
+listener = socket.create_server(("0.0.0.0", 8081))
+print("ready", flush=True)
+peer, _ = listener.accept()
+got = b""
+while not got.endswith(b"the end"):
+    got += peer.recv(65536)
+for line in sys.stdin:
+    print(json.dumps({"read": True}), flush=True)
+"""
+CALLER = """
+import json, sys, threading
+from transfer_core.errors import LinkError
+from transfer_core.upload.door import Step
+from transfer_core.upload.session import LinkSession
+ended = []
+step = Step("a question", "POST", sys.argv[1], patience_s=3600)
+def call():
+    try:
+        LinkSession("cable0").perform(step, {}, iter([b"the end"]), 7)
+    except LinkError as error:
+        ended.append(error.code)
+threading.Thread(target=call, daemon=True).start()
+print("ready", flush=True)
+for line in sys.stdin:
+    print(json.dumps({"ended": ended}), flush=True)
+"""
+
+
+@pytest.mark.skipif(REASON is not None, reason=f"no namespaces here: {REASON}")
+def test_a_link_that_dies_while_only_the_answer_is_waited_for_is_noticed(cables: Namespaces) -> None:
+    server = Asked(cables, cables.far, MUTE_SERVER)
+    caller = Asked(cables, cables.near, CALLER, f"http://{FAR_ADDRESS}:8081/")
+    try:
+        server.wait(lambda said: bool(said["read"]), "the whole request")
+        assert caller.ask()["ended"] == []
+        cables.ip(cables.far, "route", "add", "blackhole", f"{NEAR['cable0']}/32")
+        caller.wait(lambda said: bool(said["ended"]), "the end of the waiting")
+    finally:
+        caller.close()
         server.close()

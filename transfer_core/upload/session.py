@@ -29,6 +29,11 @@ CONNECT_S = 10.0
 BLOCK_BYTES = 64 * 1024
 SILENT_S = 15  # how long a peer may take no bytes at all
 _USER_TIMEOUT = 18  # TCP_USER_TIMEOUT of linux/tcp.h
+_PROBES = tuple(  # first after five idle seconds, then each three, three in all
+    (getattr(socket, name), value)
+    for name, value in (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+)
 AGENT = "drs-sync"
 _NO_ADDRESS = (
     requests.exceptions.InvalidURL,
@@ -56,8 +61,7 @@ class Sockets:
                 if self._device is not None:
                     bind_to_device(sock, self._device)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                with contextlib.suppress(OSError):  # where the system knows it
-                    sock.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, SILENT_S * 1000)
+                _notice_silence(sock)
                 sock.settimeout(timeout_s)
                 sock.connect(address)
                 sock.settimeout(SILENT_S)
@@ -90,6 +94,17 @@ class Sockets:
             for sock in self._open:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
+
+
+def _notice_silence(sock: socket.socket) -> None:
+    """Have the system break a connection over which nothing comes back for `SILENT_S`.
+
+    What was sent has to be acknowledged; and while only an answer is waited for, probes ask whether the way is there.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((_USER_TIMEOUT, SILENT_S * 1000), *_PROBES):
+        with contextlib.suppress(OSError):  # where the system knows it
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _connect_over(connection: HTTPConnection, sockets: Sockets) -> socket.socket:
