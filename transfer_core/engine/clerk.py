@@ -529,6 +529,10 @@ class Clerk:
                 self.watches.on_failed(file_id, error)
             self._notify(Severity.SERIOUS, "queue", f"{job.path}: {error.message}", error.one_line())
         else:
+            if isinstance(error, SourceChanged):
+                self._notify(
+                    Severity.INFO, "queue", f"{job.path}: {error.message}; sent as it is now", error.one_line()
+                )
             is_attempt = decision.outcome is Outcome.PUT_OFF
             self._store.wait(file_id, error.code, error.message, delay_ns=decision.delay_ns, is_attempt=is_attempt)
 
