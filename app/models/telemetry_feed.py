@@ -17,7 +17,7 @@ from transfer_core.events.telemetry import (
     ListenerView,
     ReplayState,
     ReplayView,
-    SampleBlock,
+    SampleBatch,
     SourceView,
 )
 
@@ -183,11 +183,11 @@ class TelemetryFeed(QObject):
         else:
             self.note_replay(found)
 
-    def _take_samples(self, blocks: list[SampleBlock]) -> None:
+    def _take_samples(self, batch: SampleBatch) -> None:
         now_ns = self._state.now_ns()
-        for block in blocks:
+        for block in batch.blocks():
             ring = self.rings.get(block.source_id)
-            if ring is not None and ring.channels == tuple(block.channels):
+            if ring is not None and ring.channels == block.channels:
                 ring.take(block)
                 if self.feed == LIVE and len(block.time_ns):
                     # the least delay that was ever seen tells best how the two clocks stand

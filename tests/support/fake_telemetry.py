@@ -19,7 +19,7 @@ from transfer_core.events.telemetry import (
     RecordedSourceView,
     ReplayState,
     ReplayView,
-    SampleBlock,
+    SampleBatch,
     SourceView,
     ThinnedSeries,
 )
@@ -98,9 +98,9 @@ class FakeTelemetry:
     def channels(self, source_id: str, feed: str = LIVE) -> list[ChannelView]:
         return self._feed(feed).channels(source_id)
 
-    def newer(self, cursors: Mapping[str, int], channels: Sequence[str], *, feed: str = LIVE) -> list[SampleBlock]:
+    def newer(self, cursors: Mapping[str, int], channels: Sequence[str], *, feed: str = LIVE) -> SampleBatch:
         self.asked += 1
-        return [self._feed(feed).samples(source, channels, since, None) for source, since in cursors.items()]
+        return self._feed(feed).newer(cursors, channels, None)
 
     def _feed(self, feed: str) -> Feed:
         if feed not in self._feeds:

@@ -6,6 +6,7 @@ within a recording. `last_ns` is of this process's monotonic clock, for ages. Va
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -107,6 +108,39 @@ class SampleBlock:
     time_ns: npt.NDArray[np.int64]
     run: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Samples of many sources in three arrays, so that a process may hand them to another one for little.
+
+    Source i has the rows from `ends[i - 1]` (0 for the first) to `ends[i]`, oldest first; `cursors` and `restarts` are
+    as in a `SampleBlock`.
+    """
+
+    channels: tuple[str, ...]
+    source_ids: tuple[str, ...]
+    cursors: tuple[int, ...]
+    restarts: tuple[bool, ...]
+    ends: tuple[int, ...]
+    time_ns: npt.NDArray[np.int64]
+    run: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float32]
+
+    def blocks(self) -> Iterator[SampleBlock]:
+        """One for each source, over the same memory."""
+        first = 0
+        for source_id, cursor, restart, end in zip(
+            self.source_ids, self.cursors, self.restarts, self.ends, strict=True
+        ):
+            rows = slice(first, end)
+            yield SampleBlock(
+                source_id, self.channels, cursor, restart, self.time_ns[rows], self.run[rows], self.values[rows]
+            )
+            first = end
 
 
 @dataclass(frozen=True, slots=True)

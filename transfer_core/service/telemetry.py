@@ -3,6 +3,8 @@
 A page that is live asks, ten to thirty times a second and while it is shown, `newer(cursors, channels)` for what it
 draws: only rows that came since are handed over. `sources` and `listeners` twice a second are enough. A replay
 is a feed of its own: the same three verbs with `feed=replay_id`.
+
+Whatever a verb takes or gives can be pickled and holds no live object: the service may be in another process.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from transfer_core.events.telemetry import (
     RecordedSourceView,
     ReplayView,
     Role,
+    SampleBatch,
     SampleBlock,
     SourceView,
     ThinnedSeries,
@@ -74,7 +77,7 @@ class TelemetryService(Protocol):
 
     def newer(
         self, cursors: Mapping[str, int], channels: Sequence[str], *, feed: str = LIVE, limit: int | None = None
-    ) -> list[SampleBlock]:
+    ) -> SampleBatch:
         """`samples` of many sources at once, for a picture: cursors by source. A source that has gone is left out."""
         ...
 

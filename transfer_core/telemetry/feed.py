@@ -10,12 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 from transfer_core.errors import NotFoundError
-from transfer_core.events.telemetry import ChannelView, SampleBlock, SourceView
+from transfer_core.events.telemetry import ChannelView, SampleBatch, SampleBlock, SourceView
 from transfer_core.telemetry.arrivals import Arrivals, Sender, source_name
 from transfer_core.telemetry.channels import channel_view
 from transfer_core.telemetry.decoders.base import Batch, Block, Decoder, SampleArray
@@ -196,24 +197,36 @@ class Feed:
     def samples(self, source_id: str, channels: Sequence[str], since: int, limit: int | None) -> SampleBlock:
         """See `service.telemetry`."""
         with self._lock:
-            source = self._source(source_id)
-            stream = self._stream_of(source, channels)
-            if stream is None:
-                empty = np.empty((0, len(channels)), dtype=np.float32)
-                none = np.empty(0, dtype=np.int64)
-                return SampleBlock(source_id, tuple(channels), 0, True, none, none.astype(np.int32), empty)
-            generation, first = since >> _ROW_BITS, since & ((1 << _ROW_BITS) - 1)
-            follows = generation == stream.generation
-            rows = stream.ring.since(first if follows else 0, limit)
-            values = self._columns(source, stream, rows, channels)
+            return self._block(self._source(source_id), tuple(channels), since, limit)
+
+    def newer(self, cursors: Mapping[str, int], channels: Sequence[str], limit: int | None) -> SampleBatch:
+        """See `service.telemetry`."""
+        asked = tuple(channels)
+        blocks: list[SampleBlock] = []
+        for source_id, since in cursors.items():
+            with self._lock:  # taken for each, so that what arrives waits for one source at most
+                source = self._sources.get(source_id)
+                if source is not None:
+                    blocks.append(self._block(source, asked, since, limit))
+        return _batch_of(blocks, asked)
+
+    def _block(self, source: _Source, channels: tuple[str, ...], since: int, limit: int | None) -> SampleBlock:
+        stream = self._stream_of(source, channels)
+        if stream is None:
+            empty = np.empty((0, len(channels)), dtype=np.float32)
+            none = np.empty(0, dtype=np.int64)
+            return SampleBlock(source.source_id, channels, 0, True, none, none.astype(np.int32), empty)
+        generation, first = since >> _ROW_BITS, since & ((1 << _ROW_BITS) - 1)
+        follows = generation == stream.generation
+        rows = stream.ring.since(first if follows else 0, limit)
         return SampleBlock(
-            source_id,
-            tuple(channels),
+            source.source_id,
+            channels,
             stream.generation << _ROW_BITS | rows.end,
             not (follows and rows.complete),
             rows.time_ns,
             rows.run,
-            values,
+            self._columns(source, stream, rows, channels),
         )
 
     def newest(self, port: int | None, now_ns: int) -> list[Newest]:
@@ -257,6 +270,19 @@ class Feed:
                 known = before >= 0
                 values[known, at] = theirs.values[before[known], other.ring.column[name]]
         return values
+
+
+def _batch_of(blocks: Sequence[SampleBlock], channels: tuple[str, ...]) -> SampleBatch:
+    return SampleBatch(
+        channels,
+        tuple(block.source_id for block in blocks),
+        tuple(block.cursor for block in blocks),
+        tuple(block.restart for block in blocks),
+        tuple(accumulate(len(block) for block in blocks)),
+        np.concatenate([block.time_ns for block in blocks] or [np.empty(0, np.int64)]),
+        np.concatenate([block.run for block in blocks] or [np.empty(0, np.int32)]),
+        np.concatenate([block.values for block in blocks] or [np.empty((0, len(channels)), np.float32)]),
+    )
 
 
 def _newest_rows(source: _Source, stale: bool) -> list[Newest]:

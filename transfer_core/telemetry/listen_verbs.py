@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 import time
@@ -10,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from transfer_core.errors import ConflictError, NotFoundError
-from transfer_core.events.telemetry import LIVE, ChannelView, ListenerView, SampleBlock, SourceView
+from transfer_core.events.telemetry import LIVE, ChannelView, ListenerView, SampleBatch, SampleBlock, SourceView
 from transfer_core.telemetry.arrivals import Arrivals, merged
 from transfer_core.telemetry.decoders.registry import LIFTOFF_FULL, make_decoder
 from transfer_core.telemetry.decoders.stream_format import parse_configuration
@@ -172,13 +171,9 @@ class ListenVerbs(DeskParts):
 
     def newer(
         self, cursors: Mapping[str, int], channels: Sequence[str], *, feed: str = LIVE, limit: int | None = None
-    ) -> list[SampleBlock]:
+    ) -> SampleBatch:
         """See `TelemetryService`."""
-        found, asked = [], self._feed(feed)
-        for source_id, since in cursors.items():
-            with contextlib.suppress(NotFoundError):
-                found.append(asked.samples(source_id, channels, since, limit))
-        return found
+        return self._feed(feed).newer(cursors, channels, limit)
 
     def name_source(self, source_id: str, name: str) -> None:
         """See `TelemetryService`."""

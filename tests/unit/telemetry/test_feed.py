@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,23 @@ def test_samples_come_once_by_cursor() -> None:
     assert len(second.time_ns) == 50
     assert len(feed.samples(source, ["PositionX"], second.cursor, None).time_ns) == 0
     assert len(feed.samples(source, ["PositionX"], 0, 7).time_ns) == 7
+
+
+def test_many_sources_come_in_three_arrays_that_another_process_can_take() -> None:
+    feed = Feed("live", {})
+    for sender, count in ((A, 30), (B, 20)):
+        feed.take(9001, decoder, arrivals(Stream(Flight(1)).next(count), sender))
+    first = feed.samples(source_name(A), ["PositionX"], 0, 10)
+    asked = {source_name(A): first.cursor, "10.9.9.9:1": 0, source_name(B): 0}
+    batch = pickle.loads(pickle.dumps(feed.newer(asked, ["PositionX"], None)))
+    assert batch.source_ids == (source_name(A), source_name(B))
+    none, all_of_b = batch.blocks()
+    assert (len(none), none.cursor, none.restart) == (0, first.cursor, False)
+    expected = feed.samples(source_name(B), ["PositionX"], 0, None)
+    assert (len(all_of_b), all_of_b.cursor, all_of_b.restart) == (20, expected.cursor, True)
+    assert (all_of_b.values == expected.values).all()
+    assert (all_of_b.time_ns == expected.time_ns).all()
+    assert len(list(feed.newer({}, ["PositionX"], None).blocks())) == 0
 
 
 def test_a_restart_and_other_channels_say_that_rows_do_not_follow() -> None:
