@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transfer_core.engine.queue_verbs import QueueVerbs
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.events import Event, Severity
 from transfer_core.events.telemetry import RacesChanged, ReplaysChanged
-from transfer_core.telemetry.desk import TelemetryDesk
-from transfer_core.telemetry.recording_verbs import PRIORITY
 from transfer_core.units import utc_iso
 
+if TYPE_CHECKING:  # it takes long to import, and many agents have none
+    from transfer_core.telemetry.desk import TelemetryDesk
+
 FOLDER = "telemetry"
+PRIORITY = 2  # of the job that a finished recording becomes
 STORE_VARIABLE = "DRS_SYNC_TELEMETRY_STORE"  # postgresql://...; without it samples are kept in SQLite
 
 
@@ -28,6 +31,8 @@ class TelemetryPart(QueueVerbs):
         """See `service.telemetry`. StateError, DiskFull."""
         with self._lock:
             if self._desk_of_telemetry is None:
+                from transfer_core.telemetry.desk import TelemetryDesk  # noqa: PLC0415 - see above
+
                 folder = self._state_dir / FOLDER
                 around = _Around(self, self._state_dir)
                 store = os.environ.get(STORE_VARIABLE, "")

@@ -44,7 +44,6 @@ from transfer_core.telemetry.race_verbs import RaceVerbs
 from transfer_core.telemetry.samples.base import StoredStream
 from transfer_core.units import utc_iso
 
-PRIORITY = 2  # of the job that a finished recording becomes
 NOT_QUEUED_YET = "It is not queued yet."
 _BUSY = "It is still recorded or replayed; end that first."
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 ANSWER_MAX_BYTES = 256 * 1024
+BLOCK_BYTES = 64 * 1024  # a body is handed over in pieces of this size
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,16 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import blake3
 
 from transfer_core.errors import BadAnswer, LinkError
 from transfer_core.storage.reader import SourceFile
-from transfer_core.upload.door import Answer, Finished, Item, NeedDigest, Step, Upload, Uploader
-from transfer_core.upload.session import BLOCK_BYTES, LinkSession
+from transfer_core.upload.door import BLOCK_BYTES, Answer, Finished, Item, NeedDigest, Step, Upload, Uploader
+
+if TYPE_CHECKING:  # it takes long to import, and many agents upload nothing over HTTP
+    from transfer_core.upload.session import LinkSession
 
 STEPS_WITHOUT_PROGRESS_MAX = 40
 LOOK_S = 0.1

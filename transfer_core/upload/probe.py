@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from transfer_core.errors import BadAnswer, CertificateRefused, DestinationError
 from transfer_core.upload.chunked import server_of
 from transfer_core.upload.door import Answer, Step
 from transfer_core.upload.kinds import RELAY, Target, make_authorizer, make_uploader
-from transfer_core.upload.session import LinkSession
+
+if TYPE_CHECKING:  # see `driver`
+    from transfer_core.upload.session import LinkSession
 
 PATIENCE_S = 10.0
 RELAY_TITLE = b'"DRS-SYNC relay"'

@@ -23,10 +23,9 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from transfer_core.errors import BadAnswer, CertificateRefused, ConfigError, ServerSilent
 from transfer_core.net.bind_device import bind_to_device
-from transfer_core.upload.door import Answer, Step
+from transfer_core.upload.door import BLOCK_BYTES, Answer, Step
 
 CONNECT_S = 10.0
-BLOCK_BYTES = 64 * 1024
 SILENT_S = 15  # how long a peer may take no bytes at all
 _USER_TIMEOUT = 18  # TCP_USER_TIMEOUT of linux/tcp.h
 _PROBES = tuple(  # first after five idle seconds, then each three, three in all

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from transfer_core.clock import Clock
 from transfer_core.engine.link_usage import LinkUsage
@@ -25,7 +26,9 @@ from transfer_core.links.score import link_score
 from transfer_core.units import NS_PER_S
 from transfer_core.upload.kinds import Target, host_of
 from transfer_core.upload.link_choice import Candidate, choose_link, rest_ns
-from transfer_core.upload.session import LinkSession
+
+if TYPE_CHECKING:
+    from transfer_core.upload.session import LinkSession
 
 SCAN_NS = 5 * NS_PER_S
 DOWN_NS = NS_PER_S  # how often the system is asked whether a device in use is still up
@@ -109,6 +112,8 @@ class Ways:
             self._usage.add(name, size)
 
     def _dial(self, link: Link) -> LinkSession:
+        from transfer_core.upload.session import LinkSession  # noqa: PLC0415 - see `upload.driver`
+
         is_bound = link.kind not in (LinkKind.LOOPBACK, LinkKind.SIMULATED)
         options = self._target.options
         return LinkSession(
