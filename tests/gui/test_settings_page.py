@@ -87,7 +87,7 @@ def test_receiving_starts_shows_a_token_copies_it_and_stops_by_key(
     qtbot.keyClicks(page.receive.directory, "/data/in")
     press(qtbot, Qt.Key.Key_R, CONTROL | SHIFT)
     shown.pass_events()
-    assert shown.service.called("start_relay") == [("/data/in", "0.0.0.0:9000")]
+    assert shown.service.called("start_relay") == [("/data/in", "0.0.0.0:9000", "0.0.0.0:8443")]
     assert "Listens on 0.0.0.0:9000" in page.receive.status.text()
     assert page.receive.token_text.toPlainText() == "drs1.sample-token"
     assert not page.receive.directory.isEnabled()

@@ -357,9 +357,10 @@ class FakeService:
 
     # --- a relay in this process
 
-    def start_relay(self, directory: str, listen: str) -> RelayView:
-        self._note("start_relay", directory, listen)
-        self._relay = RelayView(running=True, listen=listen, directory=directory)
+    def start_relay(self, directory: str, listen: str, http: str = "") -> RelayView:
+        self._note("start_relay", directory, listen, http)
+        url = f"https://{http}" if http else ""
+        self._relay = RelayView(running=True, listen=listen, directory=directory, http=url)
         self.emit(RelayChanged(self._relay))
         return self._relay
 

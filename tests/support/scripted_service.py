@@ -127,7 +127,7 @@ class ScriptedService:
         self.calls.append(("pair", token, name))
         return DestinationView(name or "relay", "relay", ("10.0.0.5:9000",), None, fingerprint="ab12")
 
-    def start_relay(self, directory: str, listen: str) -> RelayView:
+    def start_relay(self, directory: str, listen: str, http: str = "") -> RelayView:
         self.calls.append(("start_relay", directory, listen))
         return self.relay()
 

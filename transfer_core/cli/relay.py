@@ -153,15 +153,11 @@ def pair(
 @group.command("list")
 def list_arrived(context: typer.Context, state: State = None, json: Json = False) -> None:
     """Show what is arriving, and what has arrived, newest first, over UDP and HTTP."""
-    from transfer_core.server.incoming_views import list_incoming
-    from transfer_core.server.uploads.listing import list_uploads
+    from transfer_core.server.uploads import listing
 
     where = state or context.obj
     with compose.open_relay_store(where) as store, compose.open_upload_database(where) as database:
-        arrived = [*list_incoming(store), *list_uploads(database, store)]
-    under_way = [each for each in arrived if each.completed_at is None]
-    done = sorted((each for each in arrived if each.completed_at), key=lambda each: str(each.completed_at))
-    incoming = [*under_way, *reversed(done)]
+        incoming = listing.list_arrived(store, database)
     if json:
         output.json_document([asdict(each) for each in incoming])
         return

@@ -17,6 +17,8 @@ from transfer_core.events import IncomingView, RelayChanged, RelayView, Severity
 from transfer_core.protocol.security.tokens import parse_address
 from transfer_core.service import Token
 
+ANYWHERE = "0.0.0.0"
+
 
 class RelayVerbs(ServiceParts):
     """See `service.TransferService`."""
@@ -24,33 +26,43 @@ class RelayVerbs(ServiceParts):
     def __init__(self, state_dir: Path, clock: Clock, config: EngineConfig) -> None:
         super().__init__(state_dir, clock, config)
         self._relay: Any = None  # server.relay.Relay, which is above this room and is made by name
+        self._http_side: Any = None  # its server.uploads.http_side.HttpSide, if it has one
+        self._http_url = ""
 
-    def start_relay(self, directory: str, listen: str) -> RelayView:
+    def start_relay(self, directory: str, listen: str, http: str = "") -> RelayView:
         """See `TransferService`."""
-        from transfer_core.server.relay import Relay  # noqa: PLC0415 - composition: the relay is above this room
+        from transfer_core.server.http_facts import keep_http  # noqa: PLC0415 - composition: these are above this room
+        from transfer_core.server.relay import Relay  # noqa: PLC0415
         from transfer_core.server.sync_hub import SyncHub  # noqa: PLC0415
+        from transfer_core.server.uploads.http_side import open_beside  # noqa: PLC0415
 
         if self._relay is not None:
             raise ConflictError("a relay runs here already", hint="Stop it first.")
-        host, _, port = listen.rpartition(":")
-        hub = SyncHub(socket.gethostname() or "relay")
+        name = socket.gethostname() or "relay"
+        hub = SyncHub(name)
+        side = open_beside(_listen_address(http)) if http.strip() else None
+        if side is None:
+            keep_http(self._state_dir, None)
         relay = Relay(
             self._state_dir,
             Path(directory),
-            (host.strip("[]") or "0.0.0.0", int(port) if port.isdecimal() else parse_address(listen)[1]),
+            _listen_address(listen),
             on_event=self._on_relay_event,
             clock=self._clock,
-            name=socket.gethostname() or "relay",
-            companions=[hub],
+            name=name,
+            companions=[hub] if side is None else [hub, side],
         )
         hub.serve(relay)
+        self._http_url = ""
         relay.start()
-        self._relay = relay
+        self._relay, self._http_side = relay, side
         self._bus.publish(RelayChanged(self.relay()))
         return self.relay()
 
     def _on_relay_event(self, event: dict[str, Any]) -> None:
-        if event["event"] == "received":
+        if event["event"] == "ready":
+            self._http_url = str(event.get("http", ""))
+        elif event["event"] == "received":
             self._say(Severity.INFO, "relay", f"received {event['path']} as {event['stored_as']}", "")
         elif event["event"] == "full":
             self._say(Severity.SERIOUS, "relay", str(event["text"]), f"{event['code']}: {event['text']}")
@@ -61,12 +73,12 @@ class RelayVerbs(ServiceParts):
         """See `TransferService`."""
         if self._relay is not None:
             self._relay.stop()
-            self._relay = None
+            self._relay = self._http_side = None
             self._bus.publish(RelayChanged(self.relay()))
 
     def relay(self) -> RelayView:
         """See `TransferService`."""
-        relay = self._relay
+        relay, side = self._relay, self._http_side
         if relay is None:
             return RelayView(running=False)
         host, port = relay.address
@@ -75,10 +87,11 @@ class RelayVerbs(ServiceParts):
             listen=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             directory=str(relay.directory),
             agents=relay.agents_online(),
-            files_done=relay.files_done,
-            bytes_received=relay.bytes_received,
+            files_done=relay.files_done + (0 if side is None else side.files_done),
+            bytes_received=relay.bytes_received + (0 if side is None else side.bytes_received),
             free_bytes=relay.free_bytes(),
             why="" if relay.failure is None else str(relay.failure),
+            http=self._http_url,
         )
 
     def relay_token(self, *, addresses: Sequence[str] = (), expires_s: float = 600.0) -> Token:
@@ -94,12 +107,18 @@ class RelayVerbs(ServiceParts):
         """See `TransferService`."""
         if self._relay is None:
             return []
-        found: list[IncomingView] = self._relay.incoming()
+        found: list[IncomingView] = self._relay.incoming() if self._http_side is None else self._http_side.incoming()
         return found
 
 
+def _listen_address(text: str) -> tuple[str, int]:
+    """Where to listen: `HOST:PORT`, or a bare port on all interfaces; port 0 is any. TokenInvalid."""
+    host, _, port = text.strip().rpartition(":")
+    return host.strip("[]") or ANYWHERE, int(port) if port.isdecimal() else parse_address(text)[1]
+
+
 def _own_addresses(host: str, port: int) -> list[str]:
-    if host not in ("0.0.0.0", "::"):
+    if host not in (ANYWHERE, "::"):
         return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
     found = [
         entry.address

@@ -200,6 +200,7 @@ class RelayView:
     bytes_received: int = 0
     free_bytes: int | None = None
     why: str = ""
+    http: str = ""  # the address of its HTTP side, if it has one
 
 
 @dataclass(frozen=True, slots=True)

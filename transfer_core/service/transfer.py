@@ -77,6 +77,7 @@ class Settings:
     link_quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # {"limit_bytes": n, "reset_day": 1}
     receive_directory: str = ""
     receive_listen: str = "0.0.0.0:9000"
+    receive_http: str = "0.0.0.0:8443"  # empty: over UDP alone
 
 
 class Subscription(Protocol):
@@ -253,8 +254,11 @@ class TransferService(Protocol):
         ...
 
     # --- a relay in this process ("Receive here")
-    def start_relay(self, directory: str, listen: str) -> RelayView:
-        """Host a relay. PortInUse, WriteFailed."""
+    def start_relay(self, directory: str, listen: str, http: str = "") -> RelayView:
+        """Host a relay; `http` (HOST:PORT) has it take uploads over HTTP too. PortInUse, WriteFailed.
+
+        Beyond loopback that side has TLS with a certificate of its own, which tokens made from then on pin.
+        """
         ...
 
     def stop_relay(self) -> None:

@@ -233,9 +233,9 @@ class SettingsPage(Page):
         self._call("change_settings", settings)
         self._ask_settings()
 
-    def _start_relay(self, directory: str, listen: str) -> None:
-        self._call("start_relay", directory, listen, on_result=self._relay_started)
-        self._call("change_settings", self.saved_with_receive(directory, listen))
+    def _start_relay(self, directory: str, listen: str, http: str) -> None:
+        self._call("start_relay", directory, listen, http, on_result=self._relay_started)
+        self._call("change_settings", self.saved_with_receive(directory, listen, http))
 
     def _relay_started(self, _relay: object) -> None:
         self._ask_settings()
@@ -290,9 +290,9 @@ class SettingsPage(Page):
             link_roles=roles,
         )
 
-    def saved_with_receive(self, directory: str, listen: str) -> Settings:
-        """What is saved, with another folder and address to receive at."""
-        return replace(self._saved, receive_directory=directory, receive_listen=listen)
+    def saved_with_receive(self, directory: str, listen: str, http: str) -> Settings:
+        """What is saved, with another folder and other addresses to receive at."""
+        return replace(self._saved, receive_directory=directory, receive_listen=listen, receive_http=http)
 
     # --- following
 

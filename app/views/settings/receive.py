@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QFormLayout,
     QFrame,
@@ -33,12 +34,13 @@ if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
 
 REFRESH_MS = 1000
+HTTP_DEFAULT = "0.0.0.0:8443"
 
 
 class ReceivePanel(QFrame):
     """Talks up by signals; the owner answers with `show_token` and `show_incoming`."""
 
-    start_requested = Signal(str, str)  # directory, listen address
+    start_requested = Signal(str, str, str)  # directory, address for UDP, address for HTTP or nothing
     stop_requested = Signal()
     token_requested = Signal()
     incoming_wanted = Signal()
@@ -48,6 +50,7 @@ class ReceivePanel(QFrame):
         self.setProperty("kind", "card")
         self._state = state
         self._token: Token | None = None
+        self._http_touched = False  # by a person
         self._model = IncomingModel(self)
         self._actions = {
             name: make_action(f"settings.{name}", parent or self, slot)
@@ -92,10 +95,20 @@ class ReceivePanel(QFrame):
         self.listen = QLineEdit(placeholderText="0.0.0.0:9000")
         self.listen.setAccessibleName("Address to listen on")
         self.listen.setToolTip("HOST:PORT for UDP; 0.0.0.0 takes all interfaces")
+        self.with_http = QCheckBox("Over &HTTP too, at")
+        self.with_http.setAccessibleName("Receive over HTTP too")
+        self.with_http.setToolTip("For senders whose network blocks UDP: they change over by themselves, and back")
+        self.http = QLineEdit(placeholderText=HTTP_DEFAULT)
+        self.http.setAccessibleName("Address for HTTP")
+        self.http.setToolTip("HOST:PORT for HTTP over TLS, with a certificate that pairing tokens pin")
+        self.with_http.toggled.connect(self.http.setEnabled)
+        self.with_http.clicked.connect(self._touch_http)
+        self.http.setEnabled(False)
         form = QFormLayout()
         form.setSpacing(8)
         form.addRow("&Folder", row)
         form.addRow("&Listen on", self.listen)
+        form.addRow(self.with_http, self.http)
         form.labelForField(row).setBuddy(self.directory)
         return form
 
@@ -176,13 +189,17 @@ class ReceivePanel(QFrame):
             self.directory.setText(settings.receive_directory)
         if not self.listen.isModified():
             self.listen.setText(settings.receive_listen)
+        if not self._http_touched and not self.http.isModified():
+            self.with_http.setChecked(bool(settings.receive_http))
+            self.http.setText(settings.receive_http)
 
     @Slot(object)
     def show_relay(self, relay: RelayView) -> None:
         """The relay's state, and what can be done about it."""
         self._actions["receive"].setText("Stop receiving" if relay.running else "Start receiving")
-        for widget in (self.directory, self.listen):
+        for widget in (self.directory, self.listen, self.with_http):
             widget.setEnabled(not relay.running)
+        self.http.setEnabled(not relay.running and self.with_http.isChecked())
         self._actions["browse"].setEnabled(not relay.running)
         self._actions["token"].setEnabled(relay.running)
         self._actions["copy_token"].setEnabled(relay.running)
@@ -195,7 +212,8 @@ class ReceivePanel(QFrame):
         free = "" if relay.free_bytes is None else f" · {format_bytes(relay.free_bytes)} free"
         agents = "1 sender" if relay.agents == 1 else f"{relay.agents} senders"
         files = "1 file" if relay.files_done == 1 else f"{relay.files_done} files"
-        self.status.setText(f"Listens on {relay.listen} · {agents} · {files} arrived{free}")
+        http = f" and {relay.http}" if relay.http else ""
+        self.status.setText(f"Listens on {relay.listen}{http} · {agents} · {files} arrived{free}")
 
     @Slot(object)
     def show_token(self, token: Token) -> None:
@@ -234,6 +252,10 @@ class ReceivePanel(QFrame):
     # --- what a person does
 
     @Slot()
+    def _touch_http(self) -> None:
+        self._http_touched = True
+
+    @Slot()
     def _choose_directory(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder to receive into", self.directory.text())
         if chosen:
@@ -250,7 +272,8 @@ class ReceivePanel(QFrame):
             self.status.setText("Choose a folder first")
             self.directory.setFocus()
             return
-        self.start_requested.emit(directory, self.listen.text().strip() or self.listen.placeholderText())
+        listen, http = (field.text().strip() or field.placeholderText() for field in (self.listen, self.http))
+        self.start_requested.emit(directory, listen, http if self.with_http.isChecked() else "")
 
     @Slot()
     def _copy_token(self) -> None:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from transfer_core.config import RelayHttpConfig
 from transfer_core.errors import DrsError, PortInUse, UsageError
+from transfer_core.events import IncomingView
 from transfer_core.protocol.security.receipts import ReceiptSigner
 from transfer_core.protocol.security.tokens import HttpSideFacts, HttpTrust
 from transfer_core.server.certificate import check_pair, own_certificate, pin_of
@@ -28,6 +29,7 @@ from transfer_core.server.uploads.credentials import Credentials
 from transfer_core.server.uploads.deadlines import with_deadline
 from transfer_core.server.uploads.desk import Desk
 from transfer_core.server.uploads.ending import Ending
+from transfer_core.server.uploads.listing import list_arrived
 from transfer_core.server.uploads.model import Client
 from transfer_core.server.uploads.rates import Rates
 from transfer_core.server.uploads.records import UploadDatabase, UploadRecord
@@ -78,6 +80,9 @@ class HttpSide:
         self._store: UploadStore | None = None
         self._disk: Disk | None = None
         self._ground: RelayGround | None = None
+        self._count_lock = threading.Lock()
+        self.files_done = 0
+        self.bytes_received = 0
 
     def start(self, ground: RelayGround) -> dict[str, object]:
         """Serve. PortInUse, UsageError, ConfigError, SecurityError, StateError."""
@@ -168,6 +173,9 @@ class HttpSide:
 
     def _received(self, record: UploadRecord) -> None:
         assert self._ground is not None
+        with self._count_lock:
+            self.files_done += 1
+            self.bytes_received += record.size
         self._ground.tell(
             "received",
             path=record.filename,
@@ -176,6 +184,12 @@ class HttpSide:
             hash=record.file_hash,
             stored_as=record.stored_as,
         )
+
+    def incoming(self) -> list[IncomingView]:
+        """What arrives and has arrived at this relay, over UDP too, newest first; nothing once it is stopped."""
+        if self._database is None or self._ground is None:
+            return []
+        return list_arrived(self._ground.store, self._database)
 
     def _health(self) -> dict[str, Any]:
         assert self._ground is not None
@@ -195,6 +209,11 @@ class HttpSide:
                 return
 
 
+def open_beside(listen: tuple[str, int]) -> HttpSide:
+    """The HTTP side for a relay that a person switches on: its own certificate beyond loopback, plain within."""
+    return HttpSide(listen, None if is_loopback(listen[0]) else Tls())
+
+
 def _listen(address: tuple[str, int]) -> socket.socket:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -206,7 +225,7 @@ def _listen(address: tuple[str, int]) -> socket.socket:
     except OSError as error:
         listener.close()
         what = f"TCP {address[0]}:{address[1]} can't be listened on: {error.strerror or error}"
-        raise PortInUse(what, hint="Stop the other program, or choose another --http.") from error
+        raise PortInUse(what, hint="Stop the other program, or choose another port for HTTP.") from error
     return listener
 
 

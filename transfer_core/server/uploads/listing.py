@@ -8,6 +8,7 @@ from transfer_core.errors import ConflictError, NotFoundError
 from transfer_core.events import IncomingView, JobState
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.receipts import ReceiptSigner
+from transfer_core.server.incoming_views import list_incoming
 from transfer_core.server.uploads.desk import receipt_of
 from transfer_core.server.uploads.model import TOKEN_KEY
 from transfer_core.server.uploads.records import Kind, Status, UploadDatabase, UploadRecord
@@ -30,6 +31,13 @@ def list_uploads(database: UploadDatabase, store: RelayStore) -> list[IncomingVi
     names = {agent.public_key.hex(): agent.name for agent in store.agents()}
     records = [record for record in database.newest(_LIMIT) if record.kind is not Kind.PARTIAL]
     return [_view(record, names) for record in records]
+
+
+def list_arrived(store: RelayStore, database: UploadDatabase) -> list[IncomingView]:
+    """What arrives over UDP and HTTP, then what has arrived, newest first."""
+    both = [*list_incoming(store), *list_uploads(database, store)]
+    done = sorted((each for each in both if each.completed_at), key=lambda each: str(each.completed_at), reverse=True)
+    return [*(each for each in both if each.completed_at is None), *done]
 
 
 def _view(record: UploadRecord, names: dict[str, str]) -> IncomingView:

@@ -1,0 +1,76 @@
+"""'Receive here': a relay in this process, over UDP alone or over HTTP too."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.upload_world import UploadWorld
+from transfer_core.engine.local_service import LocalService
+from transfer_core.errors import PortInUse
+from transfer_core.events import JobState
+from transfer_core.protocol.security.tokens import parse_token
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[LocalService]:
+    service = LocalService(tmp_path / "host")
+    yield service
+    service.stop()
+
+
+def _silent_port() -> int:
+    """One of UDP that nobody listens on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_with_an_address_for_http_it_listens_there_and_its_tokens_name_it(host: LocalService, tmp_path: Path) -> None:
+    relay = host.start_relay(str(tmp_path / "in"), "127.0.0.1:0", "127.0.0.1:0")
+    assert httpx.get(f"{relay.http}/health").json()["status"] == "healthy"
+    http = parse_token(host.relay_token().text).http
+    assert http is not None
+    assert http.url("127.0.0.1") == relay.http
+    host.stop_relay()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{relay.http}/health")
+    assert not host.relay().http
+
+
+def test_over_udp_alone_its_tokens_name_no_http_even_if_it_had_one_before(host: LocalService, tmp_path: Path) -> None:
+    host.start_relay(str(tmp_path / "in"), "127.0.0.1:0", "127.0.0.1:0")
+    host.stop_relay()
+    assert host.start_relay(str(tmp_path / "in"), "127.0.0.1:0").http == ""
+    assert parse_token(host.relay_token().text).http is None
+
+
+def test_a_port_for_http_that_is_in_use_leaves_nothing_running(host: LocalService, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(PortInUse, match="in use"):
+            host.start_relay(str(tmp_path / "in"), "127.0.0.1:0", taken)
+    assert not host.relay().running
+    assert host.start_relay(str(tmp_path / "in"), "127.0.0.1:0").running
+
+
+def test_an_agent_whose_udp_does_not_get_through_sends_to_it_over_http(host: LocalService, tmp_path: Path) -> None:
+    relay = host.start_relay(str(tmp_path / "in"), "127.0.0.1:0", "127.0.0.1:0")
+    world = UploadWorld(tmp_path / "agent")
+    try:
+        assert world.agent.pair(host.relay_token().text, "pit").online
+        host.stop_relay()
+        host.start_relay(str(tmp_path / "in"), f"127.0.0.1:{_silent_port()}", relay.http.removeprefix("http://"))
+        source = world.file("stint.bin", 3_000_000)
+        job = world.arrive(world.queue(source, to="pit"))
+        assert job.status is JobState.COMPLETED
+    finally:
+        world.stop()
+    (arrived,) = [view for view in host.incoming() if view.completed_at]
+    assert (tmp_path / "in" / arrived.stored_as).read_bytes() == source.read_bytes()
+    shown = host.relay()
+    assert (shown.files_done, shown.bytes_received) == (1, 3_000_000)
