@@ -25,6 +25,7 @@ from transfer_core.engine.link_verbs import LinkVerbs
 from transfer_core.engine.progress_verbs import ProgressVerbs
 from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.relay_verbs import RelayVerbs
+from transfer_core.engine.reports import Reports
 from transfer_core.engine.settings_verbs import APPLY_VERB, score_weights
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.sync_desk import SyncDesk
@@ -128,7 +129,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             config=self._config,
             notify=self._say,
         )
-        listener.clerk = clerk
+        listener.reports = reports = Reports(clerk)
         usage = LinkUsage(self._store, self._clock)
         loop.paths.is_spent = lambda link: bool(usage.why_spent(link))
         desk = LinkDesk(
@@ -144,11 +145,11 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             on_mark=self._on_mark,
         )
         clerk.desk = desk
-        clerk.uploads = UploadDesk(
+        clerk.runner.uploads = UploadDesk(
             store=self._store,
             clock=self._clock,
             entropy=self._entropy,
-            listener=clerk,
+            listener=reports,
             chosen=self._chosen,
             simulated=self._simulation is not None,
             views=desk.views,
@@ -158,7 +159,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             on_hour=self._hour_changed,
             bearer=lambda relay_public: bearer_of_agent(identity, relay_public),
         )
-        clerk.watches = watches = self._make_watch_desk(clerk)
+        clerk.runner.watches = watches = self._make_watch_desk(clerk)
         clerk.answerers[VIEWS_VERB] = lambda _: views_text(watches.views())
         loop.observers.append(desk.observe)
         loop.set_paused(clerk.paused)
@@ -168,10 +169,10 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             self._loop, self._clerk, self._desk, self._usage = loop, clerk, desk, usage
         self.apply_settings(self._policy_asked)
         self._sync_desk = self._make_sync_desk(loop, name)
-        loop.mail = self._sync_desk
+        loop.files.mail = self._sync_desk
         self._sync_desk.start()
         loop.start()
-        clerk.uploads.start()
+        clerk.runner.uploads.start()
         clerk.start()
         self.start_telemetry()
         watches.start()
@@ -224,8 +225,8 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         self.stop_relay()
         if self._clerk is not None and self._loop is not None:
             self._clerk.stop()
-            if self._clerk.uploads is not None:
-                self._clerk.uploads.close()
+            if self._clerk.runner.uploads is not None:
+                self._clerk.runner.uploads.close()
             if self.watches.desk is not None:
                 self.watches.desk.stop()  # after the clerk, which tells it of the last arrivals
             if self._sync_desk is not None:
@@ -291,12 +292,12 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
 
 
 class _Forward:
-    """Stands in for the clerk until there is one, since loop and clerk need each other."""
+    """Stands in for the clerk's reports until there are some, since loop and clerk need each other."""
 
-    clerk: Clerk
+    reports: Reports
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.clerk, name)
+        return getattr(self.reports, name)
 
 
 def _read_simulation(path: Path | None) -> Simulation | None:

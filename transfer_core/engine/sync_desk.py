@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from transfer_core.clock import Clock
-from transfer_core.engine.agent_loop import LETTER, AgentLoop
+from transfer_core.engine.agent_files import LETTER
+from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError

@@ -36,6 +36,11 @@ class LinkPort:
     is_loopback: bool = False
     packet_bytes_max: int = USUAL_BYTES  # of IP, as the interface says
 
+    def leads_to(self, address: Address) -> bool:
+        """Whether it can reach that address at all: loopback is a world of its own, unless the link is simulated."""
+        is_near = address[0].startswith("127.") or address[0] == "::1"
+        return self.is_loopback == is_near or self.port.capabilities.bound_to_device is None
+
 
 class AgentListener(Protocol):
     """Who is told what came of it. Called in the loop's thread."""

@@ -44,6 +44,7 @@ class RelaySession:
     counted: dict[int, tuple[int, int]] = field(default_factory=dict)  # path -> (when, bytes heard until then)
     blocked: bool = False
     welcomes: int = 1  # how often it was sent
+    is_ended: bool = False
     is_proven: bool = False  # the agent has used it; until then its former session goes on
 
 

@@ -8,63 +8,25 @@ from typing import Annotated
 import typer
 
 from transfer_core.cli import compose, output
-from transfer_core.cli.options import Json, Priority, State
-from transfer_core.cli.watches.options import (
-    CleanupPartFiles,
-    DeleteAfter,
-    FileWaitMs,
-    Lookahead,
-    MaxFiles,
-    Once,
-    OnTrigger,
-    Pattern,
-    PreserveStructure,
-    StableMs,
-    deletes_after,
-)
+from transfer_core.cli.options import Json, State
+from transfer_core.cli.watches.options import WatchOptions, watch_options
 from transfer_core.cli.watches.report import report_views
-from transfer_core.config import PRIORITY_DEFAULT, parse_priority
 
 
+@watch_options
 def import_cameras(
     file: Annotated[Path, typer.Argument(metavar="camera_config.json", help="The cameras, with src and dest_path.")],
+    options: WatchOptions,
     to: Annotated[
         str, typer.Option("--to", metavar="NAME", help="A destination that was paired.", show_default="the settings'")
     ] = "",
-    pattern: Pattern = "*",
-    lookahead: Lookahead = 4,
-    stable_ms: StableMs = 5.0,
-    file_wait_ms: FileWaitMs = 10.0,
-    max_files: MaxFiles = 0,
-    preserve_structure: PreserveStructure = False,
-    priority: Priority = None,
-    once: Once = False,
-    delete_after: DeleteAfter = "",
-    cleanup_part_files: CleanupPartFiles = False,
-    on_trigger: OnTrigger = False,
     state: State = None,
     json: Json = False,
 ) -> None:
     """Watch each camera of the file; its frames go to dest_path/CAMERA below the relay's folder."""
-    from transfer_core.events.watches import WatchSpec
-
     with compose.open_service(state) as service:
-        settings = WatchSpec(
-            name="camera",
-            directory="",
-            destination=to or service.settings().default_destination,
-            pattern=pattern,
-            lookahead=lookahead,
-            stable_ms=stable_ms,
-            file_wait_ms=file_wait_ms,
-            max_files=max_files,
-            preserve_structure=preserve_structure,
-            priority=PRIORITY_DEFAULT if priority is None else parse_priority(priority),
-            once=once,
-            delete_after=deletes_after(delete_after),
-            cleanup_part_files=cleanup_part_files,
-            on_trigger=on_trigger,
-        )
+        destination = to or service.settings().default_destination
+        settings = options.spec(name="camera", directory="", destination=destination)
         views = service.watches.import_file(str(file), settings)
         report_views(views, "is watched", as_json=json)
     for view in views:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, get_type_hints
 
 import typer
 
+from transfer_core.cli.options import Priority
+from transfer_core.config import PRIORITY_DEFAULT, parse_priority
 from transfer_core.errors import UsageError
 
-To = Annotated[str, typer.Option("--to", metavar="NAME", help="A destination that was paired.")]
+if TYPE_CHECKING:
+    from transfer_core.events.watches import WatchSpec
+
 Pattern = Annotated[
     str, typer.Option("--pattern", metavar='"*.jpg"', help="Names to send; with a slash, paths below the folder.")
 ]
@@ -41,7 +49,76 @@ CleanupPartFiles = Annotated[
 OnTrigger = Annotated[bool, typer.Option("--on-trigger", help="Send only what a trigger asks for (`watch serve`).")]
 
 
-def deletes_after(text: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """What a watch sends, and when; the options of `watch_options`."""
+
+    pattern: Pattern = "*"
+    lookahead: Lookahead = 4
+    stable_ms: StableMs = 5.0
+    file_wait_ms: FileWaitMs = 10.0
+    max_files: MaxFiles = 0
+    preserve_structure: PreserveStructure = False
+    priority: Priority = None
+    once: Once = False
+    delete_after: DeleteAfter = ""
+    cleanup_part_files: CleanupPartFiles = False
+    on_trigger: OnTrigger = False
+
+    def spec(
+        self, *, name: str, directory: str, destination: str, start_after: str = "", dest_path: str = ""
+    ) -> WatchSpec:
+        """The watch of that folder. UsageError."""
+        from transfer_core.events.watches import WatchSpec
+
+        return WatchSpec(
+            name=name,
+            directory=directory,
+            destination=destination,
+            pattern=self.pattern,
+            start_after=start_after,
+            lookahead=self.lookahead,
+            stable_ms=self.stable_ms,
+            file_wait_ms=self.file_wait_ms,
+            max_files=self.max_files,
+            dest_path=dest_path,
+            preserve_structure=self.preserve_structure,
+            priority=PRIORITY_DEFAULT if self.priority is None else parse_priority(self.priority),
+            once=self.once,
+            delete_after=_deletes_after(self.delete_after),
+            cleanup_part_files=self.cleanup_part_files,
+            on_trigger=self.on_trigger,
+        )
+
+
+def watch_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options, before its `state`; it gets them as the argument `options`."""
+    hints = get_type_hints(WatchOptions, include_extras=True)
+    names = [field.name for field in fields(WatchOptions)]
+    shared = [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name])
+        for each in fields(WatchOptions)
+    ]
+    own_hints = get_type_hints(command, include_extras=True)
+    own = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[each.name])
+        for each in inspect.signature(command).parameters.values()
+        if each.name != "options"
+    ]
+    place = next(at for at, each in enumerate(own) if each.name == "state")
+
+    @wraps(command)
+    def with_options(**values: object) -> None:
+        chosen = WatchOptions(**{name: values.pop(name) for name in names})  # type: ignore[arg-type]
+        command(**values, options=chosen)
+
+    together = [*own[:place], *shared, *own[place:]]
+    with_options.__signature__ = inspect.Signature(together)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in together}
+    return with_options
+
+
+def _deletes_after(text: str) -> bool:
     """`verified`, or `never`. UsageError for others: nothing is deleted for less."""
     if text not in ("", "never", "verified"):
         raise UsageError(f"--delete-after {text!r} is not possible", hint="Write --delete-after verified.")

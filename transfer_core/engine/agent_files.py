@@ -1,0 +1,229 @@
+"""The files under way in the loop's thread: offered to their sessions, read, and told about when they have arrived."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from transfer_core.engine.disk_thread import DiskThread
+from transfer_core.engine.event_loop import EventLoop
+from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.engine.under_way import Figures
+from transfer_core.engine.uplink import AgentListener, AgentMail, Uplink
+from transfer_core.errors import DrsError, error_from_code
+from transfer_core.protocol.sender import SenderSession
+from transfer_core.protocol.sender_events import (
+    ChunksWanted,
+    DigestWanted,
+    FileAccepted,
+    FileArrived,
+    FileProgress,
+    FileRejected,
+    FileWaits,
+    PostArrived,
+    RoomReported,
+    SenderEvent,
+    SessionClosed,
+)
+
+LETTER = "letter"  # the source of jobs that are in no queue
+
+
+class AgentFiles:
+    """See the module. All methods run in the loop's thread, unless they say otherwise."""
+
+    def __init__(self, loop: EventLoop, listener: AgentListener) -> None:
+        self._loop, self._listener = loop, listener
+        self._disk = DiskThread("agent-read")
+        self._closing: deque[OutgoingJob] = deque()
+        self.mail: AgentMail | None = None  # set before the loop starts
+
+    def stop(self) -> None:
+        """Read no more. Any thread."""
+        self._disk.stop()
+
+    def begin(self, uplink: Uplink, job: OutgoingJob) -> None:
+        """Send this file, as soon as there is a session."""
+        uplink.jobs[job.job.file_id] = job
+        if uplink.session is not None:
+            self.offer(uplink, job)
+
+    def offer(self, uplink: Uplink, job: OutgoingJob) -> None:
+        """Offer it to its session."""
+        assert uplink.session is not None
+        row, source = job.job, job.source.fingerprint
+        job.number = uplink.session.open_file(
+            file_id=row.file_id,
+            path=row.dest_path,
+            size=source.size,
+            chunk_bytes=job.chunk_bytes,
+            mtime_ns=source.mtime_ns,
+            fingerprint=source.digest,
+            priority=row.priority,
+            position=row.position,
+            resumed=row.bytes_done > 0 or row.attempts > 1 or job.offered,
+        )
+        job.offered = True
+        uplink.by_number[job.number] = job
+
+    def stop_job(self, uplink: Uplink, file_id: str, *, discard: bool) -> None:
+        """Send no more of it."""
+        job = uplink.jobs.pop(file_id, None)
+        if job is None:
+            return
+        if job.number is not None and uplink.session is not None:
+            uplink.session.stop_file(job.number, discard=discard)
+            uplink.by_number.pop(job.number, None)
+        self._close_soon(job)
+
+    def _is_letter(self, job: OutgoingJob) -> bool:
+        return job.job.source == LETTER
+
+    def figures(self, uplink: Uplink, job: OutgoingJob) -> Figures:
+        """How far a job under way is."""
+        file = uplink.session.files.get(job.number) if uplink.session is not None and job.number is not None else None
+        if file is None:
+            return Figures(job.bytes_before, self._by_link(uplink, job, {}), 0, job.bytes_before)
+        links = self._by_link(uplink, job, file.path_bytes)
+        durable = min(file.size, int(file.stored.sum()) * file.chunk_bytes)
+        return Figures(max(file.arrived_bytes, 0), links, file.resent_bytes, durable)
+
+    def _by_link(self, uplink: Uplink, job: OutgoingJob, path_bytes: Mapping[int, int]) -> dict[str, int]:
+        """Bytes by link, those of former attempts and sessions included."""
+        links = dict(job.base_links)
+        for name, count in uplink.past_links.get(job.job.file_id, {}).items():
+            links[name] = links.get(name, 0) + count
+        for number, count in path_bytes.items():
+            name = uplink.path_links[number]
+            links[name] = links.get(name, 0) + count
+        return links
+
+    def keep_past(self, uplink: Uplink) -> None:
+        """Remember which link carried what in the session that ends."""
+        if uplink.session is None:
+            return
+        for number, file in uplink.session.files.items():
+            job = uplink.by_number.get(number)
+            if job is None:
+                continue
+            past = uplink.past_links.setdefault(job.job.file_id, {})
+            for path, count in file.path_bytes.items():
+                name = uplink.path_links[path]
+                past[name] = past.get(name, 0) + count
+            job.number = None
+
+    # --- events of a session
+
+    def drain(self, uplink: Uplink) -> None:
+        """Do what the session wants, and tell what it says."""
+        session = uplink.session
+        while session is not None and (event := session.poll_event()) is not None:
+            self._on_event(uplink, session, event)
+
+    def _on_event(self, uplink: Uplink, session: SenderSession, event: SenderEvent) -> None:
+        if isinstance(event, RoomReported):
+            self._listener.on_room(uplink.target.name, event.free_bytes)
+            return
+        if isinstance(event, PostArrived):
+            if self.mail is not None:
+                self.mail.on_post(uplink.target.name, session.my_index, event.post, event.data)
+            return
+        if isinstance(event, SessionClosed):
+            uplink.asked_since_ns = None
+            self.set_online(uplink, False, event.text or "the relay closed the session")
+            return
+        job = uplink.by_number.get(event.file)
+        if job is None:
+            if isinstance(event, ChunksWanted):
+                for chunk in range(event.first, event.first + event.count):
+                    session.provide_chunk(event.file, chunk, None)
+            return
+        match event:
+            case ChunksWanted(number, first, count):
+                self._disk.post(lambda: self._read(uplink, session, job, number, first, count))
+            case DigestWanted(number) if job.known_digest is not None:
+                session.provide_digest(number, job.known_digest)
+            case DigestWanted(number):
+                self._disk.post(lambda: self._hash(uplink, session, job, number))
+            case FileAccepted(_, bytes_there):
+                if not self._is_letter(job):
+                    self._listener.on_accepted(job, bytes_there)
+            case FileWaits(_, code, text):
+                if not self._is_letter(job):
+                    self._listener.on_held(job, code, text)
+            case FileArrived(_, digest, stored_as, path_bytes, resent_bytes):
+                job.carried = self._by_link(uplink, job, path_bytes)
+                job.resent_bytes = resent_bytes
+                self._forget(uplink, job)
+                if not self._is_letter(job):
+                    self._listener.on_arrived(job, digest, stored_as)
+                elif self.mail is not None:
+                    self.mail.on_sent(job, None)
+            case FileRejected(_, code, text):
+                self._forget(uplink, job)
+                self.say_failed(job, error_from_code(code, text))
+            case FileProgress():
+                return
+
+    def say_failed(self, job: OutgoingJob, error: DrsError) -> None:
+        """Tell whoever waits for it."""
+        if not self._is_letter(job):
+            self._listener.on_failed(job, error)
+        elif self.mail is not None:
+            self.mail.on_sent(job, error)
+
+    def set_online(self, uplink: Uplink, online: bool, why: str) -> None:
+        """It answers, or does not, for this reason; told if it is news."""
+        if (online, why) != (uplink.online, uplink.offline_why):
+            uplink.online, uplink.offline_why = online, why
+            self._listener.on_online(uplink.target.name, online, why)
+
+    def _forget(self, uplink: Uplink, job: OutgoingJob) -> None:
+        uplink.jobs.pop(job.job.file_id, None)
+        uplink.past_links.pop(job.job.file_id, None)
+        if job.number is not None:
+            uplink.by_number.pop(job.number, None)
+        self._close_soon(job)
+
+    def _close_soon(self, job: OutgoingJob) -> None:
+        """Let go of its source in the disk thread, with others that are done by then: each call there wakes it."""
+        self._closing.append(job)
+        if len(self._closing) == 1:
+            self._disk.post(self._close_all)
+
+    def _source_failed(self, uplink: Uplink, session: SenderSession, job: OutgoingJob, error: DrsError) -> None:
+        if uplink.session is session and job.number is not None and job.job.file_id in uplink.jobs:
+            session.stop_file(job.number, discard=False)
+            self._forget(uplink, job)
+            self.say_failed(job, error)
+
+    # --- the disk thread
+
+    def _read(
+        self, uplink: Uplink, session: SenderSession, job: OutgoingJob, number: int, first: int, count: int
+    ) -> None:
+        records: list[tuple[int, bytearray | None]] = []
+        job.read_records(first, count, lambda chunk, record: records.append((chunk, record)))
+        job.finish_digest_early()
+        failed = job.failed
+
+        def hand_over() -> None:
+            for chunk, record in records:
+                session.provide_chunk(number, chunk, record)
+            if failed is not None:
+                self._source_failed(uplink, session, job, failed)
+
+        self._loop.post(hand_over)
+
+    def _close_all(self) -> None:
+        while self._closing:
+            self._closing.popleft().close()
+
+    def _hash(self, uplink: Uplink, session: SenderSession, job: OutgoingJob, number: int) -> None:
+        try:
+            digest = job.finish_digest()
+        except DrsError as error:
+            failure = error
+            self._loop.post(lambda: self._source_failed(uplink, session, job, failure))
+            return
+        self._loop.post(lambda: session.provide_digest(number, digest))

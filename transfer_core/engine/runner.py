@@ -1,0 +1,233 @@
+"""The jobs under way, begun, followed and ended: what becomes of each goes to the queue's database.
+
+In the clerk's thread alone, which is the only one that moves a job from state to state on the engine's behalf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from transfer_core.clock import Clock
+from transfer_core.config import EngineConfig
+from transfer_core.engine.agent_loop import AgentLoop
+from transfer_core.engine.event_bus import EventBus
+from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.engine.under_way import Figures, RunningJob, UnderWay
+from transfer_core.engine.uploads.desk import UploadDesk
+from transfer_core.engine.uploads.run import UploadRun
+from transfer_core.entropy import Entropy
+from transfer_core.errors import DrsError, SourceChanged
+from transfer_core.events import JobsChanged, JobState, Severity
+from transfer_core.jobs.model import Job
+from transfer_core.jobs.policy import Outcome, after_failure
+from transfer_core.jobs.store import JobStore
+from transfer_core.units import NS_PER_S
+
+Notify = Callable[[Severity, str, str, str], None]
+
+
+class WatchListener(Protocol):
+    """Who is told what became of jobs. Called in the clerk's thread; must not block."""
+
+    def on_arrived(self, file_ids: Sequence[str]) -> None:
+        """These jobs are completed."""
+        ...
+
+    def on_failed(self, file_id: str, error: DrsError) -> None:
+        """That job is given up."""
+        ...
+
+    def on_changed(self, file_id: str) -> None:
+        """That job's source was not as it was queued; frame and job are forgotten."""
+        ...
+
+
+class JobRunner:
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        loop: AgentLoop,
+        clock: Clock,
+        entropy: Entropy,
+        bus: EventBus,
+        config: EngineConfig,
+        notify: Notify,
+        post: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._store, self._loop, self._clock, self._entropy = store, loop, clock, entropy
+        self._bus, self._config, self._notify, self._post = bus, config, notify, post
+        self.under_way = UnderWay()
+        self.uploads: UploadDesk | None = None
+        self.watches: WatchListener | None = None
+        self._arrived: list[tuple[str, str, str, dict[str, int], int]] = []
+
+    # --- begun
+
+    def begin(self, job: Job) -> None:
+        """Open its source, and send it to its relay."""
+        try:
+            out = OutgoingJob.open(job, self._config.chunk_bytes)
+        except DrsError as error:
+            self.failed(job.file_id, error)
+            return
+        size = out.source.fingerprint.size
+        if size != job.size:  # it was another one when it was queued
+            self._store.resize(job.file_id, size)
+            job = out.job = replace(job, size=size, bytes_done=min(size, job.bytes_done))
+        self.under_way.add(RunningJob(out, job.destination, job.priority, job.position))
+        self._loop.loop.post(lambda: self._loop.begin(job.destination, out))
+
+    def begin_upload(self, job: Job, uploads: UploadDesk) -> None:
+        """Send it over HTTP."""
+        run = uploads.begin(job)
+        self.under_way.add(RunningJob(run, job.destination, job.priority, job.position))
+
+    # --- followed
+
+    def follow(self, job: Job) -> None:
+        """Its row has changed."""
+        running = self.under_way.find(job.file_id)
+        if running is None:
+            return
+        if job.status is not JobState.UPLOADING:
+            self.stop(job.file_id, discard=job.status is JobState.CANCELLED)
+        elif (job.priority, job.position) != (running.priority, running.position):
+            running.priority, running.position = job.priority, job.position
+            self._reorder(running)
+
+    def _reorder(self, running: RunningJob) -> None:
+        """Tell the session a file's place, with the priority that it has reached by waiting."""
+        relay, file_id, position = running.destination, running.out.job.file_id, running.position
+        priority = running.told_priority = running.counts_as(self._clock.wall_ns() / NS_PER_S)
+        self._loop.loop.post(lambda: self._loop.reorder(relay, file_id, priority, position))
+
+    def let_age(self) -> None:
+        """Those that have waited long rise."""
+        wall_s = self._clock.wall_ns() / NS_PER_S
+        for running in self.under_way:
+            told = running.priority if running.told_priority is None else running.told_priority
+            if isinstance(running.out, OutgoingJob) and running.counts_as(wall_s) != told:
+                self._reorder(running)
+
+    def stop(self, file_id: str, *, discard: bool) -> None:
+        """Send no more of it."""
+        running = self.under_way.pop(file_id)
+        if self.uploads is not None and self.uploads.stop(file_id, discard=discard):
+            return
+        if running is not None:
+            self._loop.loop.post(lambda: self._loop.stop_job(running.destination, file_id, discard=discard))
+
+    # --- ended
+
+    def arrived(self, file_id: str, digest: str, stored_as: str, links: dict[str, int], resent_bytes: int) -> None:
+        """It is in its place at the destination; kept with others by `complete`."""
+        self.under_way.pop(file_id)
+        self._arrived.append((file_id, digest, stored_as, links, resent_bytes))
+
+    def complete(self) -> None:
+        """Keep, in one transaction, what has arrived since the last time."""
+        if self._arrived:
+            arrived, self._arrived = self._arrived, []
+            news = self._store.complete(arrived)
+            if self.watches is not None:
+                self.watches.on_arrived(news)
+
+    def held(self, out: OutgoingJob, code: str | None, text: str) -> None:
+        """The relay asks it to wait, for this reason; without a code it goes on."""
+        if out.job.file_id in self.under_way and out.held != text:
+            out.held = text
+            self._store.say_why_of(out.job.file_id, code, text)
+            if text:
+                self._notify(Severity.CAUTION, "relay", f"{out.job.destination}: {text}", f"{code}: {text}")
+
+    def failed(self, file_id: str, error: DrsError) -> None:
+        """It is tried again later, or given up."""
+        running = self.under_way.pop(file_id)
+        job = self._store.job(file_id)
+        if job.status is not JobState.UPLOADING:
+            return
+        if isinstance(error, SourceChanged) and job.source_inode is not None:
+            self._store.give_up_changed(file_id)  # it is queued anew once it is complete as it is now
+            if self.watches is not None:
+                self.watches.on_changed(file_id)
+            return
+        moved = running is not None and running.figures.durable_bytes > job.bytes_done
+        decision = after_failure(
+            job.idle_attempts, error, made_progress=moved, config=self._config.retry, entropy=self._entropy
+        )
+        if isinstance(error, SourceChanged) and job.attempts >= self._config.retry.max_attempts:
+            decision = type(decision)(Outcome.GIVE_UP)
+        if decision.outcome is Outcome.GIVE_UP:
+            self._store.fail(file_id, error.code, error.message)
+            if self.watches is not None:
+                self.watches.on_failed(file_id, error)
+            self._notify(Severity.SERIOUS, "queue", f"{job.path}: {error.message}", error.one_line())
+        else:
+            if isinstance(error, SourceChanged):
+                self._notify(
+                    Severity.INFO, "queue", f"{job.path}: {error.message}; sent as it is now", error.one_line()
+                )
+            is_attempt = decision.outcome is Outcome.PUT_OFF
+            self._store.wait(file_id, error.code, error.message, delay_ns=decision.delay_ns, is_attempt=is_attempt)
+
+    def interrupt(self, name: str, reason: str, *, over_http: bool) -> None:
+        """What goes there in that way waits, for this reason."""
+        for running in self.under_way:
+            if running.destination == name and isinstance(running.out, UploadRun) is over_http:
+                file_id = running.out.job.file_id
+                self._store.wait(file_id, None, reason, is_attempt=False)
+                self.stop(file_id, discard=False)
+
+    def come_back(self, relay: str) -> None:
+        """UDP is back: what has not come half its way over HTTP goes over UDP, the rest may end as it began."""
+        for running in self.under_way:
+            run = running.out
+            if running.destination != relay or not isinstance(run, UploadRun) or self.uploads is None:
+                continue
+            if not self.uploads.owns(relay) and 2 * run.figures().arrived_bytes < run.job.size:
+                self._store.wait(run.job.file_id, None, "goes on over UDP", is_attempt=False)
+                self.stop(run.job.file_id, discard=False)
+
+    def halt_uploads(self, reason: str) -> None:
+        """What goes over HTTP waits, for this reason."""
+        for running in self.under_way:
+            file_id = running.out.job.file_id
+            if self.uploads is not None and self.uploads.stop(file_id, discard=False):
+                self.under_way.pop(file_id)
+                self._store.wait(file_id, None, reason, is_attempt=False)
+
+    def put_back(self) -> None:
+        """Running jobs are pending again, with their progress."""
+        self.keep_progress()
+        self.complete()
+        for running in self.under_way:
+            self._store.wait(running.out.job.file_id, None, "", is_attempt=False)
+
+    # --- figures
+
+    def collect(self) -> None:
+        """In the loop's thread: figures of all jobs under way."""
+        found: dict[str, Figures] = {}
+        for uplink in self._loop.uplinks.values():
+            for file_id, out in uplink.jobs.items():
+                found[file_id] = self._loop.files.figures(uplink, out)
+        if self.uploads is not None:
+            found.update(self.uploads.figures())
+        self._post(lambda: self.take_figures(found))
+
+    def take_figures(self, found: dict[str, Figures]) -> None:
+        """Newer figures; people see them."""
+        changed = self.under_way.take(found, self._clock.monotonic_ns())
+        if changed:
+            self._bus.publish(JobsChanged(tuple(running.view(running.out.job) for running in changed)))
+
+    def keep_progress(self) -> None:
+        """Save how far each is."""
+        rows = self.under_way.rows_to_keep()
+        if rows:
+            self._store.progress(rows)

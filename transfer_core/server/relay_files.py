@@ -1,0 +1,287 @@
+"""Files on their way into a relay, between its sessions and its disk.
+
+    FILE_OPEN -> write thread: opened -> chunks written -> sync thread: made durable, verified, named -> FILE_DONE
+
+Sessions are touched by the loop's thread alone; what the disk's threads have to say is posted there.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+
+from transfer_core.clock import Clock
+from transfer_core.config import RelayConfig
+from transfer_core.engine.disk_thread import DiskThread
+from transfer_core.engine.event_loop import EventLoop
+from transfer_core.errors import DrsError, FileHashMismatch, StorageError, TooMany
+from transfer_core.protocol.receiver import (
+    ChunkReady,
+    FileOffered,
+    FileStopped,
+    PostDelivered,
+    ReceiverEvent,
+    SessionEnded,
+    VerifyFile,
+)
+from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
+from transfer_core.protocol.wire.messages import Runs
+from transfer_core.server.intake import Arriving, Intake, Offer, Stored
+from transfer_core.server.parcels import PARCEL_PREFIX, RelayMail
+from transfer_core.server.relay_session import RelaySession
+from transfer_core.units import NS_PER_S
+
+_LOG = logging.getLogger(__name__)
+
+
+class RelayFiles:
+    """See the module. Methods are for the loop's thread, unless they say otherwise."""
+
+    def __init__(
+        self,
+        *,
+        loop: EventLoop,
+        intake: Intake,
+        config: RelayConfig,
+        clock: Clock,
+        tell: Callable[..., None],
+        mail: RelayMail | None,
+        ended: Callable[[int], None],
+    ) -> None:
+        self._loop, self._intake, self._config, self._clock = loop, intake, config, clock
+        self._tell, self._mail, self._ended = tell, mail, ended
+        self._write = DiskThread("relay-write")
+        self.sync_thread = DiskThread("relay-sync")
+        self._by_file: dict[Arriving, tuple[RelaySession, int]] = {}
+        self._whole: list[tuple[Arriving, str]] = []
+        self._whole_lock = threading.Lock()
+        self._sync_due_ns = 0
+        self._sync_running = False
+        self.files_done = 0
+        self.bytes_received = 0
+
+    def stop(self) -> None:
+        """Make durable what was written, and end; after the loop. Any thread."""
+        self._write.stop()
+        self.sync_thread.post(lambda: self._intake.sync(_ignore, _ignore))
+        self.sync_thread.stop()
+
+    def leave(self, session: RelaySession) -> None:
+        """A session has ended: what it has under way waits to be offered again."""
+        for arriving in session.arriving.values():
+            self._by_file.pop(arriving, None)
+
+        def leave() -> None:  # after the writes that were asked for, which then have to be synced
+            opened = self._intake.opened(session.agent)
+            self.sync_thread.post(self._sync_now)
+            self.sync_thread.post(lambda: self._intake.leave(opened))
+
+        self._write.post(leave)
+
+    def sync_if_due(self, now_ns: int) -> None:
+        """Keep checkpoints of what arrives, every now and then."""
+        if now_ns >= self._sync_due_ns and not self._sync_running:
+            self._sync_due_ns = now_ns + int(self._config.sync_interval_s * NS_PER_S)
+            if self._by_file:
+                self._sync_running = True
+                self.sync_thread.post(self._sync_now)
+
+    @property
+    def sync_due_ns(self) -> int | None:
+        """When `sync_if_due` has something to do; None while no file arrives."""
+        return self._sync_due_ns if self._by_file else None
+
+    def drain(self, session: RelaySession) -> None:
+        """Do what the session wants."""
+        while (event := session.protocol.poll_event()) is not None:
+            self._on_session_event(session, event)
+
+    def _on_session_event(self, session: RelaySession, event: ReceiverEvent) -> None:
+        match event:
+            case FileOffered(number):
+                self._offer(session, number)
+            case ChunkReady(number, chunk, offset, data) if number in session.parcels.buffers:
+                session.parcels.write(number, offset, data)
+                session.protocol.chunk_written(number, chunk)
+            case VerifyFile(number, digest) if number in session.parcels.buffers:
+                self._take_parcel(session, number, digest)
+            case ChunkReady(number, chunk, offset, data):
+                arriving = session.arriving[number]
+                self._write.post(lambda: self._write_chunk(session, number, arriving, chunk, offset, data))
+            case VerifyFile(number, digest):
+                arriving = session.arriving[number]
+                self._write.post(lambda: self._finish_later(arriving, digest))
+            case PostDelivered(post):
+                delivered = session.posts.pop(post, None)
+                if delivered is not None:
+                    delivered()
+            case FileStopped(number, _, _) if session.parcels.buffers.pop(number, None) is not None:
+                pass
+            case FileStopped(number, file_id, discard):
+                arriving_or_none = session.arriving.pop(number, None)
+                if arriving_or_none is not None:
+                    self._by_file.pop(arriving_or_none, None)
+                self._write.post(lambda: self._intake.stop(session.agent, file_id, discard=discard))
+            case SessionEnded():
+                self._ended(session.protocol.my_index)
+
+    def _offer(self, session: RelaySession, number: int) -> None:
+        file = session.protocol.files.get(number)
+        if file is None:
+            return
+        if file.path.startswith(PARCEL_PREFIX):
+            self._offer_parcel(session, number, file.size)
+            return
+        offer = Offer(
+            session.agent, file.file_id, file.path, file.size, file.chunk_bytes, file.mtime_ns, file.fingerprint
+        )
+
+        def work() -> None:
+            try:
+                taken: Arriving | Stored | DrsError = self._intake.open(offer)
+            except DrsError as error:
+                taken = error
+            self._loop.post(lambda: self._offered(session, number, taken))
+
+        self._write.post(work)
+
+    def _offer_parcel(self, session: RelaySession, number: int, size: int) -> None:
+        why = "this relay keeps no shared folders" if self._mail is None else session.parcels.open(number, size)
+        if why:
+            session.protocol.fail_file(number, TooMany.code, why)
+        else:
+            session.protocol.accept_file(number)
+
+    def _take_parcel(self, session: RelaySession, number: int, digest: str) -> None:
+        data = session.parcels.close(number, digest)
+        if data is None or self._mail is None:
+            session.protocol.fail_file(number, FileHashMismatch.code, "the parcel is not what was sent")
+            return
+
+        def done(error: DrsError | None) -> None:
+            self._loop.post(lambda: self._parcel_done(session, number, digest, error))
+
+        self._mail.on_parcel(session.agent, data, done)
+
+    def _parcel_done(self, session: RelaySession, number: int, digest: str, error: DrsError | None) -> None:
+        if error is None:
+            session.protocol.finish_file(number, digest, "")
+        else:
+            session.protocol.fail_file(number, error.code, error.message)
+
+    def _offered(self, session: RelaySession, number: int, taken: Arriving | Stored | DrsError) -> None:
+        if session.is_ended or number not in session.protocol.files:
+            return
+        if isinstance(taken, Arriving):
+            session.held.pop(number, None)
+            session.arriving[number] = taken
+            self._by_file[taken] = (session, number)
+            session.protocol.accept_file(number, taken.written.copy(), taken.durable.copy())
+        elif isinstance(taken, Stored):
+            session.protocol.finish_file(number, taken.digest, taken.stored_as)
+        elif isinstance(taken, StorageError) and taken.retryable:
+            if session.held.get(number) != taken.code:
+                self._hold(session, number, taken)
+        else:
+            session.protocol.fail_file(number, taken.code, taken.message)
+        self.drain(session)
+
+    def _write_chunk(
+        self, session: RelaySession, number: int, arriving: Arriving, chunk: int, offset: int, data: memoryview
+    ) -> None:
+        error: DrsError | None = None
+        try:
+            self._intake.write(arriving, chunk, offset, data)
+        except DrsError as caught:
+            error = caught
+        self._loop.post(lambda: self._written(session, number, chunk, len(data), error))
+
+    def _written(self, session: RelaySession, number: int, chunk: int, size: int, error: DrsError | None) -> None:
+        session.protocol.chunk_written(number, chunk, ok=error is None)
+        if error is None:
+            self.bytes_received += size
+        elif number not in session.held:
+            self._hold(session, number, error)
+        self.drain(session)
+
+    def _hold(self, session: RelaySession, number: int, error: DrsError) -> None:
+        """Ask the agent to wait with a file; `look_for_room` ends it."""
+        _LOG.info("%s", error.one_line())
+        session.protocol.hold_file(number, error.code, error.message)
+        if error.code not in session.held.values():
+            self._tell("full", code=error.code, text=error.message)
+        session.held[number] = error.code
+
+    def look_for_room(self, sessions: Iterable[RelaySession]) -> None:
+        """What is held goes on once there is room."""
+        for session in sessions:
+            if not session.held:
+                continue
+            free = self._intake.free_bytes()
+            for number in list(session.held):
+                if number in session.arriving:
+                    if free > 4 * CHUNK_BYTES_MAX or free > session.arriving[number].offer.size:
+                        del session.held[number]
+                        session.protocol.release_file(number)
+                else:
+                    self._offer(session, number)
+
+    # --- the sync thread
+
+    def _sync_now(self) -> None:
+        try:
+            self._intake.sync(
+                lambda arriving, runs: self._loop.post(lambda: self._durable(arriving, runs)),
+                lambda arriving, error: self._loop.post(lambda: self._finished(arriving, error)),
+            )
+        except DrsError as error:
+            _LOG.warning("a checkpoint could not be saved: %s", error.one_line())
+        finally:
+            self._sync_running = False
+
+    def _durable(self, arriving: Arriving, runs: Runs) -> None:
+        place = self._by_file.get(arriving)
+        if place is not None:
+            place[0].protocol.chunks_durable(place[1], runs)
+
+    def _finish_later(self, arriving: Arriving, digest: str) -> None:
+        with self._whole_lock:
+            self._whole.append((arriving, digest))
+        self.sync_thread.post(self._finish_whole)
+
+    def _finish_whole(self) -> None:
+        with self._whole_lock:
+            whole, self._whole = self._whole, []
+        if whole:
+            results = self._intake.finish(whole)
+            self._loop.post(lambda: self._all_finished(results))
+
+    def _all_finished(self, results: list[tuple[Arriving, Stored | DrsError]]) -> None:
+        for arriving, result in results:
+            self._finished(arriving, result)
+
+    def _finished(self, arriving: Arriving, result: Stored | DrsError) -> None:
+        place = self._by_file.pop(arriving, None)
+        if isinstance(result, Stored):
+            self.files_done += 1
+            self._tell(
+                "received",
+                path=arriving.offer.path,
+                file_id=arriving.offer.file_id,
+                size=arriving.offer.size,
+                hash=result.digest,
+                stored_as=result.stored_as,
+            )
+        if place is None:
+            return
+        session, number = place
+        session.arriving.pop(number, None)
+        if isinstance(result, Stored):
+            session.protocol.finish_file(number, result.digest, result.stored_as)
+        else:
+            session.protocol.fail_file(number, result.code, result.message)
+
+
+def _ignore(*_: object) -> None:
+    """Nobody listens."""
