@@ -6,15 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject
 
+from app.models.table_model import TableModel, headings
 from transfer_core.events import DestinationView, JobState, JobView
 from transfer_core.units import format_bytes
-
-Index = QModelIndex | QPersistentModelIndex
-
-ROOT = QModelIndex()
-DESTINATION_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
 class DestinationColumn(IntEnum):
@@ -30,7 +26,10 @@ class DestinationColumn(IntEnum):
     ADDRESS = 7
 
 
-HEADERS = ("state", "name", "speaks", "waiting", "failed", "room there", "why", "address")
+HEADINGS = headings(
+    ("state", "name", "speaks", "waiting", "failed", "room there", "why", "address"),
+    (DestinationColumn.WAITING, DestinationColumn.FAILED, DestinationColumn.FREE),
+)
 KIND_WORDS = {
     "relay": "relay, UDP",
     "relay-http": "relay, HTTP",
@@ -38,7 +37,6 @@ KIND_WORDS = {
     "tus": "tus",
     "s3": "S3",
 }
-_FIGURES = (DestinationColumn.WAITING, DestinationColumn.FAILED, DestinationColumn.FREE)
 _LEFT = frozenset({JobState.PENDING, JobState.UPLOADING, JobState.PAUSED})
 
 
@@ -47,11 +45,11 @@ def state_words(view: DestinationView) -> str:
     return {True: "Online", False: "Offline", None: "Not asked yet"}[view.online]
 
 
-class DestinationsModel(QAbstractTableModel):
+class DestinationsModel(TableModel):
     """One row for each destination, by name."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(HEADINGS, parent)
         self._views: list[DestinationView] = []
         self._waiting: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
@@ -60,7 +58,7 @@ class DestinationsModel(QAbstractTableModel):
         """Rows as they are now; rows that stay keep their place, and with it the selection."""
         if [view.name for view in views] == [view.name for view in self._views]:
             self._views = list(views)
-            self._tell()
+            self.tell_rows(0, len(self._views) - 1)
             return
         self.beginResetModel()
         self._views = list(views)
@@ -77,11 +75,7 @@ class DestinationsModel(QAbstractTableModel):
                 failed[job.destination] += 1
         if (waiting, failed) != (self._waiting, self._failed):
             self._waiting, self._failed = waiting, failed
-            self._tell()
-
-    def _tell(self) -> None:
-        if self._views:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._views) - 1, len(HEADERS) - 1))
+            self.tell_rows(0, len(self._views) - 1)
 
     def view(self, row: int) -> DestinationView:
         """The destination of that row."""
@@ -96,31 +90,18 @@ class DestinationsModel(QAbstractTableModel):
         """How many jobs failed, of all destinations."""
         return sum(self._failed.values())
 
-    def rowCount(self, parent: Index = ROOT) -> int:
+    def row_total(self) -> int:
         """Number of destinations."""
-        return 0 if parent.isValid() else len(self._views)
+        return len(self._views)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        """Number of columns."""
-        return 0 if parent.isValid() else len(HEADERS)
+    def subject(self, row: int) -> DestinationView:
+        """The destination."""
+        return self._views[row]
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """The text of a cell, or the destination itself as `DESTINATION_ROLE`."""
-        if not index.isValid():
-            return None
-        view = self._views[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(view, DestinationColumn(index.column()))
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(view)
-        if role == DESTINATION_ROLE:
-            return view
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(index.column())
-        return None
-
-    def _text(self, view: DestinationView, column: DestinationColumn) -> str:
-        match column:
+    def text(self, row: int, column: int) -> str:
+        """What stands there now; there are few of these."""
+        view = self._views[row]
+        match DestinationColumn(column):
             case DestinationColumn.STATE:
                 return state_words(view)
             case DestinationColumn.NAME:
@@ -138,24 +119,10 @@ class DestinationsModel(QAbstractTableModel):
             case DestinationColumn.WHY:
                 return view.why
 
-    @staticmethod
-    def _tip(view: DestinationView) -> str:
+    def tip(self, row: int, column: int) -> str:
+        """All of it."""
+        view = self._views[row]
         known = f"known by {view.fingerprint}" if view.fingerprint else ""
         return "\n".join(
             filter(None, (f"{view.name}: {state_words(view)}", ", ".join(view.addresses), known, view.why))
         )
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Column names."""
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(HEADERS):
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return HEADERS[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(section)
-        return None
-
-
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignRight if column in _FIGURES else Qt.AlignmentFlag.AlignLeft
-    return side | Qt.AlignmentFlag.AlignVCenter

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import PurePath
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QObject, Signal
 
 from app.figures import mbit_text, moment_text
+from app.models.table_model import ROOT, Heading, Index, TableModel
 from transfer_core.events import JobState, JobView
 from transfer_core.units import format_bytes, format_duration
 
-Index = QModelIndex | QPersistentModelIndex
-
-ROOT = QModelIndex()
-JOB_ROLE = Qt.ItemDataRole.UserRole + 1
 PAGE_ROWS = 200
 
 
@@ -33,18 +30,27 @@ class HistoryColumn(IntEnum):
     LINKS = 8
 
 
-HEADERS = ("outcome", "finished (UTC)", "file", "size", "took", "Mbit/s", "destination", "tries", "links")
+HEADINGS = (
+    Heading("outcome"),
+    Heading("finished (UTC)"),
+    Heading("file"),
+    Heading("size", is_figure=True),
+    Heading("took", is_figure=True),
+    Heading("Mbit/s", "Mean over the whole time that the job took", is_figure=True),
+    Heading("destination"),
+    Heading("tries", is_figure=True),
+    Heading("links", "What each link carried"),
+)
 _OUTCOMES = {JobState.COMPLETED: "Arrived", JobState.FAILED: "Failed", JobState.CANCELLED: "Cancelled"}
-_FIGURES = (HistoryColumn.SIZE, HistoryColumn.DURATION, HistoryColumn.RATE, HistoryColumn.ATTEMPTS)
 
 
-class HistoryModel(QAbstractTableModel):
+class HistoryModel(TableModel):
     """Rows that came in pages. `more_wanted(limit, offset)` asks for the next; `append` brings it."""
 
     more_wanted = Signal(int, int)
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(HEADINGS, parent)
         self._jobs: list[JobView] = []
         self._texts: list[tuple[str, ...]] = []
         self._complete = True  # nothing older is left to load
@@ -92,45 +98,24 @@ class HistoryModel(QAbstractTableModel):
             self._asked = True
             self.more_wanted.emit(PAGE_ROWS, len(self._jobs))
 
-    def rowCount(self, parent: Index = ROOT) -> int:
+    def row_total(self) -> int:
         """Rows loaded so far."""
-        return 0 if parent.isValid() else len(self._jobs)
+        return len(self._jobs)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        """Number of columns."""
-        return 0 if parent.isValid() else len(HEADERS)
+    def text(self, row: int, column: int) -> str:
+        """Made before."""
+        return self._texts[row][column]
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Text made before, or the job itself as `JOB_ROLE`."""
-        if not index.isValid():
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._texts[index.row()][index.column()]
-        if role == JOB_ROLE:
-            return self._jobs[index.row()]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(index.column())
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _tip(self._jobs[index.row()], index.column())
-        return None
+    def tip(self, row: int, column: int) -> str:
+        """What the cell has no room for."""
+        return _tip(self._jobs[row], column)
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Column names."""
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(HEADERS):
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return HEADERS[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(section)
-        return None
+    def subject(self, row: int) -> JobView:
+        """The job."""
+        return self._jobs[row]
 
 
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignRight if column in _FIGURES else Qt.AlignmentFlag.AlignLeft
-    return side | Qt.AlignmentFlag.AlignVCenter
-
-
-def _tip(job: JobView, column: int) -> str | None:
+def _tip(job: JobView, column: int) -> str:
     if column == HistoryColumn.OUTCOME and (job.reason or job.error):
         return " · ".join(filter(None, (job.reason, job.error)))
     if column == HistoryColumn.FILE:
@@ -142,7 +127,7 @@ def _tip(job: JobView, column: int) -> str | None:
         )
     if column == HistoryColumn.RATE:
         return "Mean over the whole time that the job took"
-    return None
+    return ""
 
 
 def _texts(job: JobView) -> tuple[str, ...]:

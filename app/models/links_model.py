@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject
 
 from app.figures import DASH, age_text, is_lost, mbit_text, ms_text, percent_text, score_text
+from app.models.table_model import Heading, TableModel
 from transfer_core.events import LinkView
-
-Index = QModelIndex | QPersistentModelIndex
-
-ROOT = QModelIndex()
-LINK_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
 class LinkColumn(IntEnum):
@@ -35,30 +31,29 @@ class LinkColumn(IntEnum):
     AGE = 13
 
 
-HEADERS = (
-    ("link", "The link, and its device"),
-    ("state", "How it does, and why"),
-    ("role", "Primary links work first, overflow when they are full, backup when they fail"),
-    ("Mbit/s", "File data delivered per second"),
-    ("RTT ms", "Round-trip time, median"),
-    ("p10–p90", "Round-trip time, from the 10th to the 90th percentile, in ms"),
-    ("jitter ms", "How much the round-trip time varies"),
-    ("loss %", "Share of datagrams lost"),
-    ("score", "0 to 1: the weighted sum of the four terms to the right"),
-    ("by rate", "Throughput's term of the score, 0 to 1"),
-    ("by RTT", "Round-trip time's term of the score, 0 to 1"),
-    ("by loss", "Loss's term of the score, 0 to 1"),
-    ("by stab.", "Stability's term of the score, 0 to 1"),
-    ("measured", "How long ago a delivery last proved these figures"),
+HEADINGS = (
+    Heading("link", "The link, and its device"),
+    Heading("state", "How it does, and why"),
+    Heading("role", "Primary links work first, overflow when they are full, backup when they fail"),
+    Heading("Mbit/s", "File data delivered per second", is_figure=True),
+    Heading("RTT ms", "Round-trip time, median", is_figure=True),
+    Heading("p10–p90", "Round-trip time, from the 10th to the 90th percentile, in ms", is_figure=True),
+    Heading("jitter ms", "How much the round-trip time varies", is_figure=True),
+    Heading("loss %", "Share of datagrams lost", is_figure=True),
+    Heading("score", "0 to 1: the weighted sum of the four terms to the right", is_figure=True),
+    Heading("by rate", "Throughput's term of the score, 0 to 1", is_figure=True),
+    Heading("by RTT", "Round-trip time's term of the score, 0 to 1", is_figure=True),
+    Heading("by loss", "Loss's term of the score, 0 to 1", is_figure=True),
+    Heading("by stab.", "Stability's term of the score, 0 to 1", is_figure=True),
+    Heading("measured", "How long ago a delivery last proved these figures", is_figure=True),
 )
-_TEXT_COLUMNS = (LinkColumn.LINK, LinkColumn.STATE, LinkColumn.ROLE)
 
 
-class LinksModel(QAbstractTableModel):
+class LinksModel(TableModel):
     """One row a link, in the engine's fixed order. All text is made when a link changes."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(HEADINGS, parent)
         self._links: tuple[LinkView, ...] = ()
         self._texts: list[list[str]] = []
 
@@ -77,47 +72,27 @@ class LinksModel(QAbstractTableModel):
             if texts != self._texts[row]:
                 first = next(i for i, (a, b) in enumerate(zip(texts, self._texts[row], strict=True)) if a != b)
                 self._texts[row] = texts
-                self.dataChanged.emit(self.index(row, first), self.index(row, len(HEADERS) - 1))
+                self.tell_rows(row, row, first)
 
     def age(self, now_ns: int) -> None:
         """Bring what depends on the time alone up to date."""
         self.show_links(self._links, now_ns)
 
-    def rowCount(self, parent: Index = ROOT) -> int:
+    def row_total(self) -> int:
         """Number of links."""
-        return 0 if parent.isValid() else len(self._links)
+        return len(self._links)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        """Number of figures."""
-        return 0 if parent.isValid() else len(HEADERS)
+    def text(self, row: int, column: int) -> str:
+        """Made before."""
+        return self._texts[row][column]
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Text made before, or the link itself as `LINK_ROLE`."""
-        if not index.isValid():
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._texts[index.row()][index.column()]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignLeft if index.column() in _TEXT_COLUMNS else Qt.AlignmentFlag.AlignRight
-            return side | Qt.AlignmentFlag.AlignVCenter
-        if role == LINK_ROLE:
-            return self._links[index.row()]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return self._links[index.row()].why or None
-        return None
+    def tip(self, row: int, column: int) -> str:
+        """Why it does not do better."""
+        return self._links[row].why
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Short names; the tooltip says what they mean."""
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(HEADERS):
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return HEADERS[section][0]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return HEADERS[section][1]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignLeft if section in _TEXT_COLUMNS else Qt.AlignmentFlag.AlignRight
-            return side | Qt.AlignmentFlag.AlignVCenter
-        return None
+    def subject(self, row: int) -> LinkView:
+        """The link."""
+        return self._links[row]
 
 
 def _texts(link: LinkView, now_ns: int) -> list[str]:

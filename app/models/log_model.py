@@ -6,15 +6,12 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from enum import IntEnum
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtCore import QObject, QSortFilterProxyModel
 
 from app.figures import clock_text
+from app.models.table_model import ROOT, Index, TableModel, headings
 from transfer_core.events import Notice, Severity
 
-Index = QModelIndex | QPersistentModelIndex
-
-ROOT = QModelIndex()
-NOTICE_ROLE = Qt.ItemDataRole.UserRole + 1
 LINES_MOST = 5_000
 _DROP_AT_ONCE = 250  # the oldest leave in batches, so that a full log doesn't move at every line
 
@@ -36,14 +33,14 @@ class LogColumn(IntEnum):
     TEXT = 3
 
 
-HEADERS = ("UTC", "severity", "about", "what happened")
+HEADINGS = headings(("UTC", "severity", "about", "what happened"))
 
 
-class LogModel(QAbstractTableModel):
+class LogModel(TableModel):
     """Notices, oldest first, as lines of text made once."""
 
     def __init__(self, parent: QObject | None = None, *, lines_most: int = LINES_MOST) -> None:
-        super().__init__(parent)
+        super().__init__(HEADINGS, parent)
         self._most = lines_most
         self._batch = min(_DROP_AT_ONCE, max(1, lines_most // 4))
         self._notices: list[Notice] = []
@@ -97,38 +94,24 @@ class LogModel(QAbstractTableModel):
         del self._notices[:count], self._texts[:count], self._search[:count]
         self.endRemoveRows()
 
-    def rowCount(self, parent: Index = ROOT) -> int:
+    def row_total(self) -> int:
         """Number of lines."""
-        return 0 if parent.isValid() else len(self._notices)
+        return len(self._notices)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        """Number of columns."""
-        return 0 if parent.isValid() else len(HEADERS)
+    def text(self, row: int, column: int) -> str:
+        """Made before."""
+        return self._texts[row][column]
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Text made before, or the notice itself as `NOTICE_ROLE`."""
-        if not index.isValid():
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._texts[index.row()][index.column()]
-        if role == NOTICE_ROLE:
-            return self._notices[index.row()]
-        if role == Qt.ItemDataRole.ToolTipRole and index.column() == LogColumn.TEXT:
-            notice = self._notices[index.row()]
+    def tip(self, row: int, column: int) -> str:
+        """The whole error, or the whole moment."""
+        notice = self._notices[row]
+        if column == LogColumn.TEXT:
             return notice.error or notice.text
-        if role == Qt.ItemDataRole.ToolTipRole and index.column() == LogColumn.AT:
-            return self._notices[index.row()].at
-        return None
+        return notice.at if column == LogColumn.AT else ""
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Column names."""
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(HEADERS):
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return HEADERS[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        return None
+    def subject(self, row: int) -> Notice:
+        """The notice."""
+        return self._notices[row]
 
 
 class LogFilter(QSortFilterProxyModel):

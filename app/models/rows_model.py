@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject
 
-Index = QModelIndex | QPersistentModelIndex
-
-ROOT = QModelIndex()
-SUBJECT_ROLE = Qt.ItemDataRole.UserRole + 1
+from app.models.table_model import TableModel, headings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +19,11 @@ class TextRow:
     tip: str = ""
 
 
-class RowsModel(QAbstractTableModel):
+class RowsModel(TableModel):
     """`right` are the columns of figures."""
 
     def __init__(self, headers: Sequence[str], right: Sequence[int] = (), parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._headers, self._right = tuple(headers), frozenset(right)
+        super().__init__(headings(headers, right), parent)
         self._rows: tuple[TextRow, ...] = ()
 
     @property
@@ -42,36 +38,24 @@ class RowsModel(QAbstractTableModel):
             return
         if len(fresh) == len(self._rows):
             self._rows = fresh
-            self.dataChanged.emit(self.index(0, 0), self.index(len(fresh) - 1, len(self._headers) - 1))
+            self.tell_rows(0, len(fresh) - 1)
             return
         self.beginResetModel()
         self._rows = fresh
         self.endResetModel()
 
-    def rowCount(self, parent: Index = ROOT) -> int:
+    def row_total(self) -> int:
         """Rows."""
-        return 0 if parent.isValid() else len(self._rows)
+        return len(self._rows)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        """Columns."""
-        return 0 if parent.isValid() else len(self._headers)
+    def text(self, row: int, column: int) -> str:
+        """As it was given."""
+        return self._rows[row].texts[column]
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Text, alignment, tool tip and subject."""
-        row = self._rows[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return row.texts[index.column()]
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in self._right:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return row.tip or row.texts[index.column()]
-        return row.subject if role == SUBJECT_ROLE else None
+    def tip(self, row: int, column: int) -> str:
+        """Of the row, or else the whole text of a cell that may be cut."""
+        return self._rows[row].tip or self._rows[row].texts[column]
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Headings."""
-        if orientation is Qt.Orientation.Vertical:
-            return None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if section in self._right else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
-        return self._headers[section] if role == Qt.ItemDataRole.DisplayRole else None
+    def subject(self, row: int) -> object:
+        """As it was given."""
+        return self._rows[row].subject

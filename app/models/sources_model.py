@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject
 
 from app.figures import DASH, age_text, percent_text
+from app.models.table_model import Heading, TableModel
 from app.models.telemetry_alarms import Alarm
 from transfer_core.events.telemetry import ChannelView, SourceView
-
-Index = QModelIndex | QPersistentModelIndex
-ROOT = QModelIndex()
-SOURCE_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
 class SourceColumn(IntEnum):
@@ -30,15 +27,15 @@ class SourceColumn(IntEnum):
     REFUSED = 7
 
 
-HEADERS = (
-    ("source", "The pilot, or the address and port it sends from"),
-    ("state", "How it does; the worst first"),
-    ("Hz", "Datagrams a second, from the median interval"),
-    ("loss %", "From gaps in the sender's own clock"),
-    ("jitter ms", "How far intervals are from the median, 99th percentile"),
-    ("heard", "How long ago its newest datagram came"),
-    ("run", "Counts up when its clock starts anew"),
-    ("refused", "Datagrams that can't be decoded"),
+HEADINGS = (
+    Heading("source", "The pilot, or the address and port it sends from"),
+    Heading("state", "How it does; the worst first"),
+    Heading("Hz", "Datagrams a second, from the median interval", is_figure=True),
+    Heading("loss %", "From gaps in the sender's own clock", is_figure=True),
+    Heading("jitter ms", "How far intervals are from the median, 99th percentile", is_figure=True),
+    Heading("heard", "How long ago its newest datagram came", is_figure=True),
+    Heading("run", "Counts up when its clock starts anew", is_figure=True),
+    Heading("refused", "Datagrams that can't be decoded", is_figure=True),
 )
 
 
@@ -60,11 +57,11 @@ def value_text(value: float | None) -> str:
     return f"{value:.0f}" if size >= 1000 else f"{value:.1f}" if size >= 100 else f"{value:.2f}"
 
 
-class SourcesModel(QAbstractTableModel):
+class SourcesModel(TableModel):
     """One row a source, in the feed's order. All text is made when something changes."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(HEADINGS, parent)
         self._rows: tuple[SourceRow, ...] = ()
         self._texts: list[list[str]] = []
         self._channels: tuple[ChannelView, ...] = ()
@@ -77,61 +74,40 @@ class SourcesModel(QAbstractTableModel):
         if not same or channels != self._channels:
             self.beginResetModel()
             self._rows, self._texts, self._channels = rows, texts, channels
+            self.headings = (*HEADINGS, *map(_heading, channels))
             self.endResetModel()
             return
         self._rows = rows
         for number, text in enumerate(texts):
             if text != self._texts[number]:
                 self._texts[number] = text
-                self.dataChanged.emit(self.index(number, 0), self.index(number, self.columnCount() - 1))
+                self.tell_rows(number, number)
 
     def row(self, number: int) -> SourceRow:
         """One row."""
         return self._rows[number]
 
-    def rowCount(self, parent: Index = ROOT) -> int:
+    def row_total(self) -> int:
         """Number of sources."""
-        return 0 if parent.isValid() else len(self._rows)
+        return len(self._rows)
 
-    def columnCount(self, parent: Index = ROOT) -> int:
-        """Figures and channels."""
-        return 0 if parent.isValid() else len(HEADERS) + len(self._channels)
+    def text(self, row: int, column: int) -> str:
+        """Made before."""
+        return self._texts[row][column]
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Text made before, or the row itself as `SOURCE_ROLE`."""
-        if not index.isValid():
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._texts[index.row()][index.column()]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _side(index.column())
-        if role == SOURCE_ROLE:
-            return self._rows[index.row()]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            source = self._rows[index.row()].source
-            return source.refused_why or source.source_id
-        return None
+    def tip(self, row: int, column: int) -> str:
+        """Why its datagrams are refused, or who it is."""
+        source = self._rows[row].source
+        return source.refused_why or source.source_id
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Short names; the tooltip says what they mean."""
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < self.columnCount():
-            return None
-        if section < len(HEADERS):
-            name, tip = HEADERS[section]
-        else:
-            channel = self._channels[section - len(HEADERS)]
-            name, tip = f"{channel.name} {channel.unit}".strip(), f"{channel.name} at the reading line"
-        if role == Qt.ItemDataRole.DisplayRole:
-            return name
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return tip
-        return _side(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
+    def subject(self, row: int) -> SourceRow:
+        """The row as it was given."""
+        return self._rows[row]
 
 
-def _side(column: int) -> Qt.AlignmentFlag:
-    text = column in (SourceColumn.SOURCE, SourceColumn.STATE)
-    side = Qt.AlignmentFlag.AlignLeft if text else Qt.AlignmentFlag.AlignRight
-    return side | Qt.AlignmentFlag.AlignVCenter
+def _heading(channel: ChannelView) -> Heading:
+    name = f"{channel.name} {channel.unit}".strip()
+    return Heading(name, f"{channel.name} at the reading line", is_figure=True)
 
 
 def _texts(row: SourceRow, now_ns: int) -> list[str]:

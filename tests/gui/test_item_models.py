@@ -6,8 +6,7 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
-from app.models.history_model import HEADERS as HISTORY_HEADERS
-from app.models.history_model import PAGE_ROWS, HistoryColumn, HistoryModel
+from app.models.history_model import HEADINGS, PAGE_ROWS, HistoryColumn, HistoryModel
 from app.models.links_model import LinkColumn, LinksModel
 from app.models.log_model import LogColumn, LogFilter, LogModel
 from tests.support.console_world import START_NS, job_view, link_view, notice
@@ -76,7 +75,7 @@ def test_the_history_model_keeps_the_rules_while_pages_come(qtbot) -> None:
 def test_a_history_row_tells_all_of_a_job() -> None:
     model = HistoryModel()
     model.replace([job_view(7, attempts=2)])
-    texts = [model.index(0, column).data() for column in range(len(HISTORY_HEADERS))]
+    texts = [model.index(0, column).data() for column in range(len(HEADINGS))]
     assert texts == [
         "Arrived",
         "2026-11-21 14:00:07",

@@ -5,19 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, QTimer, Slot
-from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
-from PySide6.QtWidgets import QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app.actions import make_action
-from app.models.destinations_model import DESTINATION_ROLE, DestinationColumn, DestinationsModel, state_words
+from app.models.destinations_model import DestinationColumn, DestinationsModel
+from app.models.table_model import SUBJECT_ROLE
 from app.views.destinations.add_dialog import AddDestinationDialog
 from app.views.destinations.limits_panel import LimitsPanel
 from app.views.page import Page, ServiceCalls
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
-from app.widgets.shape_delegate import ShapeDelegate
+from app.widgets.row_table import Columns, Index, RowTable
 from app.widgets.status_shape import Shape
 from transfer_core.errors import error_from_code
 from transfer_core.events import DestinationView
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
     from app.theme.theme import Theme
 
 COUNT_MS = 500  # jobs are counted at most so often
+
+_SAMPLES = {
+    DestinationColumn.STATE: "Not asked yet",
+    DestinationColumn.NAME: "factory-bucket",
+    DestinationColumn.KIND: "HTTP chunks",
+    DestinationColumn.FREE: "999.9 GB",
+    DestinationColumn.WHY: "no answer over UDP: files go over HTTP, slowly",
+}
 
 
 class DestinationsPage(Page):
@@ -78,24 +87,13 @@ class DestinationsPage(Page):
         layout.addWidget(self.empty, 1)
         layout.addWidget(self.limits)
         make_action("destinations.copy", self.table, self.copy_rows)
-        self._fit()
         self._update_controls()
 
-    def _build_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self._model)
-        table.setAccessibleName("Destinations")
-        table.setToolTip("Where files can go")
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        table.setItemDelegateForColumn(DestinationColumn.STATE, ShapeDelegate(self._shape, table))
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        table.horizontalHeader().setStretchLastSection(True)
-        table.horizontalHeader().setHighlightSections(False)
+    def _build_table(self) -> RowTable:
+        table = RowTable(
+            self._model, self._look, "Destinations", "Where files can go", Columns(_SAMPLES), one=True, parent=self
+        )
+        table.draw_shapes(DestinationColumn.STATE, self._shape)
         table.selectionModel().selectionChanged.connect(self._choose)
         self._model.modelReset.connect(self._choose)
         return table
@@ -145,7 +143,7 @@ class DestinationsPage(Page):
         self._show()
         row = self._model.row_of(subject)
         if row >= 0:
-            self.table.selectRow(row)
+            self.table.choose_rows([row])
 
     # --- following
 
@@ -154,7 +152,7 @@ class DestinationsPage(Page):
         chosen = self._chosen()
         self._model.show_destinations(self._state.destinations)
         if chosen is not None and self._chosen() is None:
-            self.table.selectRow(max(0, self._model.row_of(chosen.name)))
+            self.table.choose_rows([max(0, self._model.row_of(chosen.name))])
         self._update_controls()
 
     @Slot()
@@ -163,8 +161,8 @@ class DestinationsPage(Page):
         self._update_controls()
 
     def _chosen(self) -> DestinationView | None:
-        rows = self.table.selectionModel().selectedRows()
-        return self._model.view(rows[0].row()) if rows else None
+        rows = self.table.chosen_rows()
+        return self._model.view(rows[0]) if rows else None
 
     @Slot()
     def _choose(self) -> None:
@@ -241,15 +239,14 @@ class DestinationsPage(Page):
     @Slot()
     def copy_rows(self) -> None:
         """Put the chosen destination on the clipboard, tab-separated."""
-        rows = [index.row() for index in self.table.selectionModel().selectedRows()]
-        texts = [[str(self._model.index(row, at).data()) for at in range(self._model.columnCount())] for row in rows]
-        if texts:
-            QGuiApplication.clipboard().setText("\n".join("\t".join(row) for row in texts))
+        rows = self.table.chosen_rows()
+        if rows:
+            QGuiApplication.clipboard().setText("\n".join(self._model.row_text(row) for row in rows))
 
     # --- looks
 
-    def _shape(self, index: QModelIndex | QPersistentModelIndex) -> tuple[Shape, QColor]:
-        view: DestinationView = index.data(DESTINATION_ROLE)
+    def _shape(self, index: Index) -> tuple[Shape, QColor]:
+        view: DestinationView = index.data(SUBJECT_ROLE)
         if view.online is None:
             return Shape.RING, self._look.muted
         if not view.online:
@@ -259,20 +256,4 @@ class DestinationsPage(Page):
     @Slot()
     def _apply_look(self) -> None:
         self._look = look_of(self._theme)
-        self._fit()
-        self.table.viewport().update()
-
-    def _fit(self) -> None:
-        metrics = QFontMetrics(self._look.font)
-        samples = {
-            DestinationColumn.STATE: f"{state_words(DestinationView('', '', (), None))}  0",
-            DestinationColumn.NAME: "factory-bucket",
-            DestinationColumn.KIND: "HTTP chunks 0",
-            DestinationColumn.WAITING: "waiting",
-            DestinationColumn.FAILED: "failed",
-            DestinationColumn.FREE: "room there",
-            DestinationColumn.WHY: "no answer over UDP: files go over HTTP, slowly",
-        }
-        for column, sample in samples.items():
-            self.table.setColumnWidth(column, metrics.horizontalAdvance(sample) + 24)
-        self.table.verticalHeader().setDefaultSectionSize(max(30, metrics.height() + 12))
+        self.table.apply_look(self._look)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QHeaderView, QLineEdit, QTableView, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.actions import COMMANDS, WINDOW
+from app.models.table_model import TableModel, headings
 from app.theme.theme import Theme
 from app.widgets.dialog import Dialog
+from app.widgets.look import look_of
+from app.widgets.row_table import Columns, RowTable
 
-HEADERS = ("key", "does", "where")
-_INVALID = QModelIndex()
+HEADINGS = headings(("key", "does", "where"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,11 @@ def _does(name: str) -> str:
     return f"{text}: {command.tip[0].lower()}{command.tip[1:]}" if command.tip else text
 
 
-class KeysModel(QAbstractTableModel):
+class KeysModel(TableModel):
     """The rows that hold all the words looked for."""
 
     def __init__(self, rows: list[KeyRow]) -> None:
-        super().__init__()
+        super().__init__(HEADINGS)
         self._all = self._shown = rows
 
     def find(self, text: str) -> None:
@@ -66,27 +67,18 @@ class KeysModel(QAbstractTableModel):
         self._shown = [row for row in self._all if all(word in row.words for word in words)]
         self.endResetModel()
 
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _INVALID) -> int:
+    def row_total(self) -> int:
         """Rows shown."""
-        return 0 if parent.isValid() else len(self._shown)
+        return len(self._shown)
 
-    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = _INVALID) -> int:
+    def text(self, row: int, column: int) -> str:
         """Key, what it does, where it counts."""
-        return 0 if parent.isValid() else len(HEADERS)
+        shown = self._shown[row]
+        return (shown.key, shown.does, shown.where)[column]
 
-    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
-        """The text of a cell."""
-        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole) or not index.isValid():
-            return None
-        row = self._shown[index.row()]
-        return (row.key, row.does, row.where)[index.column()]
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> str | None:
-        """The column's name."""
-        is_name = orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
-        return HEADERS[section] if is_name else None
+    def tip(self, row: int, column: int) -> str:
+        """The same, whole."""
+        return self.text(row, column)
 
 
 class ShortcutsDialog(Dialog):
@@ -100,7 +92,9 @@ class ShortcutsDialog(Dialog):
         self.find.setAccessibleName("Find a key or a command")
         self.find.setToolTip("Only lines with all these words  (Alt+F)")
         self.find.textChanged.connect(self.model.find)
-        self.table = self._build_table(theme)
+        tip = "Every command that has a key  (Alt+K)"
+        columns = Columns({0: "Ctrl+Shift+Backspace", 2: "Destinations"}, wide=1)
+        self.table = RowTable(self.model, look_of(theme), "Keys", tip, columns)
         self.body.addWidget(self.find)
         self.body.addWidget(self.table, 1)
         key = QShortcut(QKeySequence("Alt+K"), self)
@@ -109,23 +103,3 @@ class ShortcutsDialog(Dialog):
         self.add_close()
         self.find.setFocus()
         self.resize(theme.tokens.text_px * 56, theme.tokens.text_px * 40)
-
-    def _build_table(self, theme: Theme) -> QTableView:
-        table = QTableView()
-        table.setModel(self.model)
-        table.setAccessibleName("Keys")
-        table.setToolTip("Every command that has a key  (Alt+K)")
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(round(theme.tokens.text_px * 2))
-        header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        table.setColumnWidth(0, theme.text_width("Ctrl+Shift+Backspace") + 24)
-        table.setColumnWidth(2, theme.text_width("everywhere") + 24)
-        return table

@@ -6,25 +6,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QLineEdit,
-    QMenu,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from app.actions import make_action, name_field
-from app.models.history_model import JOB_ROLE, PAGE_ROWS, HistoryColumn, HistoryModel
+from app.models.history_model import PAGE_ROWS, HistoryColumn, HistoryModel
+from app.models.table_model import SUBJECT_ROLE
 from app.views.page import Page, ServiceCalls
 from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
-from app.widgets.shape_delegate import ShapeDelegate
+from app.widgets.row_table import Columns, Index, RowTable
 from app.widgets.status_shape import Shape
 from transfer_core.events import JobState, JobView
 
@@ -35,6 +27,15 @@ if TYPE_CHECKING:
 TYPING_MS = 250  # a search goes out when typing has paused so long
 RELOAD_MS = 500  # and new ends are asked for at most so often
 
+_SAMPLES = {
+    HistoryColumn.OUTCOME: "Cancelled",
+    HistoryColumn.FINISHED: "2026-12-28 14:32:07",
+    HistoryColumn.SIZE: "999.9 MB",
+    HistoryColumn.DURATION: "59 min 59 s",
+    HistoryColumn.RATE: "1000.0",
+    HistoryColumn.DESTINATION: "destination",
+    HistoryColumn.FILE: "telemetry_car23_stint12.mcap",
+}
 _RETRIABLE = (JobState.FAILED, JobState.CANCELLED)
 
 
@@ -90,26 +91,13 @@ class HistoryPage(Page):
         self._add_actions()
         self._update_controls()
 
-    def _build_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self._model)
-        table.setAccessibleName("History of jobs")
-        table.setToolTip("What has ended, newest first")
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
-        table.setItemDelegateForColumn(HistoryColumn.OUTCOME, ShapeDelegate(self._shape, table))
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
+    def _build_table(self) -> RowTable:
+        tip = "What has ended, newest first"
+        table = RowTable(self._model, self._look, "History of jobs", tip, Columns(_SAMPLES))
+        table.draw_shapes(HistoryColumn.OUTCOME, self._shape)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        table.horizontalHeader().setStretchLastSection(True)
-        table.horizontalHeader().setHighlightSections(False)
         table.selectionModel().selectionChanged.connect(self._update_controls)
-        self.table = table
-        self._fit()
         return table
 
     def _add_actions(self) -> None:
@@ -187,15 +175,12 @@ class HistoryPage(Page):
         else:
             chosen = {job.file_id for job in self._selected()}
             self._model.replace(jobs, limit=limit)
-            for row, job in enumerate(jobs):
-                if job.file_id in chosen:
-                    self.table.selectRow(row)
+            self.table.choose_rows([row for row, job in enumerate(jobs) if job.file_id in chosen])
         self._update_controls()
 
     # --- what a person does
     def _selected(self) -> list[JobView]:
-        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
-        return [self._model.job(row) for row in rows]
+        return [self._model.job(row) for row in self.table.chosen_rows()]
 
     @Slot()
     def retry_selected(self) -> None:
@@ -207,7 +192,7 @@ class HistoryPage(Page):
     @Slot()
     def copy_rows(self) -> None:
         """Put the selected rows on the clipboard, tab-separated."""
-        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
+        rows = self.table.chosen_rows()
         if rows:
             QGuiApplication.clipboard().setText("\n".join(self._model.row_text(row) for row in rows))
 
@@ -240,8 +225,8 @@ class HistoryPage(Page):
         self.empty.setVisible(not self.table.isVisibleTo(self))
 
     # --- looks
-    def _shape(self, index: QModelIndex | QPersistentModelIndex) -> tuple[Shape, QColor]:
-        status = index.data(JOB_ROLE).status
+    def _shape(self, index: Index) -> tuple[Shape, QColor]:
+        status = index.data(SUBJECT_ROLE).status
         if status is JobState.COMPLETED:
             return Shape.CIRCLE, self._look.good
         if status is JobState.FAILED:
@@ -251,24 +236,7 @@ class HistoryPage(Page):
     @Slot()
     def _apply_look(self) -> None:
         self._look = look_of(self._theme)
-        self._fit()
-        self.table.viewport().update()
-
-    def _fit(self) -> None:
-        metrics = QFontMetrics(self._look.font)
-        samples = {
-            HistoryColumn.OUTCOME: "Cancelled 0",
-            HistoryColumn.FINISHED: "2026-12-28 14:32:07",
-            HistoryColumn.SIZE: "999.9 MB",
-            HistoryColumn.DURATION: "59 min 59 s",
-            HistoryColumn.RATE: "1000.0",
-            HistoryColumn.DESTINATION: "destination",
-            HistoryColumn.ATTEMPTS: "tries",
-            HistoryColumn.FILE: "telemetry_car23_stint12.mcap",
-        }
-        for column, sample in samples.items():
-            self.table.setColumnWidth(column, metrics.horizontalAdvance(sample) + 16)
-        self.table.verticalHeader().setDefaultSectionSize(max(30, metrics.height() + 12))
+        self.table.apply_look(self._look)
 
 
 def _has_error(job: JobView) -> bool:

@@ -5,27 +5,17 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Slot
-from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QLineEdit,
-    QMenu,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QPoint, Qt, QTimer, Slot
+from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from app.actions import make_action, name_field
-from app.models.log_model import LINES_MOST, NOTICE_ROLE, LogColumn, LogFilter, LogModel
+from app.models.log_model import LINES_MOST, LogColumn, LogFilter, LogModel
+from app.models.table_model import SUBJECT_ROLE
 from app.views.page import Page
 from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
-from app.widgets.shape_delegate import ShapeDelegate
+from app.widgets.row_table import Columns, Index, RowTable
 from app.widgets.status_shape import SEVERITY_SHAPES, Shape, severity_colour
 from transfer_core.events import Notice, Severity
 
@@ -40,6 +30,8 @@ _LEVELS = {
     "Serious and worse": Severity.SERIOUS,
     "Critical only": Severity.CRITICAL,
 }
+
+_SAMPLES = {LogColumn.AT: "00:00:00", LogColumn.SEVERITY: "severity", LogColumn.TOPIC: "destination"}
 
 
 class LogPage(Page):
@@ -94,29 +86,16 @@ class LogPage(Page):
         self._add_actions()
         self._update_count()
 
-    def _build_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self._filter)
-        table.setAccessibleName("Log lines")
-        table.setToolTip("What happened, newest last")
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
-        table.setItemDelegateForColumn(LogColumn.SEVERITY, ShapeDelegate(self._shape, table))
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        table.horizontalHeader().setStretchLastSection(True)
-        table.horizontalHeader().setHighlightSections(False)
+    def _build_table(self) -> RowTable:
+        tip = "What happened, newest last"
+        table = RowTable(self._filter, self._look, "Log lines", tip, Columns(_SAMPLES, wide=LogColumn.TEXT))
+        table.draw_shapes(LogColumn.SEVERITY, self._shape)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
         table.verticalScrollBar().sliderMoved.connect(self._scrolled)
         table.verticalScrollBar().actionTriggered.connect(lambda _action: self._scrolled_later.start())
         self._scrolled_later = QTimer(self, singleShot=True, interval=0)
         self._scrolled_later.timeout.connect(self._scrolled)
-        self.table = table
-        self._fit()
         return table
 
     def _add_actions(self) -> None:
@@ -138,8 +117,8 @@ class LogPage(Page):
         if row is not None:
             self.follow.setChecked(False)
             index = self._filter.mapFromSource(self._model.index(row, 0))
-            self.table.selectRow(index.row())
-            self.table.scrollTo(index, QTableView.ScrollHint.PositionAtCenter)
+            self.table.choose_rows([index.row()])
+            self.table.scrollTo(index, RowTable.ScrollHint.PositionAtCenter)
 
     def layout_widgets(self) -> dict[str, QWidget]:
         """The table."""
@@ -180,8 +159,7 @@ class LogPage(Page):
     @Slot()
     def copy_lines(self) -> None:
         """Put the selected lines on the clipboard, or all shown if none is selected."""
-        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
-        chosen = rows or range(self._filter.rowCount())
+        chosen = self.table.chosen_rows() or range(self._filter.rowCount())
         sources = [self._filter.mapToSource(self._filter.index(row, 0)).row() for row in chosen]
         QGuiApplication.clipboard().setText("\n".join(self._model.row_text(row) for row in sources))
 
@@ -218,8 +196,8 @@ class LogPage(Page):
         menu.popup(self.table.viewport().mapToGlobal(where))
 
     # --- looks
-    def _shape(self, index: QModelIndex | QPersistentModelIndex) -> tuple[Shape, QColor]:
-        severity = index.data(NOTICE_ROLE).severity
+    def _shape(self, index: Index) -> tuple[Shape, QColor]:
+        severity = index.data(SUBJECT_ROLE).severity
         return SEVERITY_SHAPES[severity], severity_colour(severity, self._look)
 
     def _update_count(self) -> None:
@@ -229,15 +207,4 @@ class LogPage(Page):
     @Slot()
     def _apply_look(self) -> None:
         self._look = look_of(self._theme)
-        self._fit()
-        self.table.viewport().update()
-
-    def _fit(self) -> None:
-        metrics = QFontMetrics(self._look.font)
-        for column, sample in (
-            (LogColumn.AT, "00:00:00"),
-            (LogColumn.SEVERITY, "severity 000"),
-            (LogColumn.TOPIC, "history 0"),
-        ):
-            self.table.setColumnWidth(column, metrics.horizontalAdvance(sample) + 20)
-        self.table.verticalHeader().setDefaultSectionSize(max(26, metrics.height() + 8))
+        self.table.apply_look(self._look)

@@ -63,7 +63,7 @@ class SettingsPage(Page):
         self._saved = Settings()
         self._showing = False
         self._roles: dict[str, QComboBox] = {}
-        self.receive = ReceivePanel(state, self)
+        self.receive = ReceivePanel(state, theme, self)
         self._build()
         state.destinations_changed.connect(self._show_destinations)
         state.links_changed.connect(self._show_links)

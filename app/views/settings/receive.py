@@ -14,11 +14,9 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -26,15 +24,19 @@ from PySide6.QtWidgets import (
 from app.actions import make_action
 from app.models.incoming_model import IncomingModel
 from app.widgets.action_button import ActionButton
+from app.widgets.look import look_of
+from app.widgets.row_table import Columns, RowTable
 from transfer_core.events import IncomingView, RelayView
 from transfer_core.service import Settings, Token
 from transfer_core.units import NS_PER_S, format_bytes, format_duration
 
 if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
+    from app.theme.theme import Theme
 
 REFRESH_MS = 1000
 HTTP_DEFAULT = "0.0.0.0:8443"
+_SAMPLES = {1: "a sender", 2: "999.9 MB", 3: "arrived 14:32:07"}
 
 
 class ReceivePanel(QFrame):
@@ -45,10 +47,10 @@ class ReceivePanel(QFrame):
     token_requested = Signal()
     incoming_wanted = Signal()
 
-    def __init__(self, state: ConsoleState, parent: QWidget | None = None) -> None:
+    def __init__(self, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("kind", "card")
-        self._state = state
+        self._state, self._theme = state, theme
         self._token: Token | None = None
         self._http_touched = False  # by a person
         self._model = IncomingModel(self)
@@ -65,6 +67,7 @@ class ReceivePanel(QFrame):
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
         state.relay_changed.connect(self.show_relay)
+        theme.changed.connect(self._apply_look)
         self.show_relay(state.relay)
 
     def _build(self) -> None:
@@ -148,22 +151,9 @@ class ReceivePanel(QFrame):
         self.token_box.hide()
         return self.token_box
 
-    def _build_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self._model)
-        table.setAccessibleName("What has arrived")
-        table.setToolTip("What arrives here and has arrived, newest first")
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 100), (2, 80), (3, 140)):
-            header.resizeSection(column, width)
+    def _build_table(self) -> RowTable:
+        tip = "What arrives here and has arrived, newest first"
+        table = RowTable(self._model, look_of(self._theme), "What has arrived", tip, Columns(_SAMPLES, wide=0))
         table.setMinimumHeight(120)
         self._nothing = QLabel(table.viewport(), alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self._nothing.setProperty("kind", "muted")
@@ -182,6 +172,10 @@ class ReceivePanel(QFrame):
     def on_hidden(self) -> None:
         """Stop asking."""
         self._timer.stop()
+
+    @Slot()
+    def _apply_look(self) -> None:
+        self.incoming.apply_look(look_of(self._theme))
 
     def show_settings(self, settings: Settings) -> None:
         """Fill in the folder and address used last, unless a person is typing there."""

@@ -9,8 +9,9 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from app.actions import make_action, name_field
-from app.models.rows_model import SUBJECT_ROLE, RowsModel
+from app.models.rows_model import RowsModel
 from app.models.sync_rows import FILE_HEADERS, FOLDER_HEADERS, PEER_HEADERS, file_rows, folder_row, peer_rows
+from app.models.table_model import SUBJECT_ROLE
 from app.views.sync.text_table import TextTable
 from app.widgets.look import Look
 from app.widgets.status_shape import Shape

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
+from PySide6.QtTest import QAbstractItemModelTester
+from pytestqt.qtbot import QtBot
+
+from app.models.rows_model import RowsModel, TextRow
+from app.models.table_model import SUBJECT_ROLE
+from app.theme.theme import Theme
+from app.widgets.look import look_of
+from app.widgets.row_table import Columns, RowTable
+from app.widgets.status_shape import Shape
+
+FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
+
+
+@pytest.fixture
+def model(qapp: object) -> RowsModel:
+    model = RowsModel(("name", "a long heading", "size"), right=(2,))
+    model.replace([TextRow(name, (name, "short", "1")) for name in ("one", "two", "three")])
+    return model
+
+
+@pytest.fixture
+def table(qtbot: QtBot, model: RowsModel) -> RowTable:
+    table = RowTable(model, look_of(Theme()), "Names", "Some names", Columns({0: "a wide name indeed"}, wide=1))
+    qtbot.addWidget(table)
+    table.resize(600, 200)
+    with qtbot.waitExposed(table):
+        table.show()
+    return table
+
+
+def test_the_model_keeps_the_rules_while_rows_come_and_go(model: RowsModel) -> None:
+    tester = QAbstractItemModelTester(model, FATAL)
+    model.replace([TextRow("one", ("one", "now longer", "2"))])
+    model.replace([])
+    assert tester.model() is model
+
+
+def test_a_cell_tells_its_side_its_tip_and_what_the_row_is_about(model: RowsModel) -> None:
+    figure = model.index(1, 2)
+    assert Qt.AlignmentFlag(figure.data(Qt.ItemDataRole.TextAlignmentRole)) & Qt.AlignmentFlag.AlignRight
+    assert model.index(1, 0).data(Qt.ItemDataRole.ToolTipRole) == "two"
+    assert model.index(1, 0).data(SUBJECT_ROLE) == "two"
+    assert model.row_text(1) == "two\tshort\t1"
+
+
+def test_a_column_is_as_wide_as_its_sample_and_no_live_text_moves_it(table: RowTable, model: RowsModel) -> None:
+    before = table.columnWidth(0)
+    assert before >= QFontMetrics(table.look.font).horizontalAdvance("a wide name indeed")
+    model.replace([TextRow(name, (name * 20, "", "")) for name in ("one", "two", "three")])
+    assert table.columnWidth(0) == before
+
+
+def test_a_shape_has_room_before_the_widest_text(table: RowTable) -> None:
+    before = table.columnWidth(0)
+    table.draw_shapes(0, lambda index: (Shape.CIRCLE, QColor("red")))
+    assert table.columnWidth(0) > before
+
+
+def test_larger_type_makes_wider_columns_and_higher_rows(table: RowTable) -> None:
+    before = table.columnWidth(0), table.rowHeight(0)
+    table.apply_look(look_of(Theme(zoom=1.5)))
+    assert table.columnWidth(0) > before[0]
+    assert table.rowHeight(0) > before[1]
+
+
+def test_choosing_rows_leaves_no_other_selected(table: RowTable) -> None:
+    table.selectAll()
+    table.choose_rows([2, 0])
+    assert table.chosen_rows() == [0, 2]
+    table.choose_rows([])
+    assert table.chosen_rows() == []
+
+
+def test_copying_takes_the_selected_rows_or_else_all_below_their_headings(table: RowTable) -> None:
+    table.copy_rows()
+    assert len(QGuiApplication.clipboard().text().splitlines()) == 4
+    table.choose_rows([1])
+    table.copy_rows()
+    assert QGuiApplication.clipboard().text() == "name\ta long heading\tsize\ntwo\tshort\t1"
