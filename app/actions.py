@@ -68,6 +68,9 @@ _TABLE = (
     Command("window.menu", "Menu", "F10", "All commands"),
     Command("window.shortcuts", "Keys", "F1; ?", "All keys, by page", "Help"),
     Command("window.about", "About DRS-SYNC", "", "Version, licence, where things are kept", "Help"),
+    Command(
+        "window.restart_engine", "Start the engine again", "Ctrl+Shift+E", "Where it stopped and was left alone", "Help"
+    ),
     Command("window.quit", "Quit", "Ctrl+Q", "Stop sending and close; the queue is kept", "Help"),
     Command("window.undo", "Undo what was just done", "Ctrl+Shift+Z", "Take back what the message at the foot says"),
     Command("window.help_banner", "Do what helps", "Ctrl+H", "Do what the message on top offers"),

@@ -1,10 +1,12 @@
-"""Composition root of the console: service, worker thread, state, theme and window."""
+"""Composition root of the console: the engine's process, worker threads, state, theme and window."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
-from app.models.conditions import failure_condition
+from app.models.conditions import failure_condition, found_condition, lost_condition
 from app.models.console_state import ConsoleState
 from app.pages import make_pages
 from app.theme.theme import Theme
@@ -25,14 +27,15 @@ from app.views.queue.page import QueuePage
 from app.workers.calls_here import CallsHere
 from app.workers.layout_file import LayoutFile
 from app.workers.service_thread import ServiceThread
+from transfer_core.engine.apart.remote import remote_service
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import DrsError, UsageError
-from transfer_core.events import Event
+from transfer_core.events import EngineFound, EngineLost, Event
 from transfer_core.service import TransferService
 
 PICTURE_WAIT_MS = 1500
 START_MS = 50  # for the window to be painted
-# the window takes the interpreter back from the agent's threads some dozens of times a frame, and waits this long each
+# the window takes the interpreter back from its workers, some dozens of times a frame, and waits this long each
 SWITCH_S = 0.0005
 KEEP_MS = 10_000  # changed looks are kept so often, for when the power goes
 LAYOUT_NAME = "console.json"
@@ -49,13 +52,6 @@ def qt_application() -> QApplication:
     application.setApplicationName("drs-sync")
     application.setDesktopFileName("drs-sync")
     return application
-
-
-def local_service(state_dir: Path, simulation: Path | None = None) -> TransferService:
-    """The service of this process. It is imported by whoever makes it: that takes as long as all of the window."""
-    from transfer_core.engine.local_service import LocalService  # noqa: PLC0415 - see above
-
-    return LocalService(state_dir, simulation=simulation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +80,9 @@ class Console(QObject):
         self.service.started.connect(self._service_started)
         self.service.start_failed.connect(self._not_started)
         self.service.crashed.connect(self._crashed)
+        self.state.engine_lost.connect(self._engine_lost)
+        self.state.engine_found.connect(self._engine_found)
+        self._lost: EngineLost | None = None
         self._errors: ErrorDialog | None = None
         self._connect_pages()
         give_layout(self.window, self._kept)
@@ -101,6 +100,7 @@ class Console(QObject):
             page.noted.connect(window.note)
         window.files_dropped.connect(self._queue_files)
         window.window_actions["window.pair"].triggered.connect(self._pair)
+        window.window_actions["window.restart_engine"].triggered.connect(lambda: call("restart_engine"))
         window.pause_all_wanted.connect(lambda paused: call("pause_all" if paused else "resume_all"))
 
     @property
@@ -128,6 +128,15 @@ class Console(QObject):
     @Slot(object)
     def _crashed(self, error: DrsError) -> None:
         self.window.tell(failure_condition("What you see is no longer kept up to date; restart the console", error))
+
+    @Slot(object)
+    def _engine_lost(self, lost: EngineLost) -> None:
+        self._lost = lost
+        self.window.tell(lost_condition(lost))
+
+    @Slot(object)
+    def _engine_found(self, found: EngineFound) -> None:
+        self.window.tell(found_condition(self._lost, found))
 
     @Slot(object)
     def _apply(self, events: list[Event]) -> None:
@@ -192,7 +201,7 @@ def run_console(
         os.environ["QT_SCALE_FACTOR"] = str(looks.scale)
     application = qt_application()
     layout = LayoutFile(state_dir / LAYOUT_NAME) if screenshot is None else None
-    console = Console(partial(local_service, state_dir, simulation), layout)
+    console = Console(partial(remote_service, state_dir, simulation), layout)
     if looks.theme is not None:
         console.theme.set_name(looks.theme)
     console.theme.install(application)
@@ -207,9 +216,23 @@ def run_console(
     QTimer.singleShot(START_MS, partial(console.start, on_started))
     if screenshot is not None:
         QTimer.singleShot(PICTURE_WAIT_MS, partial(_take_picture, console, screenshot, application))
-    code = application.exec()
+    with _quit_on_signals(application):
+        code = application.exec()
     console.stop()
     return int(code)
+
+
+@contextmanager
+def _quit_on_signals(application: QApplication) -> Iterator[None]:
+    """Ctrl+C in the terminal, and SIGTERM, end the console in order. Python sees them with the window's next timer."""
+    before = {
+        number: signal.signal(number, lambda *_: application.quit()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _open_page(console: Console, name: str) -> None:

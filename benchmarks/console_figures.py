@@ -1,6 +1,6 @@
 """`python -m benchmarks.console_figures`: one run of the console under load, as one JSON object on stdout.
 
-The console runs here with its agent in worker threads, as it does for people; the relay is another process. Ten
+The console runs here with its engine in a process of its own, as for people; the relay is another process. Ten
 thousand rows wait for a relay that is off, so that they stay; one large file goes to one that is on, over four
 simulated links that are faster than this machine. A timer of 10 ms in the window's thread tells how late it comes: on
 each of two pages for some seconds. Then 500 rows are moved, until they are painted. How long a start takes is measured
@@ -26,11 +26,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, Qt, QTimer
 
-from app.application import START_MS, Console, local_service, qt_application
+from app.application import START_MS, Console, qt_application
 from app.views.queue.page import QueuePage
 from benchmarks.figure import MEMORY_DISK
 from benchmarks.page import ROOT
 from benchmarks.stage import write_sparse
+from transfer_core.engine.apart.remote import remote_service
+from transfer_core.engine.local_service import LocalService
 
 ROWS = 10_000
 MOVED = 500
@@ -131,7 +133,7 @@ class FirstPaint(QObject):
 def paint_once(state: Path) -> None:
     """Open the console on that state, and end when it is painted."""
     application = qt_application()
-    console = Console(partial(local_service, state))
+    console = Console(partial(remote_service, state))
     console.theme.install(application)
     painted = FirstPaint()
     console.window.installEventFilter(painted)
@@ -171,7 +173,7 @@ def fill(state: Path, folder: Path, address: str, spare: str) -> Path:
     small.mkdir()
     for number in range(ROWS - 1):
         (small / f"lap{number:05}.csv").write_bytes(b"0")
-    service = local_service(state)
+    service = LocalService(state)
     try:
         for name, place, relay in (("pit", address, "relay"), ("spare", spare, "spare")):
             token = run(
@@ -189,7 +191,7 @@ def under_load(state: Path, folder: Path, large: Path, seconds: float) -> dict[s
     application = qt_application()
     links = folder / "links.toml"
     links.write_text(SIMULATION, encoding="utf-8")
-    console = Console(partial(local_service, state, links))
+    console = Console(partial(remote_service, state, links))
     console.theme.install(application)
     console.window.show()
     console.start(lambda service: service.add_paths([str(large)], destination="pit", priority=1))

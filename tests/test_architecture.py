@@ -17,6 +17,7 @@ PURE = (
     "transfer_core/units.py",
     "transfer_core/clock.py",
     "transfer_core/entropy.py",
+    "transfer_core/engine/apart/restarts.py",
     "transfer_core/service",
     "transfer_core/protocol",
     "transfer_core/manifest",
@@ -92,7 +93,7 @@ DOOR = {
     "transfer_core.units",
     "transfer_core.clock",
 }
-COMPOSITION = {"app/application.py": {"transfer_core.engine.local_service", "transfer_core.engine.system"}}
+COMPOSITION = {"app/application.py": {"transfer_core.engine.apart.remote", "transfer_core.engine.system"}}
 
 
 def modules_under(place: Path) -> list[Path]:

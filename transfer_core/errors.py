@@ -13,6 +13,7 @@
     |- StorageError                 DiskFull QuotaExceeded NameRefused WriteFailed
     |- IntegrityError               ChunkHashMismatch FileHashMismatch
     |- StateError                   StateLocked StateCorrupt StateNewer StoreGone
+    |- EngineGone                   the engine's own process ended
     `- Cancelled
 
 The `code` of a class never changes: it is logged, sent over the wire and looked up by programs.
@@ -405,6 +406,15 @@ class StoreGone(StateError):
     http_status = 503
 
 
+class EngineGone(DrsError):
+    """The process that the engine has to itself ended, or can't be started."""
+
+    code = "E_ENGINE_GONE"
+    default_hint = "It is started again by itself; then look whether what you asked for was done."
+    retryable = True
+    http_status = 503
+
+
 class Cancelled(DrsError):
     """Someone stopped it on purpose."""
 
@@ -418,7 +428,7 @@ def all_error_classes() -> dict[str, type[DrsError]]:
     todo: list[type[DrsError]] = [DrsError]
     while todo:
         cls = todo.pop()
-        found[cls.code] = cls
+        found.setdefault(cls.code, cls)  # a class that inherits its code does not stand for it
         todo.extend(cls.__subclasses__())
     return found
 

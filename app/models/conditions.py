@@ -9,6 +9,8 @@ from pathlib import PurePath
 from transfer_core.errors import DrsError
 from transfer_core.events import (
     DestinationView,
+    EngineFound,
+    EngineLost,
     EngineView,
     JobState,
     JobView,
@@ -19,6 +21,7 @@ from transfer_core.events import (
     Severity,
 )
 
+ENGINE = "engine"  # the key of what is told of its process
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 _FULL = frozenset({"E_DISK_FULL", "E_QUOTA"})
 _PAIR_AGAIN = ("E_TOKEN", "E_UNKNOWN_PEER")
@@ -48,6 +51,30 @@ def failure_condition(what: str, error: DrsError) -> Condition:
     """The service did not start, or has ended."""
     text = f"{what}: {error}. {error.hint}" if error.hint else f"{what}: {error}"
     return Condition("service", Severity.CRITICAL, text, page="log", detail=error.one_line())
+
+
+def lost_condition(lost: EngineLost) -> Condition:
+    """The engine's process ended unasked."""
+    what = f"The engine stopped by itself: {lost.why}."
+    detail = f"{what}\n{lost.detail}".strip()
+    if lost.again_in_s is None:
+        text = f"{what} That was several times in a row, so it waits for you; nothing is sent until it runs."
+        return Condition(ENGINE, Severity.CRITICAL, text, "window.restart_engine", "log", detail=detail)
+    when = f"in {lost.again_in_s:.0f} s" if lost.again_in_s else "now"
+    text = f"{what} It is started again {when}, and the queue goes on from what the disk holds."
+    return Condition(ENGINE, Severity.SERIOUS, text, page="log", detail=detail)
+
+
+def found_condition(lost: EngineLost | None, found: EngineFound) -> Condition:
+    """The engine runs again; what it ended of is still worth knowing."""
+    why = f" ({lost.why})" if lost is not None else ""
+    detail = lost.detail if lost is not None else ""
+    text = f"The engine had stopped by itself{why} and was started again; the queue goes on."
+    if not found.missing:
+        return Condition(ENGINE, Severity.CAUTION, text, page="log", detail=f"{text}\n{detail}".strip())
+    missing = "; ".join(found.missing)
+    text += f" Not switched on again: {missing}."
+    return Condition(ENGINE, Severity.SERIOUS, text, page="log", detail=f"{text}\n{detail}".strip())
 
 
 def state_condition(notice: Notice) -> Condition | None:

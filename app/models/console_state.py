@@ -7,6 +7,7 @@ each kind, what is different. Nobody else writes here.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
@@ -16,6 +17,8 @@ from transfer_core.events import (
     DestinationsChanged,
     DestinationView,
     EngineChanged,
+    EngineFound,
+    EngineLost,
     EngineView,
     Event,
     JobsChanged,
@@ -55,6 +58,8 @@ class ConsoleState(QObject):
     samples_arrived = Signal(object)  # tuple[LinkSample, ...]: oldest first
     link_marked = Signal(object)  # LinkMark
     engine_changed = Signal(object)  # EngineView
+    engine_lost = Signal(object)  # EngineLost
+    engine_found = Signal(object)  # EngineFound
     destinations_changed = Signal(object)  # tuple[DestinationView, ...]
     relay_changed = Signal(object)  # RelayView
     noticed = Signal(object)  # Notice
@@ -127,6 +132,7 @@ class ConsoleState(QObject):
         marks: list[object] = []
         notices: list[Notice] = []
         others: list[Event] = []
+        processes: list[EngineLost | EngineFound] = []
         kinds: set[type] = set()
         for event in events:
             kinds.add(type(event))
@@ -156,9 +162,21 @@ class ConsoleState(QObject):
                     self._relay = relay
                 case Notice():
                     notices.append(event)
+                case EngineLost():
+                    self._engine = replace(self._engine, online=False, rate_bps=0.0, eta_s=None, links_up=0)
+                    kinds.add(EngineChanged)
+                    processes.append(event)
+                case EngineFound():
+                    # what follows is everything as it is now
+                    removed |= dict.fromkeys(self._jobs)
+                    self._jobs.clear()
+                    changed.clear()
+                    processes.append(event)
                 case _:
                     others.append(event)
         self._tell(kinds, tuple(changed.values()), tuple(removed), tuple(samples))
+        for process in processes:
+            (self.engine_lost if isinstance(process, EngineLost) else self.engine_found).emit(process)
         for mark in marks:
             self.link_marked.emit(mark)
         for notice in notices:

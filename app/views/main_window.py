@@ -92,7 +92,7 @@ class MainWindow(QMainWindow):
             "about": lambda: AboutDialog(self.state_place, self).open_beside(),
             "quit": self.close,
         }
-        left_to_others = ("add_files", "add_folder", "pair", "undo")
+        left_to_others = ("add_files", "add_folder", "pair", "undo", "restart_engine")
         slots |= dict.fromkeys(left_to_others, _left_to_others)
         slots |= {f"{name}_banner": partial(self._banner_key, name) for name in ("help", "copy", "close")}
         return {f"window.{name}": make_action(f"window.{name}", self, slot) for name, slot in slots.items()}

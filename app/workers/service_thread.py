@@ -1,5 +1,7 @@
 """Runs the service off the GUI thread: makes it, starts it, calls its verbs, drains its events, and stops it.
 
+What is made is mostly the engine in a process of its own (`RemoteService`), or any other `TransferService`.
+
 Three threads. The *pump* makes and starts the service and drains its subscription twenty times a second; it drains
 again only when the GUI has taken the last batch, so that a slow GUI gets fewer and larger batches instead of a growing
 backlog. Two *lanes* run verbs in the order of the calls: one for what takes milliseconds, so that a kill is at once,

@@ -16,6 +16,7 @@ from app.views.dialogs.errors import ErrorDialog
 from app.views.dialogs.pair import PairDialog
 from tests.support.fake_service import FakeService
 from transfer_core.errors import DiskFull, TokenInvalid
+from transfer_core.events import EngineFound, EngineLost, JobsChanged
 
 
 @pytest.fixture
@@ -120,3 +121,37 @@ def test_no_verb_of_the_service_runs_in_the_windows_thread(
     console.window.page("queue").pause_wanted.emit(["job3"])
     qtbot.waitUntil(lambda: service.called("pause") == [(["job3"],)])
     assert "MainThread" not in service.threads
+
+
+def test_an_engine_that_ended_is_told_and_told_again_when_it_runs(
+    console: Console, service: FakeService, qtbot: QtBot
+) -> None:
+    service.emit(EngineLost("it was ended by signal 9 (SIGKILL)", 0.0, "its last words"))
+    text = console.window.banner.text.text
+    qtbot.waitUntil(lambda: "It is started again now" in text())
+    assert "SIGKILL" in text()
+    assert not console.state.engine.online
+    listed = {job.file_id for job in console.state.each_job()}
+    first, *others = service.jobs()
+    service.emit(EngineFound(("the relay that receives here: port 9000 is taken",)), JobsChanged((first,)))
+    qtbot.waitUntil(lambda: "was started again" in text())
+    assert "Not switched on again: the relay that receives here: port 9000 is taken." in text()
+    assert listed == {first.file_id, *(job.file_id for job in others)}
+    qtbot.waitUntil(lambda: [job.file_id for job in console.state.each_job()] == [first.file_id])
+    queue = console.window.page("queue")
+    assert [job.file_id for job in queue.model.jobs] == [first.file_id]
+
+
+def test_an_engine_that_ends_again_and_again_waits_for_a_click(
+    console: Console, service: FakeService, qtbot: QtBot
+) -> None:
+    service.emit(EngineLost("it ended with code 1", None, "no module named x"))
+    banner = console.window.banner
+    qtbot.waitUntil(lambda: "it waits for you" in banner.text.text())
+    assert banner.helps.text() == "Start the engine again"
+    qtbot.mouseClick(banner.helps, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: service.called("restart_engine") == [()])
+    qtbot.keyClick(
+        console.window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    )
+    qtbot.waitUntil(lambda: len(service.called("restart_engine")) == 2)

@@ -188,6 +188,9 @@ class FakeService:
         self._note("stop")
         self.stopped = True
 
+    def restart_engine(self) -> None:
+        self._note("restart_engine")
+
     def subscribe(self) -> FakeSubscription:
         subscription = FakeSubscription(
             [

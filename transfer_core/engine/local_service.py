@@ -238,6 +238,9 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         self.sync.close()
         self._store.close()
 
+    def restart_engine(self) -> None:
+        """See `TransferService`. This engine lives and dies with its process."""
+
     def subscribe(self) -> BusSubscription:
         """See `TransferService`."""
         first: list[Event] = [

@@ -93,7 +93,7 @@ class Subscription(Protocol):
 
 
 class TransferService(Protocol):
-    """One agent, and perhaps a relay, in this process."""
+    """One agent, and perhaps a relay, in this process or in one that it has to itself."""
 
     @property
     def sync(self) -> SyncService:
@@ -115,6 +115,10 @@ class TransferService(Protocol):
 
     def subscribe(self) -> Subscription:
         """Begin to listen. The first drain holds everything as it is now."""
+        ...
+
+    def restart_engine(self) -> None:
+        """Start the engine's own process again where it ended and was left alone; else nothing happens."""
         ...
 
     # --- the queue

@@ -1,0 +1,134 @@
+"""The console with its engine in a process of its own, as people run it: each of the two killed, and ended in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.application import Console
+from tests.support.field import Field, data_of
+from transfer_core.engine.apart.remote import remote_service
+from transfer_core.engine.state_lock import StateLock
+from transfer_core.errors import StateLocked
+from transfer_core.events import JobState
+
+SIZE = 20_000_000
+WAIT_MS = 30_000
+
+
+def engine_of(state: Path) -> psutil.Process | None:
+    """The process that works on a state, by the note in its lock; None if none does."""
+    try:
+        pid = json.loads((state / "agent.lock").read_bytes()[1:])["pid"]
+        return psutil.Process(pid)
+    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+        return None
+
+
+@pytest.fixture
+def state(field: Field) -> Path:
+    field.start_relay()
+    field.pair()
+    return field.folder / "a"
+
+
+@pytest.fixture
+def console(qtbot: QtBot, field: Field, state: Path) -> Iterator[Console]:
+    made = Console(partial(remote_service, state, field.links))
+    qtbot.addWidget(made.window)
+    made.window.show()
+    with qtbot.waitSignal(made.service.started, timeout=WAIT_MS):
+        made.start()
+    qtbot.waitUntil(lambda: bool(made.state.links), timeout=WAIT_MS)
+    yield made
+    made.window.close()
+    assert made.stop()
+    assert engine_of(state) is None
+    for page in made.window.pages:
+        page.on_hidden()
+
+
+def test_a_file_arrives_though_its_engine_is_killed_on_the_way(
+    console: Console, field: Field, state: Path, qtbot: QtBot, expect_log: Any
+) -> None:
+    expect_log(r"the engine's process is gone: it was ended by signal 9 \(SIGKILL\)")
+    source = field.folder / "stint.bin"
+    source.write_bytes(data_of(SIZE))
+    console.service.call("add_paths", [str(source)], destination="pit", on_result=lambda _: None)
+
+    def job_is(holds: Callable[[Any], bool]) -> Callable[[], bool]:
+        return lambda: any(holds(job) for job in console.state.jobs)
+
+    qtbot.waitUntil(job_is(lambda job: job.bytes_done > SIZE / 10), timeout=WAIT_MS)
+    first = engine_of(state)
+    assert first is not None
+    assert first.pid != os.getpid()
+    assert not job_is(lambda job: job.status is JobState.COMPLETED)()
+    first.kill()
+    qtbot.waitUntil(lambda: "It is started again" in console.window.banner.text.text(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "was started again" in console.window.banner.text.text(), timeout=WAIT_MS)
+    second = engine_of(state)
+    assert second is not None
+    assert second.pid != first.pid
+    assert len(console.state.jobs) == 1
+    qtbot.waitUntil(job_is(lambda job: job.status is JobState.COMPLETED), timeout=WAIT_MS)
+    assert field.arrived()["stint.bin"] == source.read_bytes()
+
+
+def test_a_link_that_was_killed_stays_killed_with_another_engine(
+    console: Console, state: Path, qtbot: QtBot, expect_log: Any
+) -> None:
+    expect_log("the engine's process is gone")
+    console.service.call("kill_link", "lte")
+    qtbot.waitUntil(lambda: "killed" in str(console.state.link("lte")), timeout=WAIT_MS)
+    engine = engine_of(state)
+    assert engine is not None
+    engine.kill()
+    qtbot.waitUntil(lambda: "was started again" in console.window.banner.text.text(), timeout=WAIT_MS)
+    came: dict[str, str] = {}
+
+    def is_killed() -> bool:
+        console.service.call("links", on_result=lambda links: came.update({link.name: link.state for link in links}))
+        return came.get("lte") == "killed"
+
+    qtbot.waitUntil(is_killed, timeout=WAIT_MS)
+    assert came["wifi"] != "killed"
+
+
+def test_two_consoles_on_one_state_are_told_so(console: Console, state: Path) -> None:
+    other = remote_service(state)
+    try:
+        with pytest.raises(StateLocked):
+            other.start()
+        assert other.jobs() == []
+    finally:
+        other.stop()
+    assert engine_of(state) is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_engine_ends_with_its_console_and_leaves_the_state_free(
+    field: Field, qtbot: QtBot, number: signal.Signals
+) -> None:
+    state = field.folder / "a"
+    console = field.start("console")
+    qtbot.waitUntil(lambda: engine_of(state) is not None, timeout=WAIT_MS)
+    engine = engine_of(state)
+    assert engine is not None
+    assert engine.ppid() == console.process.pid
+    console.process.send_signal(number)
+    assert console.wait() == (-number if number is signal.SIGKILL else 0)
+    engine.wait(10.0)
+    lock = StateLock(state, "agent")
+    lock.acquire("now")
+    lock.release()
+    assert "Traceback" not in console.err

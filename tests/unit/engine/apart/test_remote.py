@@ -1,0 +1,256 @@
+"""The remote service over processes in memory: what it asks, what it tells, and when it starts another one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from transfer_core.engine.apart import remote, restarts
+from transfer_core.engine.apart.remote import RemoteService
+from transfer_core.engine.apart.verbs import DRAIN, SUBSCRIBE, UNSUBSCRIBE
+from transfer_core.errors import EngineGone, PortInUse, StateLocked, StateNewer
+from transfer_core.events import EngineFound, EngineLost, Event, JobsChanged, Notice
+
+
+class FakeProcess:
+    """Answers what the test says, until it dies."""
+
+    def __init__(self, world: World, on_end: Callable[[FakeProcess], None]) -> None:
+        self.world, self._on_end = world, on_end
+        self.why = self.last_words = ""
+        self.asked: list[tuple[Any, ...]] = []
+        self.is_closed = False
+
+    def open(self, state_dir: Path, simulation: Path | None) -> None:
+        self.world.opened.append((state_dir, simulation))
+        if self.world.fail_open:
+            raise self.world.fail_open.pop(0)
+
+    def ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
+        if self.why:
+            raise EngineGone("dead")
+        self.asked.append((verb, *args, *kwargs.items()))
+        answer = self.world.answers.get(verb)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def die(self, why: str = "it was ended by signal 9") -> None:
+        self.why, self.last_words = why, "its last words"
+        self._on_end(self)
+
+    def verbs(self) -> list[str]:
+        return [asked[0] for asked in self.asked]
+
+
+class World:
+    """All processes that were made."""
+
+    def __init__(self) -> None:
+        self.made: list[FakeProcess] = []
+        self.opened: list[tuple[Path, Path | None]] = []
+        self.fail_open: list[Exception] = []
+        self.answers: dict[str, Any] = {SUBSCRIBE: 1, DRAIN: [JobsChanged(())]}
+
+    def make(self, on_end: Callable[[FakeProcess], None]) -> FakeProcess:
+        self.made.append(FakeProcess(self, on_end))
+        return self.made[-1]
+
+    def service(self) -> RemoteService:
+        return RemoteService(Path("state"), make_process=self.make)
+
+    def wait_for(self, count: int) -> FakeProcess:
+        """The newest process, once that many were made and it answers."""
+        wait_until(lambda: len(self.made) >= count)
+        return self.made[-1]
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10.0
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def told(service_events: Callable[[], list[Event]], kind: type[Event]) -> list[Event]:
+    """Everything that is drained up to the first event of that kind."""
+    found: list[Event] = []
+
+    def has_come() -> bool:
+        found.extend(service_events())
+        return any(isinstance(event, kind) for event in found)
+
+    wait_until(has_come)
+    return found
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def service(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteService]:
+    monkeypatch.setattr(restarts, "WAITS_S", (0.0, 0.0))
+    made = world.service()
+    yield made
+    made.stop()
+
+
+def test_it_opens_the_state_and_asks_by_dotted_names(world: World, service: RemoteService) -> None:
+    world.answers["watches.views"] = ["a view"]
+    assert world.opened == [(Path("state"), None)]
+    assert service.watches.views() == ["a view"]
+    service.move(["a"], before=None)
+    assert world.made[0].asked == [("watches.views",), ("move", ["a"], ("before", None))]
+
+
+def test_it_has_no_other_verbs(service: RemoteService) -> None:
+    with pytest.raises(AttributeError):
+        service.format_the_disk()
+    with pytest.raises(AttributeError):
+        service.watches.stop()
+
+
+def test_a_state_that_can_not_be_opened_is_told_and_leaves_no_process(world: World) -> None:
+    world.fail_open.append(StateNewer("made by a newer one"))
+    with pytest.raises(StateNewer):
+        world.service()
+    assert world.made[0].is_closed
+
+
+def test_another_process_is_started_and_everything_told_anew(
+    world: World, service: RemoteService, expect_log: Any
+) -> None:
+    expect_log("the engine's process is gone: it was ended by signal 9")
+    service.start()
+    subscription = service.subscribe()
+    assert subscription.drain() == [JobsChanged(())]
+    world.made[0].die()
+    events = told(subscription.drain, EngineFound)
+    lost, notice, found, first = events[:4]
+    assert lost == EngineLost("it was ended by signal 9", 0.0, "its last words")
+    assert isinstance(notice, Notice)
+    assert found == EngineFound(())
+    assert first == JobsChanged(())
+    assert world.made[1].verbs()[:3] == ["start", SUBSCRIBE, DRAIN]
+
+
+def test_what_was_never_started_is_not_started_again(world: World, service: RemoteService, expect_log: Any) -> None:
+    expect_log("is gone")
+    world.answers["start"] = StateLocked("another agent works there")
+    with pytest.raises(StateLocked):
+        service.start()
+    world.made[0].die()
+    process = world.wait_for(2)
+    wait_until(lambda: service.jobs() is None)
+    assert "start" not in process.verbs()
+
+
+def test_what_was_switched_on_is_on_again_and_what_is_missing_is_told(
+    world: World, service: RemoteService, expect_log: Any
+) -> None:
+    expect_log("is gone")
+    world.answers["start_relay"] = SimpleNamespace(listen="0.0.0.0:9000")
+    service.start_relay("/in", "0.0.0.0:0")
+    subscription = service.subscribe()
+    subscription.drain()
+    world.made[0].die()
+    told(subscription.drain, EngineFound)
+    assert world.made[1].asked[0] == ("start_relay", "/in", "0.0.0.0:9000")
+    world.answers["start_relay"] = PortInUse("port 9000 is taken")
+    world.made[1].die()
+    found = next(event for event in told(subscription.drain, EngineFound) if isinstance(event, EngineFound))
+    assert found.missing == ("the relay that receives here: port 9000 is taken",)
+
+
+def test_after_a_few_failures_it_waits_for_a_person(world: World, service: RemoteService, expect_log: Any) -> None:
+    expect_log("is gone")
+    expect_log("no disk")
+    subscription = service.subscribe()
+    subscription.drain()
+    world.fail_open += [StateNewer("no disk")] * 2
+    world.made[0].die()
+    losses: list[EngineLost] = []
+
+    def gave_up() -> bool:
+        losses.extend(event for event in subscription.drain() if isinstance(event, EngineLost))
+        return bool(losses) and losses[-1].again_in_s is None
+
+    wait_until(gave_up)
+    assert [loss.again_in_s for loss in losses] == [0.0, 0.0, None]
+    began = time.monotonic()
+    with pytest.raises(EngineGone):
+        service.jobs()
+    assert time.monotonic() - began < remote.PATIENCE_S / 2
+    assert subscription.drain() == []
+    count = len(world.made)
+    service.restart_engine()
+    told(subscription.drain, EngineFound)
+    assert len(world.made) == count + 1
+    service.restart_engine()
+    assert len(world.made) == count + 1
+
+
+def test_a_verb_waits_for_the_process_that_is_coming(
+    world: World, service: RemoteService, expect_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect_log("is gone")
+    world.answers["jobs"] = ["a job"]
+    may_open, opening = threading.Event(), threading.Event()
+    at_once = FakeProcess.open
+
+    def open_slowly(self: FakeProcess, *place: Any) -> None:
+        opening.set()
+        may_open.wait(10.0)
+        at_once(self, *place)
+
+    monkeypatch.setattr(FakeProcess, "open", open_slowly)
+    world.made[0].die()
+    assert opening.wait(10.0)
+    came: list[Any] = []
+    asking = threading.Thread(target=lambda: came.append(service.jobs()))
+    asking.start()
+    may_open.set()
+    asking.join(10.0)
+    assert came == [["a job"]]
+
+
+def test_a_verb_that_was_under_way_is_not_asked_twice(world: World, service: RemoteService, expect_log: Any) -> None:
+    expect_log("is gone")
+    process = world.made[0]
+
+    def die_of_it(verb: str, *args: Any, **kwargs: Any) -> Any:
+        process.die()
+        raise EngineGone("the engine's process ended before it answered `cancel`")
+
+    process.ask = die_of_it  # type: ignore[method-assign]
+    with pytest.raises(EngineGone, match="cancel"):
+        service.cancel(["job1"])
+    service.jobs()
+    assert "cancel" not in world.made[1].verbs()
+
+
+def test_stopping_closes_the_process_and_starts_no_other(world: World, service: RemoteService) -> None:
+    service.stop()
+    assert world.made[0].is_closed
+    world.made[0].die()
+    assert len(world.made) == 1
+    with pytest.raises(EngineGone):
+        service.jobs()
+
+
+def test_closing_a_subscription_ends_it_there_too(world: World, service: RemoteService) -> None:
+    subscription = service.subscribe()
+    subscription.drain()
+    subscription.close()
+    assert world.made[0].asked[-1] == (UNSUBSCRIBE, 1)

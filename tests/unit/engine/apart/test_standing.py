@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from transfer_core.engine.apart import standing
+from transfer_core.engine.apart.standing import Standing
+from transfer_core.engine.apart.wire import Call
+from transfer_core.errors import EngineGone, NotFoundError, PortInUse
+
+
+class Engine:
+    """Notes what it is asked, and answers what it was told to."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.answers = answers
+
+    def ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
+        self.asked.append((verb, *args, *kwargs.items()))
+        answer = self.answers.get(verb.rpartition(".")[2])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def after(*calls: tuple[Call, Any]) -> Standing:
+    standing = Standing()
+    for call, result in calls:
+        standing.note(call, result)
+    return standing
+
+
+RELAY = SimpleNamespace(listen="0.0.0.0:41234")
+PORT = SimpleNamespace(port=5005)
+RACE = SimpleNamespace(race_id="r1", name="heat", udp_port=5005)
+
+
+def test_a_relay_comes_again_at_the_port_that_it_had() -> None:
+    engine = Engine(start_relay=RELAY)
+    relay = after((Call("start_relay", ("/in", "0.0.0.0:0")), RELAY))
+    assert relay.ask_again(engine.ask) == ()
+    assert relay.ask_again(engine.ask) == ()
+    assert engine.asked == [("start_relay", "/in", "0.0.0.0:41234")] * 2
+
+
+@pytest.mark.parametrize(
+    ("on", "result", "off"),
+    [
+        (Call("start_relay", ("/in", ":0")), RELAY, Call("stop_relay")),
+        (Call("kill_link", ("LTE",)), None, Call("restore_link", ("LTE",))),
+        (Call("kill_link", (), {"name": "LTE"}), None, Call("restore_link", ("LTE",))),
+        (Call("simulate_link", ("LTE", {"loss": 0.5})), None, Call("simulate_link", ("LTE", None))),
+        (Call("telemetry.listen", (0,)), PORT, Call("telemetry.stop_listening", (5005,))),
+        (Call("telemetry.create_race", ("heat", 0)), RACE, Call("telemetry.end_race", ("r1",))),
+        (Call("telemetry.create_race", ("heat", 0)), RACE, Call("telemetry.save_race", ("r1",))),
+    ],
+    ids=lambda value: getattr(value, "verb", ""),
+)
+def test_what_was_switched_off_stays_off(on: Call, result: Any, off: Call) -> None:
+    engine = Engine(listen=PORT, create_race=RACE, start_relay=RELAY)
+    assert after((on, result)).ask_again(engine.ask) == ()
+    assert len(engine.asked) == 1
+    gone = Engine()
+    assert after((on, result), (off, None)).ask_again(gone.ask) == ()
+    assert gone.asked == []
+
+
+def test_a_race_goes_on_as_another_one_on_the_same_port() -> None:
+    engine = Engine(create_race=SimpleNamespace(race_id="r2", name="heat", udp_port=5005))
+    race = after((Call("telemetry.create_race", ("heat", 0), {"owner": "me"}), RACE))
+    race.ask_again(engine.ask)
+    assert engine.asked == [("telemetry.create_race", "heat", 5005, ("owner", "me"))]
+    race.note(Call("telemetry.end_race", ("r2",)), None)
+    race.ask_again(engine.ask)
+    assert len(engine.asked) == 1
+
+
+def test_links_are_killed_again_before_anything_else() -> None:
+    engine = Engine(start_relay=RELAY)
+    both = after((Call("start_relay", ("/in", ":0")), RELAY), (Call("kill_link", ("LTE",)), None))
+    both.ask_again(engine.ask)
+    assert [asked[0] for asked in engine.asked] == ["kill_link", "start_relay"]
+
+
+def test_a_link_that_is_not_found_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "LINK_EVERY_S", 0.001)
+    engine = Engine(kill_link=NotFoundError("no link"))
+
+    def found_later(*asked: Any) -> Any:
+        if len(engine.asked) == 3:
+            engine.answers.clear()
+        return engine.ask(*asked)
+
+    assert after((Call("kill_link", ("LTE",)), None)).ask_again(found_later) == ()
+    assert len(engine.asked) == 4
+
+
+def test_what_can_not_be_is_told_once() -> None:
+    engine = Engine(start_relay=PortInUse("port 41234 is taken"))
+    relay = after((Call("start_relay", ("/in", ":0")), RELAY))
+    assert relay.ask_again(engine.ask) == ("the relay that receives here: port 41234 is taken",)
+    assert relay.ask_again(engine.ask) == ()
+
+
+def test_an_engine_that_dies_meanwhile_leaves_it_for_the_next() -> None:
+    relay = after((Call("start_relay", ("/in", ":0")), RELAY))
+    with pytest.raises(EngineGone):
+        relay.ask_again(Engine(start_relay=EngineGone("dead")).ask)
+    engine = Engine(start_relay=RELAY)
+    relay.ask_again(engine.ask)
+    assert len(engine.asked) == 1
+
+
+def test_reading_is_not_noted() -> None:
+    engine = Engine()
+    after((Call("jobs"), []), (Call("add_paths", (["/x"],)), None)).ask_again(engine.ask)
+    assert engine.asked == []

@@ -1,0 +1,292 @@
+"""The service's verbs, answered by an engine in a process of its own, which is started again if it ends unasked.
+
+While no process answers, a verb waits a little for the next one and then fails with EngineGone; `drain` never waits.
+The queue goes on from where the disk says, as after any crash; what was switched on in the old process alone is
+switched on again (`standing`). After a few failures in a row it is left alone until `restart_engine`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from transfer_core.clock import Clock
+from transfer_core.engine.apart.asking import GONE
+from transfer_core.engine.apart.process import EngineProcess
+from transfer_core.engine.apart.restarts import Restarts
+from transfer_core.engine.apart.standing import Standing
+from transfer_core.engine.apart.verbs import DRAIN, PARTS, SUBSCRIBE, UNSUBSCRIBE, VERBS
+from transfer_core.engine.apart.wire import Call
+from transfer_core.engine.system import SystemClock
+from transfer_core.errors import DrsError, EngineGone, UsageError
+from transfer_core.events import EngineFound, EngineLost, Event, Notice, Severity
+from transfer_core.units import utc_iso
+
+PATIENCE_S = 5.0  # how long a verb waits for the next process
+EVENTS_KEPT = 100
+
+_log = logging.getLogger(__name__)
+
+
+class Process(Protocol):
+    """What is needed of an `EngineProcess`."""
+
+    @property
+    def why(self) -> str:
+        """See `EngineProcess.why`."""
+        ...
+
+    @property
+    def last_words(self) -> str:
+        """See `EngineProcess.last_words`."""
+        ...
+
+    def open(self, state_dir: Path, simulation: Path | None) -> None:
+        """See `EngineProcess.open`."""
+        ...
+
+    def ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
+        """See `EngineProcess.ask`."""
+        ...
+
+    def close(self) -> None:
+        """See `EngineProcess.close`."""
+        ...
+
+
+class _Verbs:
+    """A part of the service: each of its verbs as a method."""
+
+    def __init__(self, ask: Callable[..., Any], prefix: str = "") -> None:
+        self._ask_verb, self._prefix = ask, prefix
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        verb = self._prefix + name
+        if verb not in VERBS:
+            raise AttributeError(verb)
+
+        def ask(*args: Any, **kwargs: Any) -> Any:
+            return self._ask_verb(verb, *args, **kwargs)
+
+        return ask
+
+
+class RemoteService(_Verbs):
+    """See `TransferService`; the verbs that are not written out here are made from its Protocol.
+
+    Making one starts the process and has it open the state; errors of that are raised, and end it.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        simulation: Path | None = None,
+        *,
+        clock: Clock | None = None,
+        make_process: Callable[[Callable[[Any], None]], Process] = EngineProcess,
+    ) -> None:
+        super().__init__(self._ask)
+        self._place = state_dir, simulation
+        self._clock, self._make_process = clock or SystemClock(), make_process
+        self._changed = threading.Condition()  # with a lock that may be taken again
+        self._restarts, self._standing = Restarts(), Standing()
+        self._subscriptions: list[RemoteSubscription] = []
+        self._process: Process | None = None  # that answers
+        self._coming: Process | None = None  # that does not answer yet
+        self._keeper: threading.Thread | None = None
+        self._is_started = self._is_stopping = False
+        self._began_ns = 0
+        self._missing: tuple[str, ...] = ()
+        for part in PARTS:
+            setattr(self, part, _Verbs(self._ask, f"{part}."))
+        self._adopt(self._launch())
+
+    # --- what is asked
+
+    def start(self) -> None:
+        """See `TransferService`. A process that comes after this one is started too."""
+        self._ask("start")
+        self._is_started = True
+
+    def subscribe(self) -> RemoteSubscription:
+        """See `TransferService`. Outlives the process: after an `EngineFound` everything is told anew."""
+        subscription = RemoteSubscription(self._answering, lambda: self._missing, self._forget)
+        with self._changed:
+            self._subscriptions.append(subscription)
+        return subscription
+
+    def restart_engine(self) -> None:
+        """See `TransferService`."""
+        with self._changed:
+            if self._process is not None or self._is_stopping or self._keeper is not None:
+                return
+            self._restarts.forgive()
+            self._begin_keeper(0.0)
+
+    def stop(self) -> None:
+        """See `TransferService`. The process has ended afterwards."""
+        with self._changed:
+            self._is_stopping = True
+            closing = [each for each in (self._process, self._coming) if each is not None]
+            self._process, keeper = None, self._keeper
+            self._changed.notify_all()
+        for process in closing:
+            process.close()
+        if keeper is not None:
+            keeper.join()
+
+    def _ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
+        result = self._awaited().ask(verb, *args, **kwargs)
+        self._standing.note(Call(verb, args, kwargs), result)
+        return result
+
+    def _answering(self) -> Process | None:
+        return self._process
+
+    def _awaited(self) -> Process:
+        """The process that answers; one that is on its way is waited for a little."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._process is not None or self._keeper is None, PATIENCE_S)
+            if self._process is None:
+                raise EngineGone(GONE, hint="Wait until it is there again, or restart it from the message on top.")
+            return self._process
+
+    def _forget(self, subscription: RemoteSubscription) -> None:
+        with self._changed:
+            if subscription in self._subscriptions:
+                self._subscriptions.remove(subscription)
+
+    # --- the process
+
+    def _launch(self) -> Process:
+        process = self._make_process(self._ended)
+        with self._changed:
+            self._coming = process
+        try:
+            process.open(*self._place)
+        except DrsError:
+            process.close()
+            raise
+        finally:
+            with self._changed:
+                self._coming = None
+        return process
+
+    def _adopt(self, process: Process) -> None:
+        """Have this one answer from now on, unless it has ended by now."""
+        with self._changed:
+            self._keeper = None
+            if not self._is_stopping:
+                self._process, self._began_ns = process, self._clock.monotonic_ns()
+                self._changed.notify_all()
+                if process.why:
+                    self._ended(process)
+                return
+        process.close()
+
+    def _ended(self, process: Process) -> None:
+        """In a thread of the process that has ended unasked."""
+        with self._changed:
+            if process is not self._process or self._is_stopping:
+                return  # one that was on its way: who launches it notices
+            self._process = None
+            lived_ns = self._clock.monotonic_ns() - self._began_ns
+            self._lost(process.why or "it ended", process.last_words, self._restarts.wait_s(lived_ns))
+
+    def _lost(self, why: str, detail: str, wait_s: float | None) -> None:
+        """Tell it, and try again if it is to be tried. Under the lock."""
+        _log.warning("the engine's process is gone: %s", why)
+        at = utc_iso(self._clock.wall_ns())
+        for subscription in self._subscriptions:
+            subscription.put(EngineLost(why, wait_s, detail))
+            subscription.put(Notice(at, Severity.SERIOUS, "engine", f"The engine's process is gone: {why}", detail))
+        if wait_s is None:
+            self._keeper = None
+            self._changed.notify_all()
+        else:
+            self._begin_keeper(wait_s)
+
+    def _begin_keeper(self, wait_s: float) -> None:
+        self._keeper = threading.Thread(target=self._bring_back, args=(wait_s,), name="engine-keeper", daemon=True)
+        self._keeper.start()
+
+    def _bring_back(self, wait_s: float) -> None:
+        """In a thread of its own: after a while, another process, with what the last one had."""
+        with self._changed:
+            if self._changed.wait_for(lambda: self._is_stopping, wait_s):
+                return
+        began_ns = self._clock.monotonic_ns()
+        try:
+            process = self._launch()
+            try:
+                if self._is_started:
+                    process.ask("start")
+                missing = self._standing.ask_again(process.ask)
+            except DrsError:
+                process.close()
+                raise
+        except DrsError as error:
+            with self._changed:
+                if not self._is_stopping:
+                    lived_ns = self._clock.monotonic_ns() - began_ns
+                    self._lost(error.message, error.one_line(), self._restarts.wait_s(lived_ns))
+            return
+        self._missing = missing
+        self._adopt(process)
+
+
+class RemoteSubscription:
+    """See `service.Subscription`. Merged in the process that answers; what is told of that process comes first."""
+
+    def __init__(
+        self,
+        answering: Callable[[], Process | None],
+        missing: Callable[[], tuple[str, ...]],
+        on_close: Callable[[RemoteSubscription], None],
+    ) -> None:
+        self._answering, self._missing, self._on_close = answering, missing, on_close
+        self._told: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self._listened: tuple[Process, int] | None = None
+
+    def put(self, event: Event) -> None:
+        """Something about the process itself. Any thread."""
+        self._told.append(event)
+
+    def drain(self) -> list[Event]:
+        """See `Subscription`. Waits for the process's answer, and not at all while there is none."""
+        process = self._answering()
+        events: list[Event] = []
+        while self._told:
+            events.append(self._told.popleft())
+        if process is None:
+            return events
+        try:
+            if self._listened is None or self._listened[0] is not process:
+                is_another = self._listened is not None or bool(events)
+                self._listened = process, process.ask(SUBSCRIBE)
+                if is_another:
+                    events.append(EngineFound(self._missing()))
+            return events + list(process.ask(DRAIN, self._listened[1]))
+        except EngineGone:
+            return events  # an EngineLost is about to say so
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._on_close(self)
+        process = self._answering()
+        if self._listened is not None and process is self._listened[0]:
+            try:
+                process.ask(UNSUBSCRIBE, self._listened[1])
+            except EngineGone:
+                return
+
+
+def remote_service(state_dir: Path, simulation: Path | None = None) -> Any:
+    """A `TransferService` in a process of its own. UsageError if the simulation file isn't there."""
+    if simulation is not None and not simulation.is_file():
+        raise UsageError(f"{simulation} is no file", hint="Name a simulation file with --simulate.")
+    return RemoteService(state_dir.absolute(), None if simulation is None else simulation.absolute())
