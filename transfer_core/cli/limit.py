@@ -1,4 +1,4 @@
-"""`drs-sync limit`: how much uploads over HTTP may use, and when."""
+"""`drs-sync limit`: how much may be sent, over UDP and HTTP together, and when."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transfer_core.units import format_rate, parse_rate_bps
 
 NONE = "none"
 
-group = typer.Typer(help="How much uploads over HTTP may use, and when.")
+group = typer.Typer(help="How much may be sent, over UDP and HTTP together, and when.")
 Rate = Annotated[str, typer.Argument(metavar="RATE", help="Such as 20mbit; none lifts the cap.")]
 
 
@@ -37,7 +37,7 @@ def rate(
     state: State = None,
     json: Json = False,
 ) -> None:
-    """Cap all uploads together, or those to one destination."""
+    """Cap everything together, or what goes to one destination."""
     bps = parse_cap(cap)
     with compose.open_service(state or context.obj) as service:
         limits = service.uploads.limits()

@@ -14,13 +14,12 @@ from transfer_core.engine.agent_files import AgentFiles
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.hellos import Hellos
 from transfer_core.engine.outgoing import OutgoingJob
-from transfer_core.engine.path_policy import LinkRules, PathPolicy
+from transfer_core.engine.path_policy import Carrying, LinkRules, PathPolicy
 from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.uplink import HELLO_FIRST_NS, AgentListener, LinkPort, RelayTarget, Uplink
 from transfer_core.entropy import Entropy
 from transfer_core.errors import LinkError
 from transfer_core.net.base import UdpPort
-from transfer_core.protocol.association import Path
 from transfer_core.protocol.endpoint import Address, Received, Transmit
 from transfer_core.protocol.sealing import SEAL_ROWS
 from transfer_core.protocol.security.noise import KeyPair
@@ -289,12 +288,13 @@ class AgentLoop:
             self.files.set_online(uplink, False, silent if self.links else "no link is up that could reach the relay")
 
     def _apply_policy(self, now_ns: int) -> None:
-        carrying: list[tuple[str, Path]] = []
+        carrying: list[Carrying] = []
         for name, uplink in self.uplinks.items():
             if uplink.session is not None:
                 self.paths.choose(name, uplink.session, uplink.path_links, now_ns, paused=self.paused)
-                carrying += [(uplink.path_links[number], path) for number, path in uplink.session.paths.items()]
-        self.paths.cap(carrying)
+                paths = uplink.session.paths.items()
+                carrying += [Carrying(name, uplink.path_links[number], path) for number, path in paths]
+        self.paths.cap(carrying, now_ns)
 
     def next_timeout_ns(self) -> int | None:
         """The earliest of the sessions', the handshakes' and the policy's deadlines."""

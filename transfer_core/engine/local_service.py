@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig, Policy
 from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.clerk import PAUSED_KEY, Clerk
+from transfer_core.engine.common_cap import CommonCap
 from transfer_core.engine.destination_verbs import DestinationVerbs
 from transfer_core.engine.event_bus import BusSubscription
 from transfer_core.engine.identity import load_identity
@@ -156,9 +157,10 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             state_dir=self._state_dir,
             usage=usage,
             total_bps=self._total_cap_bps,
-            on_hour=self._hour_changed,
+            on_caps=self._caps_changed,
             bearer=lambda relay_public: bearer_of_agent(identity, relay_public),
         )
+        loop.paths.common = CommonCap(clerk.runner.uploads.governor)
         clerk.runner.watches = watches = self._make_watch_desk(clerk)
         clerk.answerers[VIEWS_VERB] = lambda _: views_text(watches.views())
         loop.observers.append(desk.observe)
@@ -209,9 +211,9 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         mbps = self.settings().rate_cap_mbps
         return None if mbps is None else mbps * 1e6
 
-    def _hour_changed(self, cap_bps: float | None) -> None:
-        """Another hour of the timetable has begun: UDP keeps to it as well."""
-        self._hour_cap_bps = cap_bps
+    def _caps_changed(self, cap_bps: float | None, by_destination: Mapping[str, float]) -> None:
+        """The caps of everything and of destinations are others, or another hour has begun: they hold for UDP too."""
+        self._cap_bps, self._relay_caps_bps = cap_bps, by_destination
         if self._clerk is not None:
             self._clerk.do(partial(self._clerk.close_for_now, cap_bps == 0))
             self.apply_settings(self._policy_asked)

@@ -3,17 +3,19 @@
 * `bonded`, `redundant`: all that may. `best`: one, left only for one that is clearly better, and not too soon.
 * primary links always may; overflow links when what is left would take the primary ones over `OVERFLOW_S`, or when
   none of those lives; backup links when no other lives. A link whose quota is used up never may.
-* A cap on all links together is shared out by what each is thought to carry.
+* A cap on all paths together, or on those to one relay, is shared out by what each is thought to carry. The one on all
+  is shared with HTTP (`common_cap`).
 
 A silent path always may, since what it is offered is its probe; a spent one is probed without data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from transfer_core.config import Policy
+from transfer_core.engine.common_cap import CommonCap
 from transfer_core.protocol.association import Path
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.units import NS_PER_S
@@ -31,6 +33,16 @@ class LinkRules:
     roles: Mapping[str, str] = field(default_factory=dict)  # primary if not named
     caps_bytes_per_s: Mapping[str, float] = field(default_factory=dict)
     total_cap_bytes_per_s: float | None = None
+    relay_caps_bytes_per_s: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """A path, the relay that it leads to, and the link that it goes over."""
+
+    relay: str
+    link: str
+    path: Path
 
 
 class PathPolicy:
@@ -40,7 +52,9 @@ class PathPolicy:
         self.policy = policy
         self.rules = LinkRules()
         self.is_spent: Callable[[str], bool] = _never
+        self.common: CommonCap | None = None  # what UDP and HTTP may send together; None: UDP has its cap alone
         self._best: dict[str, tuple[int, int]] = {}  # relay -> (path, chosen at)
+        self._backlog: dict[str, int] = {}  # bytes by relay
 
     def role_of(self, link: str) -> str:
         """`primary`, `overflow` or `backup`."""
@@ -51,6 +65,7 @@ class PathPolicy:
     ) -> None:
         """Set which paths carry data. `links` names each path's link."""
         session.redundant = self.policy is Policy.REDUNDANT
+        self._backlog[relay] = 0 if paused else backlog_bytes(session)
         spent = {number for number in session.paths if self.is_spent(links[number])}
         live = [path for path in session.paths.values() if not path.sender.is_silent and path.number not in spent]
         usable = self._by_role(session, live, links)
@@ -82,18 +97,43 @@ class PathPolicy:
             self._best[relay] = (best.number, now_ns)
         return best
 
-    def cap(self, paths: Iterable[tuple[str, Path]]) -> None:
-        """Set how fast each path may send; `paths` are those of all sessions, with their links' names."""
-        known = list(paths)
+    def cap(self, carrying: Iterable[Carrying], now_ns: int) -> None:
+        """Set how fast each path may send, over the paths of all sessions."""
+        known = list(carrying)
+        caps = {id(each.path): self.rules.caps_bytes_per_s.get(each.link) for each in known}
+        groups = [
+            (cap, [each.path for each in known if each.relay == relay])
+            for relay, cap in self.rules.relay_caps_bytes_per_s.items()
+        ]
+        total = self._total(known, now_ns)
+        if total is not None:
+            groups.append((total, [each.path for each in known]))
+        for cap, paths in groups:
+            for path, part in zip(paths, share_out(cap, paths), strict=True):
+                own = caps[id(path)]
+                caps[id(path)] = part if own is None else min(own, part)
+        for each in known:
+            each.path.sender.rate_cap_bytes_per_s = caps[id(each.path)]
+
+    def _total(self, known: Sequence[Carrying], now_ns: int) -> float | None:
+        """What all paths may send together just now."""
         total = self.rules.total_cap_bytes_per_s
-        senders = [path for _, path in known if path.carries_data and not path.sender.is_silent]
-        sum_rate = sum(path.sender.capacity_bytes_per_s for path in senders)
-        for link, path in known:
-            cap = self.rules.caps_bytes_per_s.get(link)
-            if total is not None:
-                share = path.sender.capacity_bytes_per_s / sum_rate if path in senders and sum_rate > 0 else SHARE_MIN
-                cap = min(max(share, SHARE_MIN) * total, total if cap is None else cap)
-            path.sender.rate_cap_bytes_per_s = cap
+        if total is None or self.common is None:
+            return total
+        sent_bytes = sum(each.path.sender.sent_bytes for each in known)
+        is_busy = any(self._backlog.get(each.relay, 0) > 0 and _carries(each.path) for each in known)
+        return self.common.turn(total, sent_bytes, is_busy, now_ns)
+
+
+def share_out(cap: float, paths: Sequence[Path]) -> list[float]:
+    """A cap on these paths together, by what each is thought to carry; those that carry nothing now may be probed."""
+    rates = [path.sender.capacity_bytes_per_s if _carries(path) else 0.0 for path in paths]
+    shares = [max(SHARE_MIN, rate / sum(rates)) if rate > 0 else 0.0 for rate in rates]
+    return [cap * share / sum(shares) if share > 0 else cap * SHARE_MIN for share in shares]
+
+
+def _carries(path: Path) -> bool:
+    return path.carries_data and not path.sender.is_silent
 
 
 def worth(path: Path) -> float:

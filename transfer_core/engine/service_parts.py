@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,7 +36,8 @@ class ServiceParts:
         self._lock = threading.RLock()
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._store = JobStore(state_dir, clock)
-        self._hour_cap_bps: float | None = None  # of the timetable
+        self._cap_bps: float | None = None  # of everything, at this hour
+        self._relay_caps_bps: Mapping[str, float] = {}
         self._loop: AgentLoop | None = None
         self._clerk: Clerk | None = None
         self._desk: LinkDesk | None = None

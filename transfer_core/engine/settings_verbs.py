@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
+from types import MappingProxyType
 
 from transfer_core.config import Policy, ScoreWeights, parse_priority
 from transfer_core.engine.path_policy import LinkRules
@@ -17,6 +19,7 @@ SETTINGS_KEY = "settings"
 APPLY_VERB = "apply_settings"
 ROLES = ("primary", "overflow", "backup")
 BYTES_PER_S_PER_MBPS = 125_000.0
+NO_CAPS: Mapping[str, float] = MappingProxyType({})
 
 
 class SettingsVerbs(ServiceParts):
@@ -66,14 +69,16 @@ class SettingsVerbs(ServiceParts):
             self._usage.set_quotas(link_quotas(settings))
         chosen, rules, ping_ns = (
             policy or settings.policy,
-            link_rules(settings, self._hour_cap_bps),
+            link_rules(settings, self._cap_bps, self._relay_caps_bps),
             int(settings.probe_interval_s * NS_PER_S),
         )
         loop.loop.post(lambda: loop.set_rules(chosen, rules, ping_ns))
 
 
-def link_rules(settings: Settings, hour_cap_bps: float | None = None) -> LinkRules:
-    """What is laid down for the links, also by the timetable. ConfigError says what is wrong with it."""
+def link_rules(
+    settings: Settings, cap_bps: float | None = None, relay_caps_bps: Mapping[str, float] = NO_CAPS
+) -> LinkRules:
+    """What is laid down for the links, also by caps of everything and of relays. ConfigError says what is wrong."""
     for name, role in settings.link_roles.items():
         if role not in ROLES:
             raise ConfigError(f"{role!r} is no role of a link ({name})", hint=f"Use {', '.join(ROLES)}.")
@@ -82,8 +87,13 @@ def link_rules(settings: Settings, hour_cap_bps: float | None = None) -> LinkRul
         if cap is not None and not 0 < cap <= 1e6:
             raise ConfigError(f"{what}: a rate cap must be more than 0, or empty")
     caps = {name: cap * BYTES_PER_S_PER_MBPS for name, cap in settings.link_caps_mbps.items()}
-    totals = [None if total is None else total * BYTES_PER_S_PER_MBPS, hour_cap_bps / 8 if hour_cap_bps else None]
-    return LinkRules(dict(settings.link_roles), caps, min((each for each in totals if each is not None), default=None))
+    totals = [None if total is None else total * BYTES_PER_S_PER_MBPS, cap_bps / 8 if cap_bps else None]
+    return LinkRules(
+        dict(settings.link_roles),
+        caps,
+        min((each for each in totals if each is not None), default=None),
+        {name: bps / 8 for name, bps in relay_caps_bps.items()},
+    )
 
 
 def link_quotas(settings: Settings) -> dict[str, LinkQuota]:

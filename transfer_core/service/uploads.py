@@ -43,12 +43,12 @@ class DestinationTest:
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """What uploads over HTTP may use. Rates are bits per second."""
+    """What may be used. Rates are bits per second; caps hold for UDP and HTTP together."""
 
     all_bps: float | None = None  # None: no cap
     by_destination: Mapping[str, float] = field(default_factory=dict)
     timetable: tuple[float | None, ...] = ()  # a cap for each hour from Monday 0:00 local time, or empty; 0: nothing
-    concurrent: int = CONCURRENT_DEFAULT
+    concurrent: int = CONCURRENT_DEFAULT  # over HTTP; UDP sends many files at once anyway
 
 
 @dataclass(frozen=True, slots=True)

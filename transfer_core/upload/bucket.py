@@ -76,6 +76,8 @@ class Bandwidth:
         self._of: dict[str, TokenBucket] = {}
         self._served: dict[str, int] = {}  # bytes of each upload
         self._asked: dict[str, tuple[int, str]] = {}  # when, and for which destination, one asked in vain
+        self._held_up_ns: int | None = None  # when the cap of all let somebody wait
+        self.granted_bytes = 0
 
     def set_caps(self, all_bps: float | None, by_destination: Mapping[str, float], now_ns: int) -> None:
         """Caps in bits per second; None and what is not named: no cap."""
@@ -92,6 +94,8 @@ class Bandwidth:
             return Grant(want)
         looks = [bucket.look(want, now_ns) for bucket in buckets]
         size = min(look.size for look in looks)
+        if self._all is not None and looks[0].size == 0:
+            self._held_up_ns = now_ns
         if size == 0:
             self._asked[upload] = now_ns, destination
             return Grant(0, max(look.wait_ns for look in looks))
@@ -103,7 +107,12 @@ class Bandwidth:
         self._give(upload, size)
         return Grant(size)
 
+    def held_up_lately(self, now_ns: int) -> bool:
+        """Whether the cap of all has let an upload wait of late."""
+        return self._held_up_ns is not None and now_ns - self._held_up_ns <= ASKED_LATELY_NS
+
     def _give(self, upload: str, size: int) -> None:
+        self.granted_bytes += size
         self._served[upload] += size
         self._asked.pop(upload, None)
 

@@ -1,4 +1,4 @@
-"""What uploads over HTTP may use: a cap for all, one for the chosen destination, how many at once, and a timetable."""
+"""What may be used: a cap for all, one for the chosen destination, how many at once, and a timetable."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class LimitsPanel(QFrame):
 
     def _build_caps(self) -> QVBoxLayout:
         self.slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=SLIDER_TOP, pageStep=10)
-        self.slider.setAccessibleName("Cap of all uploads")
+        self.slider.setAccessibleName("Cap of everything")
         self.slider.setToolTip("To the right faster; quite right: no cap")
         self.cap, self.own_cap = self._rate_field(), self._rate_field()
         self.concurrent = QSpinBox(minimum=1, maximum=16)
@@ -79,12 +79,12 @@ class LimitsPanel(QFrame):
         form = QFormLayout()
         form.setHorizontalSpacing(14)
         form.setVerticalSpacing(8)
-        heading = QLabel("Limits of uploads over HTTP")
+        heading = QLabel("Limits, over UDP and HTTP")
         heading.setProperty("kind", "heading")
-        self._row(form, "Cap of &all", self.cap, "All uploads together; 0 is no cap")
+        self._row(form, "Cap of &all", self.cap, "Everything together, over UDP and HTTP; 0 is no cap")
         form.addRow("", self.slider)
         self._row(form, "Cap of c&hosen", self.own_cap, "Of the destination that is chosen above; 0 is no cap")
-        self._row(form, "At &once", self.concurrent, "How many uploads go at the same time")
+        self._row(form, "At &once", self.concurrent, "How many uploads over HTTP go at the same time")
         self.cap.valueChanged.connect(self._cap_typed)
         self.slider.valueChanged.connect(self._cap_slid)
         self.own_cap.valueChanged.connect(self._edited)

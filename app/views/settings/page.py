@@ -161,7 +161,7 @@ class SettingsPage(Page):
         return card
 
     def _build_roles(self) -> QWidget:
-        card, self._roles_form = self._card("Roles of the lin&ks")
+        card, self._roles_form = self._card("Roles of the links")
         self._roles_head = card.findChild(QLabel)
         self._no_links = QLabel("No link yet")
         self._no_links.setProperty("kind", "muted")

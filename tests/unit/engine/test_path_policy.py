@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.session_world import MS, S, SessionWorld, WorldFile
 from transfer_core.config import Policy
-from transfer_core.engine.path_policy import LinkRules, PathPolicy
+from transfer_core.engine.path_policy import Carrying, LinkRules, PathPolicy
 from transfer_core.sim.conditions import LinkConditions
 
 WIFI, LTE = LinkConditions(rate_mbps=8, delay_ms=10), LinkConditions(rate_mbps=4, delay_ms=30)
@@ -27,7 +27,8 @@ class Ruled:
     def _rule(self) -> None:
         sender = self.world.sender
         self.paths.choose("pit", sender, NAMES, self.world.now_ns, paused=False)
-        self.paths.cap((NAMES[number], path) for number, path in sender.paths.items())
+        carrying = [Carrying("pit", NAMES[number], path) for number, path in sender.paths.items()]
+        self.paths.cap(carrying, self.world.now_ns)
         self.world.at(200 * MS, self._rule)
 
     def carried(self) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -75,14 +75,14 @@ class UploadDesk:
         state_dir: Path,
         usage: LinkUsage | None = None,
         total_bps: Callable[[], float | None] = lambda: None,
-        on_hour: Callable[[float | None], None] = lambda _: None,
+        on_caps: Callable[[float | None, Mapping[str, float]], None] = lambda _all, _each: None,
     ) -> None:
         self._packer = Packer(state_dir)
         self._bearer = bearer
         self._fallbacks: frozenset[str] = frozenset()  # relays that have an HTTP side
         self._store, self._clock, self._listener = store, clock, listener
         self._chosen, self._simulated, self._views = chosen, simulated, views
-        self._governor = Governor(clock)
+        self.governor = Governor(clock)
         self._teller = Teller(store, clock, entropy, chosen=chosen, simulated=simulated, views=views)
         self._monitor = Monitor(clock, entropy, self._on_presence)
         self._targets: dict[str, Target] = {}
@@ -90,9 +90,9 @@ class UploadDesk:
         self._lock = threading.Lock()
         self._runs: dict[str, UploadRun] = {}  # by file id: the newest, until its thread has ended
         self._limits = UploadLimits()
-        self._hour_bps: float | None = None
+        self._told: tuple[float | None, Mapping[str, float]] = (None, {})
         self._caps_due_ns = 0
-        self._usage, self._total_bps, self._on_hour = usage, total_bps, on_hour
+        self._usage, self._total_bps, self._on_caps = usage, total_bps, on_caps
 
     def start(self) -> None:
         """Begin to tell webhooks; remove what lies packed for nobody."""
@@ -169,7 +169,7 @@ class UploadDesk:
                 uploader=lambda: make_uploader(target),
                 authorize=lambda: make_authorizer(target),
                 ways=ways,
-                governor=self._governor,
+                governor=self.governor,
                 listener=self,
                 after=None if before is None else before.thread,
                 packer=self._packer if target.options.get("compress") else None,
@@ -196,12 +196,11 @@ class UploadDesk:
     def obey(self, limits: UploadLimits) -> None:
         """Keep to these from now on."""
         self._limits = limits
-        hour_bps = hour_cap(limits, self._clock.wall_ns())
-        cap_bps = lower(lower(limits.all_bps, hour_bps), self._total_bps())
-        self._governor.set_caps(cap_bps, limits.by_destination)
-        if hour_bps != self._hour_bps:
-            self._hour_bps = hour_bps
-            self._on_hour(hour_bps)
+        cap_bps = lower(limits.all_bps, hour_cap(limits, self._clock.wall_ns()))
+        self.governor.set_caps(lower(cap_bps, self._total_bps()), limits.by_destination)
+        if (cap_bps, limits.by_destination) != self._told:
+            self._told = cap_bps, dict(limits.by_destination)
+            self._on_caps(*self._told)
 
     def figures(self) -> dict[str, Figures]:
         """How far all uploads are."""

@@ -13,18 +13,39 @@ LOOK_S = 0.2  # how often a waiting thread asks whether it shall stop
 
 
 class Governor:
-    """One `Bandwidth` for all threads."""
+    """One `Bandwidth` for all threads. The other side of a `CommonCap`: its cap of all is a part of the common one."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._bandwidth = Bandwidth()
         self._changed = threading.Condition()
+        self._all_bps: float | None = None
+        self._by_destination: Mapping[str, float] = {}
+        self._part = 1.0
 
     def set_caps(self, all_bps: float | None, by_destination: Mapping[str, float]) -> None:
-        """Caps from now on, in bits per second."""
+        """Caps from now on, in bits per second; that of all is shared with UDP."""
         with self._changed:
-            self._bandwidth.set_caps(all_bps, by_destination, self._clock.monotonic_ns())
-            self._changed.notify_all()
+            self._all_bps, self._by_destination = all_bps, dict(by_destination)
+            self._apply()
+
+    def set_part(self, part: float) -> None:
+        """See `common_cap.OtherSide`."""
+        with self._changed:
+            if part != self._part:
+                self._part = part
+                self._apply()
+
+    def _apply(self) -> None:
+        cap_bps = None if self._all_bps is None else self._all_bps * self._part
+        self._bandwidth.set_caps(cap_bps, self._by_destination, self._clock.monotonic_ns())
+        self._changed.notify_all()
+
+    def use(self) -> tuple[int, bool]:
+        """See `common_cap.OtherSide`."""
+        with self._changed:
+            held_up = self._bandwidth.held_up_lately(self._clock.monotonic_ns())
+            return self._bandwidth.granted_bytes, held_up
 
     def grant(self, upload: str, destination: str, want: int, check: Callable[[], None]) -> int:
         """Wait until some of these bytes may go; how many. What `check` raises ends the waiting."""

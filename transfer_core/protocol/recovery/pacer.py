@@ -15,6 +15,7 @@ BURST_NS = NS_PER_MS
 CREDIT_NS = 10 * NS_PER_MS
 IDLE_CREDIT_NS = 2 * NS_PER_MS
 BURST_BYTES_MAX = 65_536
+LEAST_CREDIT_BYTES = 3000.0  # two usual packets
 _NEARLY = 0.98  # a burst that lacks less than this goes now: a timer rarely hits the nanosecond
 
 
@@ -25,6 +26,7 @@ class Pacer:
         self._credit_bytes = float(opening_bytes)
         self._filled_ns = now_ns
         self._rate = rate_bytes_per_s
+        self._least_bytes = LEAST_CREDIT_BYTES
         self._is_wanted = True
 
     def set_wanted(self, is_wanted: bool, now_ns: int) -> None:
@@ -47,7 +49,7 @@ class Pacer:
         passed_ns = now_ns - self._filled_ns
         if passed_ns > 0:
             kept_ns = CREDIT_NS if self._is_wanted else IDLE_CREDIT_NS
-            most = max(self._rate * kept_ns / NS_PER_S, 3000.0, self._credit_bytes)
+            most = max(self._rate * kept_ns / NS_PER_S, self._least_bytes, self._credit_bytes)
             self._credit_bytes = min(most, self._credit_bytes + self._rate * passed_ns / NS_PER_S)
             self._filled_ns = now_ns
 
@@ -56,6 +58,7 @@ class Pacer:
 
     def packets(self, now_ns: int, packet_bytes: int) -> int:
         """How many packets may go now: none until a burst's worth has come together."""
+        self._least_bytes = max(LEAST_CREDIT_BYTES, float(packet_bytes))  # on a slow path one has to fit in
         self._fill(now_ns)
         if self._credit_bytes < self._burst_bytes(packet_bytes) * _NEARLY:
             return 0

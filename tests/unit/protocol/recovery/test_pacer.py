@@ -58,3 +58,9 @@ def test_a_long_debt_is_forgiven() -> None:
     pacer = Pacer(0, 12_500.0, 0)
     pacer.on_sent(10_000_000)  # packets that did not wait
     assert pacer.next_ns(1500) < 6 * S
+
+
+def test_a_slow_path_sends_packets_that_are_larger_than_what_it_saves_up() -> None:
+    sent, largest = drive(Pacer(0, 100_000.0, 0), 10 * S, packet_bytes=9000)
+    assert largest == 9000
+    assert 0.95 * 1_000_000 < sent <= 1_000_000 + 9000

@@ -1,0 +1,137 @@
+"""What goes over UDP and over HTTP together keeps to one cap, whoever has how much to send."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.chunk_server import ChunkServer
+from tests.support.upload_world import UploadWorld
+from transfer_core.engine.common_cap import CommonCap, Use, split
+from transfer_core.engine.local_service import LocalService
+from transfer_core.service import UploadLimits
+from transfer_core.units import NS_PER_MS, NS_PER_S
+
+CAP = 1_000_000.0  # bytes per second
+PARTS = st.floats(0, 2)
+USES = st.builds(Use, used=PARTS, is_busy=st.booleans(), wants_more=st.booleans())
+
+
+@dataclass(slots=True)
+class Side:
+    """One that could send `could` bytes per second, and sends what its part allows."""
+
+    could: float
+    part: float = 0.0
+    sent: float = 0.0
+
+    def pass_time(self, seconds: float) -> None:
+        self.sent += min(self.could, self.part * CAP) * seconds
+
+    def use(self) -> tuple[int, bool]:
+        return round(self.sent), self.could > self.part * CAP
+
+    def set_part(self, part: float) -> None:
+        self.part = part
+
+
+def _play(udp: Side, http: Side, common: CommonCap, seconds: float, now_ns: int = 0) -> int:
+    end_ns = now_ns + round(seconds * NS_PER_S)
+    while now_ns < end_ns:
+        udp.set_part(common.turn(CAP, round(udp.sent), udp.could > 0, now_ns) / CAP)
+        assert udp.part + http.part <= 1 + 1e-9
+        now_ns += 200 * NS_PER_MS
+        for side in (udp, http):
+            side.pass_time(0.2)
+    return now_ns
+
+
+@given(USES, USES)
+def test_the_parts_always_make_up_the_whole_and_nobody_is_shut_out(udp: Use, http: Use) -> None:
+    parts = split(udp, http)
+    assert sum(parts) == 1
+    assert min(parts) >= 0.05 - 1e-9
+
+
+def test_two_that_want_all_get_a_half_each_soon() -> None:
+    udp, http = Side(10 * CAP), Side(10 * CAP)
+    common = CommonCap(http)
+    _play(udp, http, common, 1.0)
+    assert (udp.part, http.part) == (0.5, 0.5)
+
+
+def test_what_one_leaves_the_other_uses_and_gives_back_within_two_seconds() -> None:
+    udp, http = Side(0), Side(10 * CAP)
+    common = CommonCap(http)
+    now_ns = _play(udp, http, common, 2.0)
+    assert http.part >= 0.9
+    udp.could = 10 * CAP
+    now_ns = _play(udp, http, common, 2.0, now_ns)
+    assert (udp.part, http.part) == (0.5, 0.5)
+    http.could = 0
+    _play(udp, http, common, 2.0, now_ns)
+    assert udp.part >= 0.9
+
+
+def test_one_on_a_slow_link_keeps_no_more_than_it_can_use() -> None:
+    udp, http = Side(0.2 * CAP), Side(10 * CAP)
+    common = CommonCap(http)
+    _play(udp, http, common, 3.0)
+    assert 0.2 <= udp.part <= 0.35
+    assert http.part >= 0.65
+
+
+def test_udp_and_http_of_one_agent_keep_to_one_cap_and_share_it(tmp_path: Path) -> None:
+    cap_bytes_per_s, seconds = 2_000_000, 3.0
+    host, world = LocalService(tmp_path / "host"), UploadWorld(tmp_path)
+    server = ChunkServer(tmp_path / "box")
+    server.start()
+    try:
+        host.start_relay(str(tmp_path / "in"), "127.0.0.1:0")
+        world.agent.pair(host.relay_token().text, "pit")
+        world.destination(server.url, kind="chunked")
+        world.agent.uploads.change_limits(UploadLimits(all_bps=cap_bytes_per_s * 8))
+        for name, to in (("udp.bin", "pit"), ("http.bin", "box")):
+            world.queue(world.file(name, 40_000_000), to=to)
+        end = time.monotonic() + 20
+        while not (host.relay().bytes_received and server.body_bytes_read):
+            assert time.monotonic() < end, "both have begun"
+            time.sleep(0.02)
+        time.sleep(1.5)  # the parts settle
+        before = host.relay().bytes_received, server.body_bytes_read
+        begun_s = time.monotonic()
+        time.sleep(seconds)
+        after = host.relay().bytes_received, server.body_bytes_read
+        took_s = time.monotonic() - begun_s
+    finally:
+        world.stop()
+        host.stop()
+        server.stop()
+    rates = [(now - then) / took_s for now, then in zip(after, before, strict=True)]
+    assert sum(rates) <= 1.1 * cap_bytes_per_s, rates
+    assert min(rates) >= 0.25 * cap_bytes_per_s, rates
+
+
+def test_a_cap_of_one_relay_holds_over_udp(tmp_path: Path) -> None:
+    host, world = LocalService(tmp_path / "host"), UploadWorld(tmp_path)
+    try:
+        host.start_relay(str(tmp_path / "in"), "127.0.0.1:0")
+        world.agent.pair(host.relay_token().text, "pit")
+        world.agent.uploads.change_limits(UploadLimits(by_destination={"pit": 8e6}))
+        time.sleep(0.5)  # acted on by the loop
+        world.queue(world.file("stint.bin", 20_000_000), to="pit")
+        end = time.monotonic() + 20
+        while not host.relay().bytes_received:
+            assert time.monotonic() < end, "it has begun"
+            time.sleep(0.02)
+        before, begun_s = host.relay().bytes_received, time.monotonic()
+        time.sleep(2.5)
+        rate = (host.relay().bytes_received - before) / (time.monotonic() - begun_s)
+    finally:
+        world.stop()
+        host.stop()
+    assert 0.3e6 <= rate <= 1.2e6
