@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,15 @@ from transfer_core.events.sync import SyncConflictView, SyncFolderView, SyncHapp
 from transfer_core.units import format_bytes
 
 group = typer.Typer(help="Keep folders the same on several machines; no edit is ever lost.")
+
+
+class Direct(StrEnum):
+    """Whether machines may reach each other without the relay."""
+
+    ON = "on"
+    OFF = "off"
+
+
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The folder on this machine.")]
 Folder = Annotated[str | None, typer.Argument(metavar="NAME", help="One shared folder.", show_default="all")]
 Relay = Annotated[str, typer.Option("--from", metavar="RELAY", help="The relay that has it.", show_default="the one")]
@@ -85,11 +95,33 @@ def _say_details(folder: SyncFolderView) -> None:
         output.line(output.printable(f"{folder.name}: {folder.text}"))
     for peer in folder.peers:
         told = "has everything" if peer.to_tell == 0 else f"{peer.to_tell} changes to tell"
-        output.line(output.printable(f"  {peer.name}: {'online' if peer.online else 'offline'}, {told}"))
+        way = f", {peer.way}" if peer.way else ""
+        output.line(output.printable(f"  {peer.name}: {'online' if peer.online else 'offline'}{way}, {told}"))
     if folder.conflicts:
         output.line(f"  {folder.conflicts} conflicts: see `drs-sync sync conflicts {folder.name}`")
     for path, why in folder.reports:
         output.line(output.printable(f"  {path}: {why}"))
+
+
+@group.command("direct")
+def direct(
+    allowed: Annotated[
+        Direct | None, typer.Argument(metavar="on|off", help="Whether they may.", show_default="show it")
+    ] = None,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Let machines on one network reach each other without the relay, or show whether they may."""
+    with compose.open_service(state) as service:
+        settings = service.settings()
+        if allowed is not None:
+            settings = replace(settings, sync_direct=allowed is Direct.ON)
+            service.change_settings(settings)
+    if json:
+        output.json_document({"direct": settings.sync_direct})
+    else:
+        said = "reach each other directly" if settings.sync_direct else "are reached through the relay alone"
+        output.line(f"Machines on one network {said}.")
 
 
 @group.command("pause")

@@ -177,6 +177,8 @@ class AgentFiles:
         if (online, why) != (uplink.online, uplink.offline_why):
             uplink.online, uplink.offline_why = online, why
             self._listener.on_online(uplink.target.name, online, why)
+            if self.mail is not None:
+                self.mail.on_online(uplink.target.name, online)
 
     def _forget(self, uplink: Uplink, job: OutgoingJob) -> None:
         uplink.jobs.pop(job.job.file_id, None)

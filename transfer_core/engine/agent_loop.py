@@ -222,10 +222,10 @@ class AgentLoop:
         rtt_ns = max(NS_PER_MS // 10, now_ns - uplink.hello_sent_ns.get(came_by.name, now_ns))
         for name in self.links:
             self._open_path(uplink, name, received.address, now_ns, rtt_ns if name == came_by.name else None)
-        self.files.set_online(uplink, True, "")
-        self._listener.on_paired(uplink.target.name)
         if self.files.mail is not None:
             self.files.mail.on_session(uplink.target.name)
+        self.files.set_online(uplink, True, "")
+        self._listener.on_paired(uplink.target.name)
         for job in sorted(uplink.jobs.values(), key=lambda job: (job.job.priority, job.job.position)):
             self.files.offer(uplink, job)
 

@@ -18,6 +18,8 @@ from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.clerk import PAUSED_KEY, Clerk
 from transfer_core.engine.common_cap import CommonCap
 from transfer_core.engine.destination_verbs import DestinationVerbs
+from transfer_core.engine.direct.discovery import Discovery
+from transfer_core.engine.direct.mdns import MulticastDiscovery
 from transfer_core.engine.event_bus import BusSubscription
 from transfer_core.engine.identity import load_identity
 from transfer_core.engine.link_desk import LinkDesk
@@ -76,7 +78,9 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         trace: Path | None = None,
         clock: Clock | None = None,
         config: EngineConfig | None = None,
+        discovery: Discovery | None = None,
     ) -> None:
+        self._discovery = discovery
         self._chosen, self._policy_asked, self._trace_file = links, policy, trace
         self._trace: QlogTrace | None = None
         self._simulation = _read_simulation(simulation)
@@ -98,7 +102,6 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             lambda: [each.name for each in self._store.destinations() if each.kind == "relay"],
             self._state_lock.is_held,
         )
-        self._sync_desk: SyncDesk | None = None
         self._stopped = False
         self.watches = WatchVerbs(
             self._store, self._clock, self._entropy, state_dir, lambda: self.settings().receive_directory
@@ -171,6 +174,9 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             self._loop, self._clerk, self._desk, self._usage = loop, clerk, desk, usage
         self.apply_settings(self._policy_asked)
         self._sync_desk = self._make_sync_desk(loop, name)
+        if self._simulation is None or self._discovery is not None:  # a way beside simulated links would spoil them
+            near = self._discovery or MulticastDiscovery(self._chosen)
+            self._sync_desk.reach_directly(identity, near, allowed=settings.sync_direct)
         loop.files.mail = self._sync_desk
         self._sync_desk.start()
         loop.start()

@@ -15,6 +15,7 @@ from transfer_core.engine.clerk import Clerk
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
+from transfer_core.engine.sync_desk import SyncDesk
 from transfer_core.engine.system import SystemEntropy
 from transfer_core.events import JobsChanged, JobsRemoved, Notice, Severity
 from transfer_core.jobs.model import to_view
@@ -42,6 +43,7 @@ class ServiceParts:
         self._clerk: Clerk | None = None
         self._desk: LinkDesk | None = None
         self._usage: LinkUsage | None = None
+        self._sync_desk: SyncDesk | None = None
         self._say_what_was_set_aside()
 
     def _say_what_was_set_aside(self) -> None:

@@ -65,6 +65,8 @@ class SettingsVerbs(ServiceParts):
             return
         desk.weights = score_weights(settings)
         desk.packet_bytes_max = settings.packet_bytes_max
+        if self._sync_desk is not None:
+            self._sync_desk.allow_direct(settings.sync_direct)
         if self._usage is not None:
             self._usage.set_quotas(link_quotas(settings))
         chosen, rules, ping_ns = (

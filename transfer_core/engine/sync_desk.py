@@ -1,42 +1,27 @@
 """Folder sync at the agent: letters to relays leave as transfers of the engine, posts of the relays come in.
 
-Only so many letters are under way to a relay at a time, urgent ones first, so that a small edit does not wait behind a
-first copy of a large folder.
+Beside that, machines of a folder that are near are reached directly (`direct`), as further peers of the folder. Whom to
+believe there is what the folder's relay says.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from transfer_core.clock import Clock
-from transfer_core.engine.agent_files import LETTER
 from transfer_core.engine.agent_loop import AgentLoop
+from transfer_core.engine.direct.desk import DirectDesk, Done
+from transfer_core.engine.direct.discovery import Discovery
+from transfer_core.engine.letters import Letters
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.entropy import Entropy
-from transfer_core.errors import DrsError
-from transfer_core.events import JobState
+from transfer_core.errors import DrsError, UnknownPeer
 from transfer_core.events.sync import SyncFolderView, SyncHappening
-from transfer_core.jobs.model import Job
+from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.sync.keeper import Keeper
-from transfer_core.sync.parcel import decode_parcel
+from transfer_core.sync.members import DIRECT, Member
+from transfer_core.sync.parcel import Parcel, decode_parcel
 from transfer_core.sync.shares import ShareStore
-
-LETTERS_AT_ONCE = 12
-CHUNK_BYTES = 65536
-URGENT, BULK = 1, 6  # priorities among the jobs of the queue
-_PREFIX = ".drs-sync/"
-
-
-@dataclass(slots=True)
-class _Relay:
-    """Letters for one relay. `_lock` of the desk guards it."""
-
-    urgent: deque[tuple[bytes, Callable[[], None] | None]] = field(default_factory=deque)
-    bulk: deque[tuple[bytes, Callable[[], None] | None]] = field(default_factory=deque)
-    under_way: dict[str, Callable[[], None] | None] = field(default_factory=dict)
 
 
 class SyncDesk:
@@ -52,14 +37,27 @@ class SyncDesk:
         on_views: Callable[[tuple[SyncFolderView, ...]], None],
         on_happenings: Callable[[tuple[SyncHappening, ...]], None],
     ) -> None:
-        self._loop = loop
-        self._lock = threading.Lock()
-        self._relays: dict[str, _Relay] = {}
+        self._loop, self._name, self._clock, self._entropy = loop, name, clock, entropy
+        self._letters = Letters(loop, entropy.token_bytes(6).hex())
         self._sessions: set[str] = set()
-        self._numbers = 0
-        self._tag = entropy.token_bytes(6).hex()
+        self._direct: DirectDesk | None = None
+        self._goes_direct = True
         self.keeper = Keeper(
-            name, store, self, clock, lambda: entropy.token_bytes(8).hex(), on_views, on_happenings, self._opened
+            name, store, self, clock, lambda: entropy.token_bytes(8).hex(), on_views, on_happenings, self._follow
+        )
+
+    def reach_directly(self, identity: KeyPair, discovery: Discovery, *, allowed: bool) -> None:
+        """Also reach machines that are near, once that is `allowed`; before `start`."""
+        self._goes_direct = allowed
+        self._direct = DirectDesk(
+            identity=identity,
+            name=self._name,
+            clock=self._clock,
+            entropy=self._entropy,
+            discovery=discovery,
+            take=self._take_direct,
+            on_way=self._on_way,
+            on_refused=self._refused,
         )
 
     def start(self) -> None:
@@ -68,37 +66,87 @@ class SyncDesk:
 
     def stop(self) -> None:
         """End after what is under way."""
+        if self._direct is not None:
+            self._direct.stop()
         self.keeper.stop()
         self.keeper.store.close()
 
-    def _opened(self, folder: str) -> None:
-        """In the keeper's thread: a folder was opened while there may be a session already."""
-        present = self.keeper.folders[folder]
-        if present.share.relay in self._sessions:
-            present.session(present.share.relay)
+    def allow_direct(self, allowed: bool) -> None:
+        """Reach machines that are near, or everybody through the relays. Any thread."""
 
-    # --- letters
+        def change() -> None:
+            if allowed != self._goes_direct:
+                self._goes_direct = allowed
+                self._follow()
+
+        self.keeper.call(change)
+
+    # --- the keeper's thread
 
     def carry(self, peer: str, data: bytes, *, urgent: bool, delivered: Callable[[], None] | None) -> None:
         """See `Carrier`."""
-        with self._lock:
-            relay = self._relays.setdefault(peer, _Relay())
-            (relay.urgent if urgent else relay.bulk).append((data, delivered))
-        self._fill(peer)
+        if not peer.startswith(DIRECT):
+            self._letters.send(peer, data, urgent=urgent, delivered=delivered)
+        elif self._direct is not None:
+            self._direct.carry(peer, data, urgent=urgent, delivered=delivered)
 
-    def _fill(self, peer: str) -> None:
-        jobs: list[OutgoingJob] = []
-        with self._lock:
-            relay = self._relays[peer]
-            while len(relay.under_way) < LETTERS_AT_ONCE and (relay.urgent or relay.bulk):
-                is_urgent = bool(relay.urgent)
-                data, delivered = (relay.urgent or relay.bulk).popleft()
-                self._numbers += 1
-                job = _job(f"{self._tag}-{self._numbers}", peer, len(data), self._numbers, is_urgent=is_urgent)
-                relay.under_way[job.file_id] = delivered
-                jobs.append(OutgoingJob.of_letter(job, data, self._numbers, CHUNK_BYTES))
-        for out in jobs:
-            self._loop.loop.post(lambda out=out: self._loop.send_letter(peer, out))  # type: ignore[misc]
+    def _follow(self, opened: str = "") -> None:
+        """Folders, or who takes part in them, have changed: `opened` is one that is new here."""
+        present = self.keeper.folders.get(opened)
+        if present is not None and present.share.relay in self._sessions:
+            present.session(present.share.relay)
+        direct = self._direct
+        if direct is None:
+            return
+        known: dict[str, Member] = {}
+        for folder in self.keeper.folders.values():
+            own = {each.peer: each for each in folder.members if self._goes_direct}
+            known |= own
+            reached = {peer for peer in own if direct.is_up(peer)}
+            for peer in folder.direct_peers - reached:
+                folder.gone(peer)
+            for peer in reached - folder.direct_peers:
+                folder.session(peer)
+        direct.set_members(known)
+
+    def _take(self, relay: str, parcel: Parcel) -> None:
+        folder = self.keeper.folders.get(parcel.folder)
+        if folder is None or folder.share.relay != relay:
+            return
+        before = folder.members
+        self.keeper.receive(relay, parcel)
+        if folder.members != before:
+            self._follow()
+
+    def _take_direct(self, peer: str, data: bytes, done: Done) -> None:
+        """Any thread: a parcel came by a direct way. Only who takes part in its folder is heard."""
+
+        def take() -> None:
+            try:
+                parcel = decode_parcel(data)
+                folder = self.keeper.folders.get(parcel.folder)
+                if folder is None or not self._goes_direct or not folder.has_member(peer):
+                    raise UnknownPeer(f"{peer} has no part in that folder here")
+                self.keeper.receive(peer, parcel)
+            except DrsError as error:
+                self.keeper.note_trouble(peer, error)
+                done(error)
+            else:
+                done(None)
+
+        self.keeper.call(take)
+
+    def _on_way(self, peer: str, up: bool) -> None:
+        """Any thread: there is a direct way to a machine, another one, or none any more."""
+
+        def change() -> None:
+            for folder in self.keeper.folders.values():
+                if up and self._goes_direct and folder.has_member(peer):
+                    folder.session(peer)
+                elif not up:
+                    folder.gone(peer)
+
+        self.keeper.call(change)
 
     # --- the loop's thread: see `AgentMail`
 
@@ -128,9 +176,7 @@ class SyncDesk:
 
         def take() -> None:
             try:
-                parcel = decode_parcel(data)
-                if parcel.folder in self.keeper.folders:
-                    self.keeper.receive(relay, parcel)
+                self._take(relay, decode_parcel(data))
             except DrsError as error:
                 self.keeper.note_trouble(relay, error)
                 return
@@ -140,26 +186,9 @@ class SyncDesk:
 
     def on_sent(self, job: OutgoingJob, error: DrsError | None) -> None:
         """See `AgentMail`."""
-        relay = job.job.destination
-        with self._lock:
-            delivered = self._relays[relay].under_way.pop(job.job.file_id, None)
+        self._letters.on_sent(job, error)
         if error is not None:
-            failure = error
-            self.keeper.call(lambda: self.keeper.note_trouble(relay, failure))
-        elif delivered is not None:
-            delivered()
-        self._fill(relay)
+            self._refused(job.job.destination, error)
 
-
-def _job(name: str, relay: str, size: int, number: int, *, is_urgent: bool) -> Job:
-    return Job(
-        file_id=name,
-        path=_PREFIX + name,
-        size=size,
-        priority=URGENT if is_urgent else BULK,
-        position=float(number),
-        status=JobState.UPLOADING,
-        destination=relay,
-        dest_path=_PREFIX + name,
-        source=LETTER,
-    )
+    def _refused(self, peer: str, error: DrsError) -> None:
+        self.keeper.call(lambda: self.keeper.note_trouble(peer, error))

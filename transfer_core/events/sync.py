@@ -30,7 +30,8 @@ class SyncPeerView:
     name: str
     online: bool
     replica: str
-    to_tell: int  # changes here that it has not been told
+    to_tell: int  # changes here that it has not been told; through a relay: that the relay has not
+    way: str = ""  # to another machine of a folder: direct, or through its relay
 
 
 @dataclass(frozen=True, slots=True)

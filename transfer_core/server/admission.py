@@ -12,6 +12,7 @@ from collections.abc import Callable
 from transfer_core.clock import Clock
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
+from transfer_core.engine.parcels import RelayMail
 from transfer_core.engine.qlog import QlogTrace
 from transfer_core.entropy import Entropy
 from transfer_core.errors import SecurityError, UnknownPeer
@@ -21,7 +22,6 @@ from transfer_core.protocol.receiver import ReceiverSession
 from transfer_core.protocol.security.handshake import Opened, Status, Welcome, answer_hello, open_hello
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
-from transfer_core.server.parcels import RelayMail
 from transfer_core.server.relay_session import RelaySession
 from transfer_core.storage.relay_store import RelayStore, Verdict
 from transfer_core.units import NS_PER_S

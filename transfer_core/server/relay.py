@@ -18,6 +18,7 @@ from transfer_core.clock import Clock
 from transfer_core.config import RelayConfig
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.identity import load_identity
+from transfer_core.engine.parcels import RelayMail
 from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.system import SystemClock, SystemEntropy, raise_open_files_limit
@@ -32,7 +33,6 @@ from transfer_core.server.companion import Companion, RelayGround
 from transfer_core.server.incoming_views import list_incoming
 from transfer_core.server.intake import Intake
 from transfer_core.server.pairing import make_token
-from transfer_core.server.parcels import RelayMail
 from transfer_core.server.relay_files import RelayFiles
 from transfer_core.server.relay_session import AgentNow, agent_now
 from transfer_core.service import Token

@@ -15,6 +15,7 @@ from transfer_core.clock import Clock
 from transfer_core.config import RelayConfig
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
+from transfer_core.engine.parcels import PARCEL_PREFIX, RelayMail
 from transfer_core.errors import DrsError, FileHashMismatch, StorageError, TooMany
 from transfer_core.protocol.receiver import (
     ChunkReady,
@@ -28,7 +29,6 @@ from transfer_core.protocol.receiver import (
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
 from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.intake import Arriving, Intake, Offer, Stored
-from transfer_core.server.parcels import PARCEL_PREFIX, RelayMail
 from transfer_core.server.relay_session import RelaySession
 from transfer_core.units import NS_PER_S
 

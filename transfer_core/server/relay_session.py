@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from transfer_core.engine.parcels import Parcels
 from transfer_core.protocol.receiver import ReceiverSession
 from transfer_core.server.intake import Arriving
-from transfer_core.server.parcels import Parcels
 
 
 @dataclass(frozen=True, slots=True)

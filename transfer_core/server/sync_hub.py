@@ -10,19 +10,23 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from transfer_core.engine.system import SystemEntropy
+from transfer_core.clock import Clock
+from transfer_core.engine.system import SystemClock, SystemEntropy
 from transfer_core.errors import ConflictError, DrsError, NotFoundError
 from transfer_core.events.sync import SyncFolderView, SyncHappening
 from transfer_core.server.companion import RelayGround
 from transfer_core.server.relay import Relay
+from transfer_core.storage.relay_store import KnownAgent
 from transfer_core.sync.disk_tree import DiskTree
 from transfer_core.sync.keeper import Keeper
+from transfer_core.sync.members import Member
 from transfer_core.sync.parcel import Parcel, decode_parcel, encode_parcel
 from transfer_core.sync.shares import Share, ShareStore, check_name
-from transfer_core.units import utc_iso
+from transfer_core.units import NS_PER_S, utc_iso
 
 _LOG = logging.getLogger(__name__)
 HOME = "home"
+MEMBERS_NS = 2 * NS_PER_S  # how often it is looked whom to believe
 FOLDERS = "sync"  # below the relay's directory
 STATE_FOLDER = "sync-hub"  # below its state; an agent on the same state has its own
 
@@ -42,6 +46,10 @@ class SyncHub:
         self._sessions: dict[str, str] = {}  # agents that are online, with their names
         self._started: Keeper | None = None
         self._directory = Path()
+        self._agents: Callable[[], list[KnownAgent]] = list
+        self._told: dict[tuple[str, str], tuple[Member, ...]] = {}  # by folder and peer: who else takes part
+        self._clock: Clock = SystemClock()
+        self._members_due_ns = 0
 
     def serve(self, relay: Relay) -> None:
         """Be this relay's; before it starts."""
@@ -51,6 +59,7 @@ class SyncHub:
     def start(self, ground: RelayGround) -> dict[str, object]:
         """Open the folders."""
         clock, entropy = ground.clock, SystemEntropy()
+        self._clock, self._agents = clock, ground.store.agents
         self._directory = ground.directory.resolve()
         self._store = ShareStore(ground.state_dir / STATE_FOLDER, utc_iso(clock.wall_ns()))
         self._started = Keeper(
@@ -63,6 +72,7 @@ class SyncHub:
             self._on_happenings,
             self._opened,
         )
+        self._started.chores.append(self._look_for_revoked)
         self._started.start()
         return {}
 
@@ -87,10 +97,11 @@ class SyncHub:
         return dict(self._sessions)
 
     def _opened(self, folder: str) -> None:
-        present = self.keeper.folders[folder]
-        for peer in present.index.peers():
-            if peer.peer in self._sessions:
-                present.session(peer.peer)
+        present = self.keeper.folders.get(folder)
+        if present is not None:
+            for peer in present.index.peers():
+                if peer.peer in self._sessions:
+                    present.session(peer.peer)
 
     def carry(self, peer: str, data: bytes, *, urgent: bool, delivered: Callable[[], None] | None) -> None:
         """See `Carrier`."""
@@ -108,6 +119,8 @@ class SyncHub:
             for folder in self.keeper.folders.values():
                 if any(each.peer == peer for each in folder.index.peers()):
                     folder.session(peer)
+            self._told = {key: said for key, said in self._told.items() if key[1] != peer}
+            self._tell_members()
 
         self.keeper.call(met)
 
@@ -119,6 +132,7 @@ class SyncHub:
             self._sessions.pop(peer, None)
             for folder in self.keeper.folders.values():
                 folder.gone(peer)
+            self._tell_members()
 
         self.keeper.call(left)
 
@@ -148,6 +162,28 @@ class SyncHub:
         self.keeper.receive(peer, parcel)
         if is_new and peer in self._sessions:
             self.keeper.folders[parcel.folder].session(peer)
+            self._tell_members()
+
+    def _tell_members(self) -> None:
+        """Tell all that are online who else takes part in their folders, where that is news. So machines that are near
+        each other know whom to believe."""
+        trusted = {each.public_key.hex(): each.name for each in self._agents() if not each.revoked}
+        for name, folder in self.keeper.folders.items():
+            own = [each for each in folder.index.peers() if each.peer in trusted and each.replica]
+            members = [Member(bytes.fromhex(p.peer), trusted[p.peer], p.peer in self._sessions) for p in own]
+            for each in own:
+                others = tuple(member for member in members if member.key.hex() != each.peer)
+                if each.peer in self._sessions and self._told.get((name, each.peer)) != others:
+                    self._told[name, each.peer] = others
+                    said = Parcel(name, folder.index.replica, self.keeper.name, members=others)
+                    self.carry(each.peer, encode_parcel(said), urgent=True, delivered=None)
+
+    def _look_for_revoked(self) -> None:
+        """`relay revoke` may run in another process."""
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._members_due_ns:
+            self._members_due_ns = now_ns + MEMBERS_NS
+            self._tell_members()
 
     def _admit(self, peer: str, parcel: Parcel) -> bool:
         """Whether the agent is new to the folder. ConflictError or NotFoundError if it is not let in."""

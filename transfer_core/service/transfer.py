@@ -78,6 +78,7 @@ class Settings:
     receive_directory: str = ""
     receive_listen: str = "0.0.0.0:9000"
     receive_http: str = "0.0.0.0:8443"  # empty: over UDP alone
+    sync_direct: bool = True  # machines of a shared folder on one network reach each other without the relay
 
 
 class Subscription(Protocol):

@@ -13,6 +13,7 @@ from transfer_core.events.sync import SyncFigures, SyncFolderView, SyncHappening
 from transfer_core.storage.database import open_database
 from transfer_core.sync.disk_tree import DiskTree
 from transfer_core.sync.index import MIGRATIONS, Index
+from transfer_core.sync.members import DIRECT, Member
 from transfer_core.sync.node import Node
 from transfer_core.sync.parcel import Parcel
 from transfer_core.sync.scanner import SMALL_FOLDER, FolderGone, MassDelete, ScanResult
@@ -60,8 +61,18 @@ class SharedFolder:
         self._tree = DiskTree(Path(share.path), share.name)
         self._db, _ = open_database(store.index_path(share.name), MIGRATIONS, now_text=utc_iso(clock.wall_ns()))
         self.index = Index(self._db, new_replica)
-        say = share.intent if share.intent != "home" else ""
-        self.node = Node(share.name, name, self._tree, self.index, _Post(send), clock.wall_ns, clock.monotonic_ns, say)
+        is_home = share.intent == "home"
+        self.node = Node(
+            share.name,
+            name,
+            self._tree,
+            self.index,
+            _Post(send),
+            clock.wall_ns,
+            clock.monotonic_ns,
+            "" if is_home else share.intent,
+            passes_on=is_home,
+        )
         self._watcher: FolderWatcher | None = None
         self._is_blind = True
         self._dirty: set[str] = set()
@@ -73,6 +84,7 @@ class SharedFolder:
         self._trouble: tuple[SyncState, str] | None = None
         self._refused = ""
         self._online: set[str] = set()
+        self.members = store.members(share.name)
         self._unread: list[tuple[str, str]] = []
         self._reports: list[tuple[str, str]] = []
         self._failed_files = 0
@@ -117,6 +129,15 @@ class SharedFolder:
         """Peers that answer."""
         return frozenset(self._online)
 
+    @property
+    def direct_peers(self) -> frozenset[str]:
+        """Machines that are reached directly, beside the way through the relay."""
+        return frozenset(peer for peer in self._online if peer.startswith(DIRECT))
+
+    def has_member(self, peer: str) -> bool:
+        """Whether the relay says that this machine takes part."""
+        return any(each.peer == peer for each in self.members)
+
     def gone(self, peer: str) -> None:
         """It can't be reached any more."""
         self._online.discard(peer)
@@ -124,15 +145,26 @@ class SharedFolder:
 
     def receive(self, peer: str, parcel: Parcel) -> None:
         """Take a parcel in, durably."""
-        if parcel.say.startswith("refused"):
-            self._refused = parcel.say.partition(":")[2].strip()
-            return
-        self._refused = ""
+        if peer == self.share.relay:
+            if parcel.say.startswith("refused"):
+                self._refused = parcel.say.partition(":")[2].strip()
+                self._meet(())
+                return
+            self._refused = ""
+            if parcel.members is not None:
+                self._meet(parcel.members)
+                return
         self.node.receive(peer, parcel)
         now_ns = self._clock.monotonic_ns()
         for entry in parcel.entries:
             self._heard_ns.setdefault(entry.path, now_ns)
         self._has_news = True
+
+    def _meet(self, members: tuple[Member, ...]) -> None:
+        """The relay says who takes part."""
+        if members != self.members:
+            self._store.keep_members(self.share.name, members)
+            self.members = members
 
     # --- the turn
 
@@ -220,10 +252,11 @@ class SharedFolder:
     def view(self) -> SyncFolderView:
         """How it stands."""
         waiting = self.node.waiting
+        to_come = len({each.entry.path for each in waiting})
         if self._counted[0] != self.index.seq:
             self._counted = (self.index.seq, *self.index.totals(), len(self.index.conflict_copies()))
         _, files, size_bytes, conflicts = self._counted
-        state, text = self._state(len(waiting))
+        state, text = self._state(to_come)
         kept = [(each.entry.path, each.why) for each in waiting if each.why]
         return SyncFolderView(
             name=self.share.name,
@@ -233,16 +266,34 @@ class SharedFolder:
             text=text,
             files=files,
             size_bytes=size_bytes,
-            waiting=len(waiting),
+            waiting=to_come,
             conflicts=conflicts,
-            peers=tuple(
-                SyncPeerView(each.name or each.peer, each.peer in self._online, each.replica, self._untold(each.told))
-                for each in self.index.peers()
-            ),
+            peers=self._peers(),
             reports=tuple((self._reports + self._unread + kept)[:REPORTS_SHOWN]),
             figures=self._figures(),
             updated_at=utc_iso(self._clock.wall_ns()),
         )
+
+    def _peers(self) -> tuple[SyncPeerView, ...]:
+        """The relay, or at a relay the agents; then the other machines, and the way to each."""
+        known = {each.peer: each for each in self.index.peers()}
+        views = [
+            SyncPeerView(each.name or each.peer, each.peer in self._online, each.replica, self._untold(each.told))
+            for each in known.values()
+            if not each.peer.startswith(DIRECT)
+        ]
+        relay = known.get(self.share.relay)
+        for member in self.members:
+            peer = known.get(member.peer)
+            if member.peer in self._online and peer is not None:
+                views.append(SyncPeerView(member.name, True, peer.replica, self._untold(peer.told), "direct"))
+            else:  # what it has been told is the relay's to know
+                online = member.online and self.share.relay in self._online
+                told = 0 if relay is None else relay.told
+                replica = "" if peer is None else peer.replica
+                way = f"through {self.share.relay}"
+                views.append(SyncPeerView(member.name, online, replica, self._untold(told), way))
+        return tuple(views)
 
     def _untold(self, told: int) -> int:
         return max(0, self.index.seq - told)

@@ -50,9 +50,10 @@ class Keeper:
         new_replica: Callable[[], str],
         on_views: Callable[[tuple[SyncFolderView, ...]], None],
         on_happenings: Callable[[tuple[SyncHappening, ...]], None],
-        on_opened: Callable[[str], None],
+        on_folders: Callable[[str], None],
     ) -> None:
-        self._on_opened, self._retry_ns = on_opened, dict[str, int]()
+        """`on_folders`: called in the keeper's thread with the name of a folder that was opened, '' after a close."""
+        self._on_folders, self._retry_ns = on_folders, dict[str, int]()
         self.name, self.store, self.folders = name, store, dict[str, SharedFolder]()
         self._carrier, self._clock, self._new_replica = carrier, clock, new_replica
         self._on_views, self._on_happenings = on_views, on_happenings
@@ -63,6 +64,7 @@ class Keeper:
         self._views: tuple[SyncFolderView, ...] = ()
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
         self.failure: BaseException | None = None
+        self.chores: list[Callable[[], None]] = []  # done each turn, in the keeper's thread; set before `start`
 
     # --- any thread
 
@@ -108,6 +110,8 @@ class Keeper:
         self._retry(now_ns)
         for folder in self.folders.values():
             folder.turn(now_ns)
+        for chore in self.chores:
+            chore()
         self._say(now_ns)
 
     def _follow_shares(self) -> None:
@@ -120,8 +124,11 @@ class Keeper:
     def follow(self) -> None:
         """Open, close, hold and go on as the database says."""
         wanted = {share.name: share for share in self.store.shares()}
-        for name in [name for name in self.folders if name not in wanted]:
+        left = [name for name in self.folders if name not in wanted]
+        for name in left:
             self.folders.pop(name).close()
+        if left:
+            self._on_folders("")
         for name, share in wanted.items():
             if name not in self.folders:
                 self._open(share)
@@ -139,7 +146,7 @@ class Keeper:
             lambda changed: self.call(lambda: folder.changed(changed)),
         )
         self.folders[share.name] = folder
-        self._on_opened(share.name)
+        self._on_folders(share.name)
 
     def _send(
         self, folder: str, peer: str, parcel: Parcel, *, urgent: bool, delivered: Callable[[], None] | None

@@ -82,7 +82,10 @@ class Node:
         wall_ns: Callable[[], int],
         monotonic_ns: Callable[[], int],
         say: str = "",
+        passes_on: bool = True,
     ) -> None:
+        """`passes_on`: chunks of others' edits go along unasked, too, as at a relay; else who lacks them asks."""
+        self._passes_on = passes_on
         self.folder, self.name, self.index, self._say = folder, name, index, say
         self._tree, self._post, self._wall_ns, self._monotonic_ns = tree, post, wall_ns, monotonic_ns
         self._scanner = Scanner(tree, index, wall_ns, name)
@@ -546,6 +549,8 @@ class Node:
         found: dict[bytes, bytes] = {}
         room = PUSH_BYTES
         for entry in self._news_for(peer, entries):
+            if not self._passes_on and entry.dot[0] != self.index.replica:
+                continue
             recipe = self.index.recipe(entry.content, entry.size) or ()
             known = [self.index.peer_holds_chunk(peer, piece.chunk) for piece in recipe]
             fresh = {piece.chunk: piece.length for piece, there in zip(recipe, known, strict=True) if not there}

@@ -21,6 +21,7 @@ import zstandard
 
 from transfer_core.errors import RemoteProtocolError
 from transfer_core.sync.entry import Entry, Kind
+from transfer_core.sync.members import Member
 from transfer_core.sync.patch import FINE_ID_BYTES, PIECES_MAX
 from transfer_core.sync.recipe import CHUNK_BYTES_MAX, CHUNK_ID_BYTES, CONTENT_ID_BYTES, Recipe, encode_recipe
 from transfer_core.sync.version import Version
@@ -29,6 +30,7 @@ PARCEL_BYTES_MAX = 8 << 20
 LETTER_BYTES_MAX = 64 << 20
 PATH_BYTES_MAX = 3000
 REPLICAS_MAX = 1000
+MEMBER_KEY_BYTES = 32
 _MAGIC = b"DSP1"
 _LENGTH = struct.Struct(">I")
 _CHUNK = struct.Struct(f">{CHUNK_ID_BYTES}sIBI")
@@ -57,6 +59,7 @@ class Parcel:
     say: str = ""  # share, accept, leave; from the relay: what keeps this agent out
     hints: Mapping[bytes, bytes] = field(default_factory=dict)  # by wanted chunk: fine ids of what may be in it
     patches: tuple[tuple[bytes, bytes], ...] = ()  # chunks told by those: see `patch`
+    members: tuple[Member, ...] | None = None  # from the relay: who else takes part
     stored: Mapping[bytes, int] = field(default_factory=dict, compare=False)  # what its chunks took on the wire
 
 
@@ -92,6 +95,8 @@ def encode_parcel(parcel: Parcel) -> bytes:
         "say": parcel.say,
         "hints": {chunk.hex(): base64.b64encode(ids).decode() for chunk, ids in parcel.hints.items()},
     }
+    if parcel.members is not None:
+        letter["members"] = [[each.key.hex(), each.name, each.online] for each in parcel.members]
     compress = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True).compress
     packed = compress(json.dumps(letter, separators=(",", ":")).encode())
     parts = [_MAGIC, _LENGTH.pack(len(packed)), packed]
@@ -149,6 +154,7 @@ def _decode(data: bytes) -> Parcel:
         say=_text(letter["say"], 400),
         hints=hints,
         patches=tuple(patches),
+        members=_members(letter.get("members")),
         stored=stored,
     )
 
@@ -191,6 +197,13 @@ def _entry(item: Any) -> Entry:
     )
     _need(len(entry.content) == (CONTENT_ID_BYTES if entry.kind is Kind.FILE else 0))
     return entry
+
+
+def _members(items: Any) -> tuple[Member, ...] | None:
+    if items is None:
+        return None
+    _need(isinstance(items, list) and len(items) <= REPLICAS_MAX)
+    return tuple(Member(_hex(key, MEMBER_KEY_BYTES), _text(name, 200), bool(online)) for key, name, online in items)
 
 
 def _version(pairs: Any) -> Version:

@@ -10,13 +10,14 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from transfer_core.errors import ConflictError, NotFoundError, UsageError
 from transfer_core.storage.database import open_database, transaction
+from transfer_core.sync.members import Member
 
 _MIGRATIONS = (
     """
@@ -24,6 +25,11 @@ _MIGRATIONS = (
         name TEXT PRIMARY KEY, path TEXT NOT NULL, relay TEXT NOT NULL, intent TEXT NOT NULL,
         paused INTEGER NOT NULL DEFAULT 0, deletes_are_meant INTEGER NOT NULL DEFAULT 0,
         standing TEXT NOT NULL DEFAULT ''
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE member (
+        folder TEXT NOT NULL, key BLOB NOT NULL, name TEXT NOT NULL, PRIMARY KEY (folder, key)
     ) WITHOUT ROWID
     """,
 )
@@ -104,6 +110,21 @@ class ShareStore:
         """Share it no more; files stay."""
         with self._lock, transaction(self._db):
             self._db.execute("DELETE FROM share WHERE name = ?", (name,))
+            self._db.execute("DELETE FROM member WHERE folder = ?", (name,))
+
+    def members(self, name: str) -> tuple[Member, ...]:
+        """Who else takes part in a folder, as the relay said last."""
+        with self._lock:
+            rows = self._db.execute("SELECT key, name FROM member WHERE folder = ? ORDER BY key", (name,)).fetchall()
+        return tuple(Member(row["key"], row["name"]) for row in rows)
+
+    def keep_members(self, name: str, members: Iterable[Member]) -> None:
+        """The relay says so."""
+        with self._lock, transaction(self._db):
+            self._db.execute("DELETE FROM member WHERE folder = ?", (name,))
+            self._db.executemany(
+                "INSERT OR REPLACE INTO member VALUES (?, ?, ?)", [(name, each.key, each.name) for each in members]
+            )
 
     def set_paused(self, name: str, paused: bool, *, deletes_are_meant: bool = False) -> None:
         """Hold it, or go on. NotFoundError."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -145,10 +146,13 @@ class SettingsPage(Page):
         self._row(form, "&Rate limit", self.rate_cap, "Of all links together; 0 is no limit")
         self._row(form, "Default &destination", self.destination, "Where dropped files go")
         self._row(form, "Default &priority", self.priority, "1 goes first, 10 last")
+        self.direct = QCheckBox("Reach machines on one network directly")
         self._row(form, "Pro&be every", self.probe, "How often an idle link is measured")
+        self._row(form, "Shared &folders", self.direct, "Machines of a shared folder need no relay on one network")
         self.policy.currentIndexChanged.connect(self._edited)
         self.destination.currentIndexChanged.connect(self._edited)
         self.priority.valueChanged.connect(self._edited)
+        self.direct.toggled.connect(self._edited)
         return card
 
     def _build_score(self) -> QWidget:
@@ -264,6 +268,7 @@ class SettingsPage(Page):
         self._choose_destination(settings.default_destination)
         self.priority.setValue(settings.default_priority)
         self.probe.setValue(settings.probe_interval_s)
+        self.direct.setChecked(settings.sync_direct)
         for name, box in self.weights.items():
             box.setValue(settings.weights.get(name, 0.0))
         for name, box in self._roles.items():
@@ -286,6 +291,7 @@ class SettingsPage(Page):
             default_destination=self.destination.currentText(),
             default_priority=self.priority.value(),
             probe_interval_s=round(self.probe.value(), 2),
+            sync_direct=self.direct.isChecked(),
             weights={name: round(box.value(), 4) for name, box in self.weights.items()},
             link_roles=roles,
         )

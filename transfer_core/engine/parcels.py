@@ -1,4 +1,4 @@
-"""Parcels of synced folders: small files that an agent sends to the relay itself. They are put together in memory.
+"""Parcels of synced folders as they come in: small files for the receiver itself. They are put together in memory.
 
 They come as any file does, under names that begin with `parcel_path`, and are called done once the receiver has what is
 in them for good, so that the agent may forget them then.
@@ -21,7 +21,7 @@ PARCEL_BYTES_MAX = 8 * MIB
 
 
 class RelayMail(Protocol):
-    """Who takes parcels at the relay. Called in the relay's loop thread; must not block."""
+    """Who takes parcels where sessions come in. Called in that loop's thread; must not block."""
 
     def on_session(self, agent: bytes, name: str) -> None:
         """An agent has a new session; what was posted in a former one and not taken is lost."""
