@@ -21,8 +21,8 @@ from transfer_core.protocol.endpoint import Received, Transmit
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 _LOG = logging.getLogger(__name__)
-READS_PER_TURN = 16
-SENDS_PER_TURN = 8
+READS_PER_TURN = 4
+SENDS_PER_TURN = 2
 SLEEP_MAX_NS = NS_PER_S
 SPIN_NS = 50_000  # a deadline nearer than this is not worth a sleep
 

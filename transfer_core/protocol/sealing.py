@@ -25,9 +25,9 @@ from transfer_core.protocol.wire.datagram import (
     floor_distances,
 )
 
-SEND_BYTES_MAX = 65_507  # what one UDP send can carry
-SEAL_ROWS = SEND_BYTES_MAX // 1472
-OPEN_ROWS = 96  # two such bursts, and a little
+SEAL_BYTES = 4 * 65_507  # four times what one UDP send can carry: what is done once a burst costs less then
+SEAL_ROWS = SEAL_BYTES // 1472
+OPEN_ROWS = SEAL_ROWS
 OPEN_BYTES = OPEN_ROWS * 1500
 OPEN_SIZES_KEPT = 3
 _OUTER = struct.Struct(">BBIHI")
@@ -38,7 +38,7 @@ _US_MASK = 0xFFFFFFFF
 
 def seal_rows_max(datagram_bytes: int) -> int:
     """How many datagrams of that size can be sealed at once."""
-    return min(SEAL_ROWS, SEND_BYTES_MAX // datagram_bytes)
+    return min(SEAL_ROWS, SEAL_BYTES // datagram_bytes)
 
 
 def open_rows_max(datagram_bytes: int) -> int:

@@ -8,16 +8,13 @@ import pytest
 
 from transfer_core.net.base import UdpPort
 from transfer_core.net.udp import open_udp_port
-from transfer_core.net.udp_plain import BURST_DATAGRAMS, PlainUdpPort
+from transfer_core.net.udp_plain import BURST_DATAGRAMS
 
 LOOPBACK = ("127.0.0.1", 0)
 
 
 def plain() -> UdpPort:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setblocking(False)
-    sock.bind(LOOPBACK)
-    return PlainUdpPort(sock, None)
+    return open_udp_port(LOOPBACK, plain=True)
 
 
 @pytest.fixture(params=[plain, lambda: open_udp_port(LOOPBACK)], ids=["plain", "best of this system"])

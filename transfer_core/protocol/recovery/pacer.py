@@ -1,7 +1,7 @@
 """Spreads datagrams over time: bursts of about a millisecond of the rate, so that one system call carries many.
 
 A bucket fills at the rate. A burst goes when a burst's worth has come together: a millisecond of the rate, at most
-64 KiB, at least one datagram. A program that wakes late saves up ten milliseconds and no more: with less, a busy
+256 KiB, at least one datagram. A program that wakes late saves up ten milliseconds and no more: with less, a busy
 machine that is late by a millisecond each time loses a tenth of every link; whatever goes out at once has to fit into
 some queue on the way, so more would be lost there. What could not go for another reason, since there was nothing to
 send or too much in flight, is not saved up beyond two.
@@ -14,7 +14,8 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 BURST_NS = NS_PER_MS
 CREDIT_NS = 10 * NS_PER_MS
 IDLE_CREDIT_NS = 2 * NS_PER_MS
-BURST_BYTES_MAX = 65_536
+BURST_BYTES_MAX = 262_144
+DEBT_BYTES_MAX = 65_536
 LEAST_CREDIT_BYTES = 3000.0  # two usual packets
 _NEARLY = 0.98  # a burst that lacks less than this goes now: a timer rarely hits the nanosecond
 
@@ -65,8 +66,8 @@ class Pacer:
         return max(1, int(min(self._credit_bytes, BURST_BYTES_MAX) // packet_bytes))
 
     def on_sent(self, sent_bytes: int) -> None:
-        """Take what was sent out of the bucket; at most a burst is owed."""
-        self._credit_bytes = max(self._credit_bytes - sent_bytes, -float(BURST_BYTES_MAX))
+        """Take what was sent out of the bucket; at most `DEBT_BYTES_MAX` are owed."""
+        self._credit_bytes = max(self._credit_bytes - sent_bytes, -float(DEBT_BYTES_MAX))
 
     def next_ns(self, packet_bytes: int) -> int:
         """When the next burst may go."""

@@ -30,7 +30,7 @@ def test_a_file_arrives_whole_and_the_history_says_how_it_came(world: UploadWorl
     world.destination(server.url + "/upload")
     job = world.arrive(world.queue(source))
     assert server.completed() == {"lap.bin": source.read_bytes()}
-    assert server.count("/chunk") == 3  # 5 MB each by default
+    assert server.count("/chunk") in range(3, 7)  # 5 MB each by default, less once a link turns out to be slow
     assert job.links == {"lo": 12 * MB}
     assert job.stored_as.endswith("/lap.bin")
     assert job.file_hash.startswith("blake3:")
