@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from transfer_core.events import LinkState
-from transfer_core.units import NS_PER_S, format_duration
+from transfer_core.events import LinkState, LinkView
+from transfer_core.units import NS_PER_S, format_bytes, format_duration
 
 DASH = "—"
 STALE_NS = 2 * NS_PER_S  # figures older than this are drawn dim and hatched
 LOST_NS = 10 * NS_PER_S  # and older than this not at all
+
+QUOTA_SHORT = 0.9  # from this share of a quota on it needs a look
 
 _NOT_DELIVERING = (LinkState.KILLED, LinkState.DOWN, LinkState.UNUSED)
 
@@ -73,3 +75,29 @@ def is_stale(measured_ns: int | None, now_ns: int) -> bool:
 def is_lost(state: LinkState, measured_ns: int | None, now_ns: int) -> bool:
     """True when the figures say nothing any more."""
     return state in _NOT_DELIVERING or measured_ns is None or now_ns - measured_ns > LOST_NS
+
+
+def limits_text(link: LinkView) -> str:
+    """What a link may, in a line: `cap 20 Mbit/s`, `16.4 of 20.0 GB`, `cap 20 · 16.4 of 20.0 GB`; empty for all."""
+    cap = "" if link.rate_cap_bps is None else f"cap {link.rate_cap_bps / 1e6:g}"
+    if link.quota_bytes is None:
+        return f"{cap} Mbit/s" if cap else ""
+    used, limit = format_bytes(link.used_bytes), format_bytes(link.quota_bytes)
+    if used.partition(" ")[2] == limit.partition(" ")[2]:
+        used = used.partition(" ")[0]
+    return " · ".join(filter(None, (cap, f"{used} of {limit}")))
+
+
+def plan_text(link: LinkView) -> str:
+    """The same in full: the cap, what the data plan has left, and when it begins anew."""
+    parts = [] if link.rate_cap_bps is None else [f"at most {link.rate_cap_bps / 1e6:g} Mbit/s"]
+    if link.quota_bytes is not None:
+        left = format_bytes(max(0, link.quota_bytes - link.used_bytes))
+        renews = f" until {link.quota_renews}" if link.quota_renews else ""
+        parts.append(f"{left} of {format_bytes(link.quota_bytes)} left{renews}")
+    return ", ".join(parts)
+
+
+def is_short(link: LinkView) -> bool:
+    """True when little of the link's quota is left."""
+    return link.quota_bytes is not None and link.used_bytes >= QUOTA_SHORT * link.quota_bytes

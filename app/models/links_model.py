@@ -74,10 +74,6 @@ class LinksModel(TableModel):
                 self._texts[row] = texts
                 self.tell_rows(row, row, first)
 
-    def age(self, now_ns: int) -> None:
-        """Bring what depends on the time alone up to date."""
-        self.show_links(self._links, now_ns)
-
     def row_total(self) -> int:
         """Number of links."""
         return len(self._links)

@@ -166,6 +166,14 @@ def bucket_mean(values: Floats, buckets: Buckets) -> Floats:
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
+def mean_line(t_s: Floats, values: Floats, span_s: float, points: int) -> tuple[Floats, Floats]:
+    """A calm line of at most so many points, each the mean of its stretch; for the shape, not for the extremes."""
+    buckets = bucket(t_s, span_s, points)
+    if buckets is None:
+        return t_s, values
+    return buckets.t_s + buckets.width_s / 2, bucket_mean(values, buckets)
+
+
 def thin_line(t_s: Floats, values: Floats, span_s: float, pixels: int) -> tuple[Floats, Floats]:
     """A line of at most one point a pixel that keeps each stretch's lowest and highest value."""
     x, y = thin_lines(t_s, values[np.newaxis], span_s, pixels)

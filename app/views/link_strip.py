@@ -15,11 +15,12 @@ from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QShortcut, 
 from PySide6.QtWidgets import QFrame, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from app.models.link_history import LinkHistory
-from app.models.sample_rings import thin_line
+from app.models.sample_rings import mean_line
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.page import ServiceCalls
 from app.widgets.link_tile import SPARK_S, LinkTile
 from app.widgets.look import look_of
+from app.widgets.spark_line import Spark
 from transfer_core.events import LinkState, LinkView
 from transfer_core.units import NS_PER_S
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 REFRESH_MS = 250
 TILE_KEYS = 9
 WIDTH_EM, WIDTH_LEAST, WIDTH_MOST = 15.8, 212, 340  # px but for the first, which goes by the type's size
+SPARK_STEP = 2  # px between two points of a spark
 SPARK_TOP_LEAST_BPS = 1e6  # below this a spark stays flat rather than showing noise as mountains
 
 
@@ -50,13 +52,15 @@ class LinkStrip(QWidget):
         self._history = history or LinkHistory(state, self)
         self._look = look_of(theme)
         self._tiles: dict[str, LinkTile] = {}
+        self._turn = 0  # whose tile is refreshed next
+        self._top_bps = SPARK_TOP_LEAST_BPS
         self.setAccessibleName("Links")
         self.setObjectName("linkStrip")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._build()
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._timer.timeout.connect(self._refresh_next)
         for place in range(TILE_KEYS):
             shortcut = QShortcut(QKeySequence(f"Alt+{place + 1}"), self)
             shortcut.activated.connect(lambda place=place: self.focus_tile(place))
@@ -154,20 +158,37 @@ class LinkStrip(QWidget):
         for tile in kept.values():
             self._tiles_layout.removeWidget(tile)
             tile.deleteLater()
+        self._timer.setInterval(REFRESH_MS // max(1, len(self._tiles)))
 
     @Slot()
     def refresh(self) -> None:
         """Let time pass on every tile, and move the sparks on."""
+        self._turn = 0
+        for _ in self._tiles:
+            self._refresh_next()
+
+    @Slot()
+    def _refresh_next(self) -> None:
+        """One tile at a time, so that no click waits for all of them to be painted."""
+        if not self._tiles:
+            return
         now_ns = self._state.now_ns()
         end_s = now_ns / NS_PER_S
-        windows = {name: self._history.rings[name].window(end_s - SPARK_S, end_s) for name in self._tiles}
-        peaks = [float(np.fmax.reduce(window.throughput_bps)) for window in windows.values() if len(window)]
-        top_bps = max([SPARK_TOP_LEAST_BPS, *(peak for peak in peaks if np.isfinite(peak))]) * 1.05
-        for name, tile in self._tiles.items():
-            window = windows[name]
-            t_s, rate = thin_line(window.t_s, window.throughput_bps, SPARK_S, max(2, tile.width() - 20))
-            tile.show_spark(t_s, rate, end_s, top_bps)
-            tile.tick(now_ns)
+        self._turn %= len(self._tiles)
+        if self._turn == 0:
+            self._fit_scale(end_s)
+        tile = self.tiles[self._turn]
+        self._turn += 1
+        if tile.link is not None:
+            window = self._history.rings[tile.link.name].window(end_s - SPARK_S, end_s)
+            t_s, rate = mean_line(window.t_s, window.throughput_bps, SPARK_S, max(2, tile.width() // SPARK_STEP))
+            tile.show_spark(Spark(t_s, rate, end_s - SPARK_S, end_s, self._top_bps))
+        tile.tick(now_ns)
+
+    def _fit_scale(self, end_s: float) -> None:
+        windows = (self._history.rings[name].window(end_s - SPARK_S, end_s) for name in self._tiles)
+        peaks = [float(np.fmax.reduce(window.throughput_bps)) for window in windows if len(window)]
+        self._top_bps = max([SPARK_TOP_LEAST_BPS, *(peak for peak in peaks if np.isfinite(peak))]) * 1.05
 
     def showEvent(self, event: QShowEvent) -> None:
         """Begin to refresh."""

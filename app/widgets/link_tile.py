@@ -10,24 +10,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QBrush,
-    QContextMenuEvent,
-    QFocusEvent,
-    QFontMetrics,
-    QKeyEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QResizeEvent,
-)
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
-from app.figures import DASH, age_text, is_lost, is_stale, mbit_text, ms_text, percent_text, since_text
+from app.figures import (
+    DASH,
+    age_text,
+    is_lost,
+    is_short,
+    is_stale,
+    limits_text,
+    mbit_text,
+    ms_text,
+    percent_text,
+    plan_text,
+    since_text,
+)
 from app.widgets.look import Look
-from app.widgets.spark_line import Floats, paint_spark
-from app.widgets.status_shape import LINK_SHAPES, link_colour, paint_shape
+from app.widgets.spark_line import Spark
+from app.widgets.tile_face import Face, FacePainter, paint_ground
 from transfer_core.events import LinkState, LinkView
 from transfer_core.units import NS_PER_S, format_duration
 
@@ -59,9 +61,9 @@ class LinkTile(QWidget):
         self._link: LinkView | None = None
         self._now_ns = 0
         self._asked: _Asked | None = None
-        self._spark: tuple[Floats, Floats] | None = None
-        self._spark_end_s = 0.0
-        self._spark_top = 0.0
+        self._face: Face | None = None
+        self._painter = FacePainter(look)
+        self._spark: Spark | None = None
         self._last_rate = DASH
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -117,30 +119,31 @@ class LinkTile(QWidget):
     def move_to(self, place: int, row: int) -> None:
         """Take the colour of that place in the links' order, and the key of that row of the strip."""
         self._place, self._key = place, row + 1
-        self.update()
+        self._refresh()
 
     def apply_look(self, look: Look) -> None:
         """Take over another theme."""
-        self._look = look
+        self._look, self._painter = look, FacePainter(look)
         self.setFont(look.font)
         self.updateGeometry()
         self._place_switch()
         self.update()
 
     def show_link(self, link: LinkView, now_ns: int) -> None:
-        """Take over the link's newest view."""
-        self._link = link
+        """Take over the link's newest view. Figures are drawn with the next tick, all else at once."""
+        before, self._link = self._link, link
         self._now_ns = now_ns
         if link.throughput_bps is not None and not is_lost(link.state, link.measured_ns, now_ns):
             self._last_rate = mbit_text(link.throughput_bps)
         asked = self._asked
         if asked is not None and (link.state is LinkState.KILLED) == asked.kill:
             self._asked = None
-        self._refresh()
+        if before is None or asked is not self._asked or _standing(before) != _standing(link):
+            self._refresh()
 
-    def show_spark(self, t_s: Floats, rate_bps: Floats, end_s: float, top_bps: float) -> None:
-        """Take over the last minute's throughput; `top_bps` is the scale that all tiles share."""
-        self._spark, self._spark_end_s, self._spark_top = (t_s, rate_bps), end_s, top_bps
+    def show_spark(self, spark: Spark) -> None:
+        """Take over the last minute's throughput, on the scale that all tiles share."""
+        self._spark = spark
         self.update()
 
     def tick(self, now_ns: int) -> None:
@@ -186,11 +189,11 @@ class LinkTile(QWidget):
     # --- form
     def sizeHint(self) -> QSize:
         """As wide as the strip, as high as its five lines."""
-        return QSize(186, self._lines()[-1])
+        return QSize(186, self._height())
 
     def minimumSizeHint(self) -> QSize:
         """Never lower than its lines."""
-        return QSize(150, self._lines()[-1])
+        return QSize(150, self._height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the switch in its corner."""
@@ -204,24 +207,17 @@ class LinkTile(QWidget):
             self._place_switch()
         return super().eventFilter(watched, event)
 
-    def _lines(self) -> tuple[int, int, int, int, int, int]:
-        """Tops of the five lines, and the whole height."""
-        look = self._look
-        gap = look.gap
-        name = gap + 2
-        rate = name + QFontMetrics(look.strong).height() + 1
-        spark = rate + QFontMetrics(look.big).height() + 1
-        figures = spark + 26 + gap // 2
-        foot = figures + QFontMetrics(look.small).height() + gap // 2
-        return name, rate, spark, figures, foot, foot + max(26, self.switch.sizeHint().height()) + gap
+    def _height(self) -> int:
+        foot = self._painter.foot_top(self._face)
+        return foot + max(26, self.switch.sizeHint().height()) + self._look.gap
 
     def _place_switch(self) -> None:
         self.switch.ensurePolished()
-        foot = self._lines()[4]
         hint = self.switch.sizeHint()
         room = max(64, self.width() // 2)
         width = min(room, max(64, hint.width()))
         height = max(26, hint.height())
+        foot = self._painter.foot_top(self._face)
         self.switch.setGeometry(self.width() - width - self._look.gap - 2, foot, width, height)
 
     def _refresh(self) -> None:
@@ -233,13 +229,18 @@ class LinkTile(QWidget):
         waiting = self._asked is not None and not self.is_overdue
         text = ("Killing…" if self._asked and self._asked.kill else "Restoring…") if waiting else verb
         tip = f"{verb} {link.name}  (K on this tile; Alt+{self._key} goes to it)"
-        changed = text != self.switch.text()
+        face = self._face_of(link)
+        before, self._face = self._face, face
+        changed = text != self.switch.text() or before is None or bool(before.limits) != bool(face.limits)
         self.switch.setText(text)
         self.switch.setEnabled(not waiting)
         self.switch.setAccessibleName(f"{verb} link {link.name}")
         self.switch.setToolTip("Waiting for the engine to confirm" if waiting else tip)
         if changed:
+            self.updateGeometry()
             self._place_switch()
+        if face == before:
+            return
         self.setAccessibleName(f"Link {link.name}")
         self.setAccessibleDescription(self._words(link))
         self.setToolTip(self._tip(link))
@@ -263,129 +264,43 @@ class LinkTile(QWidget):
         )
         if link.score:
             lines.append(f"score {link.score.score:.2f}")
+        if plan := plan_text(link):
+            lines.append(plan)
         if link.addresses:
             lines.append(", ".join(link.addresses))
         lines.append(f"Kill or restore it with K  (Alt+{self._key})")
         return "\n".join(lines)
 
+    def _face_of(self, link: LinkView) -> Face:
+        quality = self.quality
+        lost = quality == "lost"
+        return Face(
+            name=link.name,
+            device=link.device if link.device != link.name else link.kind.value,
+            state=link.state,
+            place=self._place,
+            quality=quality,
+            rate=self.rate_text,
+            unit=f"was {self._last_rate}" if lost and self._last_rate != DASH else "Mbit/s",
+            role="" if link.role == "primary" else link.role,
+            rtt=DASH if lost else ms_text(link.rtt_ms),
+            loss=DASH if lost else percent_text(link.loss),
+            limits=limits_text(link),
+            is_short=is_short(link),
+            foot=self.foot_text,
+            is_overdue=self.is_overdue,
+        )
+
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the tile."""
         painter = QPainter(self)
-        look = self._look
-        frame = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(look.focus, 2) if self.hasFocus() else QPen(look.border, 1))
-        painter.setBrush(look.card)
-        painter.drawRoundedRect(frame.adjusted(0.5, 0.5, -0.5, -0.5) if self.hasFocus() else frame, 5, 5)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        if self._link is not None:
-            self._paint_name(painter, self._link)
-            self._paint_rate(painter, self._link)
-            self._paint_spark(painter)
-            self._paint_figures(painter, self._link)
-            self._paint_foot(painter)
+        paint_ground(painter, self.size(), self._look, has_focus=self.hasFocus())
+        if self._face is not None:
+            foot = self.switch.x() - 2 * self._look.gap
+            self._painter.paint(painter, self.size(), self._face, self._spark, foot)
         painter.end()
 
-    def _paint_name(self, painter: QPainter, link: LinkView) -> None:
-        look, gap, top = self._look, self._look.gap, self._lines()[0]
-        height = QFontMetrics(look.strong).height()
-        x = gap + 2
-        side = min(12, height - 4)
-        paint_shape(
-            painter,
-            LINK_SHAPES[link.state],
-            QRect(x, top + (height - side) // 2, side, side),
-            link_colour(link.state, look),
-        )
-        x += side + gap
-        painter.fillRect(QRect(x, top, 4, height), look.link(self._place))
-        x += 4 + gap
-        right = self.width() - gap - 2
-        painter.setFont(look.small)
-        device = link.device if link.device != link.name else link.kind.value
-        metrics = QFontMetrics(look.small)
-        device = metrics.elidedText(device, Qt.TextElideMode.ElideMiddle, (right - x) // 2)
-        painter.setPen(look.muted)
-        painter.drawText(
-            QRect(x, top, right - x, height), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, device
-        )
-        room = right - x - metrics.horizontalAdvance(device) - gap
-        painter.setFont(look.strong)
-        painter.setPen(look.text)
-        name = QFontMetrics(look.strong).elidedText(link.name, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QRect(x, top, room, height), Qt.AlignmentFlag.AlignVCenter, name)
 
-    def _paint_rate(self, painter: QPainter, link: LinkView) -> None:
-        look, gap, top = self._look, self._look.gap, self._lines()[1]
-        height = QFontMetrics(look.big).height()
-        x, right = gap + 2, self.width() - gap - 2
-        quality = self.quality
-        base = top + QFontMetrics(look.big).ascent()
-        wide = QFontMetrics(look.big).horizontalAdvance(self.rate_text)
-        if quality == "stale":
-            painter.fillRect(QRect(x, top + 2, wide, height - 4), QBrush(look.border, Qt.BrushStyle.BDiagPattern))
-        painter.setFont(look.big)
-        painter.setPen(look.text if quality == "live" else look.muted)
-        painter.drawText(x, base, self.rate_text)
-        painter.setFont(look.small)
-        painter.setPen(look.muted)
-        small = QFontMetrics(look.small)
-        unit = f"was {self._last_rate}" if quality == "lost" and self._last_rate != DASH else "Mbit/s"
-        painter.drawText(x + wide + gap, base, unit)
-        room = right - (x + wide + 2 * gap + small.horizontalAdvance(unit))
-        if link.role != "primary" and room > small.horizontalAdvance("backup"):
-            role = small.elidedText(link.role, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(QPoint(right - small.horizontalAdvance(role), base), role)
-
-    def _paint_spark(self, painter: QPainter) -> None:
-        top = self._lines()[2]
-        area = QRectF(self._look.gap + 2, top, self.width() - 2 * self._look.gap - 4, 26)
-        painter.setPen(self._look.grid)
-        painter.drawLine(area.bottomLeft(), area.bottomRight())
-        if self._spark is not None:
-            paint_spark(
-                painter,
-                area,
-                *self._spark,
-                start_s=self._spark_end_s - SPARK_S,
-                end_s=self._spark_end_s,
-                top=self._spark_top,
-                colour=self._look.link(self._place),
-                width=self._look.line,
-            )
-
-    def _paint_figures(self, painter: QPainter, link: LinkView) -> None:
-        look, top = self._look, self._lines()[3]
-        metrics = QFontMetrics(look.small)
-        quality = self.quality
-        lost = quality == "lost"
-        x = look.gap + 2
-        base = top + metrics.ascent()
-        painter.setFont(look.small)
-        for label, value, unit in (
-            ("RTT", DASH if lost else ms_text(link.rtt_ms), "ms"),
-            ("loss", DASH if lost else percent_text(link.loss), "%"),
-        ):
-            for text, colour in (
-                (label, look.muted),
-                (value, look.text if quality == "live" else look.muted),
-                (unit, look.muted),
-            ):
-                if text is value and quality == "stale":
-                    box = QRect(x, top, metrics.horizontalAdvance(text), metrics.height())
-                    painter.fillRect(box, QBrush(look.border, Qt.BrushStyle.BDiagPattern))
-                painter.setPen(colour)
-                painter.drawText(x, base, text)
-                x += metrics.horizontalAdvance(text + " ")
-            x += look.gap
-
-    def _paint_foot(self, painter: QPainter) -> None:
-        look, top = self._look, self._lines()[4]
-        area = QRect(look.gap + 2, top, self.switch.x() - 2 * look.gap, self.switch.height())
-        painter.setFont(look.small)
-        if self.is_overdue:
-            painter.setPen(look.caution)
-        else:
-            painter.setPen(look.muted if self.quality == "live" else look.text)
-        text = QFontMetrics(look.small).elidedText(self.foot_text, Qt.TextElideMode.ElideRight, area.width())
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, text)
+def _standing(link: LinkView) -> tuple[object, ...]:
+    """What of a link is shown at once when it changes; figures can wait for the next tick."""
+    return link.name, link.device, link.state, link.why, link.role, link.rate_cap_bps, link.quota_bytes

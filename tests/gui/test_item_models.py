@@ -28,7 +28,7 @@ def test_the_links_model_keeps_the_rules_while_links_come_go_and_change() -> Non
     model.show_links([wifi], START_NS)
     model.show_links([wifi, lte], START_NS)
     model.show_links([wifi, replace(lte, throughput_bps=1e6)], START_NS)
-    model.age(START_NS + NS_PER_S)
+    model.show_links([wifi, lte], START_NS + NS_PER_S)
     model.show_links([lte], START_NS)
     model.show_links([], START_NS)
     assert tester.model() is model

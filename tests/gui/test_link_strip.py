@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.models.link_history import LinkHistory
 from app.views.link_strip import LinkStrip
+from app.widgets.link_tile import LinkTile
+from app.widgets.look import look_of
 from tests.support.console_world import SUN, HandState, PlainTheme, colours_in, link_view
 from transfer_core.events import LinkState
 
@@ -68,3 +73,50 @@ def test_another_theme_reaches_every_tile(qtbot, state) -> None:
     theme.switch(SUN)
     for tile in strip.tiles:
         assert SUN.card in colours_in(tile)
+
+
+class Paints(QObject):
+    """Calls back whenever one of these is painted."""
+
+    def __init__(self, tell: Callable[[], None], *watched: QWidget) -> None:
+        super().__init__()
+        self._tell = tell
+        for widget in watched:
+            widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self._tell()
+        return False
+
+
+def test_new_figures_wait_for_the_next_tick_but_a_new_state_is_painted_at_once(qtbot, state) -> None:
+    tile = LinkTile(look_of(PlainTheme()), place=0)
+    qtbot.addWidget(tile)
+    tile.show_link(link_view("wifi"), state.now_ns())
+    with qtbot.waitExposed(tile):
+        tile.show()
+    QApplication.processEvents()
+    painted: list[str] = []
+    paints = Paints(lambda: painted.append(tile.rate_text), tile)
+
+    def paints_after(change: Callable[[], None]) -> int:
+        painted.clear()
+        change()
+        QApplication.processEvents()
+        return len(painted)
+
+    assert paints_after(lambda: tile.show_link(link_view("wifi", throughput_bps=1e6), state.now_ns())) == 0
+    assert paints_after(lambda: tile.tick(state.now_ns())) == 1
+    assert paints_after(lambda: tile.tick(state.now_ns())) == 0  # nothing differs
+    assert paints_after(lambda: tile.show_link(link_view("wifi", LinkState.KILLED), state.now_ns())) == 1
+    paints.deleteLater()
+
+
+def test_each_tile_is_refreshed_in_a_turn_of_its_own(strip, state, qtbot) -> None:
+    seen: list[tuple[str, ...]] = []
+    paints = Paints(lambda: seen.append(tuple(tile.quality for tile in strip.tiles)), *strip.tiles)
+    state.pass_time(3)
+    qtbot.waitUntil(lambda: ("stale", "stale") in seen)
+    assert {("stale", "live"), ("live", "stale")} & set(seen)
+    paints.deleteLater()

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QFileDialog, QLineEdit
+from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
@@ -284,3 +284,16 @@ def test_files_are_chosen_by_name_and_the_next_dialog_opens_where_the_last_was(
     with qtbot.assertNotEmitted(page.files_wanted):
         qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: page.findChildren(QFileDialog) == [])
+
+
+def test_the_panel_keeps_its_labels_while_links_come_and_go(page: QueuePage) -> None:
+    def shown(**links: int) -> dict[str, str]:
+        page.details.show_job(job("a", links=links, status=JobState.UPLOADING))
+        return page.details.carried
+
+    assert shown(wifi=750, lte=250) == {"wifi": "750 B · 75 %", "lte": "250 B · 25 %"}
+    labels = page.details.findChildren(QLabel)
+    assert shown(lte=100) == {"lte": "100 B · 100 %"}
+    assert shown() == {}
+    assert shown(wifi=1, lte=3) == {"wifi": "1 B · 25 %", "lte": "3 B · 75 %"}
+    assert page.details.findChildren(QLabel) == labels

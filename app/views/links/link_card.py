@@ -26,6 +26,8 @@ class CardHead(QWidget):
         self._place = place
         self._link: LinkView | None = None
         self._right = ""
+        self._facts = ""
+        self._said: tuple[object, ...] = ()
         self._reading = ""
         self._is_lost = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -47,8 +49,14 @@ class CardHead(QWidget):
         right = "up" if link.state is LinkState.UP else since_text(link.state, link.since_ns, now_ns)
         if link.why:
             right += f" · {link.why}"
-        if link != self._link or right != self._right:
-            self._link, self._right = link, right
+        score = score_text(link.score.score if link.score and not self._is_lost else None)
+        said = (link.name, link.state, right, link.device, link.role, score, link.simulated)
+        self._link, self._right = link, right
+        if said != self._said:
+            self._said = said
+            self._facts = " · ".join(
+                filter(None, (link.device, link.role, f"score {score}", "simulated" * link.simulated))
+            )
             self.update()
 
     def show_reading(self, reading: str) -> None:
@@ -92,12 +100,10 @@ class CardHead(QWidget):
                 link_colour(link.state, look),
             )
             box.setLeft(box.left() - side - 6)
-        score = score_text(link.score.score if link.score and not self._is_lost else None)
-        facts = " · ".join(filter(None, (link.device, link.role, f"score {score}", "simulated" * link.simulated)))
         room = box.left() - x - look.gap
         painter.setPen(look.muted)
         painter.drawText(
-            QRect(x, 0, room, self.height()), left, small.elidedText(facts, Qt.TextElideMode.ElideRight, room)
+            QRect(x, 0, room, self.height()), left, small.elidedText(self._facts, Qt.TextElideMode.ElideRight, room)
         )
         painter.end()
 

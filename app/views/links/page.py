@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from app.theme.theme import Theme
 
 FRAME_MS = 100
-AGE_NS = 300_000_000  # between two looks at the ages
+TEXTS_NS = 250_000_000  # between two looks at the words and figures
 WINDOWS_S = {"1 min": 60.0, "5 min": 300.0, "30 min": 1800.0}
 WINDOW_COMMANDS = ("links.minute", "links.five_minutes", "links.half_hour")
 
@@ -85,7 +85,8 @@ class LinksPage(Page):
         self._frames = 0
         self._shown = False
         self._drawer = FrameDrawer()
-        self._aged_ns = 0
+        self._told_ns = 0
+        self._standing: tuple[tuple[object, ...], ...] = ()
         self._model = LinksModel(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._build()
@@ -201,7 +202,7 @@ class LinksPage(Page):
         if self._shown:
             return
         self._shown = True
-        self._state.links_changed.connect(self.show_links)
+        self._state.links_changed.connect(self._follow_links)
         self.show_links(self._state.links)
         self.refresh()
         self._timer.start()
@@ -212,15 +213,22 @@ class LinksPage(Page):
             return
         self._shown = False
         self._timer.stop()
-        self._state.links_changed.disconnect(self.show_links)
+        self._state.links_changed.disconnect(self._follow_links)
 
     @Slot(object)
+    def _follow_links(self, links: tuple[LinkView, ...]) -> None:
+        """What came, went or changed its state is shown at once; figures are, four times a second."""
+        standing = tuple((link.name, link.state, link.why) for link in links)
+        if standing != self._standing:
+            self.show_links(links)
+
     def show_links(self, links: tuple[LinkView, ...]) -> None:
         """Take over the links; cards are made anew only when the set of links differs."""
+        self._standing = tuple((link.name, link.state, link.why) for link in links)
         used = [(place, link) for place, link in enumerate(links) if link.state is not LinkState.UNUSED]
         if [link.name for _, link in used] != list(self._cards):
             self._make_cards(used)
-        now_ns = self._state.now_ns()
+        now_ns = self._told_ns = self._state.now_ns()
         for _, link in used:
             self._cards[link.name].show_link(link, now_ns)
         rows = self._model.rowCount()
@@ -257,16 +265,17 @@ class LinksPage(Page):
         """Draw one whole frame, unless the picture is frozen; ages go on all the same."""
         if self._frozen is None:
             self._draw(self._history.rings, self._history.all_marks, self._state.now_ns())
-        self._age()
+        self.show_links(self._state.links)
 
     @Slot()
     def _draw_on(self) -> None:
-        """Draw one card more."""
-        if self._frozen is None:
+        """Draw one card more; or bring words and figures up to date, which takes a turn of its own."""
+        if self._state.now_ns() - self._told_ns >= TEXTS_NS:
+            self.show_links(self._state.links)
+        elif self._frozen is None:
             if self._drawer.is_done:
                 self._begin(self._history.rings, self._history.all_marks, self._state.now_ns())
             self._drawer.draw_next(self._cursor_s)
-        self._age()
 
     def _draw(self, rings: SampleRings, marks: tuple[LinkMark, ...], end_ns: int) -> None:
         self._begin(rings, marks, end_ns)
@@ -277,12 +286,6 @@ class LinksPage(Page):
         self._frames += 1
         self._drawer.begin(self._cards, Moment(rings, marks, end_ns, self._span_s))
         self._place_ruler()
-
-    def _age(self) -> None:
-        now_ns = self._state.now_ns()
-        if now_ns - self._aged_ns >= AGE_NS:
-            self._aged_ns = now_ns
-            self._model.age(now_ns)
 
     def _place_ruler(self) -> None:
         card = next(iter(self._cards.values()), None)

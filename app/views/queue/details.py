@@ -21,12 +21,19 @@ from transfer_core.service.transfer import UNKNOWN_LINK, ChunkMap
 from transfer_core.units import format_bytes, format_duration
 
 MAP_MS = 1000
+_ROLES = (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole)
 
 
 def _label(kind: str = "", *, wrap: bool = False) -> QLabel:
     label = QLabel(wordWrap=wrap, textFormat=Qt.TextFormat.PlainText)
     if kind:
         label.setProperty("kind", kind)
+    return label
+
+
+def _label_at(form: QFormLayout, row: int, role: QFormLayout.ItemRole) -> QLabel:
+    label = form.itemAt(row, role).widget()
+    assert isinstance(label, QLabel)
     return label
 
 
@@ -113,6 +120,13 @@ class DetailsPanel(QFrame):
         """The text beside that name."""
         return self._facts[name].text()
 
+    @property
+    def carried(self) -> dict[str, str]:
+        """What each link carried of the job, as it stands there."""
+        rows = [row for row in range(self._links.rowCount()) if self._links.isRowVisible(row)]
+        texts = [[_label_at(self._links, row, role).text() for role in _ROLES] for row in rows]
+        return {head: value for head, value in texts}
+
     def show_job(self, job: JobView | None, others: int = 0) -> None:
         """Show a job, one of 1 + `others` selected; None if nothing is selected."""
         before, self._job, self._others = self._job, job, others
@@ -151,15 +165,17 @@ class DetailsPanel(QFrame):
             self.name.style().polish(self.name)
 
     def _show_links(self, job: JobView | None) -> None:
-        while self._links.rowCount():
-            self._links.removeRow(0)
         carried = {} if job is None else {name: count for name, count in job.links.items() if count > 0}
         total = sum(carried.values())
-        for name in sorted(carried, key=self._state.link_index):
-            head, value = _label("muted"), _label()
-            head.setText(name)
-            value.setText(f"{format_bytes(carried[name])} · {carried[name] * 100 / total:.0f} %")
-            self._links.addRow(head, value)
+        names = sorted(carried, key=self._state.link_index)
+        while self._links.rowCount() < len(names):  # rows are kept: making and dressing labels takes milliseconds
+            self._links.addRow(_label("muted"), _label())
+        for row in range(self._links.rowCount()):
+            self._links.setRowVisible(row, row < len(names))
+        for row, name in enumerate(names):
+            value = f"{format_bytes(carried[name])} · {carried[name] * 100 / total:.0f} %"
+            for role, text in zip(_ROLES, (name, value), strict=True):
+                _label_at(self._links, row, role).setText(text)
         self._links_head.setVisible(bool(carried))
 
     def _show_facts(self, job: JobView) -> None:

@@ -220,7 +220,8 @@ class QueuePage(Page):
         if self._pending:
             pending, self._pending = self._pending, {}
             self.model.update_jobs(pending.values())
-            self._selection_changed()
+            if any(job.file_id in pending for job in self.selected()):
+                self._selection_changed()
         self._show_emptiness()
 
     @Slot()

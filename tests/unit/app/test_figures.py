@@ -9,12 +9,16 @@ from app.figures import (
     age_text,
     clock_text,
     is_lost,
+    is_short,
     is_stale,
+    limits_text,
     moment_text,
     ms_text,
     percent_text,
+    plan_text,
     since_text,
 )
+from tests.support.console_world import link_view
 from transfer_core.events import LinkState
 
 
@@ -59,3 +63,32 @@ def test_a_killed_link_tells_when_and_others_how_long() -> None:
     assert since_text(LinkState.KILLED, 0, 12_000_000_000) == "killed 12 s ago"
     assert since_text(LinkState.SILENT, 0, 3_000_000_000) == "silent for 3.0 s"
     assert since_text(LinkState.DOWN, None, 0) == "down"
+
+
+@pytest.mark.parametrize(
+    ("limits", "line", "words"),
+    [
+        ({}, "", ""),
+        ({"rate_cap_bps": 20e6}, "cap 20 Mbit/s", "at most 20 Mbit/s"),
+        (
+            {"quota_bytes": 20_000_000_000, "used_bytes": 16_400_000_000, "quota_renews": "2026-12-01"},
+            "16.4 of 20.0 GB",
+            "3.6 GB of 20.0 GB left until 2026-12-01",
+        ),
+        (
+            {"rate_cap_bps": 1.5e6, "quota_bytes": 2_000_000_000, "used_bytes": 900_000_000},
+            "cap 1.5 · 900 MB of 2.0 GB",
+            "at most 1.5 Mbit/s, 1.1 GB of 2.0 GB left",
+        ),
+    ],
+)
+def test_what_a_link_may_is_told_in_a_line_and_in_words(limits: dict[str, object], line: str, words: str) -> None:
+    link = link_view("lte", **limits)
+    assert limits_text(link) == line
+    assert plan_text(link) == words
+
+
+def test_a_quota_is_short_from_nine_tenths_on() -> None:
+    assert not is_short(link_view("lte"))
+    assert not is_short(link_view("lte", quota_bytes=100, used_bytes=89))
+    assert is_short(link_view("lte", quota_bytes=100, used_bytes=90))

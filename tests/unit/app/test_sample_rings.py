@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from app.models.sample_rings import SampleRing, SampleRings, bucket, bucket_max, bucket_min, thin_line
+from app.models.sample_rings import SampleRing, SampleRings, bucket, bucket_max, bucket_min, mean_line, thin_line
 from transfer_core.events import LinkSample
 
 TENTH_NS = 100_000_000
@@ -98,6 +98,17 @@ def test_thinning_keeps_the_lowest_and_the_highest_and_stays_under_a_point_a_pix
     assert y.max() == 99.0
     assert y.min() == 1.0
     assert (np.diff(x) > 0).all()
+
+
+def test_a_calm_line_is_the_mean_of_each_stretch_and_keeps_its_gaps() -> None:
+    t_s = np.arange(600) / 10.0
+    values = np.where(np.arange(600) % 2, 10.0, 30.0)
+    values[200:300] = np.nan
+    x, y = mean_line(t_s, values, 60.0, 60)
+    assert len(x) == 60
+    known = np.isfinite(y)
+    assert (~known).sum() == 10
+    assert y[known] == pytest.approx(20.0)
 
 
 def test_few_samples_are_drawn_as_they_are() -> None:
