@@ -125,7 +125,7 @@ class DetailsPanel(QFrame):
         """What each link carried of the job, as it stands there."""
         rows = [row for row in range(self._links.rowCount()) if self._links.isRowVisible(row)]
         texts = [[_label_at(self._links, row, role).text() for role in _ROLES] for row in rows]
-        return {head: value for head, value in texts}
+        return dict(texts)
 
     def show_job(self, job: JobView | None, others: int = 0) -> None:
         """Show a job, one of 1 + `others` selected; None if nothing is selected."""
