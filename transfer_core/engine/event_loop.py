@@ -21,8 +21,8 @@ from transfer_core.protocol.endpoint import Received, Transmit
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 _LOG = logging.getLogger(__name__)
-READS_PER_TURN = 4
-SENDS_PER_TURN = 2
+READS_PER_TURN, READ_BYTES_PER_TURN = 16, 1 << 20
+SENDS_PER_TURN, SEND_BYTES_PER_TURN = 8, 1 << 19
 SLEEP_MAX_NS = NS_PER_S
 SPIN_NS = 50_000  # a deadline nearer than this is not worth a sleep
 
@@ -177,7 +177,8 @@ class EventLoop:
             return
 
     def _read(self, driven: Driven, port: UdpPort) -> None:
-        for _ in range(READS_PER_TURN):
+        read_bytes = reads = 0
+        while reads < READS_PER_TURN and read_bytes < READ_BYTES_PER_TURN:
             # A time older than the arrival would make the one-way delay look shorter than it can be.
             now_ns = self._clock.monotonic_ns()
             try:
@@ -187,6 +188,7 @@ class EventLoop:
                 return
             if received is None:
                 return
+            reads, read_bytes = reads + 1, read_bytes + len(received.payload)
             driven.on_received(port, received, max(now_ns, self._clock.monotonic_ns()))
 
     def _send(self, driven: Driven) -> bool:
@@ -194,11 +196,13 @@ class EventLoop:
         for port, (transmit, payload) in list(self._backlog.items()):
             del self._backlog[port]
             self._send_one(driven, port, transmit, memoryview(payload))
-        for _ in range(SENDS_PER_TURN):
+        sent_bytes = sends = 0
+        while sends < SENDS_PER_TURN and sent_bytes < SEND_BYTES_PER_TURN:
             following = driven.next_transmit(self._clock.monotonic_ns())
             if following is None:
                 return False
             port, transmit = following
+            sends, sent_bytes = sends + 1, sent_bytes + len(transmit.payload)
             self._send_one(driven, port, transmit, transmit.payload)
         return True
 
