@@ -1,8 +1,8 @@
 """`python -m benchmarks.telemetry_load`: the console with its Telemetry page while many drones fly, as one JSON object.
 
-The console runs here without a screen, records the race, shows it, and serves viewers; drones and viewers are other
-processes. What arrives is recorded by threads of this process. From UDP to pixel is the time between a datagram's
-arrival and the end of the first paint that had it, for every datagram of one drone.
+The console runs here without a screen and shows the race; its engine, a process of its own as for people, records it
+and serves viewers. Drones and viewers are other processes. From UDP to pixel is the time between a datagram's arrival
+and the end of the first paint that had it, for every datagram of one drone.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from PySide6.QtCore import QEventLoop, QTimer
 
 from app.application import Console, qt_application
 from benchmarks.page import ROOT
-from transfer_core.engine.local_service import LocalService
-from transfer_core.engine.system import SystemClock, SystemEntropy
-from transfer_core.server.races.accounts import Accounts, UserRole
-from transfer_core.server.races.race_side import RaceAddresses, RaceSide
+from benchmarks.telemetry_engine import NOTE
+from transfer_core.engine.apart.process import EngineProcess
+from transfer_core.engine.apart.remote import RemoteService
 from transfer_core.units import NS_PER_S
 
 FROZEN = 2
-PASSWORD = "bench bench bench"
+ENGINE = "benchmarks.telemetry_engine"
 
 
 def wait(seconds: float) -> None:
@@ -37,6 +37,12 @@ def wait(seconds: float) -> None:
     loop = QEventLoop()
     QTimer.singleShot(round(seconds * 1000), loop.quit)
     loop.exec()
+
+
+def engine_cpu_s() -> float:
+    """What the console's engine has used so far."""
+    mine = [each for each in psutil.Process().children() if ENGINE in each.cmdline()]
+    return sum(each.cpu_times().user + each.cpu_times().system for each in mine)
 
 
 class Painted:
@@ -67,29 +73,24 @@ def run(drones: int, seconds: float, viewers: int) -> dict[str, Any]:
     """One run."""
     with tempfile.TemporaryDirectory(prefix="drs-bench-") as text:
         folder = Path(text)
+        state = folder / "state"
         application = qt_application()
-        console = Console(partial(LocalService, folder / "state"))
+        console = Console(lambda: RemoteService(state, make_process=partial(EngineProcess, module=ENGINE)))
         console.theme.install(application)
         console.window.resize(1366, 768)
         console.window.go_to("telemetry")
-        made: list[LocalService] = []
+        made: list[RemoteService] = []
         console.start(made.append)
         console.window.show()
         while not made:
             wait(0.1)
+        viewing = json.loads((state / NOTE).read_text())
         desk = made[0].telemetry
         race = desk.create_race("bench", 0, owner="bench")
-        accounts = Accounts(folder / "accounts", SystemClock(), SystemEntropy())
-        accounts.create("bench", PASSWORD, UserRole.ADMIN)
-        token, _ = accounts.login("bench", PASSWORD)
-        side = RaceSide(desk, accounts, SystemClock(), RaceAddresses(("127.0.0.1", 0), ("127.0.0.1", 0)))
-        side.start()
         painted = Painted(console)
         try:
-            return _fly(desk, race, side.viewers_url, token, painted, drones, seconds, viewers)
+            return _fly(desk, race, viewing["url"], viewing["token"], painted, drones, seconds, viewers)
         finally:
-            side.stop()
-            accounts.close()
             console.stop()
 
 
@@ -110,10 +111,10 @@ def _fly(
         viewers_process.stdin.write(token + "\n")
         viewers_process.stdin.flush()
         wait(3.0)
-        frames, began, cpu = painted.frames, time.monotonic(), time.process_time()
+        frames, began, cpu, engine = painted.frames, time.monotonic(), time.process_time(), engine_cpu_s()
         painted.latencies_ms.clear()
         wait(seconds)
-        took, cpu_s = time.monotonic() - began, time.process_time() - cpu
+        took, cpu_s, engine_s = time.monotonic() - began, time.process_time() - cpu, engine_cpu_s() - engine
         latencies, drawn = list(painted.latencies_ms), painted.frames - frames
         drones_process.terminate()
         told = [json.loads(line) for line in drones_process.communicate(timeout=60)[0].splitlines()]
@@ -134,6 +135,7 @@ def _fly(
         "latency_p50_ms": float(np.quantile(latencies, 0.5)) if latencies else None,
         "latency_p95_ms": float(np.quantile(latencies, 0.95)) if latencies else None,
         "cpu_share": cpu_s / took,
+        "engine_cpu_share": engine_s / took,
         "viewers": seen,
     }
 

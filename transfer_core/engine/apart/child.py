@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
@@ -72,14 +73,14 @@ def _end_in_any_case() -> None:
     os._exit(1)
 
 
-def main() -> None:
-    """Answer until nobody asks any more."""
+def main(make: Callable[..., TransferService] = make_service) -> None:
+    """Answer until nobody asks any more, by the service that `make` gives for a state."""
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the window, which ends this one in order
     calls, answers = _take_pipes()
     writer = FrameWriter(answers)
     logging.getLogger().addHandler(_LogToParent(writer))
-    answerer = Answerer(calls, writer, make_service)
+    answerer = Answerer(calls, writer, make)
     last = threading.Timer(ORDER_S, _end_in_any_case)
     last.daemon = True
     signal.signal(signal.SIGTERM, _end)

@@ -28,14 +28,17 @@ _log = logging.getLogger(__name__)
 
 
 class EngineProcess:
-    """Runs from its making to `close`. `on_end` is told, from another thread, when it ends without that."""
+    """Runs from its making to `close`. `on_end` is told, from another thread, when it ends without that.
 
-    def __init__(self, on_end: Callable[[EngineProcess], None]) -> None:
+    `module` is what is run; it calls `child.main`.
+    """
+
+    def __init__(self, on_end: Callable[[EngineProcess], None], *, module: str = MODULE) -> None:
         self._on_end = on_end
         self._closing = False
         self._said: deque[str] = deque(maxlen=LINES_KEPT)
         try:
-            self._process = _start()
+            self._process = _start(module)
         except OSError as error:
             raise EngineGone(
                 f"the engine's process can't be started: {error}", hint="Start the console again."
@@ -118,7 +121,7 @@ class EngineProcess:
         stream.close()
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(module: str) -> subprocess.Popen[bytes]:
     """The same interpreter with the same sources; no folder that happens to be the present one is searched."""
     environment = dict(os.environ)
     if SOURCES.name not in _INSTALLED:
@@ -130,7 +133,7 @@ def _start() -> subprocess.Popen[bytes]:
     else:
         more = {"process_group": 0}  # a terminal's Ctrl+C is for the window alone
     pipe = subprocess.PIPE
-    words = [sys.executable, "-P", "-m", MODULE]
+    words = [sys.executable, "-P", "-m", module]
     return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, **more)
 
 
