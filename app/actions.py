@@ -103,6 +103,7 @@ _TABLE = (
     Command("links.five_minutes", "5 min", "2", "Show the last five minutes", "View"),
     Command("links.half_hour", "30 min", "3", "Show the last half hour", "View"),
     Command("links.freeze", "Freeze", "Space", "Hold the picture; the data goes on", "View", is_widget_key=True),
+    Command("links.limits", "Limits…", "L", "Say what a link may: its role, a cap, a data plan", "Links"),
     Command("links.simulate", "Simulate…", "S", "Lay made-up conditions over a link", "Links"),
     Command("links.copy", "Copy", "Ctrl+C", "Copy the table's rows as text"),
     Command("links.cursor", "Move the reading line", "Left", "Left and Right; Esc takes it away", is_widget_key=True),

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QMenu, QScrollArea, QVBoxLayout, Q
 
 from app.models.link_history import LinkHistory
 from app.models.sample_rings import mean_line
+from app.views.links.limits_dialog import LimitsDialog
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.page import ServiceCalls
 from app.widgets.link_tile import SPARK_S, LinkTile
@@ -52,6 +53,7 @@ class LinkStrip(QWidget):
         self._history = history or LinkHistory(state, self)
         self._look = look_of(theme)
         self._tiles: dict[str, LinkTile] = {}
+        self._service: ServiceCalls | None = None
         self._turn = 0  # whose tile is refreshed next
         self._top_bps = SPARK_TOP_LEAST_BPS
         self.setAccessibleName("Links")
@@ -98,6 +100,7 @@ class LinkStrip(QWidget):
 
     def connect_to(self, service: ServiceCalls) -> None:
         """Connect wishes to verbs."""
+        self._service = service
         self.kill_requested.connect(partial(self._switch, service, "kill_link", "restore_link", "{} is switched off"))
         self.restore_requested.connect(partial(self._switch, service, "restore_link", "kill_link", "{} is restored"))
         self.simulate_requested.connect(partial(service.call, "simulate_link"))
@@ -207,12 +210,18 @@ class LinkStrip(QWidget):
         menu = QMenu(self)
         menu.addAction(tile.switch.text(), tile.ask_switch).setEnabled(tile.switch.isEnabled())
         menu.addSeparator()
+        menu.addAction("Limits…", lambda: self._limit(name))
         menu.addAction("Simulate…", lambda: self._simulate(name))
         menu.addAction(
             "Copy figures", lambda: QGuiApplication.clipboard().setText(f"{name}: {tile.accessibleDescription()}")
         )
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(where)
+
+    def _limit(self, name: str) -> None:
+        if self._service is not None:
+            used = [link.name for link in self._state.links if link.state is not LinkState.UNUSED]
+            LimitsDialog(self._service, used, name, self.done.emit, self).open_beside()
 
     def _simulate(self, name: str) -> None:
         dialog = SimulateDialog([link.name for link in self._state.links], name, self)

@@ -43,6 +43,7 @@ from app.views.dialogs.about import AboutDialog
 from app.views.dialogs.errors import ErrorDialog
 from app.views.dialogs.pair import PairDialog
 from app.views.dialogs.shortcuts import ShortcutsDialog
+from app.views.links.limits_dialog import LimitsDialog
 from app.views.links.link_plot import LinkPlot
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.main_window import MainWindow
@@ -174,6 +175,7 @@ DIALOGS: dict[str, Callable[[MainWindow], QDialog]] = {
     "TriggerDialog": lambda window: TriggerDialog(CallsHere(FakeService()), "", window),
     "ShareDialog": lambda window: ShareDialog(["factory"], accepts=False, parent=window),
     "ReceiveDialog": lambda window: ReceiveDialog(with_name=True, parent=window),
+    "LimitsDialog": lambda window: LimitsDialog(CallsHere(FakeService()), ["wifi"], "wifi", print, window),
     "SimulateDialog": lambda window: SimulateDialog(["wifi"], "wifi", window),
 }
 

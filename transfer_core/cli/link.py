@@ -10,6 +10,7 @@ import typer
 from transfer_core.cli import compose, output
 from transfer_core.cli.options import Json, State, parse_size
 from transfer_core.config import Policy
+from transfer_core.service.link_limits import limits_of, with_limits
 
 group = typer.Typer(help="Kill or restore a link of the running agent; say what each link may.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `scan` shows it.")]
@@ -49,16 +50,14 @@ def set_link(
     """Say what a link may. A running agent works by it at once; what is not named stays as it is."""
     with compose.open_service(state) as service:
         settings = service.settings()
+        limits = limits_of(settings, name)
         if role is not None:
-            settings = replace(settings, link_roles={**settings.link_roles, name: role})
+            limits = replace(limits, role=role)
         if cap is not None:
-            caps = {**settings.link_caps_mbps, name: cap}
-            settings = replace(settings, link_caps_mbps={each: value for each, value in caps.items() if value})
+            limits = replace(limits, cap_mbps=cap)
         if quota is not None:
-            quotas = {**settings.link_quotas, name: {"limit_bytes": parse_size(quota), "reset_day": reset_day}}
-            kept = {each: values for each, values in quotas.items() if values["limit_bytes"]}
-            settings = replace(settings, link_quotas=kept)
-        service.change_settings(settings)
+            limits = replace(limits, quota_bytes=parse_size(quota), reset_day=reset_day)
+        service.change_settings(with_limits(settings, name, limits))
     _say(name, "set", as_json=json)
 
 

@@ -31,6 +31,7 @@ from app.models.sample_rings import SampleRings
 from app.views.links.figures_table import FiguresTable
 from app.views.links.frame_drawer import FrameDrawer, Moment
 from app.views.links.lane_axis import LaneAxis
+from app.views.links.limits_dialog import LimitsDialog
 from app.views.links.link_card import LinkCard
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.links.time_ruler import TimeRuler
@@ -84,6 +85,7 @@ class LinksPage(Page):
         self._cursor_s: float | None = None
         self._frames = 0
         self._shown = False
+        self._service: ServiceCalls | None = None
         self._drawer = FrameDrawer()
         self._told_ns = 0
         self._standing: tuple[tuple[object, ...], ...] = ()
@@ -149,6 +151,9 @@ class LinksPage(Page):
         self.freeze_button.setCheckable(True)
         bar.addWidget(self.freeze_button)
         bar.addStretch(1)
+        self.limits_button = ActionButton(make_action("links.limits", self, self.open_limits), self)
+        self.limits_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        bar.addWidget(self.limits_button)
         self.simulate_button = ActionButton(make_action("links.simulate", self, self.open_simulate), self)
         self.simulate_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         bar.addWidget(self.simulate_button)
@@ -186,6 +191,7 @@ class LinksPage(Page):
     # --- page contract
     def connect_to(self, service: ServiceCalls) -> None:
         """Connect wishes to verbs."""
+        self._service = service
         self.simulate_requested.connect(partial(service.call, "simulate_link"))
 
     def show_subject(self, subject: str) -> None:
@@ -358,12 +364,23 @@ class LinksPage(Page):
     def _open_mark(self, mark: LinkMark) -> None:
         self.place_wanted.emit("log", mark.at)
 
+    def _chosen_link(self) -> str:
+        """The one chosen in the table, or else the first."""
+        names = list(self._cards)
+        return next((names[row] for row in self._table.chosen_rows() if row < len(names)), "".join(names[:1]))
+
+    @Slot()
+    def open_limits(self) -> None:
+        """Ask what a link may."""
+        if self._service is not None and self._cards:
+            dialog = LimitsDialog(self._service, list(self._cards), self._chosen_link(), self.done.emit, self)
+            dialog.open_beside()
+
     @Slot()
     def open_simulate(self) -> None:
         """Ask for a link and its made-up conditions."""
         names = [link.name for link in self._state.links]
-        first = next(iter(self._cards), "")
-        dialog = SimulateDialog(names, first, self)
+        dialog = SimulateDialog(names, self._chosen_link(), self)
         dialog.simulate_requested.connect(self.simulate_requested)
         dialog.open_beside()
 

@@ -103,7 +103,7 @@ class ReceivePanel(QFrame):
         self.with_http.setToolTip("For senders whose network blocks UDP: they change over by themselves, and back")
         self.http = QLineEdit(placeholderText=HTTP_DEFAULT)
         self.http.setAccessibleName("Address for HTTP")
-        self.http.setToolTip("HOST:PORT for HTTP over TLS, with a certificate that pairing tokens pin")
+        self.http.setToolTip("HOST:PORT for HTTP over TLS; pairing tokens pin its certificate  (Alt+H, then Tab)")
         self.with_http.toggled.connect(self.http.setEnabled)
         self.with_http.clicked.connect(self._touch_http)
         self.http.setEnabled(False)
