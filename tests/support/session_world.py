@@ -19,8 +19,12 @@ from tests.support.world_checks import WorldChecks
 from tests.support.world_disk import Disk
 from transfer_core.protocol.association import Association
 from transfer_core.protocol.endpoint import Received, Transmit
+from transfer_core.protocol.live import LiveDatagram
 from transfer_core.protocol.receiver import (
     ChunkReady,
+    FeedArrived,
+    FeedEnded,
+    FeedOffered,
     FileOffered,
     FileStopped,
     PostDelivered,
@@ -32,6 +36,7 @@ from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.sender_events import (
     ChunksWanted,
     DigestWanted,
+    FeedAnswered,
     FileAccepted,
     FileArrived,
     FileProgress,
@@ -115,6 +120,8 @@ class SessionWorld:
         self.stalls = 0
         self.posts_arrived: list[bytes] = []
         self.posts_delivered: list[int] = []
+        self.feed_answers: list[FeedAnswered] = []
+        self.live_arrived: list[tuple[int, LiveDatagram]] = []  # with the time
         self.restarts = 0
         self.ahead_ns = [0, 0]  # how far the sender's and the receiver's clock are ahead of the world's
         self.is_up = True  # both programs run
@@ -380,6 +387,8 @@ class SessionWorld:
                 case PostArrived(post, data):
                     self.posts_arrived.append(data)
                     self.sender.take_post(post)
+                case FeedAnswered():
+                    self.feed_answers.append(event)
                 case FileWaits():
                     pass
         return busy
@@ -402,7 +411,11 @@ class SessionWorld:
                     self.receiver.finish_file(number, digest, file.path)
                 case PostDelivered(post):
                     self.posts_delivered.append(post)
-                case FileStopped():
+                case FeedOffered(feed):
+                    self.receiver.take_feed(feed)
+                case FeedArrived(_, datagrams):
+                    self.live_arrived += [(self.now_ns, each) for each in datagrams]
+                case FeedEnded() | FileStopped():
                     pass
         return busy
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.endpoint import Address, Received, Transmit
+from transfer_core.protocol.live import FRAME_LIVE, LiveFrame, decode_frame, frame_length
 from transfer_core.protocol.observer import SessionObserver
 from transfer_core.protocol.recovery.ack import decode_ack, encode_ack
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, MOST_BYTES, MtuSearch
@@ -127,6 +128,7 @@ class Association:
         self._next_control_tag = -2
         self._inbox: dict[int, bytes] = {}
         self._inbox_next = 0
+        self._live_went = False  # before messages that wait: each in turn
 
     # --- paths
 
@@ -257,6 +259,10 @@ class Association:
                     raise RemoteProtocolError("a message is cut short")
                 self._take_message(sequence, bytes(body[at : at + length]), now_ns)
                 at += length
+            elif kind == FRAME_LIVE and len(body) >= at + 3:
+                end = at + frame_length(body[at:])
+                self._take_live(decode_frame(body[at:end]), now_ns)
+                at = end
             elif kind == 0:
                 return  # padding
             else:
@@ -395,12 +401,19 @@ class Association:
         return None
 
     def poll_path(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
-        """The next datagrams of one path: acknowledgements first, then messages, file data, and a ping if idle."""
+        """The next datagrams of one path: acknowledgements first, then what is live and messages in turn, then file
+        data, and a ping if idle."""
         ack_due = path.receiver.next_ack_ns()
         if ack_due is not None and ack_due <= now_ns:
             return self._transmit_control(path, now_ns, with_ack=True)
-        if self._outbox.waiting and path is self._message_path() and self._may_send(path, now_ns):
-            return self._transmit_control(path, now_ns, with_ack=False)
+        says = bool(self._outbox.waiting) and path is self._message_path()
+        if (says or self._has_live(path)) and self._may_send(path, now_ns):
+            live = None if says and self._live_went else self._next_live(path, now_ns)
+            self._live_went = live is not None
+            if live is not None:
+                return self._seal_control(path, Kind.CONTROL, live, PING_TAG, now_ns)
+            if says:
+                return self._transmit_control(path, now_ns, with_ack=False)
         if path.search is not None and not path.sender.is_silent:
             size = path.search.next_probe(now_ns, path.sender.loss)
             if size is not None:
@@ -544,9 +557,21 @@ class Association:
     def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
         """File data was lost on the way."""
 
+    def _take_live(self, frame: LiveFrame, now_ns: int) -> None:
+        """Live datagrams arrived."""
+        raise RemoteProtocolError("live datagrams come from agents alone")
+
+    def _has_live(self, path: Path) -> bool:
+        """Whether a live frame waits that this path may carry."""
+        return False
+
+    def _next_live(self, path: Path, now_ns: int) -> bytes | None:
+        """The next live frame for this path."""
+        return None
+
     def _wants_to_send(self, path: Path) -> bool:
         """Whether this path has something to send as soon as it may."""
-        return bool(self._outbox.waiting) and path is self._message_path()
+        return (bool(self._outbox.waiting) and path is self._message_path()) or self._has_live(path)
 
     def _idle_due_ns(self, path: Path) -> int | None:
         """When the role wants to be asked for data of an idle path, though nothing happens meanwhile."""

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer_core.errors import ChunkHashMismatch, RemoteProtocolError
+from transfer_core.errors import ChunkHashMismatch, RemoteProtocolError, TooMany
 from transfer_core.protocol.association import Association, Path
 from transfer_core.protocol.endpoint import Address, Transmit
+from transfer_core.protocol.live import FEEDS_MAX, LiveDatagram, LiveFrame, LiveIn
 from transfer_core.protocol.posts import PARTS_AHEAD, PostsOut
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.chunk_record import (
@@ -45,6 +46,9 @@ from transfer_core.protocol.wire.messages import (
     FileReady,
     FileStop,
     FileStored,
+    LiveAnswer,
+    LiveEnd,
+    LiveFeed,
     Message,
     PostTaken,
     RelayRoom,
@@ -53,6 +57,7 @@ from transfer_core.protocol.wire.messages import (
 )
 
 FILES_OPEN_MAX = 4096
+REPORT_NS = 2_000_000_000  # how often it is said what has come of live feeds
 SIZE_MAX = 1 << 50
 FILE_ID_BYTES_MAX = 255  # what a chunk record's head can name
 CUTS_MAX = 8  # of one chunk beside the first: packets have few sizes
@@ -146,6 +151,29 @@ class PostDelivered:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedOffered:
+    """An agent has live datagrams: answer with `take_feed` or `refuse_feed`."""
+
+    feed: int
+    about: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FeedArrived:
+    """Live datagrams, in order."""
+
+    feed: int
+    datagrams: list[LiveDatagram]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEnded:
+    """No more of a feed that was taken."""
+
+    feed: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
     """The agent closed the session."""
 
@@ -153,7 +181,17 @@ class SessionEnded:
     text: str
 
 
-ReceiverEvent = FileOffered | ChunkReady | VerifyFile | FileStopped | PostDelivered | SessionEnded
+ReceiverEvent = (
+    FileOffered
+    | ChunkReady
+    | VerifyFile
+    | FileStopped
+    | PostDelivered
+    | FeedOffered
+    | FeedArrived
+    | FeedEnded
+    | SessionEnded
+)
 
 
 class ReceiverSession(Association):
@@ -176,6 +214,8 @@ class ReceiverSession(Association):
         self._offered_up_to = 0
         self._events: deque[ReceiverEvent] = deque()
         self._posts = PostsOut()
+        self.feeds: dict[int, LiveIn] = {}  # those that are taken
+        self._report_due_ns = 0
 
     @property
     def window_chunks_max(self) -> int:
@@ -256,6 +296,46 @@ class ReceiverSession(Association):
         """Bring this to the agent; `PostDelivered` with the number that is given says when it has it for good."""
         return self._posts.add(data, urgent=urgent)
 
+    # --- live feeds
+
+    def take_feed(self, feed: int) -> None:
+        """Have what comes of a feed as `FeedArrived`."""
+        self.feeds.setdefault(feed, LiveIn())
+        self.send_message(LiveAnswer(feed, 0, 0, "", ""))
+
+    def refuse_feed(self, feed: int, code: str, text: str) -> None:
+        """Take no more of a feed, and say why."""
+        self.feeds.pop(feed, None)
+        self.send_message(LiveAnswer(feed, 0, 0, code, text))
+
+    def _take_live(self, frame: LiveFrame, now_ns: int) -> None:
+        feed = self.feeds.get(frame.feed)
+        if feed is None:
+            self.counters.refused += 1
+            return
+        self._bring(frame.feed, feed.take(frame, now_ns))
+
+    def _bring(self, number: int, datagrams: list[LiveDatagram]) -> None:
+        if datagrams:
+            self._events.append(FeedArrived(number, datagrams))
+
+    def handle_timeout(self, now_ns: int) -> None:
+        """See `Association`; and go on without live datagrams that are missing."""
+        super().handle_timeout(now_ns)
+        for number, feed in self.feeds.items():
+            self._bring(number, feed.handle_timeout(now_ns))
+        if self.feeds and now_ns >= self._report_due_ns:
+            self._report_due_ns = now_ns + REPORT_NS
+            for number, feed in self.feeds.items():
+                self.send_message(LiveAnswer(number, feed.received, feed.missing, "", ""))
+
+    def next_timeout_ns(self) -> int | None:
+        """See `Association`."""
+        deadlines = [super().next_timeout_ns(), *(feed.next_timeout_ns() for feed in self.feeds.values())]
+        if self.feeds:
+            deadlines.append(self._report_due_ns)
+        return min((at for at in deadlines if at is not None), default=None)
+
     def poll_path(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         """See `Association`."""
         while self.messages_pending < PARTS_AHEAD and (part := self._posts.next_part()) is not None:
@@ -291,6 +371,14 @@ class ReceiverSession(Association):
                     self._events.append(FileStopped(number, file.file_id, bool(discard)))
             case PostTaken(post=post):
                 self._events.append(PostDelivered(post))
+            case LiveFeed(feed, about):
+                if feed not in self.feeds and len(self.feeds) >= FEEDS_MAX:
+                    self.refuse_feed(feed, TooMany.code, "too many live feeds at once")
+                else:
+                    self._events.append(FeedOffered(feed, about))
+            case LiveEnd(feed):
+                if self.feeds.pop(feed, None) is not None:
+                    self._events.append(FeedEnded(feed))
             case Close(code=code, text=text):
                 self.closed = True
                 self._events.append(SessionEnded(code, text))

@@ -15,14 +15,16 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.errors import LocalProtocolError
-from transfer_core.protocol.association import Association, Path
+from transfer_core.protocol.association import COPIES_LOSS_MIN, Association, Path
 from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
 from transfer_core.protocol.endpoint import Address, Transmit
+from transfer_core.protocol.live import Copying, FeedCounts, LiveDatagram, LiveOut
 from transfer_core.protocol.outgoing_file import FileState, OutgoingFile
 from transfer_core.protocol.posts import PostsIn
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, USUAL_BYTES, MtuSearch
@@ -30,6 +32,7 @@ from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.sender_events import (
     ChunksWanted,
     DigestWanted,
+    FeedAnswered,
     FileAccepted,
     FileArrived,
     FileProgress,
@@ -62,6 +65,9 @@ from transfer_core.protocol.wire.messages import (
     FileReady,
     FileStop,
     FileStored,
+    LiveAnswer,
+    LiveEnd,
+    LiveFeed,
     Message,
     PostPart,
     PostTaken,
@@ -109,6 +115,7 @@ class SenderSession(Association):
         self._posts = PostsIn()
         self._sent_slices = 0
         self._copies = TailCopies(self._slots)
+        self._live = LiveOut()
 
     # --- paths
 
@@ -232,6 +239,50 @@ class SenderSession(Association):
         """Tell the relay that a post is durable here."""
         self.send_message(PostTaken(post))
 
+    # --- live feeds
+
+    def open_feed(self, feed: int, about: bytes) -> None:
+        """Offer a feed of live datagrams; `FeedAnswered` says whether it is taken. An older relay says nothing."""
+        self.send_message(LiveFeed(feed, about))
+
+    def close_feed(self, feed: int) -> None:
+        """No more of it."""
+        self._live.close(feed)
+        self.send_message(LiveEnd(feed))
+
+    def send_live(self, feed: int, datagrams: Sequence[LiveDatagram], now_ns: int) -> None:
+        """Send these ahead of files, now or not at all; nothing of a feed that is not taken."""
+        self._live.add(feed, datagrams, now_ns)
+
+    @property
+    def live_counts(self) -> dict[int, FeedCounts]:
+        """What went of each feed that is taken."""
+        return self._live.counts
+
+    def _on_feed_answered(self, answer: FeedAnswered) -> None:
+        if answer.code:
+            self._live.close(answer.feed)
+        else:
+            self._live.open(answer.feed)
+        self._events.append(answer)
+
+    def _live_paths(self) -> list[Path]:
+        """The two that answer fastest, of those that may carry files if there are any."""
+        there = [path for path in self.paths.values() if not path.sender.is_silent]
+        allowed = [path for path in there if path.carries_data] or there or list(self.paths.values())
+        return sorted(allowed, key=lambda path: (path.last_heard_ns is None, path.sender.srtt_ns or 0))[:2]
+
+    def _has_live(self, path: Path) -> bool:
+        return self._live.wants(path.number) and path in self._live_paths()
+
+    def _next_live(self, path: Path, now_ns: int) -> bytes | None:
+        paths = self._live_paths()
+        if path not in paths:
+            return None
+        is_bad = path.sender.loss >= COPIES_LOSS_MIN
+        copy = Copying.ELSEWHERE if len(paths) > 1 else Copying.AGAIN if is_bad else Copying.NOT
+        return self._live.next_frame(path.number, now_ns, copy)
+
     def close(self, code: str = "", text: str = "") -> None:
         """Tell the relay that the session ends."""
         self.closed = True
@@ -327,7 +378,10 @@ class SenderSession(Association):
                 if data is not None:
                     self._events.append(PostArrived(message.post, data))
                 return
-            case FileOpen() | FileFinish() | FileStop() | PostTaken():
+            case LiveAnswer(feed, received, missing, code, text):
+                self._on_feed_answered(FeedAnswered(feed, received, missing, code, text))
+                return
+            case FileOpen() | FileFinish() | FileStop() | PostTaken() | LiveFeed() | LiveEnd():
                 return
         file = self.files.get(message.file)
         if file is None:

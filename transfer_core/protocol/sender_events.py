@@ -81,6 +81,17 @@ class PostArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedAnswered:
+    """The relay takes a live feed (`code` is empty), or says why not; with what has come of it so far."""
+
+    feed: int
+    received: int
+    missing: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionClosed:
     """The relay ended the session."""
 
@@ -98,5 +109,6 @@ SenderEvent = (
     | FileRejected
     | RoomReported
     | PostArrived
+    | FeedAnswered
     | SessionClosed
 )

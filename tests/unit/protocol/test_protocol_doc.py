@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from transfer_core.protocol.live import Entry, LiveFrame, decode_frame, encode_frame
 from transfer_core.protocol.recovery.ack import Ack, encode_ack
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.chunk_record import new_record, open_record, record_bytes, seal_record
@@ -25,6 +26,9 @@ from transfer_core.protocol.wire.messages import (
     FileReady,
     FileStop,
     FileStored,
+    LiveAnswer,
+    LiveEnd,
+    LiveFeed,
     Message,
     PostPart,
     PostTaken,
@@ -68,6 +72,12 @@ def test_the_example_s_acknowledgement_and_message_are_what_the_code_writes() ->
     assert encode_message(FileStored(1, ((0, 3), (7, 1)))) == EXAMPLE["file_stored"]
 
 
+def test_the_example_s_live_frame_is_what_the_code_writes() -> None:
+    frame = LiveFrame(3, 17, 2, (Entry(0, 1, ("10.0.0.7", 5001), 1000, b"hello"),))
+    assert encode_frame(frame) == EXAMPLE["live"]
+    assert decode_frame(memoryview(EXAMPLE["live"])) == frame
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -84,6 +94,9 @@ def test_the_example_s_acknowledgement_and_message_are_what_the_code_writes() ->
         ("RELAY_ROOM", RelayRoom(1)),
         ("POST_PART", PostPart(1, 0, 1, b"")),
         ("POST_TAKEN", PostTaken(1)),
+        ("LIVE_FEED", LiveFeed(1, b"{}")),
+        ("LIVE_END", LiveEnd(1)),
+        ("LIVE_ANSWER", LiveAnswer(1, 2, 3, "", "")),
         ("CLOSE", Close("", "")),
     ],
 )

@@ -136,6 +136,32 @@ class PostTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveFeed:
+    """Agent: datagrams of this feed are to come live (see `protocol.live`); `about` says what they are, as JSON."""
+
+    feed: int
+    about: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEnd:
+    """Agent: no more of this feed."""
+
+    feed: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAnswer:
+    """Relay: this feed is taken, or why not; said again while it comes, with what has come and what was missed."""
+
+    feed: int
+    received: int
+    missing: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Either side: the session ends; `code` is empty when all is well."""
 
@@ -157,6 +183,9 @@ Message = (
     | RelayRoom
     | PostPart
     | PostTaken
+    | LiveFeed
+    | LiveEnd
+    | LiveAnswer
     | Close
 )
 
@@ -165,6 +194,8 @@ _KINDS: dict[int, type[Any]] = {
     0x02: FileFinish,
     0x03: FileStop,
     0x04: PostTaken,
+    0x05: LiveFeed,
+    0x06: LiveEnd,
     0x11: FileHave,
     0x12: FileReady,
     0x13: FileHeld,
@@ -174,6 +205,7 @@ _KINDS: dict[int, type[Any]] = {
     0x17: FileFailed,
     0x18: RelayRoom,
     0x19: PostPart,
+    0x1A: LiveAnswer,
     0x1F: Close,
 }
 _KIND_OF = {cls: kind for kind, cls in _KINDS.items()}
@@ -189,6 +221,9 @@ _INT_FORMATS = {
     "post": "I",
     "part": "I",
     "parts": "I",
+    "feed": "H",
+    "received": "Q",
+    "missing": "Q",
 }
 
 

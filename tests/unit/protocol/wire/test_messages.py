@@ -11,7 +11,7 @@ from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.wire import messages as wire
 from transfer_core.protocol.wire.messages import PATH_MAX, RUNS_MAX, TEXT_MAX, decode_message, encode_message, to_runs
 
-U8, U32, U64 = (st.integers(0, (1 << bits) - 1) for bits in (8, 32, 64))
+U8, U16, U32, U64 = (st.integers(0, (1 << bits) - 1) for bits in (8, 16, 32, 64))
 TEXT = st.text(max_size=TEXT_MAX // 4)
 PATH = st.binary(max_size=PATH_MAX).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 RUNS = st.lists(st.tuples(U32, U32), max_size=RUNS_MAX).map(tuple)
@@ -25,6 +25,9 @@ MESSAGES = st.one_of(
     st.builds(wire.RelayRoom, U64),
     st.builds(wire.PostPart, U32, U32, U32, st.binary(max_size=1200)),
     st.builds(wire.PostTaken, U32),
+    st.builds(wire.LiveFeed, U16, st.binary(max_size=1200)),
+    st.builds(wire.LiveEnd, U16),
+    st.builds(wire.LiveAnswer, U16, U64, U64, TEXT, TEXT),
     st.builds(wire.Close, TEXT, TEXT),
 )
 
@@ -56,6 +59,9 @@ EXAMPLES: tuple[wire.Message, ...] = (
     wire.RelayRoom(1 << 40),
     wire.PostPart(1, 0, 2, b"abc"),
     wire.PostTaken(1),
+    wire.LiveFeed(1, b"{}"),
+    wire.LiveEnd(1),
+    wire.LiveAnswer(1, 7, 2, "", ""),
     wire.Close("", ""),
 )
 
