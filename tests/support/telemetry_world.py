@@ -11,7 +11,9 @@ from pathlib import Path
 from transfer_core.engine.system import SystemClock, SystemEntropy
 from transfer_core.errors import NotFoundError
 from transfer_core.events import Event
+from transfer_core.telemetry.arrivals import Arrivals, Sender
 from transfer_core.telemetry.desk import TelemetryDesk
+from transfer_core.telemetry.desk_parts import LiveFigures
 from transfer_core.telemetry.flight import Flight, Stream
 
 DEADLINE_S = 20.0
@@ -33,6 +35,8 @@ class Around:
         self.said: list[str] = []
         self.queued: list[tuple[str, str | None, str]] = []
         self.has_destination = True
+        self.offered: list[tuple[str, int, bytes]] = []
+        self.passed_on: list[tuple[Sender, int, bytes]] = []
 
     def publish(self, event: Event) -> None:
         self.events.append(event)
@@ -44,6 +48,18 @@ class Around:
         if not self.has_destination:
             raise NotFoundError("no destination is named")
         self.queued.append((path, destination, name))
+
+    def open_live(self, destination: str, port: int, about: bytes) -> None:
+        self.offered.append((destination, port, about))
+
+    def send_live(self, destination: str, port: int, arrivals: Arrivals) -> None:
+        self.passed_on += zip(arrivals.senders, arrivals.time_ns, arrivals.datagrams, strict=True)
+
+    def close_live(self, destination: str, port: int) -> None:
+        self.offered.append((destination, port, b""))
+
+    def live_figures(self, destination: str, port: int) -> LiveFigures:
+        return LiveFigures(sent=len(self.passed_on), why="")
 
     def be_the_only_one(self) -> None:
         """There is only one in a test."""

@@ -9,6 +9,13 @@ import typer
 from transfer_core.cli import compose, output
 from transfer_core.cli.options import Json, Links, PolicyName, Simulate, State, Trace, link_names, parse_listen
 from transfer_core.cli.stop_signal import stop_on_signals
+from transfer_core.cli.telemetry.forward import (
+    Telemetry,
+    TelemetryDecoder,
+    TelemetryFormat,
+    TelemetryTo,
+    pass_on,
+)
 
 
 def agent(
@@ -20,6 +27,10 @@ def agent(
     api: Annotated[
         str | None, typer.Option("--api", metavar="HOST:PORT", help="Serve the REST and WebSocket API there.")
     ] = None,
+    telemetry: Telemetry = None,
+    telemetry_to: TelemetryTo = None,
+    telemetry_format: TelemetryFormat = None,
+    telemetry_decoder: TelemetryDecoder = "liftoff",
     state: State = None,
     json: Json = False,
 ) -> None:
@@ -35,12 +46,15 @@ def agent(
         ) as service,
     ):
         service.start()
+        passed_on = pass_on(service, telemetry or [], telemetry_to, telemetry_format, telemetry_decoder)
         with compose.open_api(service, api_address) as api_where:
             if json:
                 used = [link.name for link in service.links() if link.state.value != "unused"]
-                output.json_event("ready", {"links": used, "api": api_where})
+                output.json_event("ready", {"links": used, "api": api_where, "telemetry": passed_on})
             elif api_where is not None:
                 output.line(f"API on http://{api_where}")
+            if passed_on and not json:
+                output.line("Telemetry that comes to " + ", ".join(passed_on) + " is passed on live")
             watch = follow(service, choose_reporter(as_json=json, bars=False), stop, drained(service) if once else None)
     failed, left = watch.failed(), watch.left()
     if json:

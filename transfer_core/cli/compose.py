@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from transfer_core.server.coordinator.coordinator import Coordinator
     from transfer_core.server.mounts import Mounted
     from transfer_core.server.races.accounts import Accounts
+    from transfer_core.server.races.mounted import MountedRaces
     from transfer_core.server.races.race_side import RaceAddresses, RaceSide
     from transfer_core.server.relay import Relay
     from transfer_core.server.uploads.http_side import HttpSide
@@ -82,6 +83,7 @@ def open_relay(
     *,
     http: HttpSide | None = None,
     coordinator: Coordinator | None = None,
+    races: MountedRaces | None = None,
     quota_bytes: int | None = None,
     keep_free_bytes: int | None = None,
     trace: Path | None = None,
@@ -94,15 +96,19 @@ def open_relay(
     config = RelayConfig(listen_host=listen[0], listen_port=listen[1], quota_bytes_per_agent=quota_bytes)
     if keep_free_bytes is not None:
         config = replace(config, keep_free_bytes=keep_free_bytes)
+    from transfer_core.server.live_hub import LiveHub
     from transfer_core.server.sync_hub import SyncHub
 
     if http is None:
         keep_http(state_directory(state), None)
     name = socket.gethostname() or "relay"
     hub = SyncHub(name) if coordinator is None else SyncHub(name, coordinator.take_views, coordinator.take_happenings)
-    companions: list[Companion] = [hub] if http is None else [hub, http]
+    live = LiveHub(lambda: None if races is None else races.desk)
+    companions: list[Companion] = [hub, live] if http is None else [hub, live, http]
     relay = Relay(state_directory(state), directory, listen, config, on_event, companions=companions, trace=trace)
     hub.serve(relay)
+    if races is not None:
+        relay.live = live
     if coordinator is not None:
         coordinator.serve(relay)
     return relay
@@ -115,7 +121,7 @@ def open_coordinator(database_url: str) -> Coordinator:
     return Coordinator(database_url)
 
 
-def open_races(http: tuple[str, int]) -> Mounted:
+def open_races(http: tuple[str, int]) -> MountedRaces:
     """What serves races and their viewers over HTTP, not started; telemetry is taken where HTTP is listened on."""
     from transfer_core.engine.telemetry_part import STORE_VARIABLE
     from transfer_core.server.races.mounted import MountedRaces

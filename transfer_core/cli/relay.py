@@ -86,16 +86,17 @@ def relay(
         raise UsageError("--database is for the HTTP side, which is not asked for", hint="Add --http HOST:PORT.")
     if http is None and races:
         raise UsageError("--races is for the HTTP side, which is not asked for", hint="Add --http HOST:PORT.")
-    http_side = coordinator = None
+    http_side = coordinator = mounted_races = None
     if http is not None:
         coordinator = compose.open_coordinator(database)
+        mounted_races = compose.open_races(parse_listen(http)) if races else None
         http_side = compose.open_http_side(
             parse_listen(http),
             tls=tls,
             certificate=certificate,
             key=key,
             behind_proxy=behind_proxy,
-            mounted=[coordinator, *([compose.open_races(parse_listen(http))] if races else [])],
+            mounted=[coordinator] if mounted_races is None else [coordinator, mounted_races],
         )
     quota_bytes, keep_free_bytes = None if quota is None else parse_size(quota), parse_size(keep_free)
     try:
@@ -110,6 +111,7 @@ def relay(
             lambda event: _say(event, as_json=json),
             http=http_side,
             coordinator=coordinator,
+            races=mounted_races,
             quota_bytes=quota_bytes,
             keep_free_bytes=keep_free_bytes,
             trace=trace,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
+from transfer_core.engine.live_feeds import LiveFeeds
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.under_way import Figures
 from transfer_core.engine.uplink import AgentListener, AgentMail, Uplink
@@ -15,6 +16,7 @@ from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.sender_events import (
     ChunksWanted,
     DigestWanted,
+    FeedAnswered,
     FileAccepted,
     FileArrived,
     FileProgress,
@@ -32,8 +34,8 @@ LETTER = "letter"  # the source of jobs that are in no queue
 class AgentFiles:
     """See the module. All methods run in the loop's thread, unless they say otherwise."""
 
-    def __init__(self, loop: EventLoop, listener: AgentListener) -> None:
-        self._loop, self._listener = loop, listener
+    def __init__(self, loop: EventLoop, listener: AgentListener, feeds: LiveFeeds) -> None:
+        self._loop, self._listener, self.feeds = loop, listener, feeds
         self._disk = DiskThread("agent-read")
         self._closing: deque[OutgoingJob] = deque()
         self.mail: AgentMail | None = None  # set before the loop starts
@@ -127,6 +129,9 @@ class AgentFiles:
         if isinstance(event, PostArrived):
             if self.mail is not None:
                 self.mail.on_post(uplink.target.name, session.my_index, event.post, event.data)
+            return
+        if isinstance(event, FeedAnswered):
+            self.feeds.on_answer(uplink.target.name, event)
             return
         if isinstance(event, SessionClosed):
             uplink.asked_since_ns = None

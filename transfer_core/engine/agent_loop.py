@@ -13,6 +13,7 @@ from transfer_core.config import Policy
 from transfer_core.engine.agent_files import AgentFiles
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.hellos import Hellos
+from transfer_core.engine.live_feeds import LiveFeeds
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.path_policy import Carrying, LinkRules, PathPolicy
 from transfer_core.engine.qlog import QlogTrace
@@ -43,7 +44,8 @@ class AgentLoop:
         self.uplinks: dict[str, Uplink] = {}
         self.paused = False
         self._clock, self._listener = clock, listener
-        self.files = AgentFiles(self.loop, listener)
+        self.feeds = LiveFeeds(self.uplinks)
+        self.files = AgentFiles(self.loop, listener, self.feeds)
         self._hellos = Hellos(identity, name, clock, entropy, listener, self.links, self.on_port_failed)
         self.paths = PathPolicy(Policy.BONDED)
         self._policy_due_ns = 0
@@ -224,6 +226,7 @@ class AgentLoop:
             self._open_path(uplink, name, received.address, now_ns, rtt_ns if name == came_by.name else None)
         if self.files.mail is not None:
             self.files.mail.on_session(uplink.target.name)
+        self.feeds.on_session(uplink)
         self.files.set_online(uplink, True, "")
         self._listener.on_paired(uplink.target.name)
         for job in sorted(uplink.jobs.values(), key=lambda job: (job.job.priority, job.job.position)):

@@ -39,7 +39,7 @@ class RelayVerbs(ServiceParts):
         if self._relay is not None:
             raise ConflictError("a relay runs here already", hint="Stop it first.")
         name = socket.gethostname() or "relay"
-        hub = SyncHub(name)
+        hub, live = SyncHub(name), self._live_hub()
         side = open_beside(_listen_address(http)) if http.strip() else None
         if side is None:
             keep_http(self._state_dir, None)
@@ -50,14 +50,19 @@ class RelayVerbs(ServiceParts):
             on_event=self._on_relay_event,
             clock=self._clock,
             name=name,
-            companions=[hub] if side is None else [hub, side],
+            companions=[hub, live] if side is None else [hub, live, side],
         )
         hub.serve(relay)
+        relay.live = live
         self._http_url = ""
         relay.start()
         self._relay, self._http_side = relay, side
         self._bus.publish(RelayChanged(self.relay()))
         return self.relay()
+
+    def _live_hub(self) -> Any:
+        """What takes telemetry that agents pass on, a `server.live_hub.LiveHub`."""
+        raise NotImplementedError
 
     def _on_relay_event(self, event: dict[str, Any]) -> None:
         if event["event"] == "ready":

@@ -63,6 +63,13 @@ class ListenerView:
     refused: int  # of them, those that can't be decoded; they are recorded all the same
     ignored: int  # of them, those without samples: other packets of the game, frames after a race's end
     error: str = ""  # why nothing can be received or recorded just now, for people
+    origin: str = ""  # the machine whose agent passes this on; empty for a port of this one
+    missing: int = 0  # of what is passed on to here: did not come in time
+    forwards_to: str = ""  # the relay that gets it live
+    forward_sent: int = 0
+    forward_skipped: int = 0  # left out, since the links have no room for all
+    forward_missing: int = 0  # sent, and not there in time
+    forward_error: str = ""  # why nothing is passed on just now, for people
 
 
 @dataclass(frozen=True, slots=True)

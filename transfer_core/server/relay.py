@@ -34,6 +34,7 @@ from transfer_core.server.incoming_views import list_incoming
 from transfer_core.server.intake import Intake
 from transfer_core.server.pairing import make_token
 from transfer_core.server.relay_files import RelayFiles
+from transfer_core.server.relay_live import RelayLive
 from transfer_core.server.relay_session import AgentNow, agent_now
 from transfer_core.service import Token
 from transfer_core.storage.free_space import Room
@@ -72,6 +73,7 @@ class Relay:
         self._stopped = threading.Event()
         self.address: Address = listen
         self.mail: RelayMail | None = None  # set before `start`
+        self.live: RelayLive | None = None  # set before `start`
         self._agents_now: tuple[AgentNow, ...] = ()
 
     # --- from any thread
@@ -102,6 +104,7 @@ class Relay:
             clock=self._clock,
             tell=self._tell,
             mail=self.mail,
+            live=self.live,
             ended=lambda index: self._admission.end(index),  # noqa: PLW0108 - made below
         )
         self._admission = Admission(
@@ -237,8 +240,10 @@ class Relay:
 
     def on_turn(self, now_ns: int) -> None:
         """Deadlines, checkpoints, room."""
-        for session in self._admission.sessions.values():
+        for session in tuple(self._admission.sessions.values()):
             session.protocol.handle_timeout(now_ns)
+            if session.protocol.feeds:
+                self._files.drain(session)  # live datagrams that wait for a missing one no longer
         self._admission.end_idle(now_ns)
         self._files.sync_if_due(now_ns)
         if now_ns >= self._room_due_ns:

@@ -16,9 +16,12 @@ from transfer_core.config import RelayConfig
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.parcels import PARCEL_PREFIX, RelayMail
-from transfer_core.errors import DrsError, FileHashMismatch, StorageError, TooMany
+from transfer_core.errors import DrsError, FileHashMismatch, NotFoundError, StorageError, TooMany
 from transfer_core.protocol.receiver import (
     ChunkReady,
+    FeedArrived,
+    FeedEnded,
+    FeedOffered,
     FileOffered,
     FileStopped,
     PostDelivered,
@@ -29,6 +32,7 @@ from transfer_core.protocol.receiver import (
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
 from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.intake import Arriving, Intake, Offer, Stored
+from transfer_core.server.relay_live import NO_DESK, RelayLive
 from transfer_core.server.relay_session import RelaySession
 from transfer_core.units import NS_PER_S
 
@@ -47,10 +51,11 @@ class RelayFiles:
         clock: Clock,
         tell: Callable[..., None],
         mail: RelayMail | None,
+        live: RelayLive | None,
         ended: Callable[[int], None],
     ) -> None:
         self._loop, self._intake, self._config, self._clock = loop, intake, config, clock
-        self._tell, self._mail, self._ended = tell, mail, ended
+        self._tell, self._mail, self._live, self._ended = tell, mail, live, ended
         self._write = DiskThread("relay-write")
         self.sync_thread = DiskThread("relay-sync")
         self._by_file: dict[Arriving, tuple[RelaySession, int]] = {}
@@ -71,6 +76,8 @@ class RelayFiles:
         """A session has ended: what it has under way waits to be offered again."""
         for arriving in session.arriving.values():
             self._by_file.pop(arriving, None)
+        if self._live is not None:
+            self._live.on_gone(session.agent)
 
         def leave() -> None:  # after the writes that were asked for, which then have to be synced
             opened = self._intake.opened(session.agent)
@@ -123,8 +130,30 @@ class RelayFiles:
                 if arriving_or_none is not None:
                     self._by_file.pop(arriving_or_none, None)
                 self._write.post(lambda: self._intake.stop(session.agent, file_id, discard=discard))
+            case FeedOffered(feed, about):
+                self._offer_feed(session, feed, about)
+            case FeedArrived(feed, datagrams) if self._live is not None:
+                missing = session.protocol.feeds[feed].missing if feed in session.protocol.feeds else 0
+                self._live.on_live(session.agent, feed, datagrams, missing)
+            case FeedEnded(feed) if self._live is not None:
+                self._live.on_feed_ended(session.agent, feed)
+            case FeedArrived() | FeedEnded():
+                pass
             case SessionEnded():
                 self._ended(session.protocol.my_index)
+
+    def _offer_feed(self, session: RelaySession, feed: int, about: bytes) -> None:
+        if self._live is None:
+            session.protocol.refuse_feed(feed, NotFoundError.code, NO_DESK)
+            return
+
+        def answer(error: DrsError | None) -> None:
+            if error is None:
+                self._loop.post(lambda: session.protocol.take_feed(feed))
+            else:
+                self._loop.post(lambda: session.protocol.refuse_feed(feed, error.code, error.message))
+
+        self._live.on_feed(session.agent, session.name, feed, about, answer)
 
     def _offer(self, session: RelaySession, number: int) -> None:
         file = session.protocol.files.get(number)

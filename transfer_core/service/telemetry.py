@@ -55,6 +55,19 @@ class TelemetryService(Protocol):
         """Open ports, by number."""
         ...
 
+    def forward(self, port: int, destination: str, *, name: str = "") -> ListenerView:
+        """Pass on what comes to a port as it comes, to a paired relay, over all links and ahead of files.
+
+        The relay records and serves it under `name`. It is said again with each session until `stop_forwarding`. What
+        the links have no room for is left out, newest first wins; recordings are not touched. NotFoundError,
+        ConflictError where no agent runs, ConfigError for a layout that is too long.
+        """
+        ...
+
+    def stop_forwarding(self, port: int) -> None:
+        """Pass no more on. NotFoundError for a port that is not listened on."""
+        ...
+
     # --- what arrives, or is replayed
     def sources(self, feed: str = LIVE) -> list[SourceView]:
         """Everybody who has sent something, by port and name. NotFoundError for a replay that is not open."""

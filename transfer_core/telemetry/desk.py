@@ -53,6 +53,7 @@ class TelemetryDesk(RecordingVerbs):
             return
         for replay_id in list(self._replays):
             self.close_replay(replay_id)
+        self._stop_forwarding_at_all()
         self._stop_listening_at_all()
         for race_id, running in list(self._running.items()):
             self._end(self._catalog.race(race_id), running, None)

@@ -12,12 +12,14 @@ from transfer_core.clock import Clock
 from transfer_core.entropy import Entropy
 from transfer_core.events import Event
 from transfer_core.events.telemetry import LIVE
+from transfer_core.telemetry.arrivals import Arrivals
 from transfer_core.telemetry.catalog import Catalog
 from transfer_core.telemetry.decoders.base import Decoder
 from transfer_core.telemetry.feed import Feed
 from transfer_core.telemetry.filler import Filler
 from transfer_core.telemetry.receiver import Listener, Receiver
 from transfer_core.telemetry.recorder import Recorder
+from transfer_core.telemetry.relayed import Relayed
 from transfer_core.telemetry.samples.base import SampleStore
 from transfer_core.telemetry.samples.opening import open_samples
 
@@ -40,16 +42,45 @@ class Surroundings(Protocol):
         """Make a job of a sealed race, called `name` at the other end. NotFoundError if there is no destination."""
         ...
 
+    def open_live(self, destination: str, port: int, about: bytes) -> None:
+        """Offer a port's telemetry to a relay, now and in later sessions; again to say something else of it.
+
+        NotFoundError if there is no such relay, ConflictError where no agent runs.
+        """
+        ...
+
+    def send_live(self, destination: str, port: int, arrivals: Arrivals) -> None:
+        """Have these there soon or not at all. Never blocks."""
+        ...
+
+    def close_live(self, destination: str, port: int) -> None:
+        """No more of it."""
+        ...
+
+    def live_figures(self, destination: str, port: int) -> LiveFigures:
+        """How it goes."""
+        ...
+
     def be_the_only_one(self) -> None:
         """Take the lock of those who record in this state directory. StateLocked."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LiveFigures:
+    """Of a port that is passed on, in datagrams of this session."""
+
+    sent: int = 0
+    skipped: int = 0  # left out, since the links have no room for all
+    missing: int = 0  # the relay did not get them in time
+    why: str = "not asked yet"  # nothing is sent; empty while it is
+
+
 @dataclass(slots=True)
 class Port:
-    """An open port, how it is decoded, and who records it."""
+    """A port, open here or another machine's, how it is decoded, who records it and who gets it live."""
 
-    listener: Listener
+    listener: Listener | Relayed
     settings: Mapping[str, Any]
     decoder: Decoder
     refused: int = 0
@@ -57,6 +88,8 @@ class Port:
     race_id: str | None = None
     recorder: Recorder | None = None
     opened_by_race: bool = False
+    forwards_to: str = ""
+    forward_name: str = ""
 
 
 @dataclass(slots=True)

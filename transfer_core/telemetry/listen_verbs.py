@@ -13,9 +13,10 @@ from transfer_core.events.telemetry import LIVE, ChannelView, ListenerView, Samp
 from transfer_core.telemetry.arrivals import Arrivals, merged
 from transfer_core.telemetry.decoders.registry import LIFTOFF_FULL, make_decoder
 from transfer_core.telemetry.decoders.stream_format import parse_configuration
-from transfer_core.telemetry.desk_parts import DeskParts, Port
+from transfer_core.telemetry.desk_parts import DeskParts, LiveFigures, Port
 from transfer_core.telemetry.feed import Feed
 from transfer_core.telemetry.receiver import BUFFER_WANTED_BYTES, Listener, Receiver
+from transfer_core.telemetry.relayed import Relayed
 
 CROWD = 40  # senders in one batch
 CROWD_WAIT_S = 0.04
@@ -55,15 +56,20 @@ class ListenVerbs(DeskParts):
         chosen = LIFTOFF_FULL if settings is None else settings
         decoder = make_decoder(chosen)
         with self._lock:
+            listener = self._ready().listen(host, port)
+            opened = self._ports[listener.port] = Port(listener, chosen, decoder)
+        return opened
+
+    def _ready(self) -> Receiver:
+        """The receiver, and the thread that decodes."""
+        with self._lock:
             if self._receiver is None:
                 self._receiver = Receiver(self._take)
                 self._decoding = threading.Thread(target=self._decode_all, name="telemetry-decode", daemon=True)
                 self._decoding.start()
-            listener = self._receiver.listen(host, port)
-            opened = self._ports[listener.port] = Port(listener, chosen, decoder)
-        return opened
+            return self._receiver
 
-    def _take(self, listener: Listener, arrivals: Arrivals) -> None:
+    def _take(self, listener: Listener | Relayed, arrivals: Arrivals) -> None:
         """In the receiver's thread: the recording first."""
         port = self._ports.get(listener.port)
         if port is None:
@@ -71,11 +77,15 @@ class ListenVerbs(DeskParts):
         recorder = port.recorder
         if recorder is not None:
             recorder.take(arrivals)
+        self._pass_on(port, arrivals)
         try:
             self._to_decode.put_nowait((port, arrivals))
         except queue.Full:
             # what is shown may miss samples; what is recorded does not
             port.listener.error = SLOW
+
+    def _pass_on(self, port: Port, arrivals: Arrivals) -> None:
+        raise NotImplementedError
 
     def _decode_all(self) -> None:
         """What waits is decoded together; of a crowd some more is waited for, since each sender costs by the batch."""
@@ -128,6 +138,10 @@ class ListenVerbs(DeskParts):
     def _listener_view(self, port: Port) -> ListenerView:
         listener = port.listener
         recorder = port.recorder
+        is_relayed = isinstance(listener, Relayed)
+        forward = LiveFigures()
+        if port.forwards_to:
+            forward = self._around.live_figures(port.forwards_to, listener.port)
         return ListenerView(
             listener.port,
             listener.host,
@@ -135,12 +149,19 @@ class ListenVerbs(DeskParts):
             tuple(port.settings.get("StreamFormat", ())),
             port.race_id,
             listener.buffer_bytes,
-            BUFFER_WANTED_BYTES,
+            0 if is_relayed else BUFFER_WANTED_BYTES,
             listener.kernel_drops(),
             listener.datagrams,
             port.refused,
             port.ignored,
             (recorder.error if recorder is not None else "") or listener.error,
+            origin=listener.origin if isinstance(listener, Relayed) else "",
+            missing=listener.missing if isinstance(listener, Relayed) else 0,
+            forwards_to=port.forwards_to,
+            forward_sent=forward.sent,
+            forward_skipped=forward.skipped,
+            forward_missing=forward.missing,
+            forward_error=forward.why if port.forwards_to else "",
         )
 
     def _feed(self, feed: str) -> Feed:

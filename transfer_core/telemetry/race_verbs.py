@@ -12,7 +12,7 @@ from transfer_core.telemetry.arrivals import source_name
 from transfer_core.telemetry.catalog import Race
 from transfer_core.telemetry.desk_parts import LOG_NAME, RACES, Port, UnderWay
 from transfer_core.telemetry.filler import Filler
-from transfer_core.telemetry.listen_verbs import ListenVerbs
+from transfer_core.telemetry.live_verbs import LiveVerbs
 from transfer_core.telemetry.log import LogWriter
 from transfer_core.telemetry.recorder import Recorder
 from transfer_core.telemetry.samples.base import SampleStore
@@ -30,7 +30,7 @@ def checked_name(name: str, what: str, most: int = NAME_MAX) -> str:
     return bare
 
 
-class RaceVerbs(ListenVerbs):
+class RaceVerbs(LiveVerbs):
     """A race is recorded by one recorder from `create_race` to `end_race`."""
 
     def races(self, *, find: str = "", limit: int = 200) -> list[RaceView]:
@@ -84,7 +84,7 @@ class RaceVerbs(ListenVerbs):
     ) -> RaceView:
         """See `TelemetryService`."""
         name = checked_name(name, "a race")
-        if not 0 <= udp_port <= 65_535:
+        if not 0 <= udp_port <= 65_535 and udp_port not in self._ports:
             raise UsageError(
                 f"{udp_port} is no UDP port", hint="Use a number from 1 to 65535; 0 lets the system choose."
             )

@@ -12,7 +12,9 @@ from transfer_core.server.companion import RelayGround
 from transfer_core.server.races.accounts import Accounts
 from transfer_core.server.races.app import build_app
 from transfer_core.server.races.asking import Asking
+from transfer_core.telemetry.arrivals import Arrivals
 from transfer_core.telemetry.desk import TelemetryDesk
+from transfer_core.telemetry.desk_parts import LiveFigures
 from transfer_core.units import utc_iso
 
 FOLDER = "telemetry"
@@ -30,6 +32,11 @@ class MountedRaces:
         self._port, self._udp_host, self._store_url = port, udp_host, store_url
         self._desk: TelemetryDesk | None = None
         self._accounts: Accounts | None = None
+
+    @property
+    def desk(self) -> TelemetryDesk | None:
+        """While it is open."""
+        return self._desk
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -73,6 +80,20 @@ class _OnRelay:
     def queue_recording(self, path: str, destination: str | None, name: str) -> None:
         """There is nowhere to go from here."""
         raise NotFoundError("a relay sends nothing on", hint="Get it with GET /export_race.")
+
+    def open_live(self, destination: str, port: int, about: bytes) -> None:
+        """Likewise."""
+        raise NotFoundError("a relay passes no telemetry on", hint="Viewers get it at ws://HOST/race/PORT.")
+
+    def send_live(self, destination: str, port: int, arrivals: Arrivals) -> None:
+        """Never asked, since nothing could be opened."""
+
+    def close_live(self, destination: str, port: int) -> None:
+        """Likewise."""
+
+    def live_figures(self, destination: str, port: int) -> LiveFigures:
+        """Likewise."""
+        return LiveFigures()
 
     def be_the_only_one(self) -> None:
         """Held to the end of the process."""

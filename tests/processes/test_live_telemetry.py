@@ -1,0 +1,144 @@
+"""An agent at the track passes telemetry on while a file goes the same way; the relay records and serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+
+import httpx
+import pytest
+
+from tests.support.field import Field, data_of
+from tests.support.telemetry_world import Pilot
+from transfer_core.telemetry.frames import decode_frame
+from transfer_core.telemetry.log import LogReader
+
+aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed: viewers are NOT tested")
+RATE_HZ = 100
+
+
+class Flying(threading.Thread):
+    """A pilot in a thread; when each datagram left, by its number."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self.pilot = Pilot(port)
+        self.over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        due = time.monotonic()
+        while not self.over.is_set():
+            self.pilot.fly(1)
+            due += 1 / RATE_HZ
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    def land(self) -> list[bytes]:
+        self.over.set()
+        self.join()
+        self.pilot.close()
+        return self.pilot.sent
+
+
+def _ask(http: str) -> httpx.Client:
+    client = httpx.Client(base_url=http, timeout=20)
+    body = {"username": "Ada", "password": "correct horse"}
+    client.post("/create_user", json=body)
+    client.headers["Authorization"] = f"Bearer {client.post('/login', json=body).json()['token']}"
+    return client
+
+
+def _until(ask, what: str, within_s: float = 30.0):
+    end = time.monotonic() + within_s
+    while not (found := ask()):
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+    return found
+
+
+async def _watch(address: str, token: str, frames: int) -> list[tuple[int, list[str]]]:
+    """Sequence numbers, and who is in the frames."""
+    seen: list[tuple[int, list[str]]] = []
+    sources: list[str] = []
+    widths: dict[int, list[int]] = {}
+    headers = {"Authorization": token}
+    async with aiohttp.ClientSession() as session, session.ws_connect(address, headers=headers) as viewer:
+        while len(seen) < frames:
+            message = await asyncio.wait_for(viewer.receive(), 20)
+            if message.type is aiohttp.WSMsgType.TEXT:
+                told = json.loads(message.data)
+                if told["type"] == "layout":
+                    sources = [source["source"] for source in told["sources"]]
+                    widths[told["layout"]] = [len(source["channels"]) for source in told["sources"]]
+            elif message.type is aiohttp.WSMsgType.BINARY:
+                frame = decode_frame(message.data, widths[int.from_bytes(message.data[12:16], "little")])
+                seen.append((frame.sequence, [sources[row.source] for row in frame.rows]))
+    return seen
+
+
+def test_it_is_there_live_beside_a_file_and_recorded_under_the_agent_s_name(field: Field) -> None:
+    relay = field.start_relay("--http", "127.0.0.1:0", "--races")
+    http = relay.wait_for("ready")["http"]
+    field.pair()
+    bulk = field.folder / "bulk.bin"
+    bulk.write_bytes(data_of(20_000_000))
+    agent = field.start_agent("--telemetry", "0")
+    port = int(agent.wait_for("ready")["telemetry"][0].rpartition(":")[2])
+    flying = Flying(port)
+    with contextlib.closing(_ask(http)) as client:
+        (race,) = _until(lambda: list(client.get("/list_races").json().values()), "the race")
+        assert (race["udp_port"], race["name"]) == (port, f"UDP {port} ({race['name'].split('(')[1]}")
+        assert race["name"].endswith(", live)")
+        _until(lambda: client.get("/list_races").json()[race["race_id"]]["datagrams"] > 50, "datagrams")
+        field.upload(bulk)
+        field.wait_job(lambda job: job["bytes_done"] > 0)
+        address = f"{http.replace('http', 'ws')}/race/{port}"
+        seen = asyncio.run(_watch(address, client.headers["Authorization"], 60))
+        assert [number for number, _ in seen] == sorted({number for number, _ in seen})
+        (names,) = {tuple(names) for _, names in seen if names}
+        assert names[0].endswith("/" + flying.pilot.source_id)
+        field.wait_job(lambda job: job["status"] == "completed")
+        sent = flying.land()
+        time.sleep(0.5)  # what was sent last is on its way
+        client.delete(f"/end_race/{race['race_id']}")
+
+        def saved() -> bool:
+            races = client.get("/saved_races").json()
+            return any(each["race_id"] == race["race_id"] and each["status"] == "saved" for each in races)
+
+        _until(saved, "the end of the race")
+    assert agent.stop() == 0
+    assert relay.stop() == 0
+    with LogReader(field.folder / "r" / "telemetry" / "races" / race["race_id"] / "race.drslog") as reader:
+        batches = [record.arrivals for record in reader.records() if record.arrivals is not None]
+    kept = [datagram for batch in batches for datagram in batch.datagrams]
+    times = [time_ns for batch in batches for time_ns in batch.time_ns]
+    places = {datagram: place for place, datagram in enumerate(sent)}
+    order = [places[datagram] for datagram in kept]
+    assert order == sorted(set(order))
+    assert times == sorted(times)
+    assert len(kept) >= 0.97 * (len(sent) - order[0])  # but for what was sent before the relay had answered
+    assert field.arrived() == {"bulk.bin": bulk.read_bytes()}
+
+
+def test_a_relay_without_telemetry_refuses_it_and_files_go_on(field: Field) -> None:
+    field.start_relay()
+    field.pair()
+    agent = field.start_agent("--telemetry", "0")
+    port = int(agent.wait_for("ready")["telemetry"][0].rpartition(":")[2])
+    flying = Flying(port)
+    small = field.folder / "small.bin"
+    small.write_bytes(data_of(300_000))
+    field.upload(small)
+    field.wait_job(lambda job: job["status"] == "completed")
+    flying.land()
+    assert agent.stop() == 0
+
+
+def test_a_relay_that_is_not_paired_is_wrong_usage(field: Field) -> None:
+    answer = field.run("agent", "--once", "--telemetry", "0")
+    assert answer.code == 2
+    assert "--telemetry-to" in answer.err

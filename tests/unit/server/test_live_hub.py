@@ -1,0 +1,163 @@
+"""Feeds of agents at a telemetry desk, without a network."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.telemetry_world import desk_in, wait_until
+from transfer_core.errors import DrsError
+from transfer_core.events.telemetry import RaceState
+from transfer_core.protocol.live import LiveDatagram
+from transfer_core.server.live_hub import LiveHub
+from transfer_core.telemetry.desk import TelemetryDesk
+from transfer_core.telemetry.flight import Flight, Stream
+from transfer_core.telemetry.log import LogReader
+from transfer_core.telemetry.relayed import About, encode_about
+from transfer_core.units import NS_PER_S
+
+ADA, GRACE = b"a" * 32, b"g" * 32
+SENDER = ("192.168.1.7", 5001)
+SETTINGS = {
+    "decoder": "liftoff",
+    "StreamFormat": ["Timestamp", "Position", "Attitude", "Velocity", "Gyro", "Input", "Battery", "MotorRPM"],
+}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[TelemetryDesk]:
+    with desk_in(tmp_path / "telemetry") as opened:
+        yield opened
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def hub(desk: TelemetryDesk, told: list[str]) -> Iterator[LiveHub]:
+    served = LiveHub(lambda: desk, linger_s=0.2)
+    served.start(SimpleNamespace(tell=lambda event, **facts: told.append(str(facts["text"]))))  # type: ignore[arg-type]
+    yield served
+    served.stop()
+
+
+def offer(hub: LiveHub, agent: bytes = ADA, name: str = "track", port: int = 9001, **about: Any) -> DrsError | None:
+    answers: list[DrsError | None] = []
+    answered = threading.Event()
+
+    def answer(error: DrsError | None) -> None:
+        answers.append(error)
+        answered.set()
+
+    pilots = about.get("pilots", {})
+    said = encode_about(About(about.get("feed", "heat 1"), port, about.get("settings", SETTINGS), pilots))
+    hub.on_feed(agent, name, port, about.get("raw", said), answer)
+    assert answered.wait(20)
+    return answers[0]
+
+
+def fly(hub: LiveHub, agent: bytes = ADA, port: int = 9001, count: int = 100, at_ns: int = 5 * NS_PER_S) -> list[bytes]:
+    data = Stream(Flight(1)).next(count)
+    hub.on_live(agent, port, [LiveDatagram(SENDER, at_ns + n * 10**7, each) for n, each in enumerate(data)], 3)
+    return data
+
+
+def test_a_feed_becomes_a_port_with_sources_and_a_race_that_ends_with_it(hub, desk, told, tmp_path) -> None:
+    assert offer(hub, pilots={"192.168.1.7:5001": "Ada"}) is None
+    (race,) = desk.races()
+    assert (race.name, race.udp_port) == ("heat 1 (track, live)", 9001)
+    sent = fly(hub)
+    wait_until(lambda: desk.sources() and desk.sources()[0].samples == 100)
+    (source,) = desk.sources()
+    assert (source.source_id, source.name, source.port) == ("track/192.168.1.7:5001", "Ada", 9001)
+    assert source.rate_hz == pytest.approx(100, rel=0.01)
+    (listener,) = desk.listeners()
+    assert (listener.origin, listener.missing, listener.kernel_drops, listener.datagrams) == ("track", 3, None, 100)
+    wait_until(lambda: desk.race(race.race_id).datagrams == 100)
+    hub.on_feed_ended(ADA, 9001)
+    wait_until(lambda: desk.race(race.race_id).state is RaceState.SAVED)
+    assert desk.listeners() == []
+    with LogReader(tmp_path / "telemetry" / "races" / race.race_id / "race.drslog") as reader:
+        kept = [each for record in reader.records() if record.arrivals for each in record.arrivals.datagrams]
+    assert kept == sent
+    assert "track" in told[0]
+
+
+def test_an_agent_that_comes_back_in_time_goes_on_in_its_race(hub, desk) -> None:
+    assert offer(hub) is None
+    (race,) = desk.races()
+    fly(hub)
+    hub.on_gone(ADA)
+    assert offer(hub) is None
+    fly(hub, at_ns=9 * NS_PER_S)
+    wait_until(lambda: desk.race(race.race_id).datagrams == 200)
+    assert len(desk.races()) == 1
+    hub.on_gone(ADA)
+    wait_until(lambda: desk.race(race.race_id).state is RaceState.SAVED)
+
+
+def test_two_agents_with_one_name_and_one_port_are_told_apart(hub, desk) -> None:
+    assert offer(hub) is None
+    assert offer(hub, GRACE) is None
+    assert [listener.port for listener in desk.listeners()] == [9001, 65_536]
+    fly(hub)
+    fly(hub, GRACE)
+    wait_until(lambda: len(desk.sources()) == 2)
+    assert {source.source_id for source in desk.sources()} == {
+        "track/192.168.1.7:5001",
+        f"track-{GRACE.hex()[:4]}/192.168.1.7:5001",
+    }
+
+
+def test_a_port_that_is_listened_on_here_keeps_its_number(hub, desk) -> None:
+    own = desk.listen(0).port
+    assert offer(hub, port=own) is None
+    assert sorted(listener.port for listener in desk.listeners()) == [own, 65_536]
+    assert desk.race(desk.races()[0].race_id).udp_port == 65_536
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"name":1,"port":1,"settings":{},"pilots":{}}',
+        b"[" * 5000,
+        b"\xff",
+        b'{"name":"x","port":70000,"settings":{},"pilots":{}}',
+        b'{"name":"x","port":1,"settings":{"decoder":"liftoff","StreamFormat":["Nonsense"]},"pilots":{}}',
+    ],
+)
+def test_what_makes_no_sense_is_refused(hub, desk, raw) -> None:
+    error = offer(hub, raw=raw)
+    assert error is not None
+    assert error.code == "E_CONFIG"
+    assert desk.listeners() == []
+    fly(hub)  # nobody minds
+
+
+def test_without_a_desk_it_is_refused(told) -> None:
+    hub = LiveHub(lambda: None)
+    hub.start(SimpleNamespace(tell=lambda event, **facts: None))  # type: ignore[arg-type]
+    error = offer(hub)
+    assert error is not None
+    assert "no telemetry" in error.message
+    hub.stop()
+
+
+def test_a_wrong_clock_of_the_agent_changes_no_interval_and_makes_nobody_stale(hub, desk) -> None:
+    assert offer(hub) is None
+    fly(hub, at_ns=-(10**15), count=300)
+    wait_until(lambda: desk.sources() and desk.sources()[0].samples == 300)
+    block = desk.samples("track/192.168.1.7:5001", ["PositionX"])
+    gaps = {int(gap) for gap in block.time_ns[1:] - block.time_ns[:-1]}
+    assert gaps == {10**7}
+    assert not desk.sources()[0].stale
