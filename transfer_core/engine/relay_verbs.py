@@ -32,6 +32,7 @@ class RelayVerbs(ServiceParts):
     def start_relay(self, directory: str, listen: str, http: str = "") -> RelayView:
         """See `TransferService`."""
         from transfer_core.server.http_facts import keep_http  # noqa: PLC0415 - composition: these are above this room
+        from transfer_core.server.live_hub import LiveHub  # noqa: PLC0415
         from transfer_core.server.relay import Relay  # noqa: PLC0415
         from transfer_core.server.sync_hub import SyncHub  # noqa: PLC0415
         from transfer_core.server.uploads.http_side import open_beside  # noqa: PLC0415
@@ -39,7 +40,7 @@ class RelayVerbs(ServiceParts):
         if self._relay is not None:
             raise ConflictError("a relay runs here already", hint="Stop it first.")
         name = socket.gethostname() or "relay"
-        hub, live = SyncHub(name), self._live_hub()
+        hub, live = SyncHub(name), LiveHub(self._live_desk)
         side = open_beside(_listen_address(http)) if http.strip() else None
         if side is None:
             keep_http(self._state_dir, None)
@@ -60,8 +61,8 @@ class RelayVerbs(ServiceParts):
         self._bus.publish(RelayChanged(self.relay()))
         return self.relay()
 
-    def _live_hub(self) -> Any:
-        """What takes telemetry that agents pass on, a `server.live_hub.LiveHub`."""
+    def _live_desk(self) -> Any:
+        """The desk that takes telemetry which agents pass on."""
         raise NotImplementedError
 
     def _on_relay_event(self, event: dict[str, Any]) -> None:

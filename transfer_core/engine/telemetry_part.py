@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from transfer_core.engine.queue_verbs import QueueVerbs
 from transfer_core.engine.state_lock import StateLock
@@ -45,11 +45,9 @@ class TelemetryPart(QueueVerbs):
                     self._desk_of_telemetry.start()
             return self._desk_of_telemetry
 
-    def _live_hub(self) -> Any:
-        """What takes telemetry that agents pass on to a relay in this process."""
-        from transfer_core.server.live_hub import LiveHub  # noqa: PLC0415 - composition: it is above this room
-
-        return LiveHub(lambda: self.telemetry)
+    def _live_desk(self) -> TelemetryDesk:
+        """Who takes what agents pass on to a relay in this process."""
+        return self.telemetry
 
     def start_telemetry(self) -> None:
         """Tell what changes from now on; go on with what a crash left, if anything was ever recorded."""
