@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.session_world import S, SessionWorld, WorldFile
+from tests.support.session_world import MS, S, SessionWorld, WorldFile
 from transfer_core.sim.conditions import LinkConditions
 
 
@@ -175,6 +175,29 @@ def test_posts_reach_the_agent_while_a_file_comes_from_it(loss: float) -> None:
     assert world.run(lambda: len(world.posts_delivered) == len(posts) and bool(world.disk.finished), limit_s=60)
     assert world.posts_arrived == posts
     assert world.posts_delivered == numbers
+    world.assert_equal()
+
+
+@pytest.mark.parametrize("size", [500, 50_000])
+@pytest.mark.parametrize("link", [0, 1])
+@pytest.mark.parametrize("after_ms", [0, 3, 12])
+def test_a_link_that_dies_with_an_edit_under_way_delays_it_by_less_than_a_second(
+    size: int, link: int, after_ms: int
+) -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=50, delay_ms=delay_ms) for delay_ms in (5, 40)], seed=after_ms)
+    world.receiver.post(b"an edit before", urgent=True)
+    world.add_file(_file("before", 2000))
+    assert world.run(lambda: bool(world.posts_arrived) and world.now_ns > 3 * S, limit_s=10)
+    post, letter = _data(size, seed=1), _file("letter", size)
+    world.receiver.post(post, urgent=True)
+    world.add_file(letter)
+
+    def kill() -> None:
+        world.ups[link].kill()
+        world.downs[link].kill()
+
+    world.at(after_ms * MS, kill)
+    assert world.run(lambda: post in world.posts_arrived and letter.arrived_ns is not None, limit_s=1)
     world.assert_equal()
 
 
