@@ -37,6 +37,8 @@ PURE = (
     "transfer_core/engine/common_cap.py",
     "transfer_core/jobs/model.py",
     "transfer_core/server/races/throttle.py",
+    "transfer_core/server/api_document.py",
+    "transfer_core/sync/members.py",
     "transfer_core/jobs/policy.py",
     "transfer_core/upload/bucket.py",
     "transfer_core/upload/chunk_size.py",

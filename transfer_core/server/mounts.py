@@ -8,8 +8,8 @@ the application to find out. ASGI lifespan is not run: `open` and `close` are ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -31,6 +31,10 @@ class Mounted(Protocol):
 
     def open(self, ground: RelayGround) -> ASGIApp:
         """Begin; the application. A DrsError keeps the relay from starting."""
+        ...
+
+    def document(self) -> Mapping[str, Any]:
+        """Its OpenAPI document, once it is open: the relay's /docs shows all of them as one."""
         ...
 
     def close(self) -> None:

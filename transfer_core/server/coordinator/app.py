@@ -1,4 +1,4 @@
-"""The coordinator over HTTP: the reference's endpoints and more, OpenAPI at `DOCS`, live at `/ws`."""
+"""The coordinator over HTTP: the reference's endpoints and more, live at `/ws`; the relay's /docs shows it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from transfer_core.errors import CredentialRefused, DrsError
+from transfer_core.server.api_document import ERROR_ANSWERS
 from transfer_core.server.coordinator.desk import CoordinatorDesk, explain
 from transfer_core.server.coordinator.live import Listener, LiveFeed
 from transfer_core.server.coordinator.model import (
@@ -27,7 +28,6 @@ from transfer_core.server.coordinator.model import (
     VectorOut,
 )
 
-DOCS = "/api/sync/docs"
 LIMIT_MAX = 1000
 
 
@@ -37,8 +37,9 @@ def build_app(desk: CoordinatorDesk, feed: LiveFeed) -> FastAPI:
         title="DRS-SYNC coordinator",
         description="Machines that share folders through this relay. It shows what happens; it never decides content.",
         version="1",
-        docs_url=DOCS,
-        openapi_url="/api/sync/openapi.json",
+        responses=ERROR_ANSWERS,
+        docs_url=None,
+        openapi_url=None,
         redoc_url=None,
     )
     _add_nodes(app, desk, feed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.types import ASGIApp
 
@@ -36,6 +38,7 @@ class Coordinator:
         self._relay: Relay | None = None
         self._desk: CoordinatorDesk | None = None
         self._feed = LiveFeed()
+        self._document: Mapping[str, Any] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -51,7 +54,13 @@ class Coordinator:
         self._desk = CoordinatorDesk(ground, self._relay, store, verbs)
         self._thread = threading.Thread(target=self._run, args=(self._desk,), name="coordinator", daemon=True)
         self._thread.start()
-        return CoordinatorGate(build_app(self._desk, self._feed), ground.identity, ground.store)
+        app = build_app(self._desk, self._feed)
+        self._document = app.openapi()
+        return CoordinatorGate(app, ground.identity, ground.store)
+
+    def document(self) -> Mapping[str, Any]:
+        """See `server.mounts.Mounted`."""
+        return self._document
 
     def close(self) -> None:
         """End; also if it never began."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.types import ASGIApp
 
 from transfer_core.engine.state_lock import StateLock
@@ -30,6 +33,7 @@ class MountedRaces:
 
     def __init__(self, port: int, udp_host: str, store_url: str = "") -> None:
         self._port, self._udp_host, self._store_url = port, udp_host, store_url
+        self._document: Mapping[str, Any] = {}
         self._desk: TelemetryDesk | None = None
         self._accounts: Accounts | None = None
 
@@ -51,7 +55,14 @@ class MountedRaces:
         self._desk.start()
         self._accounts = Accounts(folder, ground.clock, entropy)
         # what is local was checked before a request comes here
-        return build_app(self._desk, Asking(self._accounts, ground.clock), self._port, self._udp_host, local_only=False)
+        asking = Asking(self._accounts, ground.clock)
+        app = build_app(self._desk, asking, self._port, self._udp_host, local_only=False)
+        self._document = app.openapi()
+        return app
+
+    def document(self) -> Mapping[str, Any]:
+        """See `server.mounts.Mounted`."""
+        return self._document
 
     def close(self) -> None:
         """End races with everything on the disk; also if it never began."""

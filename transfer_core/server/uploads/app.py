@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from transfer_core.errors import ConflictError, DrsError, NotFoundError, UsageError
+from transfer_core.server.api_document import ERROR_ANSWERS
 from transfer_core.server.uploads.body import inbound_of
 from transfer_core.server.uploads.chunk_api import ChunkApi
 from transfer_core.server.uploads.desk import Desk, Refusal, refuse
@@ -19,24 +20,12 @@ from transfer_core.server.uploads.rates import Rates
 from transfer_core.server.uploads.tus_api import TusApi
 from transfer_core.server.uploads.tus_frame import TusFrame
 
-_ERROR_SCHEMA = {
-    "type": "object",
-    "required": ["error", "code", "hint"],
-    "properties": {"error": {"type": "string"}, "code": {"type": "string"}, "hint": {"type": "string"}},
-}
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    "default": {
-        "description": "What went wrong, and what to do.",
-        "content": {"application/json": {"schema": _ERROR_SCHEMA}},
-    }
-}
-
 
 def build_app(
     desk: Desk, health: Callable[[], dict[str, Any]], authenticate: Authenticate, rates: Rates, *, local_only: bool
 ) -> FastAPI:
     """The application over a desk. `local_only` refuses requests that name another host."""
-    app = FastAPI(title="DRS-SYNC relay", description="Uploads over HTTP.", version="1", responses=_ANSWERS)
+    app = FastAPI(title="DRS-SYNC relay", description="Uploads over HTTP.", version="1", responses=ERROR_ANSWERS)
 
     @app.get("/health", tags=["health"])
     async def say_health() -> dict[str, Any]:

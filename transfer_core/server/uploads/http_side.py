@@ -19,6 +19,7 @@ from transfer_core.errors import DrsError, PortInUse, UsageError
 from transfer_core.events import IncomingView
 from transfer_core.protocol.security.receipts import ReceiptSigner
 from transfer_core.protocol.security.tokens import HttpSideFacts, HttpTrust
+from transfer_core.server.api_document import join_documents
 from transfer_core.server.certificate import check_pair, own_certificate, pin_of
 from transfer_core.server.companion import RelayGround
 from transfer_core.server.http_facts import keep_http
@@ -149,6 +150,9 @@ class HttpSide:
         desk = Desk(self._store, ending, disk, config)
         app = build_app(desk, self._health, authenticate, rates, local_only=self._is_local)
         others = [(each.prefixes, each.open(ground)) for each in self._mounted]
+        documents = [(each.prefixes, each.document()) for each in self._mounted]
+        own = app.openapi()
+        app.openapi = lambda: join_documents(own, documents)  # type: ignore[method-assign]
         return Switch(app, others, rates, local_only=self._is_local), ending
 
     def stop(self) -> None:

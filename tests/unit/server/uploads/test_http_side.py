@@ -29,8 +29,10 @@ from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.receipts import verify_receipt
 from transfer_core.protocol.security.tokens import HttpTrust
 from transfer_core.server.companion import RelayGround
+from transfer_core.server.coordinator.coordinator import Coordinator
 from transfer_core.server.http_facts import keep_http, kept_http
 from transfer_core.server.pairing import make_token
+from transfer_core.server.relay import Relay
 from transfer_core.server.uploads.credentials import make_http_token
 from transfer_core.server.uploads.http_side import Tls
 from transfer_core.server.uploads.records import UploadDatabase
@@ -361,8 +363,21 @@ class Greeter:
 
         return Starlette(routes=[Route("/api/greet/{name}", greet), WebSocketRoute("/api/greet/ws/{name}", talk)])
 
+    def document(self) -> dict[str, Any]:
+        return {"paths": {"/api/greet/{name}": {"get": {"summary": "Greet"}}, "/health": {}}}
+
     def close(self) -> None:
         self.closed += 1
+
+
+def test_one_document_shows_all_that_the_relay_answers(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"mounted": [Greeter(), Coordinator()]}
+    options["mounted"][1].serve(Relay(tmp_path / "unused", tmp_path / "in", ("127.0.0.1", 0)))
+    with HttpRelay(tmp_path, http_config(), options) as relay:
+        assert httpx.get(relay.url + "/docs").status_code == 200
+        paths = httpx.get(relay.url + "/openapi.json").json()["paths"]
+        assert {"/upload/init", "/files/", "/api/greet/{name}", "/api/register", "/api/metrics"} <= set(paths)
+        assert "get" in paths["/health"]
 
 
 def test_another_application_lives_below_its_prefix(tmp_path: Path) -> None:
