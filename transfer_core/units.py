@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
@@ -21,8 +22,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def utc_iso(wall_ns: int) -> str:
     """UTC ISO 8601 with milliseconds and a Z: `2026-11-21T14:32:07.250Z`. `wall_ns` counts from 1970."""
-    moment = _EPOCH + timedelta(microseconds=wall_ns // 1000)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, rest_ns = divmod(wall_ns, NS_PER_S)
+    return f"{_second_text(seconds)}.{rest_ns // NS_PER_MS:03d}Z"
+
+
+@lru_cache(maxsize=64)  # moments that are written down come in their order, many within one second
+def _second_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def seconds_of(utc_text: str) -> float:

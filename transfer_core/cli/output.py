@@ -21,14 +21,20 @@ if TYPE_CHECKING:
     from transfer_core.service import TransferService
 
 SHORT_ID = 8
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 _LONE = re.compile("[\ud800-\udfff]")
 _writing = threading.Lock()
 
 
 def line(text: str) -> None:
     """One line on stdout, whole even when threads write at once."""
+    lines([text])
+
+
+def lines(texts: Sequence[str]) -> None:
+    """Lines on stdout with nothing in between, written at once."""
     with _writing:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write("".join(f"{text}\n" for text in texts))
         sys.stdout.flush()
 
 
@@ -46,8 +52,10 @@ def error_line(error: DrsError) -> None:
 
 def _json_text(value: Any, indent: int | None = None) -> str:
     """JSON that is always UTF-8: the bytes of a name that are no text are written as escapes, which lead back to it."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
-    return _LONE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    text = (
+        _ENCODER.encode(value) if indent is None else json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    )
+    return text if text.isascii() else _LONE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def json_document(value: Any) -> None:
@@ -57,8 +65,14 @@ def json_document(value: Any) -> None:
 
 def json_event(event: str, fields: Mapping[str, Any] | None = None) -> None:
     """One JSON object on one line: `event` first, then `at`, unless the fields say when it was."""
+    json_events([(event, fields or {})])
+
+
+def json_events(events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Many, as `json_event`; they go out together."""
     at = utc_iso(time.time_ns())
-    line(_json_text({"event": event, "at": at, **(fields or {})}))
+    if events:
+        lines([_json_text({"event": event, "at": at, **fields}) for event, fields in events])
 
 
 def job_object(job: JobView) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from transfer_core.cli import output
 from transfer_core.cli.watch import Changes, Watch
@@ -28,21 +28,23 @@ class JsonReporter(AbstractContextManager["JsonReporter"]):
 
     def report(self, watch: Watch, changes: Changes) -> None:
         """One line for each thing that changed."""
+        events: list[tuple[str, dict[str, Any]]] = []
         for job in changes.jobs:
-            fields = {**output.job_object(job), "rate_bps": round(job.rate_bps), "eta_s": job.eta_s}
-            output.json_event("job", fields)
+            fields = output.job_object(job)
+            fields["rate_bps"], fields["eta_s"] = round(job.rate_bps), job.eta_s
+            events.append(("job", fields))
         if changes.removed:
-            output.json_event("jobs_removed", {"file_ids": changes.removed})
+            events.append(("jobs_removed", {"file_ids": changes.removed}))
         for link in changes.turned_links:
-            output.json_event("link", {"name": link.name, "state": link.state.value, "why": link.why})
-        for destination in changes.turned_destinations:
-            fields = {"name": destination.name, "online": destination.online, "why": destination.why}
-            output.json_event("destination", fields)
+            events.append(("link", {"name": link.name, "state": link.state.value, "why": link.why}))
+        for each in changes.turned_destinations:
+            events.append(("destination", {"name": each.name, "online": each.online, "why": each.why}))
         for mark in changes.marks:
-            output.json_event("link_mark", {"at": mark.at, "link": mark.link, "what": mark.what, "text": mark.text})
+            events.append(("link_mark", {"at": mark.at, "link": mark.link, "what": mark.what, "text": mark.text}))
         for notice in changes.notices:
             fields = {"severity": notice.severity.value, "topic": notice.topic, "text": notice.text}
-            output.json_event("notice", {"at": notice.at, **fields, "error": notice.error})
+            events.append(("notice", {"at": notice.at, **fields, "error": notice.error}))
+        output.json_events(events)
 
 
 class LineReporter(AbstractContextManager["LineReporter"]):

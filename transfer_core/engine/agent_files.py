@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
+from transfer_core.engine.gathered_work import Answer, GatheredWork
 from transfer_core.engine.live_feeds import LiveFeeds
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.under_way import Figures
@@ -37,6 +38,7 @@ class AgentFiles:
     def __init__(self, loop: EventLoop, listener: AgentListener, feeds: LiveFeeds) -> None:
         self._loop, self._listener, self.feeds = loop, listener, feeds
         self._disk = DiskThread("agent-read")
+        self._reads = GatheredWork(loop, self._disk)
         self._closing: deque[OutgoingJob] = deque()
         self.mail: AgentMail | None = None  # set before the loop starts
 
@@ -114,6 +116,10 @@ class AgentFiles:
                 past[name] = past.get(name, 0) + count
             job.number = None
 
+    def flush(self) -> None:
+        """Hand what has come up in this turn over to the disk."""
+        self._reads.flush()
+
     # --- events of a session
 
     def drain(self, uplink: Uplink) -> None:
@@ -145,11 +151,11 @@ class AgentFiles:
             return
         match event:
             case ChunksWanted(number, first, count):
-                self._disk.post(lambda: self._read(uplink, session, job, number, first, count))
+                self._reads.add(lambda: self._read(uplink, session, job, number, first, count))
             case DigestWanted(number) if job.known_digest is not None:
                 session.provide_digest(number, job.known_digest)
             case DigestWanted(number):
-                self._disk.post(lambda: self._hash(uplink, session, job, number))
+                self._reads.add(lambda: self._hash(uplink, session, job, number))
             case FileAccepted(_, bytes_there):
                 if not self._is_letter(job):
                     self._listener.on_accepted(job, bytes_there)
@@ -196,7 +202,7 @@ class AgentFiles:
         """Let go of its source in the disk thread, with others that are done by then: each call there wakes it."""
         self._closing.append(job)
         if len(self._closing) == 1:
-            self._disk.post(self._close_all)
+            self._reads.add(self._close_all)
 
     def _source_failed(self, uplink: Uplink, session: SenderSession, job: OutgoingJob, error: DrsError) -> None:
         if uplink.session is session and job.number is not None and job.job.file_id in uplink.jobs:
@@ -208,7 +214,7 @@ class AgentFiles:
 
     def _read(
         self, uplink: Uplink, session: SenderSession, job: OutgoingJob, number: int, first: int, count: int
-    ) -> None:
+    ) -> Answer:
         records: list[tuple[int, bytearray | None]] = []
         job.read_records(first, count, lambda chunk, record: records.append((chunk, record)))
         job.finish_digest_early()
@@ -220,17 +226,16 @@ class AgentFiles:
             if failed is not None:
                 self._source_failed(uplink, session, job, failed)
 
-        self._loop.post(hand_over)
+        return hand_over
 
     def _close_all(self) -> None:
         while self._closing:
             self._closing.popleft().close()
 
-    def _hash(self, uplink: Uplink, session: SenderSession, job: OutgoingJob, number: int) -> None:
+    def _hash(self, uplink: Uplink, session: SenderSession, job: OutgoingJob, number: int) -> Answer:
         try:
             digest = job.finish_digest()
         except DrsError as error:
             failure = error
-            self._loop.post(lambda: self._source_failed(uplink, session, job, failure))
-            return
-        self._loop.post(lambda: session.provide_digest(number, digest))
+            return lambda: self._source_failed(uplink, session, job, failure)
+        return lambda: session.provide_digest(number, digest)

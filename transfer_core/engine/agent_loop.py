@@ -268,6 +268,7 @@ class AgentLoop:
         if now_ns >= self._policy_due_ns:
             self._policy_due_ns = now_ns + POLICY_NS
             self._apply_policy(now_ns)
+        self.files.flush()
         for observe in self.observers:
             observe(now_ns)
 
@@ -330,6 +331,7 @@ class AgentLoop:
                     self._turns += 1
                     return port, transmit
             self.files.drain(uplink)
+        self.files.flush()
         return None
 
     def on_port_failed(self, port: UdpPort, error: LinkError) -> None:

@@ -110,7 +110,8 @@ class OutgoingJob:
 
     def finish_digest(self) -> str:
         """The whole file's hash; reads what was not read in order. SourceChanged if it is another file by now."""
-        self.source.check_unchanged()
+        if not self.digest.is_complete:
+            self.source.check_unchanged()
         while not self.digest.is_complete:
             self.digest.catch_up(self._read_chunk, self.chunks)
         self.source.check_unchanged()

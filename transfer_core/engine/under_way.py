@@ -92,6 +92,7 @@ class UnderWay:
 
     def __init__(self) -> None:
         self._jobs: dict[str, RunningJob] = {}
+        self._whole_bytes = 0
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -104,7 +105,9 @@ class UnderWay:
 
     def add(self, running: RunningJob) -> None:
         """One more."""
+        self.pop(running.out.job.file_id)
         self._jobs[running.out.job.file_id] = running
+        self._whole_bytes += running.out.job.size
 
     def find(self, file_id: str) -> RunningJob | None:
         """The one with that id, if it is under way."""
@@ -112,7 +115,10 @@ class UnderWay:
 
     def pop(self, file_id: str) -> RunningJob | None:
         """It is under way no more."""
-        return self._jobs.pop(file_id, None)
+        running = self._jobs.pop(file_id, None)
+        if running is not None:
+            self._whole_bytes -= running.out.job.size
+        return running
 
     def take(self, found: Mapping[str, Figures], now_ns: int) -> list[RunningJob]:
         """Newer figures; gives those of which they say anything new."""
@@ -142,7 +148,7 @@ class UnderWay:
     @property
     def whole_bytes(self) -> int:
         """The sizes of all."""
-        return sum(running.out.job.size for running in self._jobs.values())
+        return self._whole_bytes
 
     @property
     def unkept_bytes(self) -> int:

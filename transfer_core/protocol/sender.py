@@ -107,6 +107,7 @@ class SenderSession(Association):
         self._order: list[OutgoingFile] = []
         self._slots = ChunkSlots(SLOTS)
         self._window = window_chunks
+        self._has_unread = False  # there may be chunks that are not asked for yet
         self._reading = 0
         self._reading_bytes = 0
         self._ready_slots = 0
@@ -170,6 +171,7 @@ class SenderSession(Association):
             chunk_paths=np.full(chunks, 255, np.uint8),
         )
         self.files[number] = file
+        self._has_unread = True
         insort(self._order, file)
         self.send_message(
             FileOpen(number, priority, size, chunk_bytes, mtime_ns, fingerprint, file_id, path),
@@ -210,7 +212,7 @@ class SenderSession(Association):
         if record is None:
             file.again.append(chunk)
             file.unread += 1
-            file.unreadable = True
+            file.unreadable = self._has_unread = True
             return
         if chunk in file.slots:
             return  # asked for again while it was read; one of them is enough
@@ -319,9 +321,13 @@ class SenderSession(Association):
         return min(256, max(READ_AHEAD_CHUNKS, int(rate * READ_AHEAD_NS / 1e9) // 65536))
 
     def _ask_for_chunks(self) -> None:
+        if not self._has_unread:
+            return
         ahead = self._ahead_chunks()
+        if self._ready_slots + self._reading >= ahead:
+            return
         for file in self._order:
-            if not self._may_read(file):
+            if not file.unread or not self._may_read(file):
                 continue
             while file.unread:
                 room = min(
@@ -341,6 +347,7 @@ class SenderSession(Association):
                 self._reading += count
                 self._reading_bytes += count * file.largest_chunk_bytes
                 self._events.append(ChunksWanted(file.number, first, count))
+        self._has_unread = False
 
     def _window_room_bytes(self) -> int:
         """What may still be read: a chunk of the window stands for one of the usual size, and always one may be."""
@@ -417,6 +424,7 @@ class SenderSession(Association):
             file.arrived_bytes = min(file.size, file.arrived_bytes + fresh * file.chunk_bytes)
 
     def _start_sending(self, file: OutgoingFile) -> None:
+        self._has_unread = True
         was_opening = file.state is FileState.OPENING
         file.state = FileState.SENDING
         if was_opening:
@@ -436,6 +444,7 @@ class SenderSession(Association):
     def _read_again(self, file: OutgoingFile, chunk: int) -> None:
         file.again.append(chunk)
         file.unread += 1
+        self._has_unread = True
         file.stored[chunk] = False
         file.arrived_bytes = max(0, file.arrived_bytes - file.chunk_size(chunk))
 
@@ -525,7 +534,7 @@ class SenderSession(Association):
         room_bytes = slice_bytes_max(path.datagram_bytes)
         slice_bytes = 0
         for file in self._order:
-            if not self._may_read(file):
+            if not (file.fresh or file.lost) or not self._may_read(file):
                 continue
             while most and (file.lost or file.fresh):
                 from_lost = bool(file.lost)

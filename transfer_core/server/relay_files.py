@@ -15,6 +15,7 @@ from transfer_core.clock import Clock
 from transfer_core.config import RelayConfig
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
+from transfer_core.engine.gathered_work import Answer, GatheredWork
 from transfer_core.engine.parcels import PARCEL_PREFIX, RelayMail
 from transfer_core.errors import DrsError, FileHashMismatch, NotFoundError, StorageError, TooMany
 from transfer_core.protocol.receiver import (
@@ -56,7 +57,8 @@ class RelayFiles:
     ) -> None:
         self._loop, self._intake, self._config, self._clock = loop, intake, config, clock
         self._tell, self._mail, self._live, self._ended = tell, mail, live, ended
-        self._write = DiskThread("relay-write")
+        self._write_thread = DiskThread("relay-write")
+        self._write = GatheredWork(loop, self._write_thread)
         self.sync_thread = DiskThread("relay-sync")
         self._by_file: dict[Arriving, tuple[RelaySession, int]] = {}
         self._whole: list[tuple[Arriving, str]] = []
@@ -68,7 +70,7 @@ class RelayFiles:
 
     def stop(self) -> None:
         """Make durable what was written, and end; after the loop. Any thread."""
-        self._write.stop()
+        self._write_thread.stop()
         self.sync_thread.post(lambda: self._intake.sync(_ignore, _ignore))
         self.sync_thread.stop()
 
@@ -84,7 +86,8 @@ class RelayFiles:
             self.sync_thread.post(self._sync_now)
             self.sync_thread.post(lambda: self._intake.leave(opened))
 
-        self._write.post(leave)
+        self._write.add(leave)
+        self._write.flush()
 
     def sync_if_due(self, now_ns: int) -> None:
         """Keep checkpoints of what arrives, every now and then."""
@@ -98,6 +101,10 @@ class RelayFiles:
     def sync_due_ns(self) -> int | None:
         """When `sync_if_due` has something to do; None while no file arrives."""
         return self._sync_due_ns if self._by_file else None
+
+    def flush(self) -> None:
+        """Hand what has come up in this turn over to the disk."""
+        self._write.flush()
 
     def drain(self, session: RelaySession) -> None:
         """Do what the session wants."""
@@ -115,10 +122,10 @@ class RelayFiles:
                 self._take_parcel(session, number, digest)
             case ChunkReady(number, chunk, offset, data):
                 arriving = session.arriving[number]
-                self._write.post(lambda: self._write_chunk(session, number, arriving, chunk, offset, data))
+                self._write.add(lambda: self._write_chunk(session, number, arriving, chunk, offset, data))
             case VerifyFile(number, digest):
                 arriving = session.arriving[number]
-                self._write.post(lambda: self._finish_later(arriving, digest))
+                self._write.add(lambda: self._finish_later(arriving, digest))
             case PostDelivered(post):
                 delivered = session.posts.pop(post, None)
                 if delivered is not None:
@@ -129,16 +136,9 @@ class RelayFiles:
                 arriving_or_none = session.arriving.pop(number, None)
                 if arriving_or_none is not None:
                     self._by_file.pop(arriving_or_none, None)
-                self._write.post(lambda: self._intake.stop(session.agent, file_id, discard=discard))
-            case FeedOffered(feed, about):
-                self._offer_feed(session, feed, about)
-            case FeedArrived(feed, datagrams) if self._live is not None:
-                missing = session.protocol.feeds[feed].missing if feed in session.protocol.feeds else 0
-                self._live.on_live(session.agent, feed, datagrams, missing)
-            case FeedEnded(feed) if self._live is not None:
-                self._live.on_feed_ended(session.agent, feed)
-            case FeedArrived() | FeedEnded():
-                pass
+        self._tell, self._mail, self._live, self._ended = tell, mail, live, ended
+        self._write_thread = DiskThread("relay-write")
+        self._write = GatheredWork(loop, self._write_thread)
             case SessionEnded():
                 self._ended(session.protocol.my_index)
 
@@ -166,14 +166,14 @@ class RelayFiles:
             session.agent, file.file_id, file.path, file.size, file.chunk_bytes, file.mtime_ns, file.fingerprint
         )
 
-        def work() -> None:
+        def work() -> Answer:
             try:
                 taken: Arriving | Stored | DrsError = self._intake.open(offer)
             except DrsError as error:
                 taken = error
-            self._loop.post(lambda: self._offered(session, number, taken))
+            return lambda: self._offered(session, number, taken)
 
-        self._write.post(work)
+        self._write.add(work)
 
     def _offer_parcel(self, session: RelaySession, number: int, size: int) -> None:
         why = "this relay keeps no shared folders" if self._mail is None else session.parcels.open(number, size)
@@ -218,13 +218,13 @@ class RelayFiles:
 
     def _write_chunk(
         self, session: RelaySession, number: int, arriving: Arriving, chunk: int, offset: int, data: memoryview
-    ) -> None:
+    ) -> Answer:
         error: DrsError | None = None
         try:
             self._intake.write(arriving, chunk, offset, data)
         except DrsError as caught:
             error = caught
-        self._loop.post(lambda: self._written(session, number, chunk, len(data), error))
+        return lambda: self._written(session, number, chunk, len(data), error)
 
     def _written(self, session: RelaySession, number: int, chunk: int, size: int, error: DrsError | None) -> None:
         session.protocol.chunk_written(number, chunk, ok=error is None)
@@ -277,7 +277,9 @@ class RelayFiles:
     def _finish_later(self, arriving: Arriving, digest: str) -> None:
         with self._whole_lock:
             self._whole.append((arriving, digest))
-        self.sync_thread.post(self._finish_whole)
+            is_first = len(self._whole) == 1
+        if is_first:  # those that come until it gets there go with it
+            self.sync_thread.post(self._finish_whole)
 
     def _finish_whole(self) -> None:
         with self._whole_lock:

@@ -17,11 +17,14 @@ from transfer_core.units import format_bytes
 
 def usable_bytes(folder: Path, keep_free_bytes: int = 0) -> int:
     """What may still be written below a folder, or below the nearest one above it that exists. WriteFailed."""
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
     try:
-        free_bytes = shutil.disk_usage(place).free
+        try:
+            free_bytes = shutil.disk_usage(folder).free
+        except FileNotFoundError:
+            place = folder.absolute()
+            while not place.exists() and place != place.parent:
+                place = place.parent
+            free_bytes = shutil.disk_usage(place).free
     except OSError as error:
         raise WriteFailed(f"the free space of {folder} can't be read: {error.strerror or error}") from error
     return max(0, free_bytes - keep_free_bytes)
@@ -42,12 +45,13 @@ class Room:
         self._keep_free_bytes = keep_free_bytes
         self._lock = threading.Lock()
         self._claims: dict[Hashable, int] = {}
+        self._claimed_bytes = 0  # their sum
 
     @property
     def claimed_bytes(self) -> int:
         """What is promised and not yet written."""
         with self._lock:
-            return sum(self._claims.values())
+            return self._claimed_bytes
 
     def free_bytes(self) -> int:
         """What is neither used, nor kept free, nor promised."""
@@ -60,22 +64,25 @@ class Room:
         """
         usable = usable_bytes(self._folder, self._keep_free_bytes)
         with self._lock:
-            others = sum(claim for each, claim in self._claims.items() if each != owner)
-            free = max(0, usable - others)
+            before = self._claims.get(owner, 0)
+            free = max(0, usable - self._claimed_bytes + before)
             if needed_bytes > free and not (sparse_ok and free > 0):
                 raise DiskFull(f"{what} needs {format_bytes(needed_bytes)}, there are {format_bytes(free)} free")
             self._claims[owner] = min(needed_bytes, free)
+            self._claimed_bytes += self._claims[owner] - before
 
     def written(self, owner: Hashable, count_bytes: int) -> None:
         """That much of an owner's claim is on the disk."""
         with self._lock:
             if owner in self._claims:
-                self._claims[owner] = max(0, self._claims[owner] - count_bytes)
+                taken = min(count_bytes, self._claims[owner])
+                self._claims[owner] -= taken
+                self._claimed_bytes -= taken
 
     def release(self, owner: Hashable) -> None:
         """The owner is done, or gone."""
         with self._lock:
-            self._claims.pop(owner, None)
+            self._claimed_bytes -= self._claims.pop(owner, 0)
 
     def require_any(self) -> None:
         """DiskFull when writing has reached what is to be kept free."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from transfer_core.errors import SourceChanged, SourceMissing, SourceUnreadable
 from transfer_core.storage.positional import read_at
 
+READ_AHEAD_BYTES = 128 * 1024  # what the system reads ahead without being asked
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -55,7 +56,7 @@ class SourceFile:
         try:
             facts = os.fstat(fd)
             _require_regular(path, facts)
-            if sys.platform == "linux":
+            if sys.platform == "linux" and facts.st_size > READ_AHEAD_BYTES:
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
             if expected is not None and _fingerprint(facts) != expected:
                 raise SourceChanged(f"{path} is not as it was when it was queued")

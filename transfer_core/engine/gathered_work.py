@@ -1,0 +1,52 @@
+"""Disk work that the loop asks for in one turn, done and answered together.
+
+To wake a thread costs about as much as the work on a small file. So what comes up within a turn is handed over at its
+end, as one call, and what has to be told about all of it comes back as one call too. Order is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from transfer_core.engine.disk_thread import DiskThread
+from transfer_core.engine.event_loop import EventLoop
+
+_LOG = logging.getLogger(__name__)
+Answer = Callable[[], None]
+
+
+class GatheredWork:
+    """Used by the loop's thread. Work is done in the disk's thread; what it returns is called in the loop's."""
+
+    def __init__(self, loop: EventLoop, disk: DiskThread) -> None:
+        self._loop, self._disk = loop, disk
+        self._gathered: list[Callable[[], Answer | None]] = []
+
+    def add(self, work: Callable[[], Answer | None]) -> None:
+        """Have this done after the next `flush`. Work reports its own failures; what it raises ends up in the log."""
+        self._gathered.append(work)
+
+    def flush(self) -> None:
+        """Hand over what was added since the last time."""
+        if self._gathered:
+            gathered, self._gathered = self._gathered, []
+            self._disk.post(lambda: self._do(gathered))
+
+    def _do(self, gathered: list[Callable[[], Answer | None]]) -> None:
+        answers: list[Answer] = []
+        for work in gathered:
+            try:
+                answer = work()
+            except Exception:  # noqa: BLE001 - all files share this thread; one may not keep the others waiting
+                _LOG.exception("disk work failed in an unforeseen way")
+                continue
+            if answer is not None:
+                answers.append(answer)
+        if answers:
+            self._loop.post(lambda: _tell(answers))
+
+
+def _tell(answers: list[Answer]) -> None:
+    for answer in answers:
+        answer()
