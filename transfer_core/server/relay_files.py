@@ -136,9 +136,16 @@ class RelayFiles:
                 arriving_or_none = session.arriving.pop(number, None)
                 if arriving_or_none is not None:
                     self._by_file.pop(arriving_or_none, None)
-        self._tell, self._mail, self._live, self._ended = tell, mail, live, ended
-        self._write_thread = DiskThread("relay-write")
-        self._write = GatheredWork(loop, self._write_thread)
+                self._write.add(lambda: self._intake.stop(session.agent, file_id, discard=discard))
+            case FeedOffered(feed, about):
+                self._offer_feed(session, feed, about)
+            case FeedArrived(feed, datagrams) if self._live is not None:
+                missing = session.protocol.feeds[feed].missing if feed in session.protocol.feeds else 0
+                self._live.on_live(session.agent, feed, datagrams, missing)
+            case FeedEnded(feed) if self._live is not None:
+                self._live.on_feed_ended(session.agent, feed)
+            case FeedArrived() | FeedEnded():
+                pass
             case SessionEnded():
                 self._ended(session.protocol.my_index)
 
