@@ -33,7 +33,8 @@ from transfer_core.errors import DrsError, UsageError
 from transfer_core.events import EngineFound, EngineLost, Event
 from transfer_core.service import TransferService
 
-PICTURE_WAIT_MS = 1500
+PICTURE_WAIT_MS = 1500  # after the engine has begun, for figures to come
+PICTURE_LIMIT_MS = 15_000  # in any case
 START_MS = 50  # for the window to be painted
 # the window takes the interpreter back from its workers, some dozens of times a frame, and waits this long each
 SWITCH_S = 0.0005
@@ -215,7 +216,10 @@ def run_console(
     console.window.show()
     QTimer.singleShot(START_MS, partial(console.start, on_started))
     if screenshot is not None:
-        QTimer.singleShot(PICTURE_WAIT_MS, partial(_take_picture, console, screenshot, application))
+        take = partial(_take_picture, console, screenshot, application)
+        for begun in (console.service.started, console.service.start_failed):
+            begun.connect(lambda *_: QTimer.singleShot(PICTURE_WAIT_MS, take))
+        QTimer.singleShot(PICTURE_LIMIT_MS, take)
     with _quit_on_signals(application):
         code = application.exec()
     console.stop()
