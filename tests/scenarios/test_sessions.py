@@ -216,3 +216,14 @@ def test_chunks_of_a_mebibyte_arrive_in_no_more_memory() -> None:
     assert world.run(limit_s=30)
     assert 1 << 20 < most <= 512 * 66_560 + (2 << 20)
     world.assert_equal()
+
+
+def test_a_chunk_is_put_down_to_the_link_that_carried_most_of_it_not_to_the_last_one() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=18, delay_ms=5), LinkConditions(rate_mbps=2, delay_ms=120)], seed=21)
+    world.add_file(_file("a", 12_000_000))
+    assert world.run(until=lambda: world.bytes_written > 9_000_000)
+    (file,) = world.sender.files.values()
+    chunks = np.bincount(file.chunk_paths[file.chunk_paths != 255], minlength=2)
+    of_bytes = file.path_bytes[1] / sum(file.path_bytes.values())
+    assert file.path_bytes[1] > 200_000
+    assert chunks[1] / chunks.sum() <= of_bytes

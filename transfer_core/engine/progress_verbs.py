@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xxhash
+from numpy.typing import NDArray
 
 from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.service_parts import ServiceParts
@@ -83,9 +84,17 @@ class ProgressVerbs(ServiceParts):
             filled = round(cells * done / chunks) if chunks else 0
             return ChunkMap((UNKNOWN_LINK,), bytes([1] * filled + [0] * (cells - filled)), chunks, done)
         names, marks, _ = found
-        edges = np.linspace(0, len(marks), min(cells, max(1, len(marks))) + 1).astype(int)
-        thinned = bytes(int(marks[a]) if a < len(marks) else 0 for a in edges[:-1])
-        return ChunkMap(tuple(names), thinned, chunks, int(np.count_nonzero(marks)))
+        return ChunkMap(tuple(names), thin_marks(marks, cells), chunks, int(np.count_nonzero(marks)))
+
+
+def thin_marks(marks: NDArray[np.integer[Any]], cells: int) -> bytes:
+    """At most so many cells; each has the mark that most of its chunks have, the higher one of two that are equal."""
+    if len(marks) <= cells:
+        return bytes(marks.astype(np.uint8))
+    starts = np.linspace(0, len(marks), cells + 1).astype(int)[:-1]
+    kinds = np.unique(marks)[::-1]
+    counts = np.array([np.add.reduceat(marks == kind, starts, dtype=np.int64) for kind in kinds])
+    return bytes(kinds[np.argmax(counts, axis=0)].astype(np.uint8))
 
 
 def _source_hashes(path: Path, chunk_bytes: int) -> Callable[[int], int | None]:

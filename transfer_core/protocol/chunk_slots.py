@@ -7,7 +7,7 @@ tells a late acknowledgement for the slot's former tenant from one for the prese
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ class ChunkSlot:
     unsent_from: int = 0
     lost: int = 0  # slices that are waiting to be sent again
     left: int = 0  # slices not acknowledged yet
+    carried: dict[int, int] = field(default_factory=dict)  # slices that each path has brought, by its number
 
     @property
     def slices(self) -> int:

@@ -48,7 +48,7 @@ class OutgoingFile:
     finish_sent: bool = False
     arrived_bytes: int = 0
     path_bytes: dict[int, int] = field(default_factory=dict)
-    chunk_paths: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))  # 255: none yet
+    chunk_paths: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))  # most of each; 255: none yet
     sent_slices: int = 0
     resent_bytes: int = 0
 

@@ -476,10 +476,11 @@ class SenderSession(Association):
             file.arrived_bytes = min(file.size, file.arrived_bytes + arrived)
             file.path_bytes[path.number] = file.path_bytes.get(path.number, 0) + arrived
             path.data_bytes += arrived
+            slot.carried[path.number] = slot.carried.get(path.number, 0) + new_slices
             if not slot.lost:
                 file.lost.pop(slot.number, None)
             if slot.left == 0:
-                file.chunk_paths[slot.chunk] = path.number
+                file.chunk_paths[slot.chunk] = max(slot.carried, key=slot.carried.__getitem__)
                 del file.slots[slot.chunk]
                 if slot.unsent_from < slot.slices:
                     file.fresh.remove(slot)

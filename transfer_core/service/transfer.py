@@ -39,7 +39,7 @@ UNKNOWN_LINK = ""
 
 @dataclass(frozen=True, slots=True)
 class ChunkMap:
-    """Which link brought the last piece of each part of a file, thinned to at most the asked number of cells.
+    """Which link brought most of each part of a file, thinned to at most the asked number of cells.
 
     `cells[i]` is 0 for not yet there, else 1 + an index into `links`; UNKNOWN_LINK is what came before.
     """

@@ -63,7 +63,7 @@ class DetailsPanel(QFrame):
         self.done = _label("caption", wrap=True)
         self.state = _label(wrap=True)
         self._map_head = _label("section", wrap=True)
-        self._map_head.setText("chunks, by the link of their last piece")
+        self._map_head.setText("chunks, by the link that carried most of each")
         self.grid = ChunkGrid()
         self._links_head = _label("section")
         self._links_head.setText("links")
