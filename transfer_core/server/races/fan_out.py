@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from transfer_core.errors import NotFoundError
 from transfer_core.telemetry import frames
 from transfer_core.telemetry.feed import Newest
 
@@ -45,6 +46,7 @@ class Channel:
         self._layout_text = ""
         self._shown: dict[tuple[str, str], tuple[int, int, int]] = {}
         self.is_over = False
+        self._fault: Exception | None = None
 
     @property
     def viewers(self) -> int:
@@ -71,14 +73,30 @@ class Channel:
             self._changed.notify_all()
 
     async def newer_than(self, sequence: int) -> Tick | None:
-        """The newest tick, waiting for one after that number; None when it is over."""
+        """The newest tick, waiting for one after that number; None when it is over. A fault is raised."""
         async with self._changed:
             await self._changed.wait_for(
-                lambda: self.is_over or (self._tick is not None and self._tick.sequence > sequence)
+                lambda: (
+                    self._fault is not None
+                    or self.is_over
+                    or (self._tick is not None and self._tick.sequence > sequence)
+                )
             )
+            if self._fault is not None:
+                raise self._fault
             return None if self.is_over else self._tick
 
     async def _tick_on(self) -> None:
+        try:
+            await self._tick_until_cancelled()
+        except NotFoundError:
+            await self.end()  # the replay was closed by others
+        except Exception as error:  # noqa: BLE001 - raised by the task of every viewer, who would wait for ever
+            async with self._changed:
+                self._fault = error
+                self._changed.notify_all()
+
+    async def _tick_until_cancelled(self) -> None:
         clock = asyncio.get_running_loop().time
         due = clock()
         while True:

@@ -8,7 +8,6 @@ steered by messages such as `{"do": "seek", "position_s": 12.5}`; each is answer
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -157,9 +156,7 @@ class ViewerApi:
             for task in tasks:
                 task.cancel()
             for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(
-                    result, (WebSocketDisconnect, TimeoutError, RuntimeError)
-                ):
+                if isinstance(result, Exception) and not _tells_that_it_has_gone(result):
                     raise result
         await _close(websocket, 1000, "")
 
@@ -186,8 +183,21 @@ async def _send_frames(websocket: WebSocket, channel: Channel, rate_hz: float, r
 
 async def _close(websocket: WebSocket, code: int, why: str) -> None:
     """Close it, unless the viewer has gone meanwhile."""
-    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+    try:
         await websocket.close(code, why)
+    except (WebSocketDisconnect, RuntimeError) as error:
+        if not _tells_that_it_has_gone(error):
+            raise
+
+
+def _tells_that_it_has_gone(error: Exception) -> bool:
+    """Whether all that is wrong is that the viewer, or the server for it, has closed the connection.
+
+    Starlette and uvicorn have no class for a message after a close that is stable over their versions, but these words.
+    """
+    if isinstance(error, (WebSocketDisconnect, TimeoutError)):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _AFTER_CLOSE)
 
 
 async def _send(websocket: WebSocket, tick: Tick, known_layout: int) -> None:
@@ -253,6 +263,12 @@ def steer_replay(desk: TelemetryDesk, replay_id: str, message: dict[str, Any]) -
     raise UsageError(f"{message.get('do')!r} can't be done", hint=_DO)
 
 
+_AFTER_CLOSE = (
+    "after sending 'websocket.close'",
+    "once a close message has been sent",
+    "once a disconnect message has been received",
+    "WebSocket is not connected",
+)
 _DO = "Send play, pause, seek with position_s, step with count, speed with speed, loop with from_s and to_s."
 
 

@@ -222,6 +222,41 @@ def test_a_race_that_is_not_theirs_or_not_there_looks_the_same(team, race) -> No
     watch(team, f"/race/{made['udp_port']}", seen, "Vic")
 
 
+def test_a_fault_of_the_program_is_no_viewer_that_has_gone(team, race, monkeypatch, capfd) -> None:
+    made, _ = race
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("the feed is broken")
+
+    monkeypatch.setattr(team.desk, "newest", broken)
+
+    async def scene(viewer: Viewer) -> None:
+        message = await asyncio.wait_for(viewer.socket.receive(), 15)
+        assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+
+    watch(team, f"/race/{made['udp_port']}", scene)
+    assert "RuntimeError: the feed is broken" in capfd.readouterr().err  # uvicorn's own log
+
+
+def test_viewers_that_leave_at_any_moment_and_speak_in_bytes_leave_no_trace(team, race) -> None:
+    made, pilots = race
+
+    async def run() -> None:
+        token = {"Authorization": f"Bearer {team.tokens['Eve']}"}
+        address = f"{team.side.viewers_url}/race/{made['udp_port']}?rate=50"
+        async with aiohttp.ClientSession() as session:
+            for frames in (0, 0, 1, 2, 3):
+                ws = await session.ws_connect(address, headers=token)
+                viewer = Viewer(ws)
+                await ws.send_bytes(b"\x00\x01")
+                for _ in range(frames):
+                    pilots[0].fly(3)
+                    await viewer.next_frame()
+                ws._response.connection.transport.abort() if frames % 2 else await ws.close()
+
+    asyncio.run(run())
+
+
 def test_a_replay_comes_in_the_same_frames_and_is_steered(team, race) -> None:
     made, pilots = race
     for pilot in pilots:
