@@ -7,6 +7,7 @@ says so; it also verifies and renames what is whole. A chunk is called stored on
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -85,6 +86,7 @@ class Intake:
         self._arriving: dict[tuple[bytes, str], Arriving] = {}
         self._lock = threading.Lock()
         self._finisher = Finisher()
+        self._homes: dict[bytes, Path] = {}  # where each agent's files go
 
     @property
     def root(self) -> Path:
@@ -145,36 +147,44 @@ class Intake:
 
     def _begin(self, offer: Offer) -> Arriving:
         self._claim(offer, 0)
-        folder = self._store.folder_of(offer.agent)
-        (self._root / folder).mkdir(exist_ok=True)
-        target = resolve_under(self._root / folder, offer.path)
-        target = self._free_target(target)
+        target, part = self._free_target(resolve_under(self._home_of(offer.agent), offer.path))
         number = None
         if offer.size > SMALL_BYTES:
             number = self._store.begin(self._completed(offer, "", ""), str(target.relative_to(self._root)))
-        part_path(target).unlink(missing_ok=True)
-        return self._arrive(offer, target, number, np.zeros(offer.chunks, np.bool_))
+        file = IncomingFile.open(part, offer.size, is_new=True)
+        return self._arrive(offer, target, file, number, np.zeros(offer.chunks, np.bool_))
 
-    def _free_target(self, target: Path) -> Path:
-        """A target whose part file no other file under way uses."""
-        if not part_path(target).exists():
-            return target
-        with self._lock:
-            taken = {arriving.target for arriving in self._arriving.values()}
-        candidate, number = target, 2
-        while candidate in taken:
-            candidate, number = target.with_name(f"{target.stem} ({number}){target.suffix}"), number + 1
-        return candidate
+    def _home_of(self, agent: bytes) -> Path:
+        home = self._homes.get(agent)
+        if home is None:
+            home = self._homes[agent] = self._root / self._store.folder_of(agent)
+        if not home.is_dir():
+            home.mkdir(exist_ok=True)
+        return home
+
+    def _free_target(self, target: Path) -> tuple[Path, Path]:
+        """A target whose part file no other file under way uses, and that part file, which is not there."""
+        part = part_path(target)
+        if os.path.lexists(part):
+            with self._lock:
+                taken = {arriving.target for arriving in self._arriving.values()}
+            candidate, number = target, 2
+            while candidate in taken:
+                candidate, number = target.with_name(f"{target.stem} ({number}){target.suffix}"), number + 1
+            target, part = candidate, part_path(candidate)
+            part.unlink(missing_ok=True)
+        return target, part
 
     def _resume(self, offer: Offer, target: Path, number: int) -> Arriving:
         have = self._store.have(number, offer.chunks)
         if not part_path(target).exists():
             have[:] = False
         self._claim(offer, int(np.count_nonzero(have)) * offer.chunk_bytes)
-        return self._arrive(offer, target, number, have)
+        return self._arrive(offer, target, IncomingFile.open(part_path(target), offer.size), number, have)
 
-    def _arrive(self, offer: Offer, target: Path, number: int | None, have: NDArray[np.bool_]) -> Arriving:
-        file = IncomingFile.open(part_path(target), offer.size)
+    def _arrive(
+        self, offer: Offer, target: Path, file: IncomingFile, number: int | None, have: NDArray[np.bool_]
+    ) -> Arriving:
         return Arriving(
             offer, target, file, number, have.copy(), have.copy(), FollowingHash(offer.size, offer.chunk_bytes)
         )

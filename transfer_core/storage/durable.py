@@ -13,17 +13,25 @@ if sys.platform == "darwin":
         """Return when data and size are on the disk; a plain fsync of macOS stops at the drive's own cache."""
         fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
 
+    sync_inode = sync_file
+
 elif sys.platform == "win32":
 
     def sync_file(fd: int) -> None:
         """Return when data and size are on the disk."""
         os.fsync(fd)
 
+    sync_inode = sync_file
+
 else:
 
     def sync_file(fd: int) -> None:
         """Return when data and size are on the disk."""
         os.fdatasync(fd)
+
+    def sync_inode(fd: int) -> None:
+        """The same, and the time of change with it."""
+        os.fsync(fd)
 
 
 def sync_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from transfer_core.errors import DiskFull, StorageError, WriteFailed
-from transfer_core.storage.durable import sync_file, sync_folder
+from transfer_core.storage.durable import sync_file, sync_folder, sync_inode
 from transfer_core.storage.file_hash import algorithm_of, hash_of_file
 from transfer_core.storage.holes import is_hole, is_zero, set_aside
 from transfer_core.storage.positional import read_at, write_at
@@ -37,6 +37,7 @@ _OPEN_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_NONBLOCK", 0)
 )
+_CREATE_FLAGS = _OPEN_FLAGS | os.O_CREAT | os.O_EXCL
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:
@@ -61,18 +62,23 @@ class IncomingFile:
         self._sets_aside = size > WINDOW_BYTES
 
     @classmethod
-    def open(cls, part: Path, size: int) -> IncomingFile:
-        """Open the part file again, or create it, `size` bytes long. DiskFull, WriteFailed."""
-        created = False
+    def open(cls, part: Path, size: int, *, is_new: bool = False) -> IncomingFile:
+        """Open the part file again, or create it, `size` bytes long. DiskFull, WriteFailed.
+
+        `is_new` says that none is expected there; should there be one nevertheless, it is not opened.
+        """
+        created = is_new
         try:
             try:
-                fd = os.open(part, _OPEN_FLAGS)
+                fd = os.open(part, _CREATE_FLAGS if is_new else _OPEN_FLAGS, 0o644)
             except FileNotFoundError:
-                fd = os.open(part, _OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+                if is_new:
+                    raise
+                fd = os.open(part, _CREATE_FLAGS, 0o644)
                 created = True
             try:
                 _take(fd, part)
-                if os.fstat(fd).st_size != size:
+                if created or os.fstat(fd).st_size != size:
                     os.ftruncate(fd, size)
             except BaseException:
                 os.close(fd)
@@ -138,8 +144,7 @@ class IncomingFile:
         self._require_usable()
         try:
             self._set_mtime(mtime_ns)
-            os.fsync(self._fd)  # the whole inode, the time of change included
-            sync_file(self._fd)
+            sync_inode(self._fd)
         except OSError as error:
             self._broken = storage_error(error, self.part)
             raise self._broken from error

@@ -62,6 +62,12 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 
+_INSERT = (
+    "INSERT INTO incoming (agent, file_id, wire_path, target, size, chunk_bytes, fingerprint, status,"
+    " stored_as, file_hash, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
 class Verdict(Enum):
     """What to do with a hello."""
 
@@ -212,27 +218,7 @@ class RelayStore:
         """A file begins to arrive, or begins anew; its number."""
         with self._lock, transaction(self._db) as db:
             db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (record.agent, record.file_id))
-            return self._insert(record, target, "uploading", None)
-
-    def _insert(self, record: Completed, target: str, status: str, completed_at: str | None) -> int:
-        cursor = self._db.execute(
-            "INSERT INTO incoming (agent, file_id, wire_path, target, size, chunk_bytes, fingerprint, status,"
-            " stored_as, file_hash, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.agent,
-                record.file_id,
-                record.wire_path,
-                target,
-                record.size,
-                record.chunk_bytes,
-                str(record.fingerprint),
-                status,
-                record.stored_as,
-                record.file_hash,
-                completed_at,
-            ),
-        )
-        return int(cursor.lastrowid or 0)
+            return int(db.execute(_INSERT, _row(record, target, "uploading", None)).lastrowid or 0)
 
     def have(self, number: int, chunks: int) -> NDArray[np.bool_]:
         """Which chunks of a file are durable."""
@@ -257,9 +243,11 @@ class RelayStore:
                         "INSERT OR REPLACE INTO page SELECT number, ?, ? FROM incoming WHERE number = ?",
                         (page, bits, checkpoint.number),
                     )
-            for record in completed:
-                db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (record.agent, record.file_id))
-                self._insert(record, record.stored_as, "completed", now_text)
+            db.executemany(
+                "DELETE FROM incoming WHERE agent = ? AND file_id = ?",
+                [(record.agent, record.file_id) for record in completed],
+            )
+            db.executemany(_INSERT, [_row(each, each.stored_as, "completed", now_text) for each in completed])
 
     def forget(self, agent: bytes, file_id: str) -> None:
         """A file was given up."""
@@ -297,6 +285,23 @@ class RelayStore:
                 (limit,),
             ).fetchall()
         return [(row["agent_name"], _record(row), row["completed_at"]) for row in rows]
+
+
+def _row(record: Completed, target: str, status: str, completed_at: str | None) -> tuple[object, ...]:
+    """The values of `_INSERT`."""
+    return (
+        record.agent,
+        record.file_id,
+        record.wire_path,
+        target,
+        record.size,
+        record.chunk_bytes,
+        str(record.fingerprint),
+        status,
+        record.stored_as,
+        record.file_hash,
+        completed_at,
+    )
 
 
 def _hash(secret: bytes) -> bytes:

@@ -95,14 +95,23 @@ def resolve_under(root: Path, wire_path: str) -> Path:
     for part in parts[:-1]:
         parent, folder = folder, folder / part
         try:
-            folder.mkdir(0o755)
-            sync_folder(parent)
+            if not _is_folder(folder):
+                folder.mkdir(0o755)
+                sync_folder(parent)
         except FileExistsError:
-            if not stat.S_ISDIR(folder.lstat().st_mode):
+            if not _is_folder(folder):
                 raise NameRefused(f"{folder.name!a} is in the way: it is no folder") from None
         except OSError as error:
             raise WriteFailed(f"{folder} can't be made: {error.strerror or error}") from error
     return target
+
+
+def _is_folder(folder: Path) -> bool:
+    """Whether there is a folder, and no link to one."""
+    try:
+        return stat.S_ISDIR(folder.lstat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def part_path(target: Path) -> Path:
