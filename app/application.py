@@ -14,7 +14,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
-from app.models.conditions import failure_condition, found_condition, lost_condition
+from app.models.conditions import SILENT, failure_condition, found_condition, lost_condition, silent_condition
 from app.models.console_state import ConsoleState
 from app.pages import make_pages
 from app.theme.theme import Theme
@@ -83,6 +83,7 @@ class Console(QObject):
         self.service.crashed.connect(self._crashed)
         self.state.engine_lost.connect(self._engine_lost)
         self.state.engine_found.connect(self._engine_found)
+        self.state.engine_silent.connect(self._engine_silent)
         self._lost: EngineLost | None = None
         self._errors: ErrorDialog | None = None
         self._connect_pages()
@@ -133,11 +134,19 @@ class Console(QObject):
     @Slot(object)
     def _engine_lost(self, lost: EngineLost) -> None:
         self._lost = lost
+        self.window.take_back(SILENT)
         self.window.tell(lost_condition(lost))
 
     @Slot(object)
     def _engine_found(self, found: EngineFound) -> None:
         self.window.tell(found_condition(self._lost, found))
+
+    @Slot(bool)
+    def _engine_silent(self, is_silent: bool) -> None:
+        if is_silent:
+            self.window.tell(silent_condition())
+        else:
+            self.window.take_back(SILENT)
 
     @Slot(object)
     def _apply(self, events: list[Event]) -> None:

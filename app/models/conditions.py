@@ -22,6 +22,7 @@ from transfer_core.events import (
 )
 
 ENGINE = "engine"  # the key of what is told of its process
+SILENT = "engine silent"
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 _FULL = frozenset({"E_DISK_FULL", "E_QUOTA"})
 _PAIR_AGAIN = ("E_TOKEN", "E_UNKNOWN_PEER")
@@ -75,6 +76,12 @@ def found_condition(lost: EngineLost | None, found: EngineFound) -> Condition:
     missing = "; ".join(found.missing)
     text += f" Not switched on again: {missing}."
     return Condition(ENGINE, Severity.SERIOUS, text, page="log", detail=f"{text}\n{detail}".strip())
+
+
+def silent_condition() -> Condition:
+    """The engine's process is there and does not answer."""
+    text = "The engine does not answer just now, so what you see may be old; a slow disk can be the cause."
+    return Condition(SILENT, Severity.SERIOUS, text, page="log", detail=text)
 
 
 def state_condition(notice: Notice) -> Condition | None:

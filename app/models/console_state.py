@@ -19,6 +19,7 @@ from transfer_core.events import (
     EngineChanged,
     EngineFound,
     EngineLost,
+    EngineSilent,
     EngineView,
     Event,
     JobsChanged,
@@ -60,6 +61,7 @@ class ConsoleState(QObject):
     engine_changed = Signal(object)  # EngineView
     engine_lost = Signal(object)  # EngineLost
     engine_found = Signal(object)  # EngineFound
+    engine_silent = Signal(bool)  # True: it does not answer; False: it does again
     destinations_changed = Signal(object)  # tuple[DestinationView, ...]
     relay_changed = Signal(object)  # RelayView
     noticed = Signal(object)  # Notice
@@ -132,7 +134,7 @@ class ConsoleState(QObject):
         marks: list[object] = []
         notices: list[Notice] = []
         others: list[Event] = []
-        processes: list[EngineLost | EngineFound] = []
+        processes: list[EngineLost | EngineFound | EngineSilent] = []
         kinds: set[type] = set()
         for event in events:
             kinds.add(type(event))
@@ -166,6 +168,8 @@ class ConsoleState(QObject):
                     self._engine = replace(self._engine, online=False, rate_bps=0.0, eta_s=None, links_up=0)
                     kinds.add(EngineChanged)
                     processes.append(event)
+                case EngineSilent():
+                    processes.append(event)
                 case EngineFound():
                     # what follows is everything as it is now
                     removed |= dict.fromkeys(self._jobs)
@@ -176,7 +180,13 @@ class ConsoleState(QObject):
                     others.append(event)
         self._tell(kinds, tuple(changed.values()), tuple(removed), tuple(samples))
         for process in processes:
-            (self.engine_lost if isinstance(process, EngineLost) else self.engine_found).emit(process)
+            match process:
+                case EngineLost():
+                    self.engine_lost.emit(process)
+                case EngineFound():
+                    self.engine_found.emit(process)
+                case EngineSilent(is_silent):
+                    self.engine_silent.emit(is_silent)
         for mark in marks:
             self.link_marked.emit(mark)
         for notice in notices:

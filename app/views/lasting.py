@@ -28,6 +28,10 @@ class Lasting:
         self._told[condition.key] = condition
         self._away.pop(condition.key, None)
 
+    def take_back(self, key: str) -> None:
+        """It does not hold any more."""
+        self._told.pop(key, None)
+
     def put_away(self, condition: Condition) -> None:
         """Show it no more, unless it gets worse."""
         if self._told.pop(condition.key, None) is None:

@@ -238,6 +238,11 @@ class MainWindow(QMainWindow):
         self._lasting.tell(condition)
         self._look()
 
+    def take_back(self, key: str) -> None:
+        """What was told under that key does not hold any more."""
+        self._lasting.take_back(key)
+        self._look()
+
     @Slot(str)
     def note(self, text: str) -> None:
         """Something to know that does not last."""

@@ -16,7 +16,7 @@ from app.views.dialogs.errors import ErrorDialog
 from app.views.dialogs.pair import PairDialog
 from tests.support.fake_service import FakeService
 from transfer_core.errors import DiskFull, TokenInvalid
-from transfer_core.events import EngineFound, EngineLost, JobsChanged
+from transfer_core.events import EngineFound, EngineLost, EngineSilent, JobsChanged
 
 
 @pytest.fixture
@@ -140,6 +140,16 @@ def test_an_engine_that_ended_is_told_and_told_again_when_it_runs(
     qtbot.waitUntil(lambda: [job.file_id for job in console.state.each_job()] == [first.file_id])
     queue = console.window.page("queue")
     assert [job.file_id for job in queue.model.jobs] == [first.file_id]
+
+
+def test_an_engine_that_does_not_answer_is_told_until_it_does(
+    console: Console, service: FakeService, qtbot: QtBot
+) -> None:
+    banner = console.window.banner
+    service.emit(EngineSilent(True))
+    qtbot.waitUntil(lambda: "does not answer" in banner.text.text())
+    service.emit(EngineSilent(False))
+    qtbot.waitUntil(lambda: not banner.isVisible() or "does not answer" not in banner.text.text())
 
 
 def test_an_engine_that_ends_again_and_again_waits_for_a_click(

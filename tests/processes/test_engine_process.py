@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from pytestqt.qtbot import QtBot
 
 from app.application import Console
 from tests.support.field import Field, data_of
+from transfer_core.engine.apart import remote
 from transfer_core.engine.apart.remote import remote_service
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.errors import StateLocked
-from transfer_core.events import JobState
+from transfer_core.events import JobState, RelayView
+from transfer_core.events.telemetry import RaceState
 
 SIZE = 20_000_000
 WAIT_MS = 30_000
@@ -132,3 +135,68 @@ def test_the_engine_ends_with_its_console_and_leaves_the_state_free(
     lock.acquire("now")
     lock.release()
     assert "Traceback" not in console.err
+
+
+def test_an_engine_that_stands_still_is_told_of_until_it_goes_on(
+    console: Console, state: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "SILENT_S", 1.0)
+    engine = engine_of(state)
+    assert engine is not None
+    engine.suspend()
+    try:
+        qtbot.waitUntil(lambda: "does not answer" in console.window.banner.text.text(), timeout=WAIT_MS)
+    finally:
+        engine.resume()
+    qtbot.waitUntil(lambda: not console.window.banner.isVisible(), timeout=WAIT_MS)
+
+
+def test_a_race_and_a_relay_go_on_in_the_next_engine(tmp_path: Path, expect_log: Any) -> None:
+    expect_log("the engine's process is gone")
+    service = remote_service(tmp_path)
+    try:
+        service.start()
+        race = service.telemetry.create_race("heat", 0, owner="pit wall")
+        relay = service.start_relay(str(tmp_path / "in"), "127.0.0.1:0")
+        engine = engine_of(tmp_path)
+        assert engine is not None
+        engine.kill()
+        engine.wait(10.0)
+        cut_off, goes_on = sorted(service.telemetry.races(), key=lambda each: each.race_id != race.race_id)
+        assert service.relay().listen == relay.listen
+    finally:
+        service.stop()
+    assert (cut_off.state, goes_on.state) == (RaceState.ENDED, RaceState.WAITING)
+    assert (goes_on.name, goes_on.udp_port, goes_on.owner) == ("heat", race.udp_port, "pit wall")
+
+
+def test_what_every_reading_verb_gives_can_cross(tmp_path: Path) -> None:
+    asked = (
+        *(
+            "jobs",
+            "links",
+            "link_marks",
+            "destinations",
+            "relay",
+            "incoming",
+            "engine",
+            "notices",
+            "settings",
+            "history",
+        ),
+        *("sync.status", "sync.history", "sync.savings", "sync.conflicts", "watches.views", "watches.is_through"),
+        *("telemetry.listeners", "telemetry.sources", "telemetry.races", "telemetry.replays"),
+        *("uploads.limits", "uploads.webhooks"),
+    )
+    service = remote_service(tmp_path)
+    try:
+        service.start()
+        answers = {verb: attrgetter(verb)(service)() for verb in asked}
+        assert service.link_samples(0) is not None
+        layout = service.telemetry.layout('{"EndPoint": "127.0.0.1:9001", "StreamFormat": ["Timestamp", "Position"]}')
+        assert service.telemetry.listen(0, settings=layout).layout == ("Timestamp", "Position")
+        service.change_settings(answers["settings"])
+    finally:
+        service.stop()
+    assert answers["relay"] == RelayView(running=False)
+    assert answers["jobs"] == []

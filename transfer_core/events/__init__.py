@@ -6,7 +6,7 @@ bits per second. May import: nothing but `errors`.
 """
 
 from transfer_core.events.base import Event
-from transfer_core.events.engine_process import EngineFound, EngineLost
+from transfer_core.events.engine_process import EngineFound, EngineLost, EngineSilent
 from transfer_core.events.transfer import (
     DestinationsChanged,
     DestinationView,
@@ -39,6 +39,7 @@ __all__ = [
     "EngineChanged",
     "EngineFound",
     "EngineLost",
+    "EngineSilent",
     "EngineView",
     "Event",
     "IncomingView",

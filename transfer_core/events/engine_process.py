@@ -17,6 +17,13 @@ class EngineLost(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class EngineSilent(Event):
+    """The engine's process is there and has not answered for a while, or answers again."""
+
+    is_silent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EngineFound(Event):
     """Another process works on: the events after this one are the whole picture, and what they don't name is gone."""
 

@@ -14,14 +14,26 @@ from transfer_core.errors import EngineGone
 GONE = "the engine's process ended"
 
 
-class _Waiting:
-    """One who waits for an answer; no frame when woken means that none will come."""
+class Pending:
+    """An answer that is on its way. `answer` is None once woken: none will come."""
 
-    __slots__ = ("answer", "woken")
+    __slots__ = ("_verb", "answer", "woken")
 
-    def __init__(self) -> None:
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
         self.answer: Frame | None = None
         self.woken = threading.Event()
+
+    def result(self, timeout_s: float | None = None) -> Any:
+        """What the verb gave, or its error, opened in this thread. EngineGone if none will come; TimeoutError."""
+        if not self.woken.wait(timeout_s):
+            raise TimeoutError(self._verb)
+        if self.answer is None:
+            raise EngineGone(f"{GONE} before it answered `{self._verb}`")
+        content = self.answer.open()
+        if self.answer.kind is Kind.FAILURE:
+            raise error_of(content)
+        return content
 
 
 class Asker:
@@ -31,7 +43,7 @@ class Asker:
         self._answers, self._writer, self._on_end = answers, FrameWriter(calls), on_end
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, _Waiting] = {}
+        self._waiting: dict[int, Pending] = {}
         self._ended = False
         self._reader = threading.Thread(target=self._read, name="engine-answers", daemon=True)
 
@@ -40,27 +52,25 @@ class Asker:
         self._reader.start()
 
     def ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
-        """What the verb gives, or its error. EngineGone if no answer will come. The answer is opened in this thread."""
+        """What the verb gives, or its error. EngineGone if no answer will come."""
+        return self.begin(verb, *args, **kwargs).result()
+
+    def begin(self, verb: str, *args: Any, **kwargs: Any) -> Pending:
+        """Ask, and let it be waited for later. EngineGone, DrsError for what can't be sent."""
         body = pack(Call(verb, args, kwargs))
-        waiting = _Waiting()
+        pending = Pending(verb)
         with self._lock:
             if self._ended:
                 raise EngineGone(GONE)
             number = next(self._numbers)
-            self._waiting[number] = waiting
+            self._waiting[number] = pending
         try:
             self._writer.write(Kind.CALL, number, body)
         except EngineGone:
             with self._lock:
                 self._waiting.pop(number, None)
             raise
-        waiting.woken.wait()
-        if waiting.answer is None:
-            raise EngineGone(f"{GONE} before it answered `{verb}`")
-        content = waiting.answer.open()
-        if waiting.answer.kind is Kind.FAILURE:
-            raise error_of(content)
-        return content
+        return pending
 
     def hang_up(self, timeout_s: float) -> bool:
         """Ask nothing more: the other side reads the end and ends. False if it reads nothing for so long."""

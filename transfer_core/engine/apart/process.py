@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from transfer_core.engine.apart.asking import Asker
+from transfer_core.engine.apart.asking import Asker, Pending
 from transfer_core.engine.apart.verbs import OPEN
 from transfer_core.errors import EngineGone
 
@@ -86,6 +86,10 @@ class EngineProcess:
     def ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
         """See `Asker.ask`."""
         return self._asker.ask(verb, *args, **kwargs)
+
+    def begin(self, verb: str, *args: Any, **kwargs: Any) -> Pending:
+        """See `Asker.begin`."""
+        return self._asker.begin(verb, *args, **kwargs)
 
     def close(self) -> None:
         """Have it put everything in order and end; end it if that takes too long."""

@@ -11,11 +11,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from transfer_core.clock import Clock
-from transfer_core.engine.apart.asking import GONE
+from transfer_core.engine.apart.asking import GONE, Pending
 from transfer_core.engine.apart.process import EngineProcess
 from transfer_core.engine.apart.restarts import Restarts
 from transfer_core.engine.apart.standing import Standing
@@ -23,10 +24,13 @@ from transfer_core.engine.apart.verbs import DRAIN, PARTS, SUBSCRIBE, UNSUBSCRIB
 from transfer_core.engine.apart.wire import Call
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import DrsError, EngineGone, UsageError
-from transfer_core.events import EngineFound, EngineLost, Event, Notice, Severity
-from transfer_core.units import utc_iso
+from transfer_core.events import EngineFound, EngineLost, EngineSilent, Event, Notice, Severity
+from transfer_core.units import NS_PER_S, utc_iso
 
 PATIENCE_S = 5.0  # how long a verb waits for the next process
+TRIES = 3
+DRAIN_WAIT_S = 1.0  # how long a drain waits, so that its thread does other things too
+SILENT_S = 10.0  # a process that gives no events for so long is told of
 EVENTS_KEPT = 100
 
 _log = logging.getLogger(__name__)
@@ -51,6 +55,10 @@ class Process(Protocol):
 
     def ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
         """See `EngineProcess.ask`."""
+        ...
+
+    def begin(self, verb: str, *args: Any, **kwargs: Any) -> Pending:
+        """See `EngineProcess.begin`."""
         ...
 
     def close(self) -> None:
@@ -114,7 +122,7 @@ class RemoteService(_Verbs):
 
     def subscribe(self) -> RemoteSubscription:
         """See `TransferService`. Outlives the process: after an `EngineFound` everything is told anew."""
-        subscription = RemoteSubscription(self._answering, lambda: self._missing, self._forget)
+        subscription = RemoteSubscription(self._answering, lambda: self._missing, self._forget, self._clock)
         with self._changed:
             self._subscriptions.append(subscription)
         return subscription
@@ -140,9 +148,23 @@ class RemoteService(_Verbs):
             keeper.join()
 
     def _ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
-        result = self._awaited().ask(verb, *args, **kwargs)
+        result = self._sent(verb, *args, **kwargs).result()
         self._standing.note(Call(verb, args, kwargs), result)
         return result
+
+    def _sent(self, verb: str, *args: Any, **kwargs: Any) -> Pending:
+        """Under way. A process that is found dead has not taken it, so that the next one is asked."""
+        for _ in range(TRIES):
+            process = self._awaited()
+            try:
+                return process.begin(verb, *args, **kwargs)
+            except EngineGone:
+                with self._changed:
+                    self._changed.wait_for(partial(self._is_not, process), PATIENCE_S)
+        raise EngineGone(GONE)
+
+    def _is_not(self, process: Process) -> bool:
+        return self._process is not process
 
     def _answering(self) -> Process | None:
         return self._process
@@ -194,6 +216,7 @@ class RemoteService(_Verbs):
             if process is not self._process or self._is_stopping:
                 return  # one that was on its way: who launches it notices
             self._process = None
+            self._changed.notify_all()
             lived_ns = self._clock.monotonic_ns() - self._began_ns
             self._lost(process.why or "it ended", process.last_words, self._restarts.wait_s(lived_ns))
 
@@ -247,40 +270,68 @@ class RemoteSubscription:
         answering: Callable[[], Process | None],
         missing: Callable[[], tuple[str, ...]],
         on_close: Callable[[RemoteSubscription], None],
+        clock: Clock,
     ) -> None:
-        self._answering, self._missing, self._on_close = answering, missing, on_close
+        self._answering, self._missing, self._on_close, self._clock = answering, missing, on_close, clock
         self._told: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        self._listened: tuple[Process, int] | None = None
+        self._process: Process | None = None  # that is listened to
+        self._number: int | None = None  # of the subscription there, once it is known
+        self._pending: Pending | None = None
+        self._asked_ns = 0
+        self._was_lost = self._is_silent = False
 
     def put(self, event: Event) -> None:
         """Something about the process itself. Any thread."""
         self._told.append(event)
 
     def drain(self) -> list[Event]:
-        """See `Subscription`. Waits for the process's answer, and not at all while there is none."""
+        """See `Subscription`. Waits for the process's answer, a second at most, and not at all while there is none."""
         process = self._answering()
         events: list[Event] = []
         while self._told:
             events.append(self._told.popleft())
+        self._was_lost |= any(isinstance(event, EngineLost) for event in events)
         if process is None:
             return events
+        if process is not self._process:
+            self._process, self._number, self._pending = process, None, None
         try:
-            if self._listened is None or self._listened[0] is not process:
-                is_another = self._listened is not None or bool(events)
-                self._listened = process, process.ask(SUBSCRIBE)
-                if is_another:
-                    events.append(EngineFound(self._missing()))
-            return events + list(process.ask(DRAIN, self._listened[1]))
+            return events + self._answered(process)
         except EngineGone:
+            self._pending = None
             return events  # an EngineLost is about to say so
+
+    def _answered(self, process: Process) -> list[Event]:
+        """What has come; nothing while an answer is waited for. One question at a time."""
+        if self._pending is None:
+            self._asked_ns = self._clock.monotonic_ns()
+            verb = (SUBSCRIBE,) if self._number is None else (DRAIN, self._number)
+            self._pending = process.begin(*verb)
+        try:
+            answer = self._pending.result(DRAIN_WAIT_S)
+        except TimeoutError:
+            silent_ns = self._clock.monotonic_ns() - self._asked_ns
+            if self._is_silent or silent_ns < SILENT_S * NS_PER_S:
+                return []
+            self._is_silent = True
+            return [EngineSilent(True)]
+        self._pending = None
+        if self._number is None:
+            self._number = answer
+            return self._answered(process)
+        told: list[Event] = [EngineSilent(False)] if self._is_silent else []
+        if self._was_lost:
+            told.append(EngineFound(self._missing()))  # what follows it is the whole picture
+        self._was_lost = self._is_silent = False
+        return told + list(answer)
 
     def close(self) -> None:
         """Stop listening."""
         self._on_close(self)
         process = self._answering()
-        if self._listened is not None and process is self._listened[0]:
+        if process is not None and process is self._process and self._number is not None and self._pending is None:
             try:
-                process.ask(UNSUBSCRIBE, self._listened[1])
+                process.ask(UNSUBSCRIBE, self._number)
             except EngineGone:
                 return
 

@@ -15,7 +15,21 @@ from transfer_core.engine.apart import remote, restarts
 from transfer_core.engine.apart.remote import RemoteService
 from transfer_core.engine.apart.verbs import DRAIN, SUBSCRIBE, UNSUBSCRIBE
 from transfer_core.errors import EngineGone, PortInUse, StateLocked, StateNewer
-from transfer_core.events import EngineFound, EngineLost, Event, JobsChanged, Notice
+from transfer_core.events import EngineFound, EngineLost, EngineSilent, Event, JobsChanged, Notice
+from transfer_core.sim.manual_clock import ManualClock
+from transfer_core.units import NS_PER_S
+
+
+class FakePending:
+    """Comes at once, unless the world is slow."""
+
+    def __init__(self, process: FakeProcess, *asked: Any, **kwargs: Any) -> None:
+        self._process, self._asked, self._kwargs = process, asked, kwargs
+
+    def result(self, timeout_s: float | None = None) -> Any:
+        if self._process.world.is_slow and timeout_s is not None:
+            raise TimeoutError
+        return self._process.ask(*self._asked, **self._kwargs)
 
 
 class FakeProcess:
@@ -41,6 +55,11 @@ class FakeProcess:
             raise answer
         return answer
 
+    def begin(self, verb: str, *args: Any, **kwargs: Any) -> FakePending:
+        if self.why:
+            raise EngineGone("dead")
+        return FakePending(self, verb, *args, **kwargs)
+
     def close(self) -> None:
         self.is_closed = True
 
@@ -59,6 +78,8 @@ class World:
         self.made: list[FakeProcess] = []
         self.opened: list[tuple[Path, Path | None]] = []
         self.fail_open: list[Exception] = []
+        self.is_slow = False
+        self.clock = ManualClock()
         self.answers: dict[str, Any] = {SUBSCRIBE: 1, DRAIN: [JobsChanged(())]}
 
     def make(self, on_end: Callable[[FakeProcess], None]) -> FakeProcess:
@@ -66,7 +87,7 @@ class World:
         return self.made[-1]
 
     def service(self) -> RemoteService:
-        return RemoteService(Path("state"), make_process=self.make)
+        return RemoteService(Path("state"), make_process=self.make, clock=self.clock)
 
     def wait_for(self, count: int) -> FakeProcess:
         """The newest process, once that many were made and it answers."""
@@ -225,6 +246,20 @@ def test_a_verb_waits_for_the_process_that_is_coming(
     assert came == [["a job"]]
 
 
+def test_a_verb_that_finds_its_engine_dead_is_asked_of_the_next(
+    world: World, service: RemoteService, expect_log: Any
+) -> None:
+    expect_log("is gone")
+    world.answers["jobs"] = ["a job"]
+    first = world.made[0]
+    first.why = "it was ended by signal 9"  # though nobody has noticed yet
+    notice = threading.Timer(0.05, first.die)
+    notice.start()
+    assert service.jobs() == ["a job"]
+    notice.join()
+    assert world.made[1].verbs() == ["jobs"]
+
+
 def test_a_verb_that_was_under_way_is_not_asked_twice(world: World, service: RemoteService, expect_log: Any) -> None:
     expect_log("is gone")
     process = world.made[0]
@@ -238,6 +273,38 @@ def test_a_verb_that_was_under_way_is_not_asked_twice(world: World, service: Rem
         service.cancel(["job1"])
     service.jobs()
     assert "cancel" not in world.made[1].verbs()
+
+
+def test_an_engine_that_does_not_answer_is_told_once_and_when_it_does_again(
+    world: World, service: RemoteService
+) -> None:
+    subscription = service.subscribe()
+    subscription.drain()
+    world.is_slow = True
+    assert subscription.drain() == []
+    world.clock.advance(round(remote.SILENT_S * NS_PER_S))
+    assert subscription.drain() == [EngineSilent(True)]
+    assert subscription.drain() == []
+    asked = len(world.made[0].asked)
+    world.is_slow = False
+    assert subscription.drain() == [EngineSilent(False), JobsChanged(())]
+    assert len(world.made[0].asked) == asked + 1
+
+
+def test_nothing_is_forgotten_until_the_next_engine_has_told_everything(
+    world: World, service: RemoteService, expect_log: Any
+) -> None:
+    expect_log("is gone")
+    subscription = service.subscribe()
+    subscription.drain()
+    world.is_slow = True
+    world.made[0].die()
+    world.wait_for(2)
+    wait_until(lambda: service.jobs() is None)
+    events = [event for _ in range(5) for event in subscription.drain()]
+    assert [type(event) for event in events] == [EngineLost, Notice]
+    world.is_slow = False
+    assert subscription.drain() == [EngineFound(()), JobsChanged(())]
 
 
 def test_stopping_closes_the_process_and_starts_no_other(world: World, service: RemoteService) -> None:
