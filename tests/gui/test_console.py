@@ -139,7 +139,7 @@ def test_an_engine_that_ended_is_told_and_told_again_when_it_runs(
     assert listed == {first.file_id, *(job.file_id for job in others)}
     qtbot.waitUntil(lambda: [job.file_id for job in console.state.each_job()] == [first.file_id])
     queue = console.window.page("queue")
-    assert [job.file_id for job in queue.model.jobs] == [first.file_id]
+    qtbot.waitUntil(lambda: [job.file_id for job in queue.model.jobs] == [first.file_id])
 
 
 def test_an_engine_that_does_not_answer_is_told_until_it_does(
