@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable
 
@@ -222,7 +223,7 @@ def test_a_race_that_is_not_theirs_or_not_there_looks_the_same(team, race) -> No
     watch(team, f"/race/{made['udp_port']}", seen, "Vic")
 
 
-def test_a_fault_of_the_program_is_no_viewer_that_has_gone(team, race, monkeypatch, capfd) -> None:
+def test_a_fault_of_the_program_is_no_viewer_that_has_gone(team, race, monkeypatch) -> None:
     made, _ = race
 
     def broken(*_: object) -> None:
@@ -234,8 +235,18 @@ def test_a_fault_of_the_program_is_no_viewer_that_has_gone(team, race, monkeypat
         message = await asyncio.wait_for(viewer.socket.receive(), 15)
         assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
 
-    watch(team, f"/race/{made['udp_port']}", scene)
-    assert "RuntimeError: the feed is broken" in capfd.readouterr().err  # uvicorn's own log
+    faults: list[logging.LogRecord] = []
+    witness = logging.Handler()
+    witness.emit = faults.append  # type: ignore[method-assign]
+    served = logging.getLogger("uvicorn.error")
+    served.addHandler(witness)
+    try:
+        watch(team, f"/race/{made['udp_port']}", scene)
+        wait_until(lambda: faults, "the fault in the server's log")
+    finally:
+        served.removeHandler(witness)
+    assert faults[0].exc_info is not None
+    assert str(faults[0].exc_info[1]) == "the feed is broken"
 
 
 def test_viewers_that_leave_at_any_moment_and_speak_in_bytes_leave_no_trace(team, race) -> None:
