@@ -125,8 +125,13 @@ class TelemetryFeed(QObject):
             # of a crowd those that are plotted are fetched for each frame, the others now and then
             some = self.close_up if self._frames % CROWD_EVERY else frozenset()
             cursors = {source: ring.cursor for source, ring in self.rings.items() if not some or source in some}
+            is_free = "newer" not in self._waits
+            self._frames += 1
             self._ask("newer", self._take_samples, cursors, self._asked, feed=self.feed)
-        self._frames += 1
+            if is_free:
+                return  # what comes is drawn as soon as it is here
+        else:
+            self._frames += 1
         self.ticked.emit()
 
     def _ask(self, verb: str, take: Callable[[Any], None], *args: Any, **more: Any) -> None:
@@ -193,6 +198,8 @@ class TelemetryFeed(QObject):
                     # the least delay that was ever seen tells best how the two clocks stand
                     offset = int(block.time_ns[-1]) - now_ns
                     self._offset_ns = offset if self._offset_ns is None else max(offset, self._offset_ns)
+        if self._timer.isActive():
+            self.ticked.emit()
 
 
 def _let_go(_: DrsError) -> None:

@@ -32,6 +32,7 @@ class TelemetryRing:
         self._next = self._count = 0
         self._run = 0
         self.newest_ns = 0
+        self.restarts = 0  # how often it began anew
 
     def __len__(self) -> int:
         return self._count
@@ -41,6 +42,7 @@ class TelemetryRing:
         self.cursor = block.cursor
         if block.restart:
             self._next = self._count = 0
+            self.restarts += 1
         if not len(block.time_ns):
             return
         t = block.time_ns / NS_PER_S
@@ -70,6 +72,12 @@ class TelemetryRing:
         t = self._t[rows]
         first, last = np.searchsorted(t, [start_s, end_s + 1e-9]).tolist()
         return t[first:last], self._values[rows][first:last]
+
+    def count_between(self, start_s: float, end_s: float) -> int:
+        """How many rows a window has."""
+        end = self._next + self._capacity
+        first, last = np.searchsorted(self._t[end - self._count : end], [start_s, end_s + 1e-9]).tolist()
+        return int(last - first)
 
     def channel(self, name: str, start_s: float, end_s: float) -> tuple[Seconds, Floats] | None:
         """One channel in a window, worked out if need be; None if this source lacks it."""
@@ -101,5 +109,5 @@ class TelemetryRing:
         twin._capacity = self._capacity
         twin._t, twin._values = self._t.copy(), self._values.copy()
         twin._next, twin._count, twin._run = self._next, self._count, self._run
-        twin.newest_ns, twin.cursor = self.newest_ns, self.cursor
+        twin.newest_ns, twin.cursor, twin.restarts = self.newest_ns, self.cursor, self.restarts
         return twin

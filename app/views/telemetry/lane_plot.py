@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent, QWheelEvent
 
 from app.models.sample_rings import Floats, thin_lines
 from app.views.links.scales import time_step_s
+from app.views.telemetry.curves import FixedCurve
 from app.widgets.look import Look
 from transfer_core.events.telemetry import ChannelView
 
@@ -84,7 +85,7 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         self._span_s = 30.0
         self._lanes: tuple[ChannelView, ...] = ()
         self._scales: list[Scale] = []
-        self._curves: dict[str, pg.PlotCurveItem] = {}
+        self._curves: dict[str, FixedCurve] = {}
         self._end_text = "now"
         self._from_start = False
         self._grid_key: tuple[object, ...] = ()
@@ -103,10 +104,11 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         plot.setMouseEnabled(False, False)
         plot.disableAutoRange()
         plot.getViewBox().setBorder(None)
-        self._grid = pg.PlotCurveItem(connect="pairs")
-        self._marks = pg.PlotCurveItem(connect="pairs")
-        self._cursor = pg.PlotCurveItem()
+        self._grid = FixedCurve(connect="pairs")
+        self._marks = FixedCurve(connect="pairs")
+        self._cursor = FixedCurve()
         for item in (self._grid, self._marks, self._cursor):
+            item.place(self._place_of_all())
             self.addItem(item)
         self._cursor.setZValue(10)
         plot.setRange(xRange=(-self._span_s, 0.0), yRange=(0.0, 1.0), padding=0.0, disableAutoRange=True)
@@ -179,6 +181,8 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         if span_s != self._span_s:
             self._span_s = span_s
             self.getPlotItem().setXRange(-span_s, 0.0, padding=0.0)
+            for each in (self._grid, self._marks, self._cursor, *self._curves.values()):
+                each.place(self._place_of_all())
         if (end_text, from_start) != (self._end_text, self._from_start):
             self._end_text, self._from_start = end_text, from_start
             self.viewport().update()
@@ -190,13 +194,17 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         for source, parts in thinned.items():
             curve = self._curves.get(source)
             if curve is None:
-                curve = self._curves[source] = pg.PlotCurveItem(connect="finite")
+                curve = self._curves[source] = FixedCurve(connect="finite")
+                curve.place(self._place_of_all())
                 self.addItem(curve)
             style = Qt.PenStyle.DashLine if source in dashed else Qt.PenStyle.SolidLine
             curve.setPen(_pen(colours[source], self._look.line, style))
             curve.setData(*self._joined(parts, end_s))
         inside = [mark - end_s for mark in marks_s if -span_s <= mark - end_s <= 0]
         self._marks.setData(np.repeat(inside, 2), np.tile([0.0, 1.0], len(inside)))
+
+    def _place_of_all(self) -> QRectF:
+        return QRectF(-self._span_s, 0.0, self._span_s, 1.0)
 
     def _thin(self, part: Traces) -> Traces:
         x, y = thin_lines(part.t_s, part.values, self._span_s, self.pixels)

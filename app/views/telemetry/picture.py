@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor
 from app.models.sources_model import SourceRow, SourcesModel
 from app.models.telemetry_alarms import Alarm, Limits, alarm_of
 from app.models.telemetry_channels import POSITION
+from app.models.telemetry_lines import ThinnedLines
 from app.models.telemetry_rings import TelemetryRing
 from app.views.telemetry.lane_plot import LanePlot, Traces
 from app.views.telemetry.track_view import TrackView, Trail
@@ -22,6 +23,8 @@ from transfer_core.units import NS_PER_S
 
 TRAIL_S = 12.0
 PLOTTED_MOST = 24
+POINTS_MOST = 60_000  # of all lines together; more costs a frame too much time
+CELLS_LEAST = 120
 CROWD_EVERY = 8  # frames, between two of the track, where there are more sources than that
 HEARD_WITHIN_S = 0.5  # sources are asked about four times a second
 
@@ -44,6 +47,7 @@ class Picture(QObject):
         super().__init__()
         self._plot, self._track, self._table, self._look = plot, track, table, look
         self._places: dict[str, int] = {}
+        self._lines: dict[str, ThinnedLines] = {}
         self.limits = Limits()
         self.chosen: frozenset[str] = frozenset()  # sources whose lines alone are drawn
         self.close_up: frozenset[str] = frozenset()  # sources that are plotted, where there are too many for all
@@ -60,6 +64,7 @@ class Picture(QObject):
     def forget(self) -> None:
         """Another feed."""
         self._places.clear()
+        self._lines.clear()
         self._plot.forget()
         self._track.forget()
         self.cursor_s = None
@@ -83,17 +88,26 @@ class Picture(QObject):
     ) -> None:
         """One frame of what has come."""
         self._plot.show_lanes(lanes)
-        start_s = moment.end_s - moment.span_s
-        names = [lane.name for lane in lanes]
+        names = tuple(lane.name for lane in lanes)
         plotted = self._plotted(list(rings))
         crowded = len(rings) > PLOTTED_MOST
         self.close_up = plotted if crowded else frozenset()
-        traces = {source: [Traces(*rings[source].rows(names, start_s, moment.end_s))] for source in sorted(plotted)}
+        for gone in self._lines.keys() - plotted:
+            del self._lines[gone]
+        most = self._cells(len(names) * len(plotted))
+        traces = {}
+        for source in sorted(plotted):
+            lines = self._lines.setdefault(source, ThinnedLines())
+            traces[source] = [Traces(*lines.follow(rings[source], names, moment.end_s, moment.span_s, most))]
         colours = {source: self.colour(source) for source in rings}
         self._plot.draw(traces, colours, moment.end_s, moment.span_s, end_text=moment.end_text, marks_s=moment.marks_s)
         self._frames += 1
         if not crowded or self._frames % CROWD_EVERY == 1:
             self._draw_track(rings, sources, colours, moment.end_s)
+
+    def _cells(self, lines: int) -> int:
+        """Into how many stretches each line is cut: two pixels wide, wider where there are very many lines."""
+        return max(CELLS_LEAST, min(self._plot.pixels // 2 - 1, POINTS_MOST // (2 * max(1, lines))))
 
     def _draw_track(
         self,
