@@ -39,7 +39,7 @@ HEADINGS = (
     Heading("Mbit/s", "Mean over the whole time that the job took", is_figure=True),
     Heading("destination"),
     Heading("tries", is_figure=True),
-    Heading("links", "What each link carried"),
+    Heading("links, or why not", "What each link carried; why it did not arrive"),
 )
 _OUTCOMES = {JobState.COMPLETED: "Arrived", JobState.FAILED: "Failed", JobState.CANCELLED: "Cancelled"}
 
@@ -86,7 +86,7 @@ class HistoryModel(TableModel):
     def row_text(self, row: int) -> str:
         """One row for the clipboard, tab-separated, with the reason of a failure."""
         job = self._jobs[row]
-        return "\t".join(filter(None, (*self._texts[row], job.reason, job.error or "")))
+        return "\t".join(filter(None, (*self._texts[row], job.error or "")))
 
     def canFetchMore(self, parent: Index) -> bool:
         """True while older rows may exist and are not under way."""
@@ -134,7 +134,7 @@ def _texts(job: JobView) -> tuple[str, ...]:
     took = job.duration_s
     arrived = job.status is JobState.COMPLETED
     rate = mbit_text(job.size * 8 / took) if arrived and took else ""
-    links = " · ".join(f"{name} {format_bytes(count)}" for name, count in job.links.items() if count)
+    carried = " · ".join(f"{name} {format_bytes(count)}" for name, count in job.links.items() if count)
     return (
         _OUTCOMES.get(job.status, job.status.value),
         moment_text(job.completed_at),
@@ -144,5 +144,5 @@ def _texts(job: JobView) -> tuple[str, ...]:
         rate,
         job.destination,
         str(job.attempts),
-        links,
+        carried if arrived or not job.reason else job.reason,
     )

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from PySide6.QtCore import QObject
 
-from app.figures import DASH, age_text, is_lost, mbit_text, ms_text, percent_text, score_text
+from app.figures import DASH, age_text, is_lost, is_stale, mbit_text, ms_text, percent_text, score_text
 from app.models.table_model import Heading, TableModel
 from transfer_core.events import LinkView
 
@@ -56,10 +56,14 @@ class LinksModel(TableModel):
         super().__init__(HEADINGS, parent)
         self._links: tuple[LinkView, ...] = ()
         self._texts: list[list[str]] = []
+        self._stale: list[bool] = []
 
     def show_links(self, links: Sequence[LinkView], now_ns: int) -> None:
         """Take these links over; only rows that differ are announced."""
         links = tuple(links)
+        stale = [is_stale(link.measured_ns, now_ns) for link in links]
+        changed = [row for row, each in enumerate(stale) if self._stale[row : row + 1] != [each]]
+        self._stale = stale
         if [link.name for link in links] != [link.name for link in self._links]:
             self.beginResetModel()
             self._links = links
@@ -69,8 +73,9 @@ class LinksModel(TableModel):
         self._links = links
         for row, link in enumerate(links):
             texts = _texts(link, now_ns)
-            if texts != self._texts[row]:
-                first = next(i for i, (a, b) in enumerate(zip(texts, self._texts[row], strict=True)) if a != b)
+            if texts != self._texts[row] or row in changed:
+                pairs = enumerate(zip(texts, self._texts[row], strict=True))
+                first = LinkColumn.STATE if row in changed else next(i for i, (a, b) in pairs if a != b)
                 self._texts[row] = texts
                 self.tell_rows(row, row, first)
 
@@ -81,6 +86,10 @@ class LinksModel(TableModel):
     def text(self, row: int, column: int) -> str:
         """Made before."""
         return self._texts[row][column]
+
+    def is_stale(self, row: int) -> bool:
+        """Whether its figures say how it was rather than how it is."""
+        return self._stale[row]
 
     def tip(self, row: int, column: int) -> str:
         """Why it does not do better."""

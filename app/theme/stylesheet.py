@@ -91,7 +91,7 @@ QTabBar { background: $chrome; qproperty-drawBase: 0; }
 QAbstractItemView { background: $card; border: 1px solid $border; gridline-color: $grid;
   selection-background-color: $selection; selection-color: $text; alternate-background-color: $card; }
 QAbstractItemView:focus { border: 1px solid $accent; }
-QTableView::item { padding: 0 4px; border: none; }
+QTableView::item { padding: 0 4px 0 5px; border: none; }
 QListView::item { padding: 3px 6px; border: none; }
 QListView::item:selected { background: $selection; color: $text; }
 QGraphicsView[kind="plot"] { border: 1px solid $border; }

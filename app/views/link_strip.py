@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFrame, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from app.models.link_history import LinkHistory
@@ -59,6 +59,8 @@ class LinkStrip(QWidget):
         self.setAccessibleName("Links")
         self.setObjectName("linkStrip")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._fit_later = QTimer(self, singleShot=True, interval=0)  # once the layout has its sizes
+        self._fit_later.timeout.connect(self._fit_height)
         self._build()
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
@@ -143,6 +145,7 @@ class LinkStrip(QWidget):
         unused = [f"{link.name}: {link.why or 'not used'}" for link in links if link.state is LinkState.UNUSED]
         self._unused.setText("\n".join(unused))
         self._unused.setVisible(bool(unused))
+        self._fit_later.start()
 
     def _make_tiles(self, used: list[tuple[int, LinkView]]) -> None:
         kept = self._tiles
@@ -193,6 +196,20 @@ class LinkStrip(QWidget):
         peaks = [float(np.fmax.reduce(window.throughput_bps)) for window in windows if len(window)]
         self._top_bps = max([SPARK_TOP_LEAST_BPS, *(peak for peak in peaks if np.isfinite(peak))]) * 1.05
 
+    @Slot()
+    def _fit_height(self) -> None:
+        """All links in sight matter more than their last minute."""
+        margins, spacing = self._tiles_layout.contentsMargins(), self._tiles_layout.spacing()
+        heights = sum(tile.full_height for tile in self.tiles)
+        needed = heights + spacing * max(0, len(self._tiles) - 1) + margins.top() + margins.bottom()
+        for tile in self.tiles:
+            tile.set_compact(needed > self._scroll.viewport().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """More or less room for the tiles."""
+        super().resizeEvent(event)
+        self._fit_later.start()
+
     def showEvent(self, event: QShowEvent) -> None:
         """Begin to refresh."""
         super().showEvent(event)
@@ -234,3 +251,4 @@ class LinkStrip(QWidget):
         self.setFixedWidth(min(WIDTH_MOST, max(WIDTH_LEAST, round(WIDTH_EM * self._look.font.pixelSize()))))
         for tile in self._tiles.values():
             tile.apply_look(self._look)
+        self._fit_later.start()

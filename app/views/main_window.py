@@ -164,8 +164,11 @@ class MainWindow(QMainWindow):
     def go_to(self, page: str, subject: str = "") -> None:
         """Open a page, and show one thing on it: a job by its file id, a link by its name."""
         shown = self.page(page)
-        self.tabs.setCurrentIndex(self.pages.index(shown))
-        shown.take_focus()
+        if shown is not self.current_page:
+            self.tabs.setCurrentIndex(self.pages.index(shown))
+            shown.first_focus.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            shown.take_focus()
         if subject:
             shown.show_subject(subject)
 

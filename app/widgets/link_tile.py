@@ -29,7 +29,7 @@ from app.figures import (
 )
 from app.widgets.look import Look
 from app.widgets.spark_line import Spark
-from app.widgets.tile_face import Face, FacePainter, paint_ground
+from app.widgets.tile_face import SPARK_HEIGHT, Face, FacePainter, paint_ground
 from transfer_core.events import LinkState, LinkView
 from transfer_core.units import NS_PER_S, format_duration
 
@@ -62,6 +62,7 @@ class LinkTile(QWidget):
         self._now_ns = 0
         self._asked: _Asked | None = None
         self._face: Face | None = None
+        self._compact = False
         self._painter = FacePainter(look)
         self._spark: Spark | None = None
         self._last_rate = DASH
@@ -123,11 +124,22 @@ class LinkTile(QWidget):
 
     def apply_look(self, look: Look) -> None:
         """Take over another theme."""
-        self._look, self._painter = look, FacePainter(look)
+        self._look, self._painter = look, FacePainter(look, compact=self._compact)
         self.setFont(look.font)
         self.updateGeometry()
         self._place_switch()
         self.update()
+
+    @property
+    def full_height(self) -> int:
+        """Its height with the line of the last minute."""
+        return self._height() + (SPARK_HEIGHT + self._look.gap // 2 if self._compact else 0)
+
+    def set_compact(self, compact: bool) -> None:
+        """Leave the line of the last minute out, for a strip that is too low for all its tiles."""
+        if compact != self._compact:
+            self._compact = compact
+            self.apply_look(self._look)
 
     def show_link(self, link: LinkView, now_ns: int) -> None:
         """Take over the link's newest view. Figures are drawn with the next tick, all else at once."""

@@ -59,10 +59,13 @@ class PageTabs(QTabBar):
 
     def tabSizeHint(self, index: int) -> QSize:
         """Room for the name in its widest face, and for the number."""
-        metrics, small = QFontMetrics(self._fonts()[0]), QFontMetrics(self._look.small)
-        number = 6 + small.horizontalAdvance(str(index + 1)) if self._numbers else 0
+        metrics = QFontMetrics(self._fonts()[0])
+        number = 6 + self._number_width(index) if self._numbers else 0
         wide = metrics.horizontalAdvance(self.tabText(index)) + number
         return QSize(wide + 2 * self._pad, QFontMetrics(self._look.strong).height() + 18)
+
+    def _number_width(self, index: int) -> int:
+        return QFontMetrics(self._look.small).horizontalAdvance(str(index + 1))
 
     def sizeHint(self) -> QSize:
         """As wide as there is room."""
@@ -82,9 +85,11 @@ class PageTabs(QTabBar):
             font = self._fonts()[0 if front else 1]
             painter.setFont(font)
             painter.setPen(look.text if front else look.muted)
-            name = QRect(area.left() + self._pad, area.top(), area.width() - self._pad, area.height() - _LINE)
-            painter.drawText(name, middle, self.tabText(index))
             wide = QFontMetrics(font).horizontalAdvance(self.tabText(index)) + 6
+            spare = (area.width() - 2 * self._pad - wide - self._number_width(index)) // 2 if self._numbers else 0
+            left = area.left() + self._pad + max(0, spare)
+            name = QRect(left, area.top(), area.right() - left, area.height() - _LINE)
+            painter.drawText(name, middle, self.tabText(index))
             if self._numbers:
                 painter.setFont(look.small)
                 painter.setPen(look.muted)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
+from app.widgets.look import Look
 from app.widgets.status_shape import Shape, paint_shape
 
 ShapeOf = Callable[[QModelIndex | QPersistentModelIndex], tuple[Shape, QColor] | None]
@@ -26,6 +27,25 @@ def _icon(shape: Shape, rgb: int, side: int) -> QIcon:
     icon = QIcon(pixmap)
     icon.addPixmap(pixmap, QIcon.Mode.Selected)
     return icon
+
+
+class DimDelegate(QStyledItemDelegate):
+    """Cells for which `is_dim(index)` holds are dim and hatched: they say how it was."""
+
+    def __init__(self, is_dim: Callable[[QModelIndex | QPersistentModelIndex], bool], look: Look) -> None:
+        super().__init__()
+        self._is_dim, self._look = is_dim, look
+
+    def apply_look(self, look: Look) -> None:
+        """Take over another theme."""
+        self._look = look
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        """Other colours."""
+        super().initStyleOption(option, index)
+        if self._is_dim(index):
+            option.palette.setColor(QPalette.ColorRole.Text, self._look.muted)
+            option.backgroundBrush = QBrush(self._look.border, Qt.BrushStyle.BDiagPattern)
 
 
 class ShapeDelegate(QStyledItemDelegate):

@@ -41,10 +41,10 @@ class Face:
 
 
 class FacePainter:
-    """Draws faces in one theme."""
+    """Draws faces in one theme; compact ones have no line of the last minute."""
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
+    def __init__(self, look: Look, *, compact: bool = False) -> None:
+        self._look, self._spark_height = look, 0 if compact else SPARK_HEIGHT
         self.strong, self.big, self.small = (QFontMetrics(each) for each in (look.strong, look.big, look.small))
         self._side = look.gap + 2
         self._hatch = QBrush(look.border, Qt.BrushStyle.BDiagPattern)
@@ -56,7 +56,7 @@ class FacePainter:
         name = gap + 2
         rate = name + self.strong.height() + 1
         spark = rate + self.big.height() + 1
-        figures = spark + SPARK_HEIGHT + gap // 2
+        figures = spark + (self._spark_height + gap // 2 if self._spark_height else 0)
         limits = figures + self.small.height() + 2
         foot = (limits + self.small.height() if has_limits else figures + self.small.height()) + gap // 2
         return name, rate, spark, figures, limits, foot
@@ -74,11 +74,12 @@ class FacePainter:
         right = size.width() - self._side
         self._paint_name(painter, face, name, right)
         self._paint_rate(painter, face, rate, right)
-        area = QRectF(self._side, spark_top, right - self._side, SPARK_HEIGHT)
-        painter.setPen(self._look.grid)
-        painter.drawLine(area.bottomLeft(), area.bottomRight())
-        if spark is not None:
-            paint_spark(painter, area, spark, self._look.link(face.place), self._look.line)
+        if self._spark_height:
+            area = QRectF(self._side, spark_top, right - self._side, self._spark_height)
+            painter.setPen(self._look.grid)
+            painter.drawLine(area.bottomLeft(), area.bottomRight())
+            if spark is not None:
+                paint_spark(painter, area, spark, self._look.link(face.place), self._look.line)
         self._paint_figures(painter, face, figures)
         painter.setFont(self._look.small)
         if face.limits:

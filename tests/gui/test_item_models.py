@@ -141,3 +141,13 @@ def test_a_log_line_is_one_line_and_copies_with_its_error() -> None:
     log.append([notice("first\nsecond", Severity.CRITICAL, error="Trace:\n  where")])
     assert log.index(0, LogColumn.TEXT).data() == "first second"
     assert log.row_text(0).endswith("first\nsecond\nTrace:\n  where")
+
+
+def test_a_link_whose_figures_are_old_is_told_as_stale_once(qtbot) -> None:
+    model = LinksModel()
+    model.show_links([link_view("wifi")], START_NS)
+    assert not model.is_stale(0)
+    with qtbot.waitSignal(model.dataChanged) as changed:
+        model.show_links([link_view("wifi")], START_NS + 3 * NS_PER_S)
+    assert changed.args[0].column() == LinkColumn.STATE
+    assert model.is_stale(0)

@@ -120,3 +120,11 @@ def test_each_tile_is_refreshed_in_a_turn_of_its_own(strip, state, qtbot) -> Non
     qtbot.waitUntil(lambda: ("stale", "stale") in seen)
     assert {("stale", "live"), ("live", "stale")} & set(seen)
     paints.deleteLater()
+
+
+def test_a_strip_too_low_for_its_tiles_leaves_their_last_minute_out_before_it_scrolls(strip, state, qtbot) -> None:
+    full = strip.tile("wifi").height()
+    strip.resize(212, 2 * full)
+    qtbot.waitUntil(lambda: strip.tile("wifi").height() < full)
+    strip.resize(212, 4 * full)
+    qtbot.waitUntil(lambda: strip.tile("wifi").height() == full)

@@ -286,6 +286,7 @@ def test_plots_with_axes_survive_some_hundred_frames(qtbot) -> None:
 
 
 def test_cards_are_drawn_one_at_a_time_and_all_at_the_same_moment(page, state, qtbot, monkeypatch) -> None:
+    qtbot.waitUntil(lambda: page.frames_drawn >= 2)  # new cards have had their first, whole frame
     ends = []
     for card in (page.card("wifi"), page.card("lte")):
         draw = card.draw

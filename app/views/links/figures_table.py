@@ -11,9 +11,17 @@ from app.models.links_model import LinkColumn, LinksModel
 from app.models.table_model import SUBJECT_ROLE
 from app.widgets.look import Look
 from app.widgets.row_table import Columns, Index, RowTable
+from app.widgets.shape_delegate import DimDelegate
 from app.widgets.status_shape import LINK_SHAPES, Shape, link_colour
 
-_TERMS = (LinkColumn.SCORE_RATE, LinkColumn.SCORE_RTT, LinkColumn.SCORE_LOSS, LinkColumn.SCORE_STABILITY)
+_DROPPED = (  # where there is no room, in this order; what goes together stays together
+    (LinkColumn.SCORE_RATE, LinkColumn.SCORE_RTT, LinkColumn.SCORE_LOSS, LinkColumn.SCORE_STABILITY),
+    (LinkColumn.SPREAD,),
+    (LinkColumn.JITTER,),
+    (LinkColumn.SCORE,),
+    (LinkColumn.ROLE,),
+)
+_AGEING = frozenset(LinkColumn) - {LinkColumn.LINK, LinkColumn.STATE, LinkColumn.ROLE, LinkColumn.AGE}
 LINK_MOST = 220  # px for the names
 ROWS_MOST = 6  # more are scrolled to
 _SAMPLES = {
@@ -28,15 +36,23 @@ _SAMPLES = {
 
 
 class FiguresTable(RowTable):
-    """One row a link, and no higher than its rows; the score's terms are left out where there is no room."""
+    """One row a link, and no higher than its rows; what matters least is left out where there is no room."""
 
     def __init__(self, model: LinksModel, look: Look, parent: QWidget | None = None) -> None:
         tip = "The figures of the plots as text; " + COMMANDS["links.copy"].tool_tip()
         columns = Columns(_SAMPLES, wide=LinkColumn.STATE)
         super().__init__(model, look, "Figures of all links", tip, columns, small=True, parent=parent)
         self.draw_shapes(LinkColumn.STATE, self._shape)
+        self._dim = DimDelegate(lambda index: index.column() in _AGEING and model.is_stale(index.row()), look)
+        self._dim.setParent(self)
+        self.setItemDelegate(self._dim)
         make_action("links.copy", self, self.copy_rows)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+
+    def apply_look(self, look: Look) -> None:
+        """Take over another theme."""
+        self._dim.apply_look(look)
+        super().apply_look(look)
 
     def width_of(self, column: int) -> int:
         """The names get what they need, up to a point."""
@@ -47,22 +63,25 @@ class FiguresTable(RowTable):
     def fit(self) -> None:
         """Set widths and heights by the theme's text and the number of links."""
         super().fit()
-        self._drop_terms()
+        self._drop_columns()
         rows = min(ROWS_MOST, max(1, self.model().rowCount()))
         head = self.horizontalHeader().height()
         self.setMinimumHeight(head + self.row_height)
         self.setMaximumHeight(head + self.row_height * rows + 4)
 
-    def _drop_terms(self) -> None:
-        """Leave the score's terms out where the table is too narrow; its tool tip has them."""
+    def _drop_columns(self) -> None:
+        """The plots, the cards' heads and the tiles' tool tips have what is left out."""
         needed = sum(self.width_of(column) for column in LinkColumn)
-        for column in _TERMS:
-            self.setColumnHidden(column, needed > self.viewport().width())
+        for columns in _DROPPED:
+            is_dropped = needed > self.viewport().width()
+            for column in columns:
+                self.setColumnHidden(column, is_dropped)
+                needed -= self.width_of(column) if is_dropped else 0
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """More or less room for the terms."""
+        """More or less room for columns."""
         super().resizeEvent(event)
-        self._drop_terms()
+        self._drop_columns()
 
     def _shape(self, index: Index) -> tuple[Shape, QColor]:
         state = index.data(SUBJECT_ROLE).state

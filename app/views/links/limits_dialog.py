@@ -59,7 +59,7 @@ class LimitsDialog(Dialog):
         self.problem.hide()
         self.body.addLayout(form)
         self.body.addWidget(self.problem)
-        self.body.addWidget(text_label("Holds at once, also for what is being sent. The tile shows it.", "muted"))
+        self.body.addWidget(text_label("Takes effect at once, also on what is being sent. The tile shows it.", "muted"))
         self.body.addStretch(1)
         self.save_button = self.add_button("&Save", self._save, tip="Keep this for the link", primary=True)
         self.add_close()

@@ -113,7 +113,7 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         self._good_marks = LaneCurve(connect="pairs")
         self._rtt = LaneCurve(connect="finite")
         self._over = LaneCurve(connect="pairs")
-        self._throughput = LaneCurve(connect="finite")
+        self._throughput = LaneCurve(connect="finite", antialias=True)
         self._cursor = LaneCurve()
         plot = self.getPlotItem()
         for item in (

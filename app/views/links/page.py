@@ -88,6 +88,7 @@ class LinksPage(Page):
         self._service: ServiceCalls | None = None
         self._drawer = FrameDrawer()
         self._told_ns = 0
+        self._is_new = True
         self._standing: tuple[tuple[object, ...], ...] = ()
         self._model = LinksModel(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -161,6 +162,7 @@ class LinksPage(Page):
         self.badge.setObjectName("liveBadge")
         self.badge.clicked.connect(lambda: self.set_frozen(False))
         bar.addWidget(self.badge)
+        self._mark_badge()
         return bar
 
     # --- what others may read
@@ -263,6 +265,7 @@ class LinksPage(Page):
             self._cards_layout.removeWidget(card)
             card.deleteLater()
         self._drawer.reset()
+        self._is_new = True  # they have their places with the next turn of the loop; then all are drawn at once
         self._timer.setInterval(FRAME_MS // max(1, len(self._cards)))
 
     # --- the picture
@@ -276,7 +279,10 @@ class LinksPage(Page):
     @Slot()
     def _draw_on(self) -> None:
         """Draw one card more; or bring words and figures up to date, which takes a turn of its own."""
-        if self._state.now_ns() - self._told_ns >= TEXTS_NS:
+        if self._is_new:
+            self._is_new = False
+            self.refresh()
+        elif self._state.now_ns() - self._told_ns >= TEXTS_NS:
             self.show_links(self._state.links)
         elif self._frozen is None:
             if self._drawer.is_done:

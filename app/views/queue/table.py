@@ -27,8 +27,9 @@ from app.models.queue_model import ROWS_MIME, Column, QueueModel
 from app.theme.theme import Theme
 from app.views.queue.row_delegate import RowDelegate
 
-_SAMPLES = {Column.PLACE: "10000", Column.SIZE: "999.9 MB", Column.RATE: "1000.0", Column.LEFT: "59 min 59 s"}
+_SAMPLES = {Column.SIZE: "999.9 MB", Column.RATE: "1000.0", Column.LEFT: "59 min 59 s"}
 _PADDING = 20
+DIGITS_LEAST = 3  # that a place has room for
 _DROPPED = (Column.LEFT, Column.RATE)  # in this order
 TEXTS_LEAST = 30  # times the type size, for bar, name and state together
 BAR_LEAST, BAR_MOST = 56, 150  # px
@@ -50,6 +51,7 @@ class QueueTable(QTableView):
         self._drop_row: int | None = None
         self._fits = True
         self._fitting = False
+        self._digits = DIGITS_LEAST
         self._drag_y = 0
         self._edge = QTimer(self, interval=EDGE_MS)
         self._edge.timeout.connect(self._scroll_on)
@@ -114,6 +116,7 @@ class QueueTable(QTableView):
             return
         metrics = QFontMetrics(self._theme.font())
         widths = {column: metrics.horizontalAdvance(text) + _PADDING for column, text in _SAMPLES.items()}
+        widths[Column.PLACE] = metrics.horizontalAdvance("0" * self._digits) + _PADDING
         room = self.viewport().width()
         dropped: list[Column] = []
         while room - sum(widths.values()) < TEXTS_LEAST * self._theme.tokens.text_px and len(dropped) < len(_DROPPED):
@@ -157,6 +160,10 @@ class QueueTable(QTableView):
     def sync_rows(self) -> None:
         """Hide what is not looked for, and make room for the bands."""
         jobs = self._queue.jobs
+        digits = max(DIGITS_LEAST, len(str(len(jobs))))
+        if digits != self._digits:
+            self._digits = digits
+            self.fit_columns()
         words = self._find.split()
         shown = list(range(len(jobs)))
         if words:

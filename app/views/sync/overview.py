@@ -158,7 +158,7 @@ class Overview(QWidget):
             lines.append(f"and {len(reports) - REPORTS_SHOWN} more")
         if folder is not None and folder.text:
             lines.insert(0, folder.text)
-        self.reports.setText("\n".join(lines))
+        self.reports.setText("\n".join(f"▲ {line}" for line in lines))
         self.reports.setToolTip("\n".join(lines))
         self.reports.setVisible(bool(lines))
 

@@ -74,6 +74,12 @@ def round_step(span: float) -> float:
     return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= span / 4))
 
 
+EMPTY = (
+    "Nothing has come yet.\nListen (L) shows what arrives at a UDP port, New race (N) records it,\n"
+    "and Open (O) shows a recording; or drop one here."
+)
+
+
 class LanePlot(pg.PlotWidget):  # type: ignore[misc]
     """Lanes over one time axis."""
 
@@ -281,7 +287,12 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
                 painter.drawText(box, right, _figure(scale.high))
                 box.moveTop(bottom_px - line + 2)
                 painter.drawText(box, right, _figure(scale.low))
-        self._draw_times(painter, height)
+        if self._lanes:
+            self._draw_times(painter, height)
+        else:
+            box = self.viewport().rect().adjusted(24, 24, -24, -24)
+            painter.setPen(look.muted)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, EMPTY)
 
     def _draw_times(self, painter: QPainter, height: int) -> None:
         right = self.viewport().width() - 8
