@@ -205,13 +205,16 @@ class ChunkApi:
                 if writer.end - offset + len(piece) > limit:
                     raise TooLarge(f"chunk {index} is larger than the {limit} bytes that it can have")
                 await writer.take(piece)
-            await writer.flush()
-            length = writer.end - offset
-            found = _require_length(record, index, offset, length)
-            require_sum(checksum, f"chunk {index}")
-            await self._desk.disk.run(self._desk.store.commit_chunk, upload, index, found)
+            found = _require_length(record, index, offset, writer.end - offset)
+
+            def keep() -> None:
+                require_sum(checksum, f"chunk {index}")
+                self._desk.store.commit_chunk(upload, index, found)
+
+            await writer.finish(keep)
         except BaseException:
-            if writer.written_to > offset:
+            await writer.leave()
+            if writer.reach > offset:
                 await self._desk.disk.run(self._desk.store.drop, upload)
             raise
 

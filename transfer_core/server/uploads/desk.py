@@ -53,7 +53,8 @@ class Desk:
         try:
             yield upload
         finally:
-            await self.disk.run(self.store.release, upload)
+            if not self.store.try_release(upload):
+                await self.disk.run(self.store.release, upload)
 
     async def find(self, request: Request, upload_id: str) -> UploadRecord:
         """What is kept of an upload of the client that asks. NotFoundError."""

@@ -36,6 +36,7 @@ class FrontWriter:
             require_sum(self._sum, "what was sent")
             await self._commit()
         except BaseException:
+            await self._writer.leave()
             await self._keep_what_came()
             raise
 
@@ -58,5 +59,5 @@ class FrontWriter:
                 await self._writer.flush()
             with suppress(DrsError):
                 await self._commit()
-        if self._writer.written_to > self._upload.record.offset:
+        if self._writer.reach > self._upload.record.offset:
             await self._desk.disk.run(self._desk.store.drop, self._upload)

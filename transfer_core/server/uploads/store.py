@@ -179,6 +179,21 @@ class UploadStore:
                 self._uploads.pop(upload.record.upload_id, None)
             upload.close_file()
 
+    def try_release(self, upload: Upload) -> bool:
+        """`release` without waiting for a disk or another thread; False if that can't be."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            is_kept = upload.record.is_open and len(self._idle) < IDLE_FILES_MAX
+            if upload.users == 1 and not is_kept:
+                return False  # its file has to be closed
+            upload.users -= 1
+            if not upload.users:
+                self._idle[upload.record.upload_id] = upload
+            return True
+        finally:
+            self._lock.release()
+
     def discard(self, upload: Upload) -> None:
         """Keep nothing of it. Its writers have left, but for the caller. WriteFailed."""
         with upload.lock:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
-from transfer_core.errors import FileHashMismatch
+from transfer_core.errors import DrsError, FileHashMismatch
 from transfer_core.server.uploads.ending import Ending
 from transfer_core.server.uploads.model import Upload
 from transfer_core.server.uploads.records import UploadRecord
 from transfer_core.server.uploads.store import UploadStore
 from transfer_core.server.uploads.sums import PieceSum
 
-BLOCK_BYTES_MAX = 512 * 1024
+BLOCK_BYTES_MAX = 2 * 1024 * 1024
 BLOCK_BYTES_MIN = 64 * 1024
 BLOCKS_BYTES = 4 * 1024 * 1024  # of all writers together, so that memory does not grow with their number
 _P = ParamSpec("_P")
@@ -27,16 +28,23 @@ class Disk:
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="relay-http-disk")
 
-    async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Do it on a disk thread; a caller that is cancelled still waits, so that no file is closed under a write."""
-        future = self._pool.submit(work, *args, **kwargs)
-        wrapped = asyncio.wrap_future(future)
+    def begin(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> asyncio.Future[_T]:
+        """Have it done on a disk thread; `wait` for it."""
+        return asyncio.wrap_future(self._pool.submit(work, *args, **kwargs))
+
+    @staticmethod
+    async def wait(begun: asyncio.Future[_T]) -> _T:
+        """What came of it. A caller that is cancelled still waits, so that no file is closed under a write."""
         try:
-            return await asyncio.shield(wrapped)
+            return await asyncio.shield(begun)
         except asyncio.CancelledError:
-            if not future.done():
-                await asyncio.wait([wrapped])
+            if not begun.done():
+                await asyncio.wait([begun])
             raise
+
+    async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """`begin` and `wait`."""
+        return await self.wait(self.begin(work, *args, **kwargs))
 
     def stop(self) -> None:
         """Return when all that was begun is done."""
@@ -49,8 +57,9 @@ def block_bytes(writers: int) -> int:
 
 
 class BlockWriter:
-    """Gathers bytes that follow each other, and writes them in blocks. Used by one request.
+    """Gathers bytes that follow each other, and writes them in blocks, one while the next one comes. For one request.
 
+    However the request ends, `flush`, `finish` or `leave` has to be the last, so that nothing is written after it.
     `writers` gives how many there are, itself included.
     """
 
@@ -69,30 +78,62 @@ class BlockWriter:
         self._upload = upload
         self._block = bytearray()
         self._checksum = checksum
-        self.written_to = offset  # up to here it was handed to the system
+        self._writing: asyncio.Future[object] | None = None
+        self.reach = offset  # bytes up to here may be in the file
+        self.written_to = offset  # up to here they are
 
     @property
     def end(self) -> int:
         """Where the next byte goes."""
-        return self.written_to + len(self._block)
+        return self.reach + len(self._block)
 
     async def take(self, piece: bytes | memoryview) -> None:
         """Take bytes. DiskFull, WriteFailed; then what is in the block is lost."""
         self._block += piece
         if len(self._block) >= block_bytes(self._writers()):
-            await self.flush()
+            await self._settle()
+            self._begin(_nothing)
 
     async def flush(self) -> None:
-        """Hand all that was taken to the system."""
-        if not self._block:
-            return
-        block, self._block = self._block, bytearray()
-        await self._disk.run(self._write, block)
-        self.written_to += len(block)
+        """Hand all that was taken to the system. DiskFull, WriteFailed."""
+        await self.finish(_nothing)
 
-    def _write(self, block: bytearray) -> None:
-        self._checksum.update(block)
-        self._store.write(self._upload, self.written_to, memoryview(block))
+    async def finish(self, then: Callable[[], object]) -> None:
+        """Hand all that was taken to the system, then do what follows on the same thread. What either raises."""
+        await self._settle()
+        self._begin(then)
+        await self._settle()
+
+    async def leave(self) -> None:
+        """Wait for what is on its way, whatever comes of it."""
+        with suppress(DrsError):
+            await self._settle()
+
+    def _begin(self, then: Callable[[], object]) -> None:
+        block, self._block = self._block, bytearray()
+        offset, self.reach = self.reach, self.reach + len(block)
+        self._writing = self._disk.begin(self._write, offset, block, then)
+
+    async def _settle(self) -> None:
+        writing = self._writing
+        if writing is None:
+            return
+        try:
+            await self._disk.wait(writing)
+        finally:
+            self._writing = None
+            if not writing.cancelled() and writing.exception() is None:
+                self.written_to = self.reach
+
+    def _write(self, offset: int, block: bytearray, then: Callable[[], object]) -> None:
+        if block:
+            self._checksum.update(block)
+            self._store.write(self._upload, offset, memoryview(block))
+        then()
+
+
+def _nothing() -> None:
+    """Nothing follows the write."""
 
 
 class Finishing:
