@@ -59,7 +59,8 @@ def block_bytes(writers: int) -> int:
 class BlockWriter:
     """Gathers bytes that follow each other, and writes them in blocks, one while the next one comes. For one request.
 
-    However the request ends, `flush`, `finish` or `leave` has to be the last, so that nothing is written after it.
+    However the request ends, `flush`, `finish` or `leave` has to be the last, so that nothing is written after it. Once
+    a write has failed, nothing is written any more: what followed it would lie behind a hole.
     `writers` gives how many there are, itself included.
     """
 
@@ -79,6 +80,7 @@ class BlockWriter:
         self._block = bytearray()
         self._checksum = checksum
         self._writing: asyncio.Future[object] | None = None
+        self._failure: BaseException | None = None
         self.reach = offset  # bytes up to here may be in the file
         self.written_to = offset  # up to here they are
 
@@ -115,6 +117,8 @@ class BlockWriter:
         self._writing = self._disk.begin(self._write, offset, block, then)
 
     async def _settle(self) -> None:
+        if self._failure is not None:
+            raise self._failure
         writing = self._writing
         if writing is None:
             return
@@ -122,7 +126,8 @@ class BlockWriter:
             await self._disk.wait(writing)
         finally:
             self._writing = None
-            if not writing.cancelled() and writing.exception() is None:
+            self._failure = asyncio.CancelledError() if writing.cancelled() else writing.exception()
+            if self._failure is None:
                 self.written_to = self.reach
 
     def _write(self, offset: int, block: bytearray, then: Callable[[], object]) -> None:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.support.http_relay import HttpRelay, ReferenceClient, http_config, random_bytes, until
+from transfer_core.server.uploads.writing import BLOCK_BYTES_MAX
 
 CHUNK = 100_000
 DATA = random_bytes(1_234_567)
@@ -343,19 +344,21 @@ def test_a_client_that_stalls_is_cut_and_holds_up_nobody(client: ReferenceClient
 
 
 def test_a_newcomer_takes_over_from_a_request_that_hangs(tmp_path: Path) -> None:
+    chunk = BLOCK_BYTES_MAX + 100_000
+    data = random_bytes(3 * chunk - 1)
     with HttpRelay(tmp_path, http_config(body_timeout_s=60.0)) as relay:
-        client = ReferenceClient(relay.url, DATA, chunk=600_000)
+        client = ReferenceClient(relay.url, data, chunk=chunk)
         client.init()
         client.send(0)
-        with raw_chunk(client, 1, 550_000) as hanging:
+        with raw_chunk(client, 1, chunk - 50_000) as hanging:
             hanging.settimeout(10)
-            until(lambda: relay.files()[0].read_bytes()[600_000:600_100] == DATA[600_000:600_100], "nothing came")
+            until(lambda: relay.files()[0].read_bytes()[chunk : chunk + 9] == data[chunk : chunk + 9], "nothing came")
             started = time.monotonic()
             assert client.send(1).status_code == 200
             assert time.monotonic() - started < 5
             assert b"409" in hanging.recv(65536).split(b"\r\n", 1)[0]
         client.send(2)
-        assert Path(client.finalize().json()["file_path"]).read_bytes() == DATA
+        assert Path(client.finalize().json()["file_path"]).read_bytes() == data
         client.close()
 
 

@@ -345,7 +345,7 @@ def test_a_newcomer_takes_over_from_a_request_that_hangs(tmp_path: Path, by_head
     with HttpRelay(tmp_path, http_config(body_timeout_s=60.0)) as relay:
         tus = Tus(relay.url)
         where = tus.begin(len(DATA))
-        with raw_patch(relay, where, 0, len(DATA), DATA[:1_000_000]) as hanging:
+        with raw_patch(relay, where, 0, len(DATA), DATA[:2_500_000]) as hanging:
             hanging.settimeout(10)
             until(lambda: len(relay.files()) == 1, "nothing was written")
             started = time.monotonic()
@@ -355,7 +355,7 @@ def test_a_newcomer_takes_over_from_a_request_that_hangs(tmp_path: Path, by_head
                 answer = tus.patch(where, 0, DATA)
                 assert_error(answer, 409, "E_CONFLICT")
                 offset = int(answer.headers["Upload-Offset"])
-            assert 0 < offset <= 1_000_000
+            assert 0 < offset <= 2_500_000
             assert time.monotonic() - started < 5
             assert b"409" in hanging.recv(65536).split(b"\r\n", 1)[0]
         assert tus.patch(where, offset, DATA[offset:]).status_code == 204
