@@ -111,4 +111,6 @@ class RelayConfig:
     sync_bytes: int = 64 * 1024 * 1024  # or after this much
     quota_bytes_per_agent: int | None = None
     keep_free_bytes: int = 256 * 1024 * 1024  # never fill the disk beyond this
+    rows_kept: int = 500_000  # of files that have come, the newest are listed and have receipts; a day of six cameras
+    rows_kept_s: float = 90 * 86_400.0  # and none is for longer; the files themselves stay
     http: RelayHttpConfig = field(default_factory=RelayHttpConfig)

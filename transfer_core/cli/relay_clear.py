@@ -134,12 +134,12 @@ def _folders_called(received: Path, camera: str) -> list[Path]:
 def _forget(state_dir: Path, received: Path, did: dict[Path, Cleared]) -> None:
     """What was deleted counts for no quota any more."""
     whole = received.resolve()
-    gone = [
-        (folder / name).relative_to(whole).as_posix()
+    gone = {
+        (folder / name).relative_to(whole).as_posix(): size
         for folder, cleared in did.items()
         if whole == folder or whole in folder.parents
-        for name in cleared.names
-    ]
+        for name, size in cleared.sizes.items()
+    }
     with compose.open_relay_store(state_dir) as store:
         store.forget_stored(gone)
 

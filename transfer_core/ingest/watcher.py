@@ -114,6 +114,10 @@ class FolderWatcher:
         """Files that are seen and not yet complete."""
         return len(self._candidates)
 
+    def unfinished_names(self) -> list[str]:
+        """Which these are."""
+        return list(self._candidates)
+
     @property
     def uses_events(self) -> bool:
         """Whether the system tells of changes; otherwise the folder is polled."""

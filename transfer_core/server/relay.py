@@ -22,7 +22,7 @@ from transfer_core.engine.parcels import RelayMail
 from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.system import SystemClock, SystemEntropy, raise_open_files_limit
-from transfer_core.errors import LinkError
+from transfer_core.errors import DrsError, LinkError
 from transfer_core.events import IncomingView
 from transfer_core.net.base import UdpPort
 from transfer_core.net.udp import open_udp_port
@@ -38,11 +38,12 @@ from transfer_core.server.relay_live import RelayLive
 from transfer_core.server.relay_session import AgentNow, agent_now
 from transfer_core.service import Token
 from transfer_core.storage.free_space import Room
-from transfer_core.storage.relay_store import KnownAgent, RelayStore
+from transfer_core.storage.relay_store import AGED_AT_ONCE, KnownAgent, RelayStore
 from transfer_core.units import NS_PER_S, utc_iso
 
 _LOG = logging.getLogger(__name__)
 ROOM_CHECK_NS = NS_PER_S
+AGE_NS = 600 * NS_PER_S
 
 
 class Relay:
@@ -70,6 +71,7 @@ class Relay:
         self._trace_file = trace
         self._trace: QlogTrace | None = None
         self._room_due_ns = 0
+        self._age_due_ns = 0
         self._stopped = threading.Event()
         self.address: Address = listen
         self.mail: RelayMail | None = None  # set before `start`
@@ -253,6 +255,20 @@ class Relay:
             self._files.look_for_room(self._admission.sessions.values())
             if self._admission.sessions:
                 self._files.sync_thread.post(self._admission.look_for_revoked)
+
+        if now_ns >= self._age_due_ns:
+            self._age_due_ns = now_ns + AGE_NS
+            self._files.sync_thread.post(self._let_age)
+
+    def _let_age(self) -> None:
+        """In the sync thread: rows of what came long ago go, a few thousand at a time between other work."""
+        try:
+            aged = self._store.let_age(self._config.rows_kept, self._config.rows_kept_s)
+        except DrsError as error:
+            _LOG.info("old rows stay for now: %s", error.one_line())
+            return
+        if aged >= AGED_AT_ONCE:
+            self._files.sync_thread.post(self._let_age)
 
     def next_timeout_ns(self) -> int | None:
         """The sessions' earliest deadline, and the next checkpoint while files arrive."""

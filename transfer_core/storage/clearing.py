@@ -37,7 +37,7 @@ class Cleared:
     files: int = 0
     size_bytes: int = 0
     left: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)  # of the files, relative
+    sizes: dict[str, int] = field(default_factory=dict)  # of the files, by their names below the folder
 
 
 def check_clearable(folder: Path, *, keep: tuple[Path, ...] = ()) -> Path:
@@ -93,7 +93,7 @@ def _clear_level(root: Path, folder: Path, device: int, done: Cleared, *, only_l
         elif only_look or _remove(path, relative, done):
             done.files += 1
             done.size_bytes += facts.st_size
-            done.names.append(relative)
+            done.sizes[relative] = facts.st_size
         else:
             is_empty = False
     return is_empty

@@ -10,7 +10,8 @@ import hmac
 import json
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -25,6 +26,7 @@ from transfer_core.units import NS_PER_S, utc_iso
 
 DATABASE_NAME = "relay.db"
 PAGE_CHUNKS = 32_768
+AGED_AT_ONCE = 5000
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -58,6 +60,10 @@ MIGRATIONS: tuple[str, ...] = (
         bits BLOB NOT NULL,
         PRIMARY KEY (incoming, page)
     ) WITHOUT ROWID
+    """,
+    # of files whose rows were too old to be kept
+    """
+    ALTER TABLE agent ADD COLUMN aged_bytes INTEGER NOT NULL DEFAULT 0
     """,
 )
 
@@ -254,19 +260,69 @@ class RelayStore:
         with self._lock, transaction(self._db) as db:
             db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (agent, file_id))
 
-    def forget_stored(self, stored_as: Sequence[str]) -> int:
-        """These files were deleted on purpose: they are not here any more, and take no room; how many were known."""
+    def forget_stored(self, stored: Mapping[str, int]) -> int:
+        """These files were deleted on purpose, by name with their sizes: they take no room; how many were known."""
         with self._lock, transaction(self._db) as db:
+            names = json.dumps(list(stored))
+            known = {
+                row[0]
+                for row in db.execute(
+                    "SELECT iif(status = 'completed', stored_as, target) FROM incoming"
+                    " WHERE (stored_as <> '' AND stored_as IN (SELECT value FROM json_each(?1)))"
+                    " OR target IN (SELECT value FROM json_each(?1))",
+                    (names,),
+                )
+            }
             cursor = db.execute(
                 "DELETE FROM incoming WHERE status = 'completed' AND stored_as IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(stored_as)),),
+                (names,),
+            )
+            aged: Counter[str] = Counter()  # by folder: what no row knew
+            for name, size in stored.items():
+                if name not in known:
+                    aged[name.partition("/")[0]] += size
+            db.executemany(
+                "UPDATE agent SET aged_bytes = max(0, aged_bytes - ?) WHERE folder = ?",
+                [(size, folder) for folder, size in aged.items()],
             )
             return cursor.rowcount
+
+    def let_age(self, kept: int, kept_s: float) -> int:
+        """Drop rows of files that came long ago: those beyond the newest `kept`, and those older than `kept_s`.
+
+        Files stay where they are, and count for their agent's quota. At most `AGED_AT_ONCE` rows; how many it was.
+        """
+        before_text = utc_iso(self._clock.wall_ns() - int(kept_s * NS_PER_S))
+        with self._lock:
+            edge = self._db.execute(
+                "SELECT number FROM incoming WHERE status = 'completed' ORDER BY number DESC LIMIT 1 OFFSET ?", (kept,)
+            ).fetchone()
+            rows = self._db.execute(
+                "SELECT number, agent, size FROM incoming WHERE status = 'completed'"
+                " AND (completed_at < ? OR number <= ?) ORDER BY number LIMIT ?",
+                (before_text, -1 if edge is None else edge[0], AGED_AT_ONCE),
+            ).fetchall()
+            if not rows:
+                return 0
+            with transaction(self._db) as db:
+                db.executemany("DELETE FROM incoming WHERE number = ?", [(row[0],) for row in rows])
+                aged: Counter[bytes] = Counter()
+                for _, agent, size in rows:
+                    aged[agent] += size
+                db.executemany(
+                    "UPDATE agent SET aged_bytes = aged_bytes + ? WHERE public_key = ?",
+                    [(size, agent) for agent, size in aged.items()],
+                )
+        return len(rows)
 
     def bytes_of(self, agent: bytes) -> int:
         """Bytes that an agent's files take, those on their way included."""
         with self._lock:
-            row = self._db.execute("SELECT coalesce(sum(size), 0) FROM incoming WHERE agent = ?", (agent,)).fetchone()
+            row = self._db.execute(
+                "SELECT (SELECT coalesce(sum(size), 0) FROM incoming WHERE agent = ?1)"
+                " + coalesce((SELECT aged_bytes FROM agent WHERE public_key = ?1), 0)",
+                (agent,),
+            ).fetchone()
         return int(row[0])
 
     def find_completed(self, file_id: str) -> tuple[IncomingRecord, str] | None:

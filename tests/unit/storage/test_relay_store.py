@@ -11,6 +11,7 @@ import pytest
 
 from transfer_core.errors import DiskFull, StateError
 from transfer_core.sim.manual_clock import ManualClock
+from transfer_core.storage import relay_store
 from transfer_core.storage.database import transaction
 from transfer_core.storage.relay_store import PAGE_CHUNKS, Checkpoint, Completed, RelayStore, Verdict
 from transfer_core.units import NS_PER_S
@@ -156,7 +157,8 @@ def test_what_was_cleared_counts_for_no_quota_any_more(store: RelayStore) -> Non
     names = ["Car-7/a.jpg", "Car-7/b.jpg", "Car-7/c.jpg"]
     store.save((), [record(name, size=100, stored_as=name) for name in names])
     store.begin(record("under way", size=7), "Car-7/d.jpg")
-    assert store.forget_stored([*names[:2], "Car-7/d.jpg", "nobody/knows.jpg"]) == 2
+    gone = dict.fromkeys(names[:2], 100)
+    assert store.forget_stored({**gone, "Car-7/d.jpg": 7, "nobody/knows.jpg": 1}) == 2
     assert store.bytes_of(KEY) == 107
 
 
@@ -224,3 +226,27 @@ def test_a_database_held_by_another_program_is_told_and_a_mistake_is_not_hidden(
     assert not db.in_transaction
     db.close()
     other.close()
+
+
+def test_rows_of_what_came_long_ago_go_and_still_count_for_the_quota(store: RelayStore, clock: ManualClock) -> None:
+    pair(store)
+    store.save((), [record(f"old{n}", size=100, stored_as=f"Car-7/old{n}.jpg") for n in range(3)])
+    clock.advance(100 * NS_PER_S)
+    store.save((), [record(f"new{n}", size=10, stored_as=f"Car-7/new{n}.jpg") for n in range(4)])
+    under_way = store.begin(record("under way", size=7), "Car-7/d.jpg")
+    assert store.let_age(kept=100, kept_s=1000) == 0
+    assert store.let_age(kept=100, kept_s=50) == 3
+    assert store.let_age(kept=2, kept_s=50) == 2
+    assert [each.file_id for _, each, _ in store.received()] == ["under way", "new3", "new2"]
+    assert store.find(KEY, "old0") is None
+    assert store.find(KEY, "under way") is not None
+    assert not store.have(under_way, 1).any()
+    assert store.bytes_of(KEY) == 347
+    assert store.forget_stored({"Car-7/old0.jpg": 100, "Car-7/new3.jpg": 10, "Car-7/d.jpg": 7}) == 1
+    assert store.bytes_of(KEY) == 237
+
+
+def test_many_old_rows_go_in_steps(store: RelayStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_store, "AGED_AT_ONCE", 4)
+    store.save((), [record(f"f{n}", stored_as=f"x/{n}") for n in range(10)])
+    assert [store.let_age(kept=1, kept_s=1000) for _ in range(4)] == [4, 4, 1, 0]

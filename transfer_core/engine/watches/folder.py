@@ -25,6 +25,7 @@ from transfer_core.jobs.store import FrameRow, NewFrame, NewJob, WatchRow
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 BACKLOG_MAX = 20_000  # more is left in the folder for the next scan
+ORDER_WAIT_NS = 2 * NS_PER_S  # how long a frame waits for earlier ones, where only the first so many are to be sent
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Chosen:
 
     selection: Selection
     taken: int = 0
+    scans_before: int = 0  # scans of the folder that were done when it began
 
     @property
     def is_full(self) -> bool:
@@ -66,7 +68,7 @@ class WatchedFolder:
         self._chosen: dict[str, Chosen] = {}
         self._names: Counter[str] = Counter()  # frames not yet arrived, by name
         self._queued: set[int] = set()
-        self._new_runs: list[Selection] = []
+        self._early: dict[str, Frame] = {}  # complete, by name, while earlier ones may still come
         if not row.spec.on_trigger:
             self._chosen[""] = Chosen(own_selection(row.spec), row.taken)
         self.watcher = self._make_watcher() if not row.paused and not row.ended else None
@@ -96,7 +98,8 @@ class WatchedFolder:
         """A trigger asks for these too; `frame` is known to be complete."""
         if selection.run_id in self._chosen:
             return
-        self._chosen[selection.run_id] = Chosen(selection, taken)
+        scans_done = self.watcher.scans_done if self.watcher is not None else 0
+        self._chosen[selection.run_id] = Chosen(selection, taken, scans_done)
         if self.watcher is not None:
             self.watcher.rescan()
             if frame:
@@ -138,13 +141,38 @@ class WatchedFolder:
         most = BACKLOG_MAX // 2 if self.watcher.is_held_back else BACKLOG_MAX
         self.watcher.hold_back(len(self.waiting) >= most or not self._chosen)
         new: list[NewFrame] = []
-        for frame in self.watcher.turn():
+        for frame in self._in_order(self.watcher, self.watcher.turn()):
             made = [self._new_frame(chosen, frame) for chosen in self._takers(frame.relative, frame.facts)]
             if made:
                 self.figures.came(frame.path, frame.complete_ns)
             new.extend(made)
         self._judge_end()
         return new
+
+    def _in_order(self, watcher: FolderWatcher, frames: list[Frame]) -> list[Frame]:
+        """Those that may be taken by now. Of a run that takes so many frames, these are the first by name: until all
+        that is there was looked at, and while an earlier one is not complete, the later ones wait, though not long."""
+        limited = [chosen for chosen in self._chosen.values() if chosen.selection.max_files and not chosen.is_full]
+        if not self._early and not limited:
+            return frames
+        waiting = self._early | {frame.relative: frame for frame in frames}
+        self._early = {}
+        now_ns, names = self._clock.monotonic_ns(), watcher.unfinished_names()
+        firsts = [min((name for name in names if _begins(chosen, name)), default="") for chosen in limited]
+        ready: list[Frame] = []
+        for relative, frame in sorted(waiting.items()):
+            may_wait = now_ns - frame.complete_ns < ORDER_WAIT_NS
+            is_early = may_wait and any(
+                _begins(chosen, relative)
+                and not _is_start(chosen, relative)
+                and (watcher.scans_done == chosen.scans_before or "" < first < relative)
+                for chosen, first in zip(limited, firsts, strict=True)
+            )
+            if is_early:
+                self._early[relative] = frame
+            else:
+                ready.append(frame)
+        return ready
 
     def _new_frame(self, chosen: Chosen, frame: Frame) -> NewFrame:
         spec, facts, run_id = self.spec, frame.facts, chosen.selection.run_id
@@ -215,7 +243,9 @@ class WatchedFolder:
             return
         own = self._chosen.get("")
         held = {name for name, _ in watcher.held()}
-        is_through = watcher.scans_done > 0 and not watcher.is_held_back and watcher.unfinished <= len(held)
+        is_through = (
+            watcher.scans_done > 0 and not watcher.is_held_back and watcher.unfinished <= len(held) and not self._early
+        )
         if own is not None and (own.is_full or (self.spec.once and is_through)):
             self.is_over = True
 
@@ -231,7 +261,7 @@ class WatchedFolder:
             return True
         if watcher.is_held_back:
             return not self._chosen
-        return watcher.scans_done > 0 and watcher.unfinished <= len(watcher.held())
+        return watcher.scans_done > 0 and watcher.unfinished <= len(watcher.held()) and not self._early
 
     # --- what it has to tell
 
@@ -300,6 +330,12 @@ def _begins(chosen: Chosen, relative: str) -> bool:
     if "/" in chosen.selection.start:
         return chosen.selection.begins_before(relative)
     return chosen.selection.begins_before(relative.rpartition("/")[2])
+
+
+def _is_start(chosen: Chosen, relative: str) -> bool:
+    """Whether a run begins with this very frame: none comes before it."""
+    start = chosen.selection.start
+    return bool(start) and start in (relative, relative.rpartition("/")[2])
 
 
 def _version(run_id: str, relative: str, size: int, mtime_ns: int, inode: int) -> int:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.engine.watches.support import Agent, until
+from transfer_core.engine.watches import folder
 from transfer_core.engine.watches.verbs import views_of, views_text
 from transfer_core.errors import ConfigError, ConflictError, NotFoundError, SourceMissing, UsageError
 from transfer_core.events.watches import WatchSpec, WatchState, WatchView
+from transfer_core.units import NS_PER_S
 
 FRAME = "frame_camera01_{:09d}.jpg"
 
@@ -37,8 +39,8 @@ def cameras(tmp_path: Path) -> list[Path]:
 
 
 def arm(agent: Agent, cameras: list[Path], **wishes: object) -> None:
-    for folder in cameras:
-        agent.add(folder, dest_path=f"race/{folder.name}", on_trigger=True, **wishes)
+    for camera in cameras:
+        agent.add(camera, dest_path=f"race/{camera.name}", on_trigger=True, **wishes)
     until(lambda: [view.state for view in agent.verbs.views()] == [WatchState.ARMED] * 2)
 
 
@@ -158,7 +160,7 @@ def test_cameras_are_imported_all_or_none(agent: Agent, cameras: list[Path], tmp
         "camera03",
     ]
     until(lambda: agent.view("camera03").state is WatchState.WAITING)
-    assert len(agent.store.jobs()) == 20
+    until(lambda: len(agent.store.jobs()) == 20)
     with pytest.raises(ConflictError):
         agent.verbs.import_cameras(json.dumps(config | {"camera04": {"src": "/x"}}), settings)
     with pytest.raises(ConfigError):
@@ -166,11 +168,42 @@ def test_cameras_are_imported_all_or_none(agent: Agent, cameras: list[Path], tmp
     assert len(agent.verbs.views()) == 3
 
 
-@pytest.mark.parametrize("folder", ["none", "file", "", "state", "."])
-def test_a_folder_that_can_t_be_watched_is_refused(agent: Agent, tmp_path: Path, folder: str) -> None:
+def test_a_run_of_so_many_frames_takes_the_first_by_name_though_a_later_one_is_complete_before(
+    agent: Agent, cameras: list[Path]
+) -> None:
+    arm(agent, cameras, max_files=2)
+    with (cameras[0] / FRAME.format(5)).open("ab") as writer:
+        writer.write(b"more")
+        writer.flush()
+        agent.verbs.trigger(FRAME.format(4), "ball")
+        until(lambda: f"race/ball/camera01/{FRAME.format(4)}" in agent.names())
+        until(lambda: agent.view("camera01").unfinished == 1)
+    until(lambda: len(agent.names()) == 4)
+    assert sorted(name for name in agent.names() if "camera01" in name) == [
+        f"race/ball/camera01/{FRAME.format(number)}" for number in (4, 5)
+    ]
+
+
+def test_a_frame_that_is_never_complete_does_not_hold_up_a_run_for_long(
+    agent: Agent, cameras: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "ORDER_WAIT_NS", NS_PER_S // 5)
+    arm(agent, cameras, max_files=2)
+    with (cameras[0] / FRAME.format(5)).open("ab") as writer:
+        writer.write(b"more")
+        writer.flush()
+        agent.verbs.trigger(FRAME.format(4), "ball")
+        until(lambda: len(agent.names()) == 4)
+    assert sorted(name for name in agent.names() if "camera01" in name) == [
+        f"race/ball/camera01/{FRAME.format(number)}" for number in (4, 6)
+    ]
+
+
+@pytest.mark.parametrize("place", ["none", "file", "", "state", "."])
+def test_a_folder_that_can_t_be_watched_is_refused(agent: Agent, tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises((SourceMissing, UsageError)):
-        agent.verbs.add(WatchSpec("a", str(tmp_path / folder) if folder else "", "pit"))
+        agent.verbs.add(WatchSpec("a", str(tmp_path / place) if place else "", "pit"))
     assert agent.verbs.views() == []
 
 
