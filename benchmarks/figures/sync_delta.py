@@ -1,4 +1,4 @@
-"""What edits of a shared folder cost on the wire, beside rsync."""
+"""What edits of a shared folder cost on the wire, beside rsync, Unison and Syncthing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.figure import Bench, Figure, Goal, Result, Table
 from benchmarks.sync_pair import Pair
+from benchmarks.sync_peers import PEERS, Peer, installed, running
 from transfer_core.units import format_bytes
 
 Edit = Callable[[Path, random.Random], None]
@@ -90,8 +91,13 @@ def measure(bench: Bench) -> Result:
         ours, sizes = _ours(bench, name, kind, edit, size)
         theirs = [_rsync(bench, name, kind, edit, size, flags) for flags in ((), ("-z",))]
         best = min((each for each in theirs if each is not None), default=None)
-        rows.append((name, format_bytes(sizes), format_bytes(ours), *(_said(each) for each in theirs)))
-        bench.log(f"{name}: {ours} B, rsync {theirs}")
+        peers = {program: _peer(bench, make, name, kind, edit, size) for program, make in installed().items()}
+        beside = [peers.get(program) for program in PEERS]
+        rows.append((name, format_bytes(sizes), format_bytes(ours), *(_said(each) for each in [*theirs, *beside])))
+        bench.log(f"{name}: {ours} B, rsync {theirs}, {peers}")
+        least = min(peers.values(), default=None)
+        if least is not None:
+            goals.append(Goal(f"{name}: bytes, against {_named(peers)}", "less", f"{ours / least:.2f} x", ours < least))
         if name in ("identical again", "moved"):
             goals.append(Goal(f"{name}: bytes on the wire", "< 1 kB", f"{ours} B", ours < MOVED_MAX))
         elif judged and best is not None:
@@ -103,9 +109,10 @@ def measure(bench: Bench) -> Result:
         "Parcels as they are handed to the session; sealing and headers add some 4 %.",
         "rsync's figures are what it sent and received, with --no-whole-file between two local folders.",
     ]
-    if shutil.which("unison") is None or shutil.which("syncthing") is None:
-        notes.append("Unison and Syncthing were not installed on this machine, so they are not in the table.")
-    heads = ("edit", "file", "this", "rsync", "rsync -z")
+    if len(installed()) < len(PEERS):
+        notes.append("What is not installed here comes with `apt install unison syncthing`.")
+    notes.append("Unison 2.52 and Syncthing 1.19, from Debian 12, with what crossed both ways: see `sync_peers.py`.")
+    heads = ("edit", "file", "this", "rsync", "rsync -z", "Unison", "Syncthing")
     return Result(goals, [Table(heads, rows)], notes=notes)
 
 
@@ -154,6 +161,26 @@ def _rsync(bench: Bench, name: str, kind: str, edit: Edit, mb: int, flags: tuple
         command = ["rsync", "-rt", "--delete", "--no-whole-file", "--stats", *flags, f"{source}/", f"{target}/"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return sum(int(count.replace(",", "").replace(".", "")) for count in _SENT.findall(done.stdout))
+
+
+def _named(peers: Mapping[str, int]) -> str:
+    return " and ".join(program.capitalize() for program in peers)
+
+
+def _peer(bench: Bench, make: Callable[[Path], Peer], name: str, kind: str, edit: Edit, mb: int) -> int:
+    with bench.scratch() as folder, running(make, folder) as peer:
+        path = peer.a / "run.csv"
+        _make(path, kind, mb, bench.seed)
+        first = peer.sync()
+        if name == "first copy":
+            return first
+        time.sleep(1.1)
+        edit(path, random.Random(bench.seed + 1))
+        crossed = peer.sync()
+        there = {each.name: each.read_bytes() for each in peer.b.iterdir() if each.is_file()}
+        if there != {each.name: each.read_bytes() for each in peer.a.iterdir() if each.is_file()}:
+            raise RuntimeError(f"{name}: {peer.name} left the two folders different")
+    return crossed
 
 
 FIGURE = Figure(
