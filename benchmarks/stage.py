@@ -21,9 +21,11 @@ import numpy as np
 
 from benchmarks.page import ROOT
 from benchmarks.processes import Trace, WriteWatch, cpu_seconds, peak_memory_bytes
+from transfer_core.engine.local_service import SYNC_FOLDER
 from transfer_core.engine.settings_verbs import SETTINGS_KEY
 from transfer_core.engine.system import SystemClock
 from transfer_core.jobs.store import JobStore
+from transfer_core.sync.verbs import FolderVerbs
 
 READY_S = 30.0
 ONLINE_S = 120.0  # at 70 % loss each way, one hello in eleven is answered
@@ -271,6 +273,16 @@ class Stage:
             whole=whole,
             jobs=jobs,
         )
+
+    def share(self, folder: Path, name: str) -> Path:
+        """Share a folder through the relay; where the relay's copy will be. The agent begins within a quarter of a
+        second."""
+        verbs = FolderVerbs(self.setting.folder / "agent" / SYNC_FOLDER, SystemClock(), lambda: ["pit"], lambda: True)
+        try:
+            verbs.share(str(folder), name, "pit")
+        finally:
+            verbs.close()
+        return self.setting.received / "sync" / name
 
     def memory_bytes(self) -> tuple[int, int]:
         """The most that agent and relay had resident since they began."""

@@ -61,7 +61,17 @@ class Unison:
         ssh.write_text(f'#!/bin/sh\nexec {sys.executable} {counter} "$@"\n')
         ssh.chmod(0o755)
         self._words = ["unison", str(self.a), f"ssh://peer/{self.b}", "-sshcmd", str(ssh), "-servercmd", "unison"]
-        self._words += ["-batch", "-auto", "-silent", "-confirmbigdel=false", "-times", "-ui", "text", "-fastcheck", "false"]
+        self._words += [
+            "-batch",
+            "-auto",
+            "-silent",
+            "-confirmbigdel=false",
+            "-times",
+            "-ui",
+            "text",
+            "-fastcheck",
+            "false",
+        ]
         self._env = {**os.environ, "UNISON": str(folder / "state"), "DRS_COUNTS": str(self._counts)}
 
     def sync(self) -> int:
