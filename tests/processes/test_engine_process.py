@@ -39,9 +39,13 @@ def engine_of(state: Path) -> psutil.Process | None:
 
 @pytest.fixture
 def state(field: Field) -> Path:
+    return field.folder / "a"
+
+
+@pytest.fixture
+def paired(field: Field) -> None:
     field.start_relay()
     field.pair()
-    return field.folder / "a"
 
 
 @pytest.fixture
@@ -61,7 +65,7 @@ def console(qtbot: QtBot, field: Field, state: Path) -> Iterator[Console]:
 
 
 def test_a_file_arrives_though_its_engine_is_killed_on_the_way(
-    console: Console, field: Field, state: Path, qtbot: QtBot, expect_log: Any
+    paired: None, console: Console, field: Field, state: Path, qtbot: QtBot, expect_log: Any
 ) -> None:
     expect_log(r"the engine's process is gone: it was ended by signal 9 \(SIGKILL\)")
     source = field.folder / "stint.bin"
@@ -107,18 +111,7 @@ def test_a_link_that_was_killed_stays_killed_with_another_engine(
     assert came["wifi"] != "killed"
 
 
-def test_two_consoles_on_one_state_are_told_so(console: Console, state: Path) -> None:
-    other = remote_service(state)
-    try:
-        with pytest.raises(StateLocked):
-            other.start()
-        assert other.jobs() == []
-    finally:
-        other.stop()
-    assert engine_of(state) is not None
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda number: number.name)
 def test_the_engine_ends_with_its_console_and_leaves_the_state_free(
     field: Field, qtbot: QtBot, number: signal.Signals
 ) -> None:
@@ -170,7 +163,7 @@ def test_a_race_and_a_relay_go_on_in_the_next_engine(tmp_path: Path, expect_log:
     assert (goes_on.name, goes_on.udp_port, goes_on.owner) == ("heat", race.udp_port, "pit wall")
 
 
-def test_what_every_reading_verb_gives_can_cross(tmp_path: Path) -> None:
+def test_what_every_reading_verb_gives_can_cross_and_a_second_engine_is_refused(tmp_path: Path) -> None:
     asked = (
         *(
             "jobs",
@@ -196,6 +189,14 @@ def test_what_every_reading_verb_gives_can_cross(tmp_path: Path) -> None:
         layout = service.telemetry.layout('{"EndPoint": "127.0.0.1:9001", "StreamFormat": ["Timestamp", "Position"]}')
         assert service.telemetry.listen(0, settings=layout).layout == ("Timestamp", "Position")
         service.change_settings(answers["settings"])
+        other = remote_service(tmp_path)
+        try:
+            with pytest.raises(StateLocked, match="another agent works in"):
+                other.start()
+            assert other.jobs() == []
+        finally:
+            other.stop()
+        assert engine_of(tmp_path) is not None
     finally:
         service.stop()
     assert answers["relay"] == RelayView(running=False)

@@ -27,7 +27,7 @@ from transfer_core.errors import DrsError, EngineGone, UsageError
 from transfer_core.events import EngineFound, EngineLost, EngineSilent, Event, Notice, Severity
 from transfer_core.units import NS_PER_S, utc_iso
 
-PATIENCE_S = 5.0  # how long a verb waits for the next process
+PATIENCE_S = 15.0  # how long a verb waits for the next process, which comes within two seconds on an idle machine
 TRIES = 3
 DRAIN_WAIT_S = 1.0  # how long a drain waits, so that its thread does other things too
 SILENT_S = 10.0  # a process that gives no events for so long is told of
