@@ -32,6 +32,8 @@ QTableView[kind="small"], QTableView[kind="small"] QHeaderView::section { font-s
 QFrame[kind="topbar"] { background: $chrome; border: none; border-bottom: 1px solid $border; }
 QLabel[kind="empty"] { background: $card; color: $muted; border: 1px solid $border; border-radius: ${radius}px; }
 QLabel[kind="section"] { color: $muted; font-size: ${small_px}px; font-weight: $weight_strong; }
+QLabel[kind="field"], QCheckBox[kind="field"] { min-height: ${control_height}px; }
+QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0; min-height: 0; }
 QLabel[kind="warning"] { color: $text; background: $caution_surface; border-radius: ${radius}px; padding: 6px 10px; }
 QFrame[kind="rule"] { background: $border; border: none; max-height: 1px; min-height: 1px; }
 

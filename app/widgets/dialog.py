@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 CLOSE_TIP = "Close  (Esc)"
 
@@ -73,11 +73,3 @@ def text_label(text: str = "", kind: str = "") -> QLabel:
     if kind:
         label.setProperty("kind", kind)
     return label
-
-
-def add_field(form: QFormLayout, label: str, field: QWidget, tip: str) -> None:
-    """A row whose label's `&` names the key that leads to the field; name and tool tip come with it."""
-    key = QKeySequence.mnemonic(label).toString(QKeySequence.SequenceFormat.NativeText)
-    field.setAccessibleName(label.replace("&", ""))
-    field.setToolTip(f"{tip}  ({key})" if key else tip)
-    form.addRow(label, field)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFormLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.views.page import ServiceCalls
-from app.widgets.dialog import Dialog, add_field, text_label
+from app.widgets.dialog import Dialog, text_label
+from app.widgets.fields import add_field, field_form
 from transfer_core.errors import DrsError
 from transfer_core.events.watches import TriggerRun
 
@@ -21,9 +22,7 @@ class TriggerDialog(Dialog):
         self._call = service.call
         self.frame = QLineEdit(frame_id, placeholderText="frame_camera01_000046836.jpg")
         self.ball = QLineEdit(placeholderText="ball_001")
-        form = QFormLayout()
-        form.setHorizontalSpacing(14)
-        form.setVerticalSpacing(8)
+        form = field_form()
         add_field(form, "&Frame", self.frame, "The first frame to send; the other cameras begin with the same number")
         add_field(form, "&Ball", self.ball, "The folder to send them to; may be left empty")
         self.problem = text_label(kind="warning")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QSpinBox, QWidget
 
 from app.views.page import ServiceCalls
-from app.widgets.dialog import Dialog, add_field, text_label
-from app.widgets.fields import pad_spin
+from app.widgets.dialog import Dialog, text_label
+from app.widgets.fields import add_field, field_form, pad_spin
 from transfer_core.errors import DrsError, UsageError
 from transfer_core.events.watches import WatchSpec
 
@@ -28,9 +28,7 @@ class WatchDialog(Dialog):
     ) -> None:  # fmt: skip
         super().__init__("Import cameras" if imports else "Watch a folder", parent)
         self._call, self._taken, self._imports = service.call, set(taken), imports
-        self._form = QFormLayout()
-        self._form.setHorizontalSpacing(14)
-        self._form.setVerticalSpacing(8)
+        self._form = field_form()
         self._build_fields(destinations)
         self._build_choices()
         self.problem = text_label(kind="warning")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QWidget
 
 from app.models.destinations_model import KIND_WORDS
 from app.views.page import ServiceCalls
-from app.widgets.dialog import Dialog, add_field, text_label
+from app.widgets.dialog import Dialog, text_label
+from app.widgets.fields import add_field, field_form
 from transfer_core.errors import DrsError, error_from_code
 from transfer_core.events import DestinationView
 from transfer_core.service import DestinationTest, NewDestination
@@ -25,9 +26,7 @@ class AddDestinationDialog(Dialog):
         super().__init__("Add a destination", parent)
         self._call = service.call
         self._waiting = False
-        self.form = QFormLayout()
-        self.form.setHorizontalSpacing(14)
-        self.form.setVerticalSpacing(8)
+        self.form = field_form()
         self.name = self._field("&Name", "What to call it here", "box")
         self.url = self._field(
             "A&ddress", "Of an upload server, or of a bucket", "https://host:port or s3://bucket/prefix"

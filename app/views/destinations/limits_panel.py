@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.widgets.fields import pad_spin
+from app.widgets.fields import add_field, field_form, pad_spin
 from app.widgets.look import ThemeLike
 from app.widgets.week_grid import WeekGrid
 from transfer_core.service import UploadLimits
@@ -62,11 +63,12 @@ class LimitsPanel(QFrame):
         self._settle.timeout.connect(self._tell)
         self.grid = WeekGrid(theme)
         self.grid.painted.connect(self._edited)
-        columns = QHBoxLayout(self)
-        columns.setContentsMargins(16, 12, 16, 12)
-        columns.setSpacing(24)
-        columns.addLayout(self._build_caps(), 2)
-        columns.addLayout(self._build_week(), 3)
+        self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._columns.setSizeConstraint(QBoxLayout.SizeConstraint.SetNoConstraint)
+        self._columns.setContentsMargins(16, 12, 16, 12)
+        self._columns.setSpacing(24)
+        self._columns.addLayout(self._build_caps(), 2)
+        self._columns.addLayout(self._build_week(), 3)
         self.choose_destination("")
 
     def _build_caps(self) -> QVBoxLayout:
@@ -76,15 +78,13 @@ class LimitsPanel(QFrame):
         self.cap, self.own_cap = self._rate_field(), self._rate_field()
         self.concurrent = QSpinBox(minimum=1, maximum=16)
         pad_spin(self.concurrent)
-        form = QFormLayout()
-        form.setHorizontalSpacing(14)
-        form.setVerticalSpacing(8)
+        form = field_form()
         heading = QLabel("Limits, over UDP and HTTP")
         heading.setProperty("kind", "heading")
-        self._row(form, "Cap of &all", self.cap, "Everything together, over UDP and HTTP; 0 is no cap")
+        add_field(form, "Cap of &all", self.cap, "Everything together, over UDP and HTTP; 0 is no cap")
         form.addRow("", self.slider)
-        self._row(form, "Cap of c&hosen", self.own_cap, "Of the destination that is chosen above; 0 is no cap")
-        self._row(form, "At &once", self.concurrent, "How many uploads over HTTP go at the same time")
+        add_field(form, "Cap of c&hosen", self.own_cap, "Of the destination that is chosen above; 0 is no cap")
+        add_field(form, "At &once", self.concurrent, "How many uploads over HTTP go at the same time")
         self.cap.valueChanged.connect(self._cap_typed)
         self.slider.valueChanged.connect(self._cap_slid)
         self.own_cap.valueChanged.connect(self._edited)
@@ -136,11 +136,27 @@ class LimitsPanel(QFrame):
         pad_spin(field)
         return field
 
-    @staticmethod
-    def _row(form: QFormLayout, label: str, field: QWidget, tip: str) -> None:
-        field.setAccessibleName(label.replace("&", ""))
-        field.setToolTip(tip)
-        form.addRow(label, field)
+    # --- form
+
+    def _least(self, place: int) -> QSize:
+        return self._columns.itemAt(place).minimumSize()
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the wider half: they stand below each other where they must."""
+        margins = self._columns.contentsMargins()
+        wide = max(self._least(0).width(), self._least(1).width()) + margins.left() + margins.right()
+        return QSize(wide, self._columns.minimumSize().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Beside each other where there is room for both."""
+        super().resizeEvent(event)
+        margins = self._columns.contentsMargins()
+        both = self._least(0).width() + self._columns.spacing() + self._least(1).width()
+        fits = both + margins.left() + margins.right() <= self.width()
+        direction = QBoxLayout.Direction.LeftToRight if fits else QBoxLayout.Direction.TopToBottom
+        if direction is not self._columns.direction():
+            self._columns.setDirection(direction)
+            self.updateGeometry()
 
     # --- showing
 

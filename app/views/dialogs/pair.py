@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFormLayout, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
 
 from app.views.page import ServiceCalls
-from app.widgets.dialog import Dialog, add_field, text_label
+from app.widgets.dialog import Dialog, text_label
+from app.widgets.fields import add_field, field_form
 from transfer_core.errors import DrsError
 from transfer_core.events import DestinationView
 
@@ -26,9 +27,7 @@ class PairDialog(Dialog):
         self.token = QPlainTextEdit(placeholderText="drs1.…", tabChangesFocus=True)
         self.token.setFixedHeight(self.token.fontMetrics().lineSpacing() * TOKEN_LINES + 16)
         self.name = QLineEdit(placeholderText="as the relay calls itself")
-        form = QFormLayout()
-        form.setHorizontalSpacing(14)
-        form.setVerticalSpacing(8)
+        form = field_form()
         add_field(
             form, "&Token", self.token, "What the receiving machine shows: `drs-sync relay pair`, or Receive here"
         )

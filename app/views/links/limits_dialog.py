@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWidget
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QSpinBox, QWidget
 
 from app.views.page import ServiceCalls
-from app.widgets.dialog import Dialog, add_field, text_label
-from app.widgets.fields import pad_spin
+from app.widgets.dialog import Dialog, text_label
+from app.widgets.fields import add_field, field_form, pad_spin
 from transfer_core.errors import DrsError
 from transfer_core.service import Settings
 from transfer_core.service.link_limits import ROLES, LinkLimits, limits_of, with_limits
@@ -44,9 +44,7 @@ class LimitsDialog(Dialog):
         self.quota = QDoubleSpinBox(maximum=1_000_000.0, decimals=1, singleStep=1.0, suffix=" GB a month")
         self.quota.setSpecialValueText("no data plan")
         self.reset_day = QSpinBox(minimum=1, maximum=31, prefix="day ")
-        form = QFormLayout()
-        form.setHorizontalSpacing(14)
-        form.setVerticalSpacing(8)
+        form = field_form()
         add_field(form, "L&ink", self.link, "The link that this is about")
         add_field(form, "&Role", self.role, "When the link is used")
         add_field(form, "Ca&p", self.cap, "The link carries no more than this; 0 is no cap")

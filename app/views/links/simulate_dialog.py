@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
-from app.widgets.dialog import Dialog, add_field, text_label
-from app.widgets.fields import pad_spin
+from app.widgets.dialog import Dialog, text_label
+from app.widgets.fields import add_field, field_form, pad_spin
 
 # key of a simulation file: label, unit, most, step, at first, what it does
 CONDITIONS = {
@@ -33,9 +33,7 @@ class SimulateDialog(Dialog):
         self.link.addItems(list(links))
         if chosen:
             self.link.setCurrentText(chosen)
-        form = QFormLayout()
-        form.setHorizontalSpacing(14)
-        form.setVerticalSpacing(8)
+        form = field_form()
         add_field(form, "L&ink", self.link, "Link to simulate")
         self.fields: dict[str, QDoubleSpinBox] = {}
         for key, (label, unit, most, step, first, tip) in CONDITIONS.items():

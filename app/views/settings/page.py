@@ -28,7 +28,7 @@ from app.theme.tokens import THEMES
 from app.views.page import Page, ServiceCalls
 from app.views.settings.receive import ReceivePanel
 from app.widgets.action_button import ActionButton
-from app.widgets.fields import pad_spin
+from app.widgets.fields import add_field, field_form, pad_spin
 from transfer_core.config import Policy
 from transfer_core.events import DestinationView, LinkState, LinkView
 from transfer_core.service import Settings
@@ -123,10 +123,8 @@ class SettingsPage(Page):
         card.setProperty("kind", "card")
         heading = QLabel(title)
         heading.setProperty("kind", "heading")
-        form = QFormLayout(card)
+        form = field_form(card)
         form.setContentsMargins(16, 14, 16, 14)
-        form.setHorizontalSpacing(16)
-        form.setVerticalSpacing(8)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.addRow(heading)
         return card, form
@@ -194,11 +192,8 @@ class SettingsPage(Page):
         return box
 
     def _row(self, form: QFormLayout, label: str, field: QWidget, tip: str) -> None:
-        field.setAccessibleName(label.replace("&", ""))
-        field.setToolTip(tip)
         field.setMinimumWidth(FIELD_WIDTH)
-        form.addRow(label, field)
-        form.labelForField(field).setMinimumWidth(LABEL_WIDTH)
+        add_field(form, label, field, tip).setMinimumWidth(LABEL_WIDTH)
 
     def _build_buttons(self) -> QHBoxLayout:
         self.save = ActionButton(make_action("settings.save", self, self._save))

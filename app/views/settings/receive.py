@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from app.actions import make_action
 from app.models.incoming_model import IncomingModel
 from app.widgets.action_button import ActionButton
+from app.widgets.fields import field_form
 from app.widgets.look import look_of
 from app.widgets.row_table import Columns, RowTable
 from transfer_core.events import IncomingView, RelayView
@@ -93,6 +94,7 @@ class ReceivePanel(QFrame):
         self.directory.setToolTip("What arrives is put here, in one folder for each sender")
         self.browse = ActionButton(self._actions["browse"])
         row = QHBoxLayout()
+        row.setSpacing(8)
         row.addWidget(self.directory, 1)
         row.addWidget(self.browse)
         self.listen = QLineEdit(placeholderText="0.0.0.0:9000")
@@ -100,6 +102,7 @@ class ReceivePanel(QFrame):
         self.listen.setToolTip("HOST:PORT for UDP; 0.0.0.0 takes all interfaces")
         self.with_http = QCheckBox("Over &HTTP too, at")
         self.with_http.setAccessibleName("Receive over HTTP too")
+        self.with_http.setProperty("kind", "field")
         self.with_http.setToolTip("For senders whose network blocks UDP: they change over by themselves, and back")
         self.http = QLineEdit(placeholderText=HTTP_DEFAULT)
         self.http.setAccessibleName("Address for HTTP")
@@ -107,12 +110,13 @@ class ReceivePanel(QFrame):
         self.with_http.toggled.connect(self.http.setEnabled)
         self.with_http.clicked.connect(self._touch_http)
         self.http.setEnabled(False)
-        form = QFormLayout()
-        form.setSpacing(8)
-        form.addRow("&Folder", row)
-        form.addRow("&Listen on", self.listen)
+        form = field_form()
+        for label, field, buddy in (("&Folder", row, self.directory), ("&Listen on", self.listen, self.listen)):
+            head = QLabel(label)
+            head.setProperty("kind", "field")
+            head.setBuddy(buddy)
+            form.addRow(head, field)
         form.addRow(self.with_http, self.http)
-        form.labelForField(row).setBuddy(self.directory)
         return form
 
     def _build_switch(self) -> QHBoxLayout:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePol
 from app.actions import make_action
 from app.models.sync_rows import conflict_key, version_lines
 from app.widgets.action_button import ActionButton
+from app.widgets.elided_label import ElidedLabel
 from transfer_core.events.sync import SyncConflictView, SyncVersionView
 
 _NAMES = ("edited by", "at", "size", "kept as")
@@ -31,9 +32,8 @@ class VersionCard(QFrame):
         grid.addWidget(self.title, 0, 0, 1, 2)
         self.values: list[QLabel] = []
         for row, name in enumerate(_NAMES, 1):
-            label, value = QLabel(name), QLabel()
+            label, value = QLabel(name), ElidedLabel()
             label.setProperty("kind", "muted")
-            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             grid.addWidget(label, row, 0)
             grid.addWidget(value, row, 1)
             self.values.append(value)

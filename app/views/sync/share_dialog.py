@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QWidget
 
-from app.widgets.dialog import Dialog, add_field, text_label
+from app.widgets.dialog import Dialog, text_label
+from app.widgets.fields import add_field, field_form
 
 _SHARE = "Everything in the folder is kept the same on all machines that accept it. No edit is ever lost."
 _ACCEPT = "What is in the folder already is joined with what the others have: nothing is overwritten."
@@ -24,9 +25,7 @@ class ShareDialog(Dialog):
         self._accepts = accepts
         self.folder, self.name, self.relay = QLineEdit(), QLineEdit(), QComboBox()
         self.relay.addItems(list(relays))
-        form = QFormLayout()
-        form.setHorizontalSpacing(14)
-        form.setVerticalSpacing(8)
+        form = field_form()
         if accepts:
             add_field(form, "&Name", self.name, "What the folder was shared as")
         add_field(form, "&Folder", self.folder, "The folder on this machine")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QSpinBox, QWidget
 
-from app.widgets.dialog import Dialog, add_field, text_label
-from app.widgets.fields import pad_spin
+from app.widgets.dialog import Dialog, text_label
+from app.widgets.fields import add_field, field_form, pad_spin
 
 DEFAULT_PORT = 9001
 HOSTS = {"this machine only": "127.0.0.1", "the whole network": "0.0.0.0"}
@@ -20,9 +20,7 @@ class ReceiveDialog(Dialog):
 
     def __init__(self, *, with_name: bool, parent: QWidget | None = None) -> None:
         super().__init__("New race" if with_name else "Listen", parent)
-        form = QFormLayout()
-        form.setHorizontalSpacing(14)
-        form.setVerticalSpacing(8)
+        form = field_form()
         self.name = QLineEdit("race")
         if with_name:
             add_field(form, "&Name", self.name, "What the race is called")
