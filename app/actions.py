@@ -155,6 +155,8 @@ _TABLE = (
     Command("telemetry.race", "New race…", "N", "Record a UDP port as a race", "Telemetry"),
     Command("telemetry.end", "End race", "E", "Stop recording; it is sealed and queued by itself", "Telemetry"),
     Command("telemetry.mark", "Mark", "M", "Name this moment of the race or the replay", "Telemetry"),
+    Command("telemetry.join", "Join…", "J", "Enter a pilot or a viewer in a race", "Telemetry"),
+    Command("telemetry.alarms", "Alarms…", "A", "Say from where on something needs a hand", "Telemetry"),
     Command("telemetry.open", "Open…", "O", "Open a recording or a sealed race; or drop it on the page", "Telemetry"),
     Command("telemetry.replay", "Replay", "R", "Show the selected race again", "Telemetry"),
     Command("telemetry.compare", "Compare", "C", "Lay the selected race beside another one", "Telemetry"),

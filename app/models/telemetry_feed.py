@@ -50,6 +50,8 @@ class TelemetryFeed(QObject):
         self.channels: dict[str, tuple[ChannelView, ...]] = {}
         self.replay: ReplayView | None = None
         self._asked: tuple[str, ...] = inputs_of((*POSITION, *BATTERY))
+        self._drawn: tuple[str, ...] = ()
+        self._watched: tuple[str, ...] = ()
         self._offset_ns: int | None = None  # from this process's monotonic clock to the feed's
         self._replay_at_ns = 0
         self._waits: set[str] = set()
@@ -87,9 +89,15 @@ class TelemetryFeed(QObject):
         self._frames = 0
         self.sources_changed.emit()
 
+    def watch_channels(self, names: Sequence[str]) -> None:
+        """What alarms look at, drawn or not."""
+        self._watched = tuple(names)
+        self.show_channels(self._drawn)
+
     def show_channels(self, names: Sequence[str]) -> None:
-        """What is drawn; position and battery are fetched besides."""
-        asked = inputs_of((*names, *POSITION, *BATTERY))
+        """What is drawn; position, battery and what alarms look at are fetched besides."""
+        self._drawn = tuple(names)
+        asked = inputs_of((*names, *POSITION, *BATTERY, *self._watched))
         if asked != self._asked:
             self._asked = asked
             self._generation += 1

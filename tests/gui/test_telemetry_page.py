@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,16 +12,21 @@ from PySide6.QtGui import QAction, QDropEvent, QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
-from app.models.telemetry_alarms import Limits
 from app.theme.theme import Theme
+from app.views.telemetry.alarms_dialog import AlarmsDialog
+from app.views.telemetry.join_dialog import JoinDialog
+from app.views.telemetry.live_words import live_words
 from app.views.telemetry.mode_bar import Mode
 from app.views.telemetry.page import TelemetryPage
 from app.views.telemetry.picture import PLOTTED_MOST
 from app.views.telemetry.receive_dialog import ReceiveDialog
+from app.widgets.status_shape import SEVERITY_SHAPES
 from app.workers.calls_here import CallsHere
 from tests.support.fake_service import FakeService
 from tests.support.fake_telemetry import T0, FakeTelemetry, race_view
-from transfer_core.events.telemetry import LIVE, RaceRemoved, RacesChanged
+from transfer_core.events import Severity
+from transfer_core.events.alarm_limits import AlarmLimits, AlarmLimitsChanged, parse_rules
+from transfer_core.events.telemetry import LIVE, RaceRemoved, RacesChanged, RaceState, Role
 from transfer_core.sim.manual_clock import ManualClock
 from transfer_core.units import NS_PER_S
 
@@ -157,7 +163,7 @@ def test_an_empty_battery_is_an_alarm(page, telemetry, clock) -> None:
     assert moment_ns is not None
     level = ring.value_at("BatteryPercentage", moment_ns / NS_PER_S)
     assert level is not None
-    page.picture.limits = Limits(battery_low=level + 0.01)
+    page.picture.limits = AlarmLimits(battery_low=level + 0.01)
     tick(page)
     assert rows(page)["Ada (10.0.0.1:5001)"]["state"] == f"battery {level:.0%}"
 
@@ -289,7 +295,7 @@ def test_a_race_is_recorded_marked_and_ended(page, telemetry, qtbot, monkeypatch
     dialog.accept_button.click()
     assert telemetry.called[-1] == ("create_race", ("Final", 9100, "127.0.0.1", None))
     assert "Final  recording" in [page.races.model.index(row).data() for row in range(page.races.model.rowCount())]
-    monkeypatch.setattr("app.views.telemetry.page.QInputDialog.getText", lambda *_: ("crash", True))
+    monkeypatch.setattr("app.views.telemetry.wishes.QInputDialog.getText", lambda *_: ("crash", True))
     do(page, "mark")
     assert telemetry.called[-1] == ("mark", ("r9", "crash", None))
     do(page, "end")
@@ -337,3 +343,94 @@ def test_the_table_is_copied_as_text_and_races_follow_events(page, telemetry, cl
     state.apply([RacesChanged((race_view("r7", "newer", created_at="2027-01-01"),)), RaceRemoved("r1")])
     names = [page.races.model.index(row).data() for row in range(page.races.model.rowCount())]
     assert names == ["newer  20 s", "heat 2  20 s"]
+
+
+def test_an_alarm_of_any_channel_shows_by_shape_and_words_drawn_or_not(page, telemetry, clock, service, qtbot) -> None:
+    telemetry.limits = AlarmLimits(battery_low=0, battery_empty=0, rules=parse_rules("MotorRPM2 > -1 critical"))
+    page.on_hidden()
+    page.on_shown()
+    page.channels.model.set_checked(["Timestamp"])
+    tick(page)
+    fly(page, telemetry, clock, 3.0)
+    assert rows(page)["Ada (10.0.0.1:5001)"]["state"].startswith("MotorRPM2 ")
+    row = page.rows.row(0)
+    assert row.alarm.severity is Severity.CRITICAL
+    assert page.table.shape_of(0) is SEVERITY_SHAPES[Severity.CRITICAL]
+
+
+def test_limits_are_asked_for_kept_and_refused_with_a_reason(page, telemetry, state, qtbot) -> None:
+    do(page, "alarms")
+    dialog = page.findChild(AlarmsDialog)
+    assert dialog is not None
+    dialog.rules.setPlainText("Speed > fast")
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert dialog.isVisible()
+    assert "Speed > fast" in dialog.problem.text()
+    dialog.rules.setPlainText("Speed > 40 serious\n")
+    dialog.loss.setValue(50)
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert "heavy_loss" in dialog.problem.text()
+    dialog.loss.setValue(5)
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert telemetry.called[-1][0] == "set_alarm_limits"
+    assert telemetry.limits == AlarmLimits(loss=0.05, rules=parse_rules("Speed > 40 serious"))
+    assert page.picture.limits == telemetry.limits
+    other = AlarmLimits(loss=0.5, heavy_loss=0.6)
+    state.apply([AlarmLimitsChanged(other)])
+    assert page.picture.limits == other
+
+
+def test_pilots_and_viewers_join_a_race_that_is_recorded(page, telemetry, clock, state, qtbot) -> None:
+    noted: list[str] = []
+    page.noted.connect(noted.append)
+    do(page, "join")
+    assert "No race" in noted[-1]
+    running = race_view("r9", "heat 9", state=RaceState.LIVE)
+    telemetry.races_there["r9"] = running
+    state.apply([RacesChanged((running,))])
+    tick(page)
+    fly(page, telemetry, clock, 1.0)
+    do(page, "join")
+    dialog = page.findChild(JoinDialog)
+    assert dialog is not None
+    assert [dialog.source.itemData(row) for row in range(dialog.source.count())] == [
+        "",
+        "10.0.0.1:5001",
+        "10.0.0.2:5001",
+    ]
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert dialog.isVisible()  # nobody is named yet
+    dialog.name.setText("Marie")
+    dialog.source.setCurrentIndex(2)
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert telemetry.called[-1] == ("join_race", ("r9", "Marie", Role.PILOT, "10.0.0.2:5001"))
+    assert "Marie" in noted[-1]
+    do(page, "join")
+    viewer = page.findChildren(JoinDialog)[-1]
+    assert "Marie (pilot)" in viewer.members.text()
+    viewer.name.setText("Tim")
+    viewer.role.setCurrentText("Viewer")
+    assert not viewer.source.isEnabled()
+    qtbot.keyClick(viewer, Qt.Key.Key_Return)
+    assert telemetry.called[-1] == ("join_race", ("r9", "Tim", Role.VIEWER, ""))
+
+
+def test_what_is_listened_to_may_be_passed_on_to_a_paired_relay(page, telemetry, qtbot) -> None:
+    do(page, "listen")
+    dialog = page.findChild(ReceiveDialog)
+    assert dialog is not None
+    relays = [dialog.relay.itemText(row) for row in range(1, dialog.relay.count())]
+    assert relays
+    dialog.relay.setCurrentIndex(1)
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert telemetry.called[-1] == ("forward", (9001, relays[0], "UDP 9001"))
+
+
+def test_the_band_says_what_comes_from_where_and_where_it_goes() -> None:
+    own = FakeTelemetry().listeners()[0]
+    passed_on = replace(own, forwards_to="factory", forward_skipped=2, forward_missing=1)
+    waits = replace(own, forwards_to="factory", forward_error="there is no connection to the relay")
+    from_afar = replace(own, port=9007, origin="track", missing=4)
+    assert "→ factory, 3 not there" in live_words([passed_on], [], 0)
+    assert "→ factory (there is no connection" in live_words([waits], [], 0)
+    assert "UDP 9007 from track, 4 missing" in live_words([from_afar], [], 0)

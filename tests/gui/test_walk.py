@@ -49,12 +49,16 @@ from app.views.links.simulate_dialog import SimulateDialog
 from app.views.main_window import MainWindow
 from app.views.queue.place_dialog import PlaceDialog
 from app.views.sync.share_dialog import ShareDialog
+from app.views.telemetry.alarms_dialog import AlarmsDialog
+from app.views.telemetry.join_dialog import JoinDialog
 from app.views.telemetry.receive_dialog import ReceiveDialog
 from app.widgets.dialog import Dialog
 from app.widgets.link_tile import LinkTile
 from app.workers.calls_here import CallsHere
 from tests.support.fake_service import FakeService, demo_jobs
+from tests.support.fake_telemetry import race_view
 from transfer_core.engine.system import SystemClock
+from transfer_core.events.alarm_limits import AlarmLimits
 
 KINDS = (
     *(QAbstractButton, QAbstractItemView, QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit, QTabBar),
@@ -176,6 +180,8 @@ DIALOGS: dict[str, Callable[[MainWindow], QDialog]] = {
     "ShareDialog": lambda window: ShareDialog(["factory"], accepts=False, parent=window),
     "ReceiveDialog": lambda window: ReceiveDialog(with_name=True, parent=window),
     "LimitsDialog": lambda window: LimitsDialog(CallsHere(FakeService()), ["wifi"], "wifi", print, window),
+    "JoinDialog": lambda window: JoinDialog([race_view("r1", "heat")], "", [], window),
+    "AlarmsDialog": lambda window: AlarmsDialog(AlarmLimits(), window),
     "SimulateDialog": lambda window: SimulateDialog(["wifi"], "wifi", window),
 }
 

@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 
 from transfer_core.errors import NotFoundError
+from transfer_core.events.alarm_limits import AlarmLimits
 from transfer_core.events.telemetry import (
     LIVE,
     ChannelView,
     ListenerView,
     MarkerView,
+    MemberView,
     RaceState,
     RaceView,
     RecordedSourceView,
     ReplayState,
     ReplayView,
+    Role,
     SampleBatch,
     SourceView,
     ThinnedSeries,
@@ -68,12 +71,13 @@ class FakeTelemetry:
         self._streams = [Stream(Flight(1, drone)) for drone in range(drones)]
         self._decoder = LiftoffDecoder(FULL)
         self._now_ns = {LIVE: T0}
-        self._races = {
+        self.races_there = {
             "r1": race_view("r1", "heat 1"),
             "r2": race_view("r2", "heat 2", created_at="2026-11-21T15:00:00Z"),
         }
         self._replay: ReplayView | None = None
         self.silent: set[int] = set()
+        self.limits = AlarmLimits()
 
     # --- moved by the test
     def fly(self, seconds: float, feed: str = LIVE) -> None:
@@ -108,7 +112,7 @@ class FakeTelemetry:
         return self._feeds[feed]
 
     def races(self) -> list[RaceView]:
-        return list(self._races.values())
+        return list(self.races_there.values())
 
     def markers(self, race_id: str) -> list[MarkerView]:
         return [MarkerView(1, T0 + NS_PER_S, "start")]
@@ -135,12 +139,29 @@ class FakeTelemetry:
 
     def create_race(self, name: str, port: int, *, host: str, settings: Mapping[str, Any] | None) -> RaceView:
         self._did("create_race", name, port, host, settings)
-        self._races["r9"] = race_view("r9", name, state=RaceState.LIVE, created_at="2026-11-21T16:00:00Z")
-        return self._races["r9"]
+        self.races_there["r9"] = race_view("r9", name, state=RaceState.LIVE, created_at="2026-11-21T16:00:00Z")
+        return self.races_there["r9"]
+
+    def forward(self, port: int, destination: str, *, name: str) -> ListenerView:
+        self._did("forward", port, destination, name)
+        return self.listeners()[0]
+
+    def join_race(self, race_id: str, member: str, role: Role, source_id: str) -> RaceView:
+        self._did("join_race", race_id, member, role, source_id)
+        self.races_there[race_id] = replace(self.races_there[race_id], members=(MemberView(member, role, source_id),))
+        return self.races_there[race_id]
+
+    def alarm_limits(self) -> AlarmLimits:
+        return self.limits
+
+    def set_alarm_limits(self, limits: AlarmLimits) -> AlarmLimits:
+        self._did("set_alarm_limits", limits)
+        self.limits = limits
+        return limits
 
     def end_race(self, race_id: str) -> RaceView:
         self._did("end_race", race_id)
-        return replace(self._races[race_id], state=RaceState.ENDED)
+        return replace(self.races_there[race_id], state=RaceState.ENDED)
 
     def mark(self, race_id: str, text: str, time_ns: int | None) -> MarkerView:
         self._did("mark", race_id, text, time_ns)
@@ -148,8 +169,8 @@ class FakeTelemetry:
 
     def open_recording(self, path: str) -> RaceView:
         self._did("open_recording", path)
-        self._races["r5"] = race_view("r5", "from elsewhere")
-        return self._races["r5"]
+        self.races_there["r5"] = race_view("r5", "from elsewhere")
+        return self.races_there["r5"]
 
     def delete_race(self, race_id: str) -> None:
         self._did("delete_race", race_id)
@@ -158,7 +179,7 @@ class FakeTelemetry:
         self._did("open_replay", race_id)
         self._feeds["replay-1"] = Feed("replay-1", self._names)
         self._now_ns["replay-1"] = T0
-        name = self._races[race_id].name
+        name = self.races_there[race_id].name
         self._replay = ReplayView(
             "replay-1", race_id, name, ReplayState.PAUSED, 1.0, 0, 20 * NS_PER_S, T0, None, None, "", 0
         )

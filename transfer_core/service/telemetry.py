@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from transfer_core.events.alarm_limits import AlarmLimits
 from transfer_core.events.telemetry import (
     LIVE,
     ChannelView,
@@ -96,6 +97,15 @@ class TelemetryService(Protocol):
 
     def name_source(self, source_id: str, name: str) -> None:
         """Call a source by its pilot's name, in all feeds and in later recordings."""
+        ...
+
+    # --- alarms
+    def alarm_limits(self) -> AlarmLimits:
+        """From where on something needs a hand. ConfigError if the file that says it can't be understood."""
+        ...
+
+    def set_alarm_limits(self, limits: AlarmLimits) -> AlarmLimits:
+        """Keep these, and tell all who look. ConfigError, WriteFailed."""
         ...
 
     # --- races

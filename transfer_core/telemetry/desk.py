@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from transfer_core.errors import DrsError, NotFoundError, StateLocked, UsageError
+from transfer_core.events.alarm_limits import AlarmLimits, AlarmLimitsChanged
 from transfer_core.events.telemetry import (
     LIVE,
     RacesChanged,
@@ -15,6 +16,7 @@ from transfer_core.events.telemetry import (
     ReplayView,
     TelemetryChanged,
 )
+from transfer_core.telemetry.alarm_file import read_limits, write_limits
 from transfer_core.telemetry.decoders.registry import make_decoder
 from transfer_core.telemetry.feed import Feed, Newest
 from transfer_core.telemetry.recording_verbs import RecordingVerbs
@@ -163,6 +165,17 @@ class TelemetryDesk(RecordingVerbs):
         with self._lock:
             self._replays.pop(replay_id, None)
         replay.close()
+
+    # --- alarms
+    def alarm_limits(self) -> AlarmLimits:
+        """See `TelemetryService`."""
+        return read_limits(self._folder)
+
+    def set_alarm_limits(self, limits: AlarmLimits) -> AlarmLimits:
+        """See `TelemetryService`."""
+        write_limits(self._folder, limits.checked())
+        self._around.publish(AlarmLimitsChanged(limits))
+        return limits
 
     # --- for viewers elsewhere
     def newest(self, port: int | None, feed: str = LIVE) -> list[Newest]:

@@ -8,31 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.actions import make_action
-from app.models.sources_model import SourcesModel
-from app.models.telemetry_channels import DEFAULT_CHANNELS, with_derived
+from app.models.telemetry_channels import with_derived
 from app.models.telemetry_feed import TelemetryFeed
 from app.models.telemetry_rings import TelemetryRing
 from app.views.page import Page, ServiceCalls
 from app.views.telemetry.comparison import Comparison
-from app.views.telemetry.lane_plot import LanePlot
+from app.views.telemetry.live_words import live_words
 from app.views.telemetry.mode_bar import Mode, ModeBar
-from app.views.telemetry.picture import Moment, Picture
+from app.views.telemetry.parts import Parts
+from app.views.telemetry.picture import Moment
 from app.views.telemetry.race_desk import RaceDesk
-from app.views.telemetry.side_lists import FoundList, channel_names, race_names
-from app.views.telemetry.sources_table import SourcesTable
+from app.views.telemetry.side_lists import channel_names, race_names
 from app.views.telemetry.tools import SPAN_FIRST_S, Tools
-from app.views.telemetry.track_view import TrackView
+from app.views.telemetry.wishes import FIRST_SELECT, Wishes, dropped_recordings
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
 from transfer_core.events import Event
+from transfer_core.events.alarm_limits import AlarmLimits, AlarmLimitsChanged
 from transfer_core.events.telemetry import LIVE, ChannelView, RaceRemoved, RacesChanged, ReplayView, SourceView
 from transfer_core.units import NS_PER_S
 
@@ -60,6 +59,7 @@ class TelemetryPage(Page):
         self._frozen: tuple[dict[str, TelemetryRing], tuple[SourceView, ...], Moment] | None = None
         self.feed = TelemetryFeed(state, self)
         self.desk = RaceDesk(self)
+        self.wishes = Wishes(self, self.desk, self.feed)
         self.comparison = Comparison(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
@@ -72,6 +72,9 @@ class TelemetryPage(Page):
         self.desk.steered.connect(self._steered)
         self.desk.failed.connect(self.failed)
         self.desk.noted.connect(self.noted)
+        self.wishes.failed.connect(self.failed)
+        self.wishes.noted.connect(self.noted)
+        self.wishes.limits_changed.connect(self._watch_limits)
         self.comparison.ready.connect(self._draw_comparison)
         self.comparison.failed.connect(self.failed)
         state.others_arrived.connect(self._others)
@@ -79,55 +82,35 @@ class TelemetryPage(Page):
 
     # --- building
     def _build(self) -> None:
-        self.channels = FoundList(
-            "Channels", "telemetry.find", "Space draws a channel, or takes it off", checkable=True
-        )
-        self.channels.model.set_checked(DEFAULT_CHANNELS)
+        parts = self._parts = Parts(self, self._look)
+        self.channels, self.races = parts.channels, parts.races
+        self.plot, self.track, self.picture = parts.plot, parts.track, parts.picture
+        self.rows, self.table = parts.rows, parts.table
         self.channels.model.checks_changed.connect(self._lanes_chosen)
         self.channels.chosen.connect(lambda key: self.channels.model.toggle(self.channels.model.row_of(key)))
-        self.races = FoundList("Races", "telemetry.find_race", "Enter replays a race")
         self.races.chosen.connect(self.desk.open_replay)
-        self.plot, self.track = LanePlot(self._look), TrackView(self._look)
         self.plot.hovered.connect(self.show_cursor)
-        self.rows = SourcesModel(self)
-        self.table = SourcesTable(self.rows, self._look)
         self.table.selectionModel().selectionChanged.connect(self._sources_chosen)
-        self.picture = Picture(self.plot, self.track, self.rows, self._look)
         self.bar = self._build_bar()
-        left = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
-        left.addWidget(self.channels)
-        left.addWidget(self.races)
-        top = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
-        top.addWidget(self.plot)
-        top.addWidget(self.track)
-        top.setSizes([640, 260])
-        right = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
-        right.addWidget(top)
-        right.addWidget(self.table)
-        right.setSizes([420, 150])
-        self._split = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
-        self._split.addWidget(left)
-        self._split.addWidget(right)
-        self._split.setSizes([190, 900])
-        self._split.setStretchFactor(1, 1)
-        self._parts = {"split": self._split, "left": left, "top": top, "right": right}
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 10)
         column.setSpacing(8)
         column.addWidget(self._build_tools())
         column.addWidget(self.bar)
-        column.addWidget(self._split, 1)
+        column.addWidget(parts.split, 1)
 
     def _build_tools(self) -> FittingRow:
         slots: Mapping[str, Callable[[], object]] = {
-            "listen": self.desk.ask_listen,
-            "race": self.desk.ask_race,
+            "listen": self.wishes.ask_listen,
+            "race": self.wishes.ask_race,
+            "join": lambda: self.wishes.ask_join(self.races.current),
             "end": self.desk.end_race,
             "mark": self._mark,
-            "open": self._open,
+            "open": self.wishes.ask_open,
             "replay": lambda: self.desk.open_replay(self.races.current),
             "compare": self._compare,
-            "export": self._export,
+            "export": lambda: self.wishes.ask_export(self.races.current),
+            "alarms": self.wishes.ask_alarms,
             "delete": self._delete,
             "freeze": self._toggle_frozen,
         }
@@ -153,6 +136,7 @@ class TelemetryPage(Page):
         """Ask this service."""
         self.feed.connect_to(service)
         self.desk.connect_to(service)
+        self.wishes.connect_to(service)
         self.comparison.connect_to(service)
 
     @property
@@ -177,13 +161,14 @@ class TelemetryPage(Page):
 
     def layout_widgets(self) -> dict[str, QWidget]:
         """The splitters."""
-        return dict(self._parts)
+        return self._parts.splitters
 
     def on_shown(self) -> None:
         """Begin to work."""
         if not self._shown:
             self._shown = True
             self.desk.fetch_races()
+            self.wishes.fetch_limits()
             self.feed.show_channels(self._lane_names())
             if self.bar.mode is not Mode.COMPARE:
                 self.feed.start()
@@ -226,17 +211,7 @@ class TelemetryPage(Page):
         self.bar.show_replay(replay)
 
     def _live_words(self) -> str:
-        listeners = self.feed.listeners
-        if not listeners:
-            return "nothing is listened to yet: Listen (L), or New race (N)"
-        told = []
-        for each in listeners:
-            drops = f", {each.kernel_drops} dropped by the system" if each.kernel_drops else ""
-            told.append(f"UDP {each.host}:{each.port}{drops}{' — ' + each.error if each.error else ''}")
-        if self.picture.left_out:
-            told.append(f"plots leave {self.picture.left_out} sources out: select rows of the table to choose")
-        running = ", ".join(f"recording {race.name!r}" for race in self.desk.running)
-        return "   ".join(filter(None, ("  ".join(told), running)))
+        return live_words(self.feed.listeners, self.desk.running, self.picture.left_out)
 
     # --- the picture
     @Slot()
@@ -363,26 +338,25 @@ class TelemetryPage(Page):
                 self.desk.note_races(event.races)
             elif isinstance(event, RaceRemoved):
                 self.desk.forget_race(event.race_id)
+            elif isinstance(event, AlarmLimitsChanged):
+                self.wishes.note_limits(event.limits)
+
+    @Slot(object)
+    def _watch_limits(self, limits: AlarmLimits) -> None:
+        self.picture.limits = limits
+        self.feed.watch_channels([rule.channel for rule in limits.rules])
 
     @Slot()
     def _show_races(self) -> None:
         self.races.show_names(race_names(self.desk.races), "No race yet. A race is what is recorded.")
 
     def _mark(self) -> None:
-        text, chosen = QInputDialog.getText(self, "Mark", "What happened at this moment?")
-        if chosen and text.strip():
-            end_ns = self.feed.end_ns() if self.bar.mode is Mode.REPLAY else None
-            self.desk.mark(text.strip(), end_ns)
-
-    def _open(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a recording", "", "Recordings (*.drslog *.mcap)")
-        if path:
-            self.desk.open_recording(path)
+        self.wishes.ask_mark(self.feed.end_ns() if self.bar.mode is Mode.REPLAY else None)
 
     def _compare(self) -> None:
         race = self.desk.race(self.races.current)
         if race is None:
-            self.noted.emit("Select a race in the list first.")
+            self.noted.emit(FIRST_SELECT)
         elif not self.comparison.choose(race):
             self.noted.emit(f"Now select another race and compare again, to lay it beside {race.name!r}.")
 
@@ -406,30 +380,18 @@ class TelemetryPage(Page):
             shown.series, shown.lanes(self._lane_names()), shown.starts_ns, shown.duration_s
         )
 
-    def _export(self) -> None:
-        race = self.desk.race(self.races.current)
-        if race is None:
-            self.noted.emit("Select a race in the list first.")
-            return
-        kinds = "MCAP (*.mcap);;CSV (*.csv);;Parquet (*.parquet)"
-        path, _ = QFileDialog.getSaveFileName(self, "Export", f"{race.name}.mcap", kinds)
-        if path:
-            self.desk.export(race.race_id, path, Path(path).suffix.removeprefix(".").lower())
-
     def _delete(self) -> None:
         if self.races.current:
             self.desk.delete(self.races.current)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Recordings may be dropped."""
-        if any(url.toLocalFile().lower().endswith(SUFFIXES) for url in event.mimeData().urls()):
+        if dropped_recordings(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open them."""
-        for url in event.mimeData().urls():
-            if url.toLocalFile().lower().endswith(SUFFIXES):
-                self.desk.open_recording(url.toLocalFile())
+        self.wishes.open_dropped(event.mimeData())
         event.acceptProposedAction()
 
     # --- looks

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
 
 from app.models.sources_model import SourceRow, SourcesModel
-from app.models.telemetry_alarms import Alarm, Limits, alarm_of
+from app.models.telemetry_alarms import Alarm, alarm_of
 from app.models.telemetry_channels import POSITION
 from app.models.telemetry_lines import ThinnedLines
 from app.models.telemetry_rings import TelemetryRing
@@ -18,6 +19,7 @@ from app.views.telemetry.lane_plot import LanePlot, Traces
 from app.views.telemetry.track_view import TrackView, Trail
 from app.widgets.look import Look
 from transfer_core.events import Severity
+from transfer_core.events.alarm_limits import AlarmLimits
 from transfer_core.events.telemetry import ChannelView, SourceView, ThinnedSeries
 from transfer_core.units import NS_PER_S
 
@@ -48,7 +50,7 @@ class Picture(QObject):
         self._plot, self._track, self._table, self._look = plot, track, table, look
         self._places: dict[str, int] = {}
         self._lines: dict[str, ThinnedLines] = {}
-        self.limits = Limits()
+        self.limits = AlarmLimits()
         self.chosen: frozenset[str] = frozenset()  # sources whose lines alone are drawn
         self.close_up: frozenset[str] = frozenset()  # sources that are plotted, where there are too many for all
         self._frames = 0
@@ -148,8 +150,8 @@ class Picture(QObject):
             ring = rings.get(source.source_id)
             silent = ring is None or (source.stale and self.cursor_s is None and moment.live)
             values = tuple(None if silent or ring is None else ring.value_at(lane.name, at_s) for lane in lanes)
-            battery = None if ring is None else ring.value_at("BatteryPercentage", moment.end_s)
-            alarm = alarm_of(source, battery, self.limits, live=moment.live)
+            now = _nothing if ring is None else partial(ring.value_at, t_s=moment.end_s)
+            alarm = alarm_of(source, now, self.limits, live=moment.live)
             rows.append(SourceRow(source, alarm, values, self.place(source.source_id)))
         self._table.show_rows(rows, lanes, now_ns)
 
@@ -224,6 +226,11 @@ def recorded_source(line: str) -> SourceView:
         refused=0,
         refused_why="",
     )
+
+
+def _nothing(_: str) -> float | None:
+    """The value of any channel of a source that has sent none."""
+    return None
 
 
 def _value_at(series: ThinnedSeries | None, at_ns: int) -> float | None:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtWidgets import QWidget
 
 from app.views.page import ServiceCalls
-from app.views.telemetry.receive_dialog import ReceiveDialog
-from transfer_core.errors import SourceUnreadable
 from transfer_core.events.telemetry import (
     SPEED_MAX,
     SPEED_MIN,
     ExportResult,
-    ListenerView,
     MarkerView,
     RaceState,
     RaceView,
     ReplayState,
     ReplayView,
 )
-from transfer_core.units import NS_PER_S, format_bytes
+from transfer_core.units import NS_PER_S
 
 RUNNING = (RaceState.WAITING, RaceState.LIVE)
 LOOP_NS = 10 * NS_PER_S
@@ -39,9 +33,8 @@ class RaceDesk(QObject):
     failed = Signal(object)  # DrsError
     noted = Signal(str)
 
-    def __init__(self, page: QWidget) -> None:
-        super().__init__(page)
-        self._page = page
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
         self._service: ServiceCalls | None = None
         self._races: dict[str, RaceView] = {}
         self._replay: ReplayView | None = None
@@ -91,45 +84,7 @@ class RaceDesk(QObject):
     def _note(self, race: RaceView) -> None:
         self.note_races((race,))
 
-    # --- listening and recording
-    def ask_listen(self) -> None:
-        """Ask for a port to show."""
-        self._ask(ReceiveDialog(with_name=False, parent=self._page))
-
-    def ask_race(self) -> None:
-        """Ask for a port to record."""
-        self._ask(ReceiveDialog(with_name=True, parent=self._page))
-
-    def _ask(self, dialog: ReceiveDialog) -> None:
-        dialog.wanted.connect(self._wanted)
-        dialog.open_beside()
-
-    @Slot(str, int, str, str, str)
-    def _wanted(self, name: str, port: int, host: str, decoder: str, path: str) -> None:
-        go_on = partial(self._receive, name, port, host)
-        if decoder == "layout":
-            try:
-                text = Path(path).expanduser().read_text(encoding="utf-8", errors="replace")
-            except OSError as error:
-                self.failed.emit(SourceUnreadable(f"{path or 'the file'} can't be read: {error.strerror or error}"))
-                return
-            self._call("layout", text, on_result=go_on)
-        else:
-            go_on({"decoder": decoder} if decoder else None)
-
-    def _receive(self, name: str, port: int, host: str, settings: Mapping[str, Any] | None) -> None:
-        if name:
-            self._call("create_race", name, port, host=host, settings=settings, on_result=self._note)
-        else:
-            self._call("listen", port, host=host, settings=settings, on_result=self._listens)
-
-    def _listens(self, listener: ListenerView) -> None:
-        if listener.buffer_bytes < listener.buffer_wanted_bytes:
-            granted, wanted = format_bytes(listener.buffer_bytes), format_bytes(listener.buffer_wanted_bytes)
-            self.noted.emit(
-                f"The system gives UDP port {listener.port} a buffer of {granted}, {wanted} were asked for."
-            )
-
+    # --- recording
     def end_race(self) -> None:
         """Stop the newest race that is recorded."""
         if not self.running:

@@ -1,6 +1,8 @@
-"""Asks for a UDP port to listen on, and for a race's name where it is to be recorded."""
+"""Asks for a UDP port to listen on, for a race's name where it is to be recorded, and who gets it live."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QComboBox, QLineEdit, QSpinBox, QWidget
@@ -9,16 +11,17 @@ from app.widgets.dialog import Dialog, text_label
 from app.widgets.fields import add_field, field_form, pad_spin
 
 DEFAULT_PORT = 9001
+NOBODY = "nobody"
 HOSTS = {"this machine only": "127.0.0.1", "the whole network": "0.0.0.0"}
 DECODERS = {"LiftOff, all it can send": "", "LiftOff, by a configuration file": "layout", "F1 2023 to 2025": "f1"}
 
 
 class ReceiveDialog(Dialog):
-    """`wanted(name, port, host, decoder, path)`: the name is empty for listening alone."""
+    """`wanted(name, port, host, decoder, path, relay)`: the name is empty for listening alone, the relay for nobody."""
 
-    wanted = Signal(str, int, str, str, str)
+    wanted = Signal(str, int, str, str, str, str)
 
-    def __init__(self, *, with_name: bool, parent: QWidget | None = None) -> None:
+    def __init__(self, relays: Sequence[str] = (), *, with_name: bool, parent: QWidget | None = None) -> None:
         super().__init__("New race" if with_name else "Listen", parent)
         form = field_form()
         self.name = QLineEdit("race")
@@ -36,6 +39,9 @@ class ReceiveDialog(Dialog):
         add_field(form, "&What", self.decoder, "What comes")
         self.path = QLineEdit(placeholderText="TelemetryConfiguration.json")
         add_field(form, "&Layout", self.path, "The game's configuration file, which lays out the stream")
+        self.relay = QComboBox()
+        self.relay.addItems([NOBODY, *relays])
+        add_field(form, "Pass &on to", self.relay, "A paired relay that gets it live, ahead of all files")
         self.decoder.currentTextChanged.connect(self._follow)
         self.body.addLayout(form)
         text = "Recorded byte for byte, sealed and queued when it ends." if with_name else "Shown, and not recorded."
@@ -55,5 +61,6 @@ class ReceiveDialog(Dialog):
             self.name.setFocus()
             return
         host, decoder = HOSTS[self.host.currentText()], DECODERS[self.decoder.currentText()]
-        self.wanted.emit(name, self.port.value(), host, decoder, self.path.text().strip())
+        relay = self.relay.currentText() if self.relay.currentIndex() else ""
+        self.wanted.emit(name, self.port.value(), host, decoder, self.path.text().strip(), relay)
         self.accept()

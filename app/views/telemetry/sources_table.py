@@ -40,6 +40,10 @@ class SourcesTable(RowTable):
         super().apply_look(look)
         self.setMinimumHeight(2 * self.row_height)
 
+    def shape_of(self, row: int) -> Shape:
+        """The shape beside a source's state."""
+        return self._shape(self.model().index(row, SourceColumn.STATE))[0]
+
     def _shape(self, index: Index) -> tuple[Shape, QColor]:
         severity = index.data(SUBJECT_ROLE).alarm.severity
         is_well = severity is Severity.INFO

@@ -1,4 +1,4 @@
-"""`drs-sync telemetry`: decode, simulate, record, races, replay, export, serve, users. One file per command."""
+"""`drs-sync telemetry`: decode, simulate, record, races, replay, export, serve, users, limits. One file per command."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import typer
 
 from transfer_core.cli.telemetry.decode import decode
 from transfer_core.cli.telemetry.export import export
+from transfer_core.cli.telemetry.limits import limits
 from transfer_core.cli.telemetry.races import races
 from transfer_core.cli.telemetry.record import record
 from transfer_core.cli.telemetry.replay import replay
@@ -22,3 +23,4 @@ group.command("replay")(replay)
 group.command("export")(export)
 group.command("serve")(serve)
 group.command("users")(users)
+group.command("limits")(limits)

@@ -110,6 +110,12 @@ def _port(call: Call, result: Any) -> _On:
     return _On(("port", result.port), again, f"telemetry from port {result.port}")
 
 
+def _forward(call: Call, result: Any) -> _On:
+    kwargs = {key: value for key, value in call.kwargs.items() if key != "port"}
+    again = Call(call.verb, (result.port, *call.args[1:]), kwargs)
+    return _On(("forward", result.port), again, f"passing on telemetry of port {result.port}")
+
+
 def _race(call: Call, result: Any) -> _On:
     """The part until the crash is a race of its own, which is whole; what follows goes into another one."""
     kwargs = {key: value for key, value in call.kwargs.items() if key not in ("name", "udp_port")}
@@ -123,12 +129,14 @@ _ON: Mapping[str, Callable[[Call, Any], _On | None]] = {
     "simulate_link": _simulated,
     "telemetry.listen": _port,
     "telemetry.create_race": _race,
+    "telemetry.forward": _forward,
 }
 _OFF: Mapping[str, tuple[str, str]] = {
     "stop_relay": ("relay", ""),
     "restore_link": ("killed", "name"),
     "simulate_link": ("simulated", "name"),
     "telemetry.stop_listening": ("port", "port"),
+    "telemetry.stop_forwarding": ("forward", "port"),
     "telemetry.end_race": ("race", "race_id"),
     "telemetry.save_race": ("race", "race_id"),
     "telemetry.delete_race": ("race", "race_id"),

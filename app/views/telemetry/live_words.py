@@ -1,0 +1,32 @@
+"""What is listened to, recorded and passed on, in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transfer_core.events.telemetry import ListenerView, RaceView
+
+
+def live_words(listeners: Sequence[ListenerView], running: Sequence[RaceView], left_out: int) -> str:
+    """For the band over the page."""
+    if not listeners:
+        return "nothing is listened to yet: Listen (L), or New race (N)"
+    told = ["  ".join(_listener_words(each) for each in listeners)]
+    if left_out:
+        told.append(f"plots leave {left_out} sources out: select rows of the table to choose")
+    told.append(", ".join(f"recording {race.name!r}" for race in running))
+    return "   ".join(filter(None, told))
+
+
+def _listener_words(each: ListenerView) -> str:
+    if each.origin:
+        words = f"UDP {each.port} from {each.origin}"
+        words += f", {each.missing} missing" if each.missing else ""
+    else:
+        words = f"UDP {each.host}:{each.port}"
+        words += f", {each.kernel_drops} dropped by the system" if each.kernel_drops else ""
+    if each.forwards_to:
+        words += f" → {each.forwards_to}"
+        lost = each.forward_skipped + each.forward_missing
+        words += f" ({each.forward_error})" if each.forward_error else f", {lost} not there" if lost else ""
+    return f"{words} — {each.error}" if each.error else words
