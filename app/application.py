@@ -14,7 +14,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
-from app.models.conditions import SILENT, failure_condition, found_condition, lost_condition, silent_condition
+from app.models.conditions import SERVICE, SILENT, failure_condition, found_condition, lost_condition, silent_condition
 from app.models.console_state import ConsoleState
 from app.pages import make_pages
 from app.theme.theme import Theme
@@ -139,6 +139,7 @@ class Console(QObject):
 
     @Slot(object)
     def _engine_found(self, found: EngineFound) -> None:
+        self.window.take_back(SERVICE)
         self.window.tell(found_condition(self._lost, found))
 
     @Slot(bool)

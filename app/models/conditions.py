@@ -21,6 +21,7 @@ from transfer_core.events import (
     Severity,
 )
 
+SERVICE = "service"
 ENGINE = "engine"  # the key of what is told of its process
 SILENT = "engine silent"
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
@@ -51,7 +52,7 @@ class Condition:
 def failure_condition(what: str, error: DrsError) -> Condition:
     """The service did not start, or has ended."""
     text = f"{what}: {error}. {error.hint}" if error.hint else f"{what}: {error}"
-    return Condition("service", Severity.CRITICAL, text, page="log", detail=error.one_line())
+    return Condition(SERVICE, Severity.CRITICAL, text, page="log", detail=error.one_line())
 
 
 def lost_condition(lost: EngineLost) -> Condition:

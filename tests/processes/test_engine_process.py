@@ -17,7 +17,6 @@ from pytestqt.qtbot import QtBot
 
 from app.application import Console
 from tests.support.field import Field, data_of
-from transfer_core.engine.apart import remote
 from transfer_core.engine.apart.remote import remote_service
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.errors import StateLocked
@@ -133,7 +132,7 @@ def test_the_engine_ends_with_its_console_and_leaves_the_state_free(
 def test_an_engine_that_stands_still_is_told_of_until_it_goes_on(
     console: Console, state: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "SILENT_S", 1.0)
+    monkeypatch.setattr("transfer_core.engine.apart.subscription.SILENT_S", 1.0)
     engine = engine_of(state)
     assert engine is not None
     engine.suspend()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,23 +19,21 @@ from transfer_core.engine.apart.asking import GONE, Pending
 from transfer_core.engine.apart.process import EngineProcess
 from transfer_core.engine.apart.restarts import Restarts
 from transfer_core.engine.apart.standing import Standing
-from transfer_core.engine.apart.verbs import DRAIN, PARTS, SUBSCRIBE, UNSUBSCRIBE, VERBS
+from transfer_core.engine.apart.subscription import Asked, RemoteSubscription
+from transfer_core.engine.apart.verbs import PARTS, VERBS
 from transfer_core.engine.apart.wire import Call
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import DrsError, EngineGone, UsageError
-from transfer_core.events import EngineFound, EngineLost, EngineSilent, Event, Notice, Severity
-from transfer_core.units import NS_PER_S, utc_iso
+from transfer_core.events import EngineLost, Notice, Severity
+from transfer_core.units import utc_iso
 
 PATIENCE_S = 15.0  # how long a verb waits for the next process, which comes within two seconds on an idle machine
 TRIES = 3
-DRAIN_WAIT_S = 1.0  # how long a drain waits, so that its thread does other things too
-SILENT_S = 10.0  # a process that gives no events for so long is told of
-EVENTS_KEPT = 100
 
 _log = logging.getLogger(__name__)
 
 
-class Process(Protocol):
+class Process(Asked, Protocol):
     """What is needed of an `EngineProcess`."""
 
     @property
@@ -51,14 +48,6 @@ class Process(Protocol):
 
     def open(self, state_dir: Path, simulation: Path | None) -> None:
         """See `EngineProcess.open`."""
-        ...
-
-    def ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
-        """See `EngineProcess.ask`."""
-        ...
-
-    def begin(self, verb: str, *args: Any, **kwargs: Any) -> Pending:
-        """See `EngineProcess.begin`."""
         ...
 
     def close(self) -> None:
@@ -86,7 +75,8 @@ class _Verbs:
 class RemoteService(_Verbs):
     """See `TransferService`; the verbs that are not written out here are made from its Protocol.
 
-    Making one starts the process and has it open the state; errors of that are raised, and end it.
+    Making one starts the process and has it open the state; errors of that are raised, and end it. A process that
+    breaks at its start is started again as a later one would be.
     """
 
     def __init__(
@@ -111,13 +101,22 @@ class RemoteService(_Verbs):
         self._missing: tuple[str, ...] = ()
         for part in PARTS:
             setattr(self, part, _Verbs(self._ask, f"{part}."))
-        self._adopt(self._launch())
+        self._last_loss: EngineLost | None = None
+        try:
+            self._adopt(self._launch())
+        except EngineGone as error:
+            with self._changed:
+                self._lost(error.message, error.one_line(), self._restarts.wait_s(0))
 
     # --- what is asked
 
     def start(self) -> None:
         """See `TransferService`. A process that comes after this one is started too."""
-        self._ask("start")
+        try:
+            self._ask("start")
+        except EngineGone:
+            self._is_started = True
+            raise
         self._is_started = True
 
     def subscribe(self) -> RemoteSubscription:
@@ -125,6 +124,8 @@ class RemoteService(_Verbs):
         subscription = RemoteSubscription(self._answering, lambda: self._missing, self._forget, self._clock)
         with self._changed:
             self._subscriptions.append(subscription)
+            if self._process is None and self._last_loss is not None:
+                subscription.put(self._last_loss)
         return subscription
 
     def restart_engine(self) -> None:
@@ -224,8 +225,9 @@ class RemoteService(_Verbs):
         """Tell it, and try again if it is to be tried. Under the lock."""
         _log.warning("the engine's process is gone: %s", why)
         at = utc_iso(self._clock.wall_ns())
+        self._last_loss = EngineLost(why, wait_s, detail)
         for subscription in self._subscriptions:
-            subscription.put(EngineLost(why, wait_s, detail))
+            subscription.put(self._last_loss)
             subscription.put(Notice(at, Severity.SERIOUS, "engine", f"The engine's process is gone: {why}", detail))
         if wait_s is None:
             self._keeper = None
@@ -260,80 +262,6 @@ class RemoteService(_Verbs):
             return
         self._missing = missing
         self._adopt(process)
-
-
-class RemoteSubscription:
-    """See `service.Subscription`. Merged in the process that answers; what is told of that process comes first."""
-
-    def __init__(
-        self,
-        answering: Callable[[], Process | None],
-        missing: Callable[[], tuple[str, ...]],
-        on_close: Callable[[RemoteSubscription], None],
-        clock: Clock,
-    ) -> None:
-        self._answering, self._missing, self._on_close, self._clock = answering, missing, on_close, clock
-        self._told: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        self._process: Process | None = None  # that is listened to
-        self._number: int | None = None  # of the subscription there, once it is known
-        self._pending: Pending | None = None
-        self._asked_ns = 0
-        self._was_lost = self._is_silent = False
-
-    def put(self, event: Event) -> None:
-        """Something about the process itself. Any thread."""
-        self._told.append(event)
-
-    def drain(self) -> list[Event]:
-        """See `Subscription`. Waits for the process's answer, a second at most, and not at all while there is none."""
-        process = self._answering()
-        events: list[Event] = []
-        while self._told:
-            events.append(self._told.popleft())
-        self._was_lost |= any(isinstance(event, EngineLost) for event in events)
-        if process is None:
-            return events
-        if process is not self._process:
-            self._process, self._number, self._pending = process, None, None
-        try:
-            return events + self._answered(process)
-        except EngineGone:
-            self._pending = None
-            return events  # an EngineLost is about to say so
-
-    def _answered(self, process: Process) -> list[Event]:
-        """What has come; nothing while an answer is waited for. One question at a time."""
-        if self._pending is None:
-            self._asked_ns = self._clock.monotonic_ns()
-            verb = (SUBSCRIBE,) if self._number is None else (DRAIN, self._number)
-            self._pending = process.begin(*verb)
-        try:
-            answer = self._pending.result(DRAIN_WAIT_S)
-        except TimeoutError:
-            silent_ns = self._clock.monotonic_ns() - self._asked_ns
-            if self._is_silent or silent_ns < SILENT_S * NS_PER_S:
-                return []
-            self._is_silent = True
-            return [EngineSilent(True)]
-        self._pending = None
-        if self._number is None:
-            self._number = answer
-            return self._answered(process)
-        told: list[Event] = [EngineSilent(False)] if self._is_silent else []
-        if self._was_lost:
-            told.append(EngineFound(self._missing()))  # what follows it is the whole picture
-        self._was_lost = self._is_silent = False
-        return told + list(answer)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._on_close(self)
-        process = self._answering()
-        if process is not None and process is self._process and self._number is not None and self._pending is None:
-            try:
-                process.ask(UNSUBSCRIBE, self._number)
-            except EngineGone:
-                return
 
 
 def remote_service(state_dir: Path, simulation: Path | None = None) -> Any:

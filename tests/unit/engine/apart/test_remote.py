@@ -13,6 +13,7 @@ import pytest
 
 from transfer_core.engine.apart import remote, restarts
 from transfer_core.engine.apart.remote import RemoteService
+from transfer_core.engine.apart.subscription import SILENT_S
 from transfer_core.engine.apart.verbs import DRAIN, SUBSCRIBE, UNSUBSCRIBE
 from transfer_core.errors import EngineGone, PortInUse, StateLocked, StateNewer
 from transfer_core.events import EngineFound, EngineLost, EngineSilent, Event, JobsChanged, Notice
@@ -149,6 +150,38 @@ def test_a_state_that_can_not_be_opened_is_told_and_leaves_no_process(world: Wor
     assert world.made[0].is_closed
 
 
+def test_a_process_that_breaks_at_its_start_is_started_again(world: World, expect_log: Any) -> None:
+    expect_log("it ended with code 1")
+    world.fail_open.append(EngineGone("it ended with code 1"))
+    service = world.service()
+    try:
+        service.start()
+        assert world.made[1].verbs() == ["start"]
+    finally:
+        service.stop()
+
+
+def test_who_never_came_is_told_of_and_comes_when_a_person_asks(
+    world: World, expect_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect_log("it ended with code 1")
+    monkeypatch.setattr(restarts, "WAITS_S", ())
+    world.fail_open.append(EngineGone("it ended with code 1"))
+    service = world.service()
+    try:
+        with pytest.raises(EngineGone):
+            service.start()
+        subscription = service.subscribe()
+        (lost,) = subscription.drain()
+        assert isinstance(lost, EngineLost)
+        assert (lost.why, lost.again_in_s) == ("it ended with code 1", None)
+        service.restart_engine()
+        told(subscription.drain, EngineFound)
+        assert world.made[1].verbs()[0] == "start"
+    finally:
+        service.stop()
+
+
 def test_another_process_is_started_and_everything_told_anew(
     world: World, service: RemoteService, expect_log: Any
 ) -> None:
@@ -282,7 +315,7 @@ def test_an_engine_that_does_not_answer_is_told_once_and_when_it_does_again(
     subscription.drain()
     world.is_slow = True
     assert subscription.drain() == []
-    world.clock.advance(round(remote.SILENT_S * NS_PER_S))
+    world.clock.advance(round(SILENT_S * NS_PER_S))
     assert subscription.drain() == [EngineSilent(True)]
     assert subscription.drain() == []
     asked = len(world.made[0].asked)
