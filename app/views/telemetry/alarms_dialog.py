@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFormLayout, QPlainTextEdit, QSpinBox, QWidget
 
-from app.widgets.dialog import Dialog, add_field, text_label
-from app.widgets.fields import pad_spin
+from app.widgets.dialog import Dialog, text_label
+from app.widgets.fields import add_field, field_form, pad_spin
 from transfer_core.errors import ConfigError
 from transfer_core.events.alarm_limits import AlarmLimits, parse_rules
 
@@ -20,9 +20,7 @@ class AlarmsDialog(Dialog):
 
     def __init__(self, limits: AlarmLimits, parent: QWidget | None = None) -> None:
         super().__init__("Alarms", parent)
-        form = QFormLayout()
-        form.setHorizontalSpacing(14)
-        form.setVerticalSpacing(8)
+        form = field_form()
         self.battery_low = _share(form, "Battery &low", limits.battery_low, "Caution from here down")
         self.battery_empty = _share(form, "Battery &empty", limits.battery_empty, "Critical from here down")
         self.loss = _share(form, "Link l&oss", limits.loss, "Caution from here up")

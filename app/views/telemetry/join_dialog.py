@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
 
-from app.widgets.dialog import Dialog, add_field, text_label
+from app.widgets.dialog import Dialog, text_label
+from app.widgets.fields import add_field, field_form
 from transfer_core.events.telemetry import RaceView, Role, SourceView
 
 _ROLES = {"Pilot": Role.PILOT, "Viewer": Role.VIEWER}
@@ -24,9 +25,7 @@ class JoinDialog(Dialog):
     ) -> None:
         super().__init__("Join a race", parent)
         self._races, self._sources = list(races), list(sources)
-        form = QFormLayout()
-        form.setHorizontalSpacing(14)
-        form.setVerticalSpacing(8)
+        form = field_form()
         self.race = QComboBox()
         for race in races:
             self.race.addItem(f"{race.name}  (UDP {race.udp_port})", race.race_id)
