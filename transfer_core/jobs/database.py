@@ -62,7 +62,7 @@ class StateDatabase:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction with a change number of its own; an exception undoes all of it."""
+        """A transaction with a change number of its own, durable when it is left; an exception undoes all of it."""
         with self._lock, _own_errors():
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -73,6 +73,19 @@ class StateDatabase:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def _write_soon(self) -> Iterator[sqlite3.Connection]:
+        """The same, but durable only with the next `_write`: for what a loss of power may take back."""
+        with self._lock:
+            with _own_errors():
+                self._db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing by this
+            try:
+                with self._write() as db:
+                    yield db
+            finally:
+                with _own_errors():
+                    self._db.execute("PRAGMA synchronous = FULL")
 
 
 def change_number(db: sqlite3.Connection) -> int:

@@ -67,7 +67,7 @@ class JobWorking(JobReading):
         with self._read() as db:
             if not _is_any_ready(db, wall_ns, destinations):  # asked often, so that nothing is written for nothing
                 return []
-        with self._write() as db:
+        with self._write_soon() as db:  # a claim that is lost is made again
             ids = _ready(db, wall_ns, limit, destinations)
             db.execute(
                 "UPDATE job SET status = 'uploading', lease_owner = ?, claimed_ns = ?, attempts = attempts + 1,"
@@ -102,7 +102,7 @@ class JobWorking(JobReading):
         """Keep (file id, bytes done, bytes by link, bytes sent again) of running jobs. Totals, not differences."""
         if not rows:
             return
-        with self._write() as db:
+        with self._write_soon() as db:
             change = change_number(db)
             db.executemany(
                 "UPDATE job SET idle_attempts = CASE WHEN bytes_done < ?1 THEN 0 ELSE idle_attempts END,"
