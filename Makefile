@@ -56,7 +56,8 @@ fuzz: ## give every parser of network bytes odd ones: make fuzz SECONDS=600
 	$(PY) -m tests.fuzz $(SECONDS)
 
 kills: setup ## kill agent and relay again and again: make kills KILLS=20
-	DRS_KILLS=$(KILLS) $(PY) -m pytest tests/processes/test_kill.py tests/processes/test_http_relay.py -k killed -s --timeout 0 $(ARGS)
+	DRS_KILLS=$(KILLS) $(PY) -m pytest tests/processes/test_kill.py tests/processes/test_http_relay.py \
+		tests/processes/test_uploads.py -k "killed or kills" -s --timeout 0 $(ARGS)
 
 pins: ## write constraints.txt anew from what pyproject.toml allows today
 	@bash packaging/pin.sh

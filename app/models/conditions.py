@@ -121,14 +121,12 @@ def _of_engine(engine: EngineView, destinations: Sequence[DestinationView]) -> I
         return
     for each in destinations:
         if each.online is False and each.why:
-            again = each.why.startswith(_PAIR_AGAIN)
-            yield Condition(
-                f"offline {each.name}",
-                Severity.SERIOUS,
-                f"{each.name} can't be reached: {_without_code(each.why)}",
-                "window.pair" if again else "window.strip",
-                "links",
-            )
+            key, text = f"offline {each.name}", f"{each.name} can't be reached: {_without_code(each.why)}"
+            if each.kind == "relay":
+                again = each.why.startswith(_PAIR_AGAIN)
+                yield Condition(key, Severity.SERIOUS, text, "window.pair" if again else "window.strip", "links")
+            else:  # its address, its token or its certificate, more often than a link
+                yield Condition(key, Severity.SERIOUS, text, page="destinations", subject=each.name)
 
 
 def _of_jobs(jobs: Iterable[JobView]) -> Iterator[Condition]:

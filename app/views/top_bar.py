@@ -174,8 +174,9 @@ class TopBar(FittingRow):
     def _show_destinations(self) -> None:
         online = [each.name for each in self._state.destinations if each.online]
         several = f"{online[0]} and {len(online) - 1} more" if len(online) > 1 else ""
-        self.to.value.setText(several or (online[0] if online else "no relay"))
-        self.to.setToolTip("\n".join(online) or "No relay answers")
+        none = "none answers" if self._state.destinations else "no destination"
+        self.to.value.setText(several or (online[0] if online else none))
+        self.to.setToolTip("\n".join(online) or "No destination answers")
 
     def tick(self) -> None:
         """Move the clock on."""

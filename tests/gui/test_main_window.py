@@ -59,7 +59,7 @@ def test_the_worst_state_stands_on_top_in_a_word(shown: ShownWindow, changes: di
 def test_without_a_relay_the_top_says_so_and_that_nothing_goes_anywhere(shown: ShownWindow) -> None:
     shown.state.apply([DestinationsChanged(()), EngineChanged(demo_engine(severity=Severity.INFO, online=False))])
     assert shown.window.top.state_button.text() == "Not paired"
-    assert shown.window.top.to.value.text() == "no relay"
+    assert shown.window.top.to.value.text() == "no destination"
 
 
 def test_an_unknown_end_is_blank_and_an_empty_queue_says_nothing_is_left(shown: ShownWindow) -> None:
@@ -77,6 +77,16 @@ def test_a_relay_that_is_away_is_a_banner_until_it_is_back(shown: ShownWindow, q
     assert banner.text.text() == "factory can't be reached: no answer"
     shown.state.apply([DestinationsChanged((replace(SILENT, online=True, why=""),))])
     qtbot.waitUntil(lambda: not banner.isVisible())
+
+
+def test_a_server_that_is_away_leads_to_its_row_among_the_destinations(shown: ShownWindow, qtbot: QtBot) -> None:
+    bucket = DestinationView("archive", "s3", ("s3://race",), online=False, why="there are no credentials")
+    shown.state.apply([DestinationsChanged((replace(SILENT, online=True, why=""), bucket))])
+    qtbot.waitUntil(shown.window.banner.isVisible)
+    shown.window.banner.helps.click()
+    page = shown.window.page("destinations")
+    assert shown.window.current_page is page
+    assert [index.data() for index in page.table.selectionModel().selectedRows(1)] == ["archive"]
 
 
 def test_a_banner_that_is_put_away_stays_away_and_comes_back_when_it_is_worse(shown: ShownWindow, qtbot: QtBot) -> None:

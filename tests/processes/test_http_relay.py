@@ -136,6 +136,8 @@ def test_a_relay_killed_in_the_middle_of_requests_loses_nothing(
     (arrived,) = [path for path in field.inbox.rglob("*") if path.is_file()]
     assert arrived.read_bytes() == data
     assert killed == KILLS
+    again = sent_bytes - len(data)
+    sys.stdout.write(f"{protocol.__name__}: {killed} kills of the relay: {again / 1e6:.1f} MB were sent again\n")
     assert sent_bytes - len(data) <= killed * CHUNK
 
 

@@ -246,5 +246,10 @@ def test_kills_at_random_moments_lose_nothing_and_cost_a_chunk_each(stage: Stage
     assert job["status"] == "completed", f"{job}\n{stage.told()}"
     assert killed > 0
     assert stage.arrived("lap.bin").read_bytes() == source.read_bytes()
+    again = stage.proxy.body_bytes_read - size
+    sys.stdout.write(
+        f"{stage.kind}: {killed} kills of the {victim}: {again / 1e6:.1f} of {size / 1e6:.0f} MB were sent again, "
+        f"{again / killed / 1e6:.2f} MB for each\n"
+    )
     # a server that is away lets the proxy take a chunk in vain
     assert stage.proxy.body_bytes_read < size + MB + killed * (CHUNK if victim == "agent" else 2 * CHUNK)

@@ -239,7 +239,7 @@ def _own_errors(step: Step) -> Iterator[None]:
     except _NO_ADDRESS as error:
         raise ConfigError(f"{step.url} is no address: {error}") from error
     except (requests.exceptions.RequestException, HTTPError, OSError) as error:
-        raise ServerSilent(f"no answer to {step.what}: {_reason(error)}") from error
+        raise ServerSilent(f"{_reason(error)} (no answer to {step.what})") from error
 
 
 def _reason(error: BaseException) -> str:
@@ -257,5 +257,5 @@ def _reason(error: BaseException) -> str:
         return "it took too long"
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror.lower()
-    text = str(inner)
-    return text.rpartition(": ")[2].strip("'\") ") or type(inner).__name__
+    text = str(inner).rpartition(": ")[2].strip("'\") ")
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text or type(inner).__name__
