@@ -13,29 +13,29 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
     QFontMetrics,
     QHelpEvent,
-    QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPen,
-    QWheelEvent,
 )
 from PySide6.QtWidgets import QToolTip
 
 from app.figures import clock_text
 from app.models.sample_rings import Buckets, Floats, Window, bucket, bucket_max, bucket_mean, bucket_min, thin_line
 from app.views.links.lane_axis import LaneAxis
-from app.views.links.lane_items import LaneBars, LaneCurve
 from app.views.links.scales import LOSS, RTT, THROUGHPUT, loss_share, rtt_share, time_step_s
+from app.widgets.fixed_items import FixedBars, FixedCurve
 from app.widgets.look import Look
+from app.widgets.still_plot import StillPlot, plot_pen
 from transfer_core.events import LinkMark
 from transfer_core.units import NS_PER_S
 
+SPAN_MOST_S = 3600.0  # more than any window shows
+_EVERYWHERE = QRectF(-SPAN_MOST_S, -0.5, SPAN_MOST_S + 60.0, 2.0)
 LABELS_MOST = 8
 MARK_REACH_PX = 6  # so near to a mark's line a click means the mark
 HEAVY_LOSS = 0.5  # from here the bars are critical
@@ -64,7 +64,7 @@ class _Label:
     mark: LinkMark
 
 
-class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
+class LinkPlot(StillPlot):
     """Throughput, round-trip time and loss of one link."""
 
     mark_clicked = Signal(object)  # LinkMark
@@ -72,7 +72,8 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
 
     def __init__(self, look: Look, colour: QColor) -> None:
         self._axis = LaneAxis()
-        super().__init__(axisItems={"left": self._axis}, background=look.card)
+        tip = "The reading line moves by key; Esc takes it off; the table says it in text  (Tab, then Left or Right)"
+        super().__init__(look, "", tip, axes=("left",), axis_items={"left": self._axis})
         self._look = look
         self._colour = colour
         self._span_s = 60.0
@@ -80,41 +81,28 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         self._grid_key: tuple[float, int] = (0.0, 0)
         self._labels: tuple[_Label, ...] = ()
         self._marks: tuple[tuple[float, LinkMark], ...] = ()  # seconds before the newest moment, newest first
-        self.setAntialiasing(False)
-        self.setViewportUpdateMode(
-            pg.QtWidgets.QGraphicsView.ViewportUpdateMode.FullViewportUpdate
-        )  # all moves at once
+        # all moves at once
+        self.setViewportUpdateMode(pg.QtWidgets.QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
         self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setToolTip(
-            "The reading line moves by key; Esc takes it off; the table says it in text  (Tab, then Left or Right)"
-        )
-        self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         plot = self.getPlotItem()
-        plot.hideAxis("bottom")
-        plot.hideButtons()
-        plot.setMenuEnabled(False)
-        plot.setMouseEnabled(False, False)
-        plot.disableAutoRange()
         plot.setContentsMargins(0, 0, 0, 0)
         plot.layout.setContentsMargins(0, 0, 10, 0)
-        plot.getViewBox().setBorder(None)
         self._make_items()
         self.apply_look(look, colour)
         plot.setRange(xRange=(-self._span_s, 0.0), yRange=(0.0, 1.0), padding=0.0, disableAutoRange=True)
 
     def _make_items(self) -> None:
-        self._grid = LaneCurve(connect="pairs")
-        self._band = LaneBars(x0=np.empty(0), x1=np.empty(0), y0=np.empty(0), y1=np.empty(0), pen=None)
+        self._grid = FixedCurve(connect="pairs")
+        self._band = FixedBars(x0=np.empty(0), x1=np.empty(0), y0=np.empty(0), y1=np.empty(0), pen=None)
         self._loss = tuple(
-            LaneBars(x0=np.empty(0), x1=np.empty(0), y0=np.empty(0), y1=np.empty(0), pen=None) for _ in range(3)
+            FixedBars(x0=np.empty(0), x1=np.empty(0), y0=np.empty(0), y1=np.empty(0), pen=None) for _ in range(3)
         )
-        self._bad_marks = LaneCurve(connect="pairs")
-        self._good_marks = LaneCurve(connect="pairs")
-        self._rtt = LaneCurve(connect="finite")
-        self._over = LaneCurve(connect="pairs")
-        self._throughput = LaneCurve(connect="finite", antialias=True)
-        self._cursor = LaneCurve()
+        self._bad_marks = FixedCurve(connect="pairs")
+        self._good_marks = FixedCurve(connect="pairs")
+        self._rtt = FixedCurve(connect="finite")
+        self._over = FixedCurve(connect="pairs")
+        self._throughput = FixedCurve(connect="finite", antialias=True)
+        self._cursor = FixedCurve()
         plot = self.getPlotItem()
         for item in (
             self._grid,
@@ -127,6 +115,7 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
             self._throughput,
             self._cursor,
         ):
+            item.place(_EVERYWHERE)
             plot.addItem(item, ignoreBounds=True)
 
     def sizeHint(self) -> QSize:
@@ -140,22 +129,17 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         self.setMinimumHeight(5 * QFontMetrics(look.small).height() + 10)
         self._axis.apply_look(look)
         dash = Qt.PenStyle.DashLine
-        self._grid.setPen(_pen(look.grid))
+        self._grid.setPen(plot_pen(look.grid))
         self._band.setOpts(brush=look.band)
         for bars, tint in zip(self._loss, (look.band, look.caution, look.critical), strict=True):
             bars.setOpts(brush=tint)
-        self._bad_marks.setPen(_pen(look.caution, style=dash))
-        self._good_marks.setPen(_pen(look.muted, style=dash))
-        self._rtt.setPen(_pen(look.text, look.line))
-        self._over.setPen(_pen(look.caution, 2))
-        self._throughput.setPen(_pen(colour, look.line))
-        self._cursor.setPen(_pen(look.text))
+        self._bad_marks.setPen(plot_pen(look.caution, style=dash))
+        self._good_marks.setPen(plot_pen(look.muted, style=dash))
+        self._rtt.setPen(plot_pen(look.text, look.line))
+        self._over.setPen(plot_pen(look.caution, 2))
+        self._throughput.setPen(plot_pen(colour, look.line))
+        self._cursor.setPen(plot_pen(look.text))
         self.viewport().update()
-
-    @property
-    def pixels(self) -> int:
-        """Width of the lanes."""
-        return max(2, int(self.getPlotItem().getViewBox().width()))
 
     @property
     def mark_labels(self) -> list[str]:
@@ -278,12 +262,9 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
             painter.drawText(label.box, Qt.AlignmentFlag.AlignCenter, label.text)
 
     # --- the mouse reads, and leads from a mark to the log; keys are the page's
-    def _x_at(self, pixel: QPoint) -> float:
-        return float(self.getPlotItem().getViewBox().mapSceneToView(self.mapToScene(pixel)).x())
-
     def mark_at(self, pixel: QPoint) -> LinkMark | None:
         """The mark whose line or label is there, the newest one first."""
-        x_s = self._x_at(pixel)
+        x_s = self.x_at(pixel)
         reach_s = MARK_REACH_PX * self._span_s / self.pixels
         near = [(abs(at_s - x_s), mark) for at_s, mark in self._marks if abs(at_s - x_s) <= reach_s]
         if near:
@@ -294,7 +275,7 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Tell where the mouse is on the time axis."""
         pixel = event.position().toPoint()
-        x_s = self._x_at(pixel)
+        x_s = self.x_at(pixel)
         self.viewport().setCursor(
             Qt.CursorShape.PointingHandCursor if self.mark_at(pixel) else Qt.CursorShape.CrossCursor
         )
@@ -322,10 +303,6 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
             return True
         return bool(super().viewportEvent(event))
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keys are the page's."""
-        event.ignore()
-
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Show the focus ring, which the card draws."""
         super().focusInEvent(event)
@@ -341,20 +318,10 @@ class LinkPlot(pg.PlotWidget):  # type: ignore[misc]
         super().leaveEvent(event)
         self.hovered.emit(None)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """The wheel scrolls the page."""
-        event.ignore()
-
 
 def mark_words(mark: LinkMark) -> str:
     """What a mark says when it is pointed at."""
     return f"{clock_text(mark.at)} {mark.text or _WORDS.get(mark.what, mark.what)}\nClick for its place in the log"
-
-
-def _pen(colour: QColor, width: int = 1, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
-    pen = QPen(colour, width, style, Qt.PenCapStyle.FlatCap)
-    pen.setCosmetic(True)
-    return pen
 
 
 def _stretches(t_s: Floats, buckets: Buckets | None, end_s: float) -> tuple[Floats, Floats]:

@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QResizeEvent
 
 from app.models.sample_rings import Floats, thin_lines
 from app.views.links.scales import time_step_s
-from app.views.telemetry.curves import FixedCurve
+from app.widgets.fixed_items import FixedCurve
 from app.widgets.look import Look
+from app.widgets.still_plot import StillPlot, plot_pen
 from transfer_core.events.telemetry import ChannelView
 
 SCALE = "-1000"  # what a scale's figure needs room for
@@ -80,13 +80,14 @@ EMPTY = (
 )
 
 
-class LanePlot(pg.PlotWidget):  # type: ignore[misc]
+class LanePlot(StillPlot):
     """Lanes over one time axis."""
 
     hovered = Signal(object)  # seconds before the newest moment (<= 0), or None when the mouse has left
 
     def __init__(self, look: Look) -> None:
-        super().__init__(background=look.card)
+        tip = "The reading line moves by key; the table says it in text  (Tab, then Left or Right)"
+        super().__init__(look, "Plots of the chosen channels", tip)
         self._look = look
         self._span_s = 30.0
         self._lanes: tuple[ChannelView, ...] = ()
@@ -95,21 +96,9 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         self._end_text = "now"
         self._from_start = False
         self._grid_key: tuple[object, ...] = ()
-        self.setAntialiasing(False)
         self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName("Plots of the chosen channels")
-        self.setToolTip("The reading line moves by key; the table says it in text  (Tab, then Left or Right)")
-        self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setProperty("kind", "plot")
         plot = self.getPlotItem()
-        for axis in ("left", "bottom"):
-            plot.hideAxis(axis)
-        plot.hideButtons()
-        plot.setMenuEnabled(False)
-        plot.setMouseEnabled(False, False)
-        plot.disableAutoRange()
-        plot.getViewBox().setBorder(None)
         self._grid = FixedCurve(connect="pairs")
         self._marks = FixedCurve(connect="pairs")
         self._cursor = FixedCurve()
@@ -124,19 +113,14 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         """Take over another theme."""
         self._look = look
         self.setBackground(look.card)
-        self._grid.setPen(_pen(look.grid))
-        self._marks.setPen(_pen(look.caution, style=Qt.PenStyle.DashLine))
-        self._cursor.setPen(_pen(look.text))
+        self._grid.setPen(plot_pen(look.grid))
+        self._marks.setPen(plot_pen(look.caution, style=Qt.PenStyle.DashLine))
+        self._cursor.setPen(plot_pen(look.text))
         metrics = QFontMetrics(look.small)
         self._figures = metrics.horizontalAdvance(SCALE) + 6
         self._left = metrics.horizontalAdvance("BatteryVoltage") + self._figures + 14
         self.getPlotItem().layout.setContentsMargins(self._left, 2, 8, BOTTOM)
         self.viewport().update()
-
-    @property
-    def pixels(self) -> int:
-        """Width of the lanes."""
-        return max(2, int(self.getPlotItem().getViewBox().width()))
 
     @property
     def lanes(self) -> tuple[ChannelView, ...]:
@@ -204,7 +188,7 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
                 curve.place(self._place_of_all())
                 self.addItem(curve)
             style = Qt.PenStyle.DashLine if source in dashed else Qt.PenStyle.SolidLine
-            curve.setPen(_pen(colours[source], self._look.line, style))
+            curve.setPen(plot_pen(colours[source], self._look.line, style))
             curve.setData(*self._joined(parts, end_s))
         inside = [mark - end_s for mark in marks_s if -span_s <= mark - end_s <= 0]
         self._marks.setData(np.repeat(inside, 2), np.tile([0.0, 1.0], len(inside)))
@@ -312,11 +296,8 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
     # --- the mouse reads; keys are the page's
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Tell where the mouse is on the time axis."""
-        x_s = self._x_at(event.position().toPoint())
+        x_s = self.x_at(event.position().toPoint())
         self.hovered.emit(x_s if -self._span_s <= x_s <= 0 else None)
-
-    def _x_at(self, pixel: QPoint) -> float:
-        return float(self.getPlotItem().getViewBox().mapSceneToView(self.mapToScene(pixel)).x())
 
     def leaveEvent(self, event: object) -> None:
         """The mouse is elsewhere."""
@@ -328,14 +309,6 @@ class LanePlot(pg.PlotWidget):  # type: ignore[misc]
         super().resizeEvent(event)
         self.viewport().update()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keys are the page's."""
-        event.ignore()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """The wheel does nothing here."""
-        event.ignore()
-
 
 def _ends(place: tuple[float, float]) -> tuple[float, float]:
     return place[0], place[0] + place[1]
@@ -343,9 +316,3 @@ def _ends(place: tuple[float, float]) -> tuple[float, float]:
 
 def _figure(value: float) -> str:
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
-
-
-def _pen(colour: QColor, width: int = 1, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
-    pen = QPen(colour, width, style, Qt.PenCapStyle.FlatCap)
-    pen.setCosmetic(True)
-    return pen

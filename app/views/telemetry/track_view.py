@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QWheelEvent
+from PySide6.QtGui import QColor, QPainter, QPen
 
 from app.models.sample_rings import Floats
 from app.widgets.look import Look
+from app.widgets.still_plot import StillPlot
 
 POINTS_MOST = 400  # of one trail
 MARGIN = 0.08
@@ -27,28 +27,18 @@ class Trail:
     is_old: bool
 
 
-class TrackView(pg.PlotWidget):  # type: ignore[misc]
+class TrackView(StillPlot):
     """Trails, and a dot with a name at the end of each; a ring where it is old."""
 
     def __init__(self, look: Look) -> None:
-        super().__init__(background=look.card)
+        tip = "Where each drone is; the table says it in text  (Tab)"
+        super().__init__(look, "The track from above", tip)
         self._look = look
         self._bounds: tuple[float, float, float, float] | None = None
         self._trails: dict[str, pg.PlotCurveItem] = {}
         self._heads: list[tuple[float, float, str, QColor, bool]] = []
-        self.setAccessibleName("The track from above")
-        self.setToolTip("Where each drone is; the table says it in text  (Tab)")
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setProperty("kind", "plot")
-        self.setAntialiasing(False)
         plot = self.getPlotItem()
-        for axis in ("left", "bottom"):
-            plot.hideAxis(axis)
-        plot.hideButtons()
-        plot.setMenuEnabled(False)
-        plot.setMouseEnabled(False, False)
-        plot.disableAutoRange()
         plot.setAspectLocked(True)
         plot.layout.setContentsMargins(4, 4, 4, 4)
 
@@ -128,7 +118,3 @@ class TrackView(pg.PlotWidget):  # type: ignore[misc]
                 painter.setPen(look.muted if is_old else look.text)
                 painter.drawText(x, at.y() + 4, name)
                 taken.append(place)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """The wheel does nothing here."""
-        event.ignore()
