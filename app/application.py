@@ -158,7 +158,7 @@ class Console(QObject):
         queue = self.window.page(QueuePage.name)
         if isinstance(queue, QueuePage):
             self.window.go_to(queue.name)
-            queue.want_files(paths, None)
+            queue.adding.want(paths)
 
     def _pair(self) -> None:
         dialog = PairDialog(self.service, self.window)

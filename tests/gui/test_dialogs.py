@@ -178,7 +178,7 @@ def test_alt_p_gives_the_selected_files_another_priority(queue: QueuePage, servi
 
 def test_a_place_past_the_end_is_the_end(queue: QueuePage, service: FakeService, qtbot: QtBot) -> None:
     queue.select(["job1"])
-    queue.ask_place()
+    queue.moves.ask_where(by_priority=False)
     dialog = place_dialog(queue)
     dialog.place.setValue(999)
     assert dialog.preview.text() == "At the end of the queue"
@@ -188,7 +188,7 @@ def test_a_place_past_the_end_is_the_end(queue: QueuePage, service: FakeService,
 
 def test_files_that_went_away_meanwhile_are_left_out_of_the_move(queue: QueuePage, service: FakeService) -> None:
     queue.model.remove_jobs(["job5"])
-    queue.move_ids_to(["job5", "job6"], 0)
+    queue.moves.move_ids_to(["job5", "job6"], 0)
     assert service.called("move") == [(["job6"], "job1")]
 
 

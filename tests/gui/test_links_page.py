@@ -120,12 +120,12 @@ def test_space_freezes_the_picture_while_data_goes_on_and_space_follows_again(pa
     qtbot.keyClick(page, Qt.Key.Key_Space)
     before = line(page)
     assert page.is_frozen
-    assert page.badge.text().startswith("FROZEN 14:32:07")
+    assert page.toolbar.badge.text().startswith("FROZEN 14:32:07")
     state.run(10, "wifi")
     page.refresh()
     assert (line(page) == before).all()
     qtbot.keyClick(page, Qt.Key.Key_Space)
-    assert page.badge.text() == "LIVE"
+    assert page.toolbar.badge.text() == "LIVE"
     assert len(line(page)) == 200
 
 
@@ -149,7 +149,7 @@ def test_a_frozen_picture_outlives_the_ring_it_was_taken_from(page, state, histo
 
 def test_the_badge_jumps_to_live(page, qtbot) -> None:
     page.set_frozen(True)
-    qtbot.mouseClick(page.badge, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(page.toolbar.badge, Qt.MouseButton.LeftButton)
     assert not page.is_frozen
 
 

@@ -93,7 +93,7 @@ def test_rows_dropped_where_they_are_ask_for_nothing(model: QueueModel, qtbot: Q
 
 def test_a_selection_survives_a_move(page: QueuePage) -> None:
     page.select(["b", "c"])
-    page.move_to(4)
+    page.moves.move_to(4)
     assert [each.file_id for each in page.selected()] == ["b", "c"]
     assert order(page.model) == "adbc"
 
@@ -268,7 +268,7 @@ def test_files_are_chosen_by_name_and_the_next_dialog_opens_where_the_last_was(
 ) -> None:
     for name in ("lap1.bin", "lap2.bin"):
         (tmp_path / name).write_bytes(b"0")
-    page.add_files()
+    page.adding.choose_files()
     (dialog,) = page.findChildren(QFileDialog)
     assert not dialog.windowTitle().startswith("Open")
     dialog.setDirectory(str(tmp_path))
@@ -278,7 +278,7 @@ def test_files_are_chosen_by_name_and_the_next_dialog_opens_where_the_last_was(
         qtbot.keyClick(field, Qt.Key.Key_Return)
     assert wanted.args == [[str(tmp_path / "lap1.bin"), str(tmp_path / "lap2.bin")], None]
     qtbot.waitUntil(lambda: page.findChildren(QFileDialog) == [])
-    page.add_folder()
+    page.adding.choose_folder()
     (dialog,) = page.findChildren(QFileDialog)
     assert dialog.directory().absolutePath() == str(tmp_path)
     with qtbot.assertNotEmitted(page.files_wanted):

@@ -15,16 +15,13 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
-from app.actions import make_action
 from app.models.link_history import LinkHistory
 from app.models.links_model import LinksModel
 from app.models.sample_rings import SampleRings
@@ -35,8 +32,8 @@ from app.views.links.limits_dialog import LimitsDialog
 from app.views.links.link_card import LinkCard
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.links.time_ruler import TimeRuler
+from app.views.links.toolbar import Toolbar
 from app.views.page import Page, ServiceCalls
-from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
 from transfer_core.events import LinkMark, LinkState, LinkView
 
@@ -46,8 +43,6 @@ if TYPE_CHECKING:
 
 FRAME_MS = 100
 TEXTS_NS = 250_000_000  # between two looks at the words and figures
-WINDOWS_S = {"1 min": 60.0, "5 min": 300.0, "30 min": 1800.0}
-WINDOW_COMMANDS = ("links.minute", "links.five_minutes", "links.half_hour")
 
 
 def utc_clock() -> str:
@@ -131,39 +126,17 @@ class LinksPage(Page):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 10)
         layout.setSpacing(10)
-        layout.addLayout(self._build_toolbar())
+        slots: dict[str, Callable[[], object]] = {
+            "freeze": self._toggle_frozen,
+            "limits": self.open_limits,
+            "simulate": self.open_simulate,
+            "live": self.go_live,
+        }
+        self.toolbar = Toolbar(self, self.show_window, slots)
+        self.toolbar.show_window(self._span_s)
+        self.toolbar.show_frozen("", self._look)
+        layout.addLayout(self.toolbar)
         layout.addWidget(self._split, 1)
-
-    def _build_toolbar(self) -> QHBoxLayout:
-        bar = QHBoxLayout()
-        bar.setSpacing(8)
-        self._windows: dict[str, QPushButton] = {}
-        for (label, span_s), name in zip(WINDOWS_S.items(), WINDOW_COMMANDS, strict=True):
-            action = make_action(name, self, partial(self.show_window, span_s))
-            button = ActionButton(action, self)  # in no group: Tab has to reach each
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.setCheckable(True)
-            button.setChecked(span_s == self._span_s)
-            self._windows[label] = button
-            bar.addWidget(button)
-        bar.addSpacing(8)
-        self.freeze_button = ActionButton(make_action("links.freeze", self, self._toggle_frozen), self)
-        self.freeze_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.freeze_button.setCheckable(True)
-        bar.addWidget(self.freeze_button)
-        bar.addStretch(1)
-        self.limits_button = ActionButton(make_action("links.limits", self, self.open_limits), self)
-        self.limits_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        bar.addWidget(self.limits_button)
-        self.simulate_button = ActionButton(make_action("links.simulate", self, self.open_simulate), self)
-        self.simulate_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        bar.addWidget(self.simulate_button)
-        self.badge = _button("LIVE", "The picture follows the data  (Space)")
-        self.badge.setObjectName("liveBadge")
-        self.badge.clicked.connect(lambda: self.set_frozen(False))
-        bar.addWidget(self.badge)
-        self._mark_badge()
-        return bar
 
     # --- what others may read
     @property
@@ -309,8 +282,7 @@ class LinksPage(Page):
     def show_window(self, span_s: float) -> None:
         """Show so many seconds, live or frozen."""
         self._span_s = span_s
-        for label, seconds in WINDOWS_S.items():
-            self._windows[label].setChecked(seconds == span_s)
+        self.toolbar.show_window(span_s)
         self._drawer.reset()
         if self._cursor_s is not None:
             self.show_cursor(max(self._cursor_s, -span_s))
@@ -318,6 +290,11 @@ class LinksPage(Page):
             self._draw(*self._frozen)
         elif self._shown:
             self.refresh()
+
+    @Slot()
+    def go_live(self) -> None:
+        """Follow the data again."""
+        self.set_frozen(False)
 
     def _toggle_frozen(self) -> None:
         self.set_frozen(not self.is_frozen)
@@ -329,18 +306,13 @@ class LinksPage(Page):
         if frozen:
             self._frozen = (self._history.rings.copy(), self._history.all_marks, self._state.now_ns())
             self._frozen_at = self._clock()
-            self.badge.setText(f"FROZEN {self._frozen_at} · jump to live")
-            self.badge.setToolTip("Follow the data again  (Space)")
         else:
             self._frozen, self._frozen_at = None, ""
-            self.badge.setText("LIVE")
-            self.badge.setToolTip("The picture follows the data  (Space)")
-        self.freeze_button.setChecked(frozen)
         for card in self._cards.values():
             card.set_frozen(frozen)
         if self._frozen is not None:  # all cards at the same moment
             self._draw(*self._frozen)
-        self._mark_badge()
+        self.toolbar.show_frozen(self._frozen_at, self._look)
         self._place_ruler()
         if not frozen and self._shown:
             self.refresh()
@@ -398,25 +370,8 @@ class LinksPage(Page):
             card.apply_look(self._look)
         self._ruler.apply_look(self._look)
         self._table.apply_look(self._look)
-        self._mark_badge()
+        self.toolbar.show_frozen(self._frozen_at, self._look)
         if self._frozen is not None:
             self._draw(*self._frozen)
         elif self._shown:
             self.refresh()
-
-    def _mark_badge(self) -> None:
-        colour = self._look.caution if self.is_frozen else self._look.good
-        self.badge.setStyleSheet(
-            f"QPushButton#liveBadge {{ border: 1px solid {colour.name()}; color: {self._look.text.name()}; }}"
-        )
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    """A tool button that a click doesn't give the keyboard to, so that Space stays the page's."""
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(text)
-    button.setAccessibleDescription(tip)
-    button.setAutoDefault(False)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return button

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePath
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
-    QLabel,
     QLineEdit,
     QMenu,
     QSplitter,
@@ -22,9 +19,10 @@ from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.models.queue_model import QueueModel
 from app.theme.theme import Theme
 from app.views.page import Page, ServiceCalls
+from app.views.queue.adding import FileChooser
 from app.views.queue.details import DetailsPanel
 from app.views.queue.empty import DropZone, EmptyQueue
-from app.views.queue.place_dialog import PlaceDialog
+from app.views.queue.moving import Moves
 from app.views.queue.table import QueueTable
 from app.views.queue.wiring import QueueWiring
 from app.widgets.action_button import ActionButton
@@ -32,7 +30,6 @@ from app.widgets.fitting_row import FittingRow
 from transfer_core.events import JobState, JobView
 
 REFRESH_MS = 250
-NOTE_MS = 4000
 DETAILS_WIDTH = 268
 DETAILS_ROOM = 68  # times the type size: with less width the table needs all of it
 _NEEDS_ROWS = frozenset(
@@ -80,24 +77,23 @@ class QueuePage(Page):
         self._state, self._theme = state, theme
         self._actions: dict[str, QAction] = dict(actions or {})
         self._pending: dict[str, JobView] = {}
-        self._folder = ""  # where files were last chosen
         self.model = QueueModel(self)
         self.model.update_jobs(state.jobs)
-        self.model.files_dropped.connect(self.want_files)
+        self.adding = FileChooser(self)
+        self.adding.files_wanted.connect(self.files_wanted)
+        self.model.files_dropped.connect(self.adding.want)
         self.model.move_wanted.connect(self.move_wanted)
         self.table = QueueTable(self.model, state, theme)
+        self.moves = Moves(self.model, self.selected, self)
+        self.moves.priority_wanted.connect(self.priority_wanted)
         self.details = DetailsPanel(state, theme)
         self._find = QLineEdit(placeholderText="Find in queue")
         self._zone = DropZone(theme, self)
         self._details_wanted: bool | None = None  # None: as the width allows
-        self._note = QLabel()
-        self._note.setProperty("kind", "muted")
         self._build()
         self.setAcceptDrops(True)
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
-        self._note_ends = QTimer(self, interval=NOTE_MS, singleShot=True)
-        self._note_ends.timeout.connect(self._note.clear)
         theme.changed.connect(self._fit_details)
         state.jobs_changed.connect(self._note_changes)
         state.jobs_removed.connect(self._note_removals)
@@ -107,20 +103,20 @@ class QueuePage(Page):
 
     def _make_actions(self) -> None:
         slots = {
-            "window.add_files": self.add_files,
-            "window.add_folder": self.add_folder,
+            "window.add_files": self.adding.choose_files,
+            "window.add_folder": self.adding.choose_folder,
             "window.pair": self.pair_wanted.emit,
             "queue.pause": self.toggle_pause,
             "queue.cancel": lambda: self._send(self.cancel_wanted),
             "queue.retry": lambda: self._send(self.retry_wanted),
             "queue.remove": lambda: self._send(self.remove_wanted),
             "queue.clear": self.clear_wanted.emit,
-            "queue.up": lambda: self.move_by(-1),
-            "queue.down": lambda: self.move_by(1),
-            "queue.top": lambda: self.move_to(0),
-            "queue.bottom": lambda: self.move_to(len(self.model.jobs)),
-            "queue.move": self.ask_place,
-            "queue.priority": self.ask_priority,
+            "queue.up": lambda: self.moves.move_by(-1),
+            "queue.down": lambda: self.moves.move_by(1),
+            "queue.top": lambda: self.moves.move_to(0),
+            "queue.bottom": self.moves.move_to_end,
+            "queue.move": lambda: self.moves.ask_where(by_priority=False),
+            "queue.priority": lambda: self.moves.ask_where(by_priority=True),
             "queue.undo": self.undo_wanted.emit,
             "queue.copy": self.copy_rows,
             "queue.copy_error": self.details.copy_error,
@@ -146,7 +142,7 @@ class QueuePage(Page):
         self._find.setMinimumWidth(120)
         self._find.setMaximumWidth(200)
         self._find.textChanged.connect(self._filter)
-        bar.add(self._note, rank=8)
+        bar.add(self.adding, rank=8)
         bar.add(self._find)
         self._split = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         self._split.setHandleWidth(12)
@@ -162,7 +158,7 @@ class QueuePage(Page):
         layout.addWidget(bar)
         layout.addWidget(self._split, 1)
         self._empty = EmptyQueue(self.table.viewport())
-        self._empty.add_wanted.connect(self.add_files)
+        self._empty.add_wanted.connect(self.adding.choose_files)
         self._empty.pair_wanted.connect(self.pair_wanted)
         self._state.destinations_changed.connect(self._show_emptiness)
         self._state.engine_changed.connect(self._show_undo)
@@ -293,85 +289,7 @@ class QueuePage(Page):
         """The engine has done a move, or has refused it."""
         self.model.settle(file_ids, failed=failed)
 
-    def move_by(self, step: int) -> None:
-        """Move the selected rows one place."""
-        jobs = self.selected()
-        if not jobs:
-            return
-        first = self.model.row_of(jobs[0].file_id) or 0
-        last = self.model.row_of(jobs[-1].file_id) or 0
-        self.move_to(first - 1 if step < 0 else last + 2)
-
-    def move_to(self, row: int) -> None:
-        """Move the selected rows in front of a row of the list as it stands."""
-        ids = set(self._ids())
-        before = next((job.file_id for job in self.model.jobs[max(0, row) :] if job.file_id not in ids), None)
-        self.model.move_rows(self._ids(), before)
-
-    def move_ids_to(self, file_ids: list[str], place: int) -> None:
-        """Move these jobs so that the first of them stands at that place, 0 being the first."""
-        others = [job.file_id for job in self.model.jobs if job.file_id not in set(file_ids)]
-        self.model.move_rows(file_ids, others[place] if place < len(others) else None)
-
-    def ask_place(self) -> None:
-        """Ask where the selected rows shall go, by the number of the place."""
-        self._ask_where(by_priority=False)
-
-    def ask_priority(self) -> None:
-        """Ask for another priority."""
-        self._ask_where(by_priority=True)
-
-    def _ask_where(self, *, by_priority: bool) -> None:
-        jobs = self.selected()
-        if not jobs:
-            return
-        ids = [job.file_id for job in jobs]
-        dialog = PlaceDialog(self.model.jobs, jobs, by_priority=by_priority, parent=self)
-        dialog.place_chosen.connect(lambda place: self.move_ids_to(ids, place - 1))
-        dialog.priority_chosen.connect(lambda priority: self.priority_wanted.emit(ids, priority))
-        dialog.open_beside()
-
-    # --- adding
-
-    def add_files(self) -> None:
-        """Choose files."""
-        self._choose("Add files", QFileDialog.FileMode.ExistingFiles)
-
-    def add_folder(self) -> None:
-        """Choose a folder."""
-        self._choose("Add folder", QFileDialog.FileMode.Directory)
-
-    def _choose(self, title: str, mode: QFileDialog.FileMode) -> None:
-        """Open the system's dialog beside the work, at the folder where the last one was left."""
-        dialog = QFileDialog(self, f"{title} · DRS-SYNC", self._folder)
-        dialog.setFileMode(mode)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly, mode is QFileDialog.FileMode.Directory)
-        dialog.setLabelText(QFileDialog.DialogLabel.Accept, "Add")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(self._chosen)
-        dialog.open()
-
-    @Slot(list)
-    def _chosen(self, paths: list[str]) -> None:
-        if paths:
-            self._folder = str(PurePath(paths[0]).parent)
-            self.want_files(paths, None)
-
-    @Slot(list, object)
-    def want_files(self, paths: list[str], before: str | None) -> None:
-        """Ask for these to be queued, and say at once that it is under way."""
-        self._note.setText("1 path, preparing…" if len(paths) == 1 else f"{len(paths)} paths, preparing…")
-        self.files_wanted.emit(paths, before)
-
-    def files_added(self, added: int, skipped: int = 0) -> None:
-        """They are queued."""
-        text = "1 file queued" if added == 1 else f"{added} files queued"
-        self._note.setText(f"{text}, {skipped} left out" if skipped else text)
-        self._note_ends.start()
-
-    def files_refused(self) -> None:
-        """They were not queued; the reason is shown elsewhere."""
-        self._note.setText("")
+    # --- dropping
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Files may be dropped anywhere on the page."""
@@ -390,7 +308,7 @@ class QueuePage(Page):
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            self.want_files(paths, None)
+            self.adding.want(paths)
 
     # --- the rest
 

@@ -73,7 +73,7 @@ class QueueWiring:
         self._call("add_paths", paths, source="drop", on_result=partial(self._added, before), on_error=self._not_added)
 
     def _added(self, before: str | None, result: AddResult) -> None:
-        self._page.files_added(len(result.added), len(result.skipped))
+        self._page.adding.added(len(result.added), len(result.skipped))
         if before is not None and result.added:
             self._call("move", [job.file_id for job in result.added], before)
         if result.skipped:
@@ -81,7 +81,7 @@ class QueueWiring:
             self._page.noted.emit(f"Left out {len(result.skipped)}: {several}")
 
     def _not_added(self, error: DrsError) -> None:
-        self._page.files_refused()
+        self._page.adding.refused()
         self._page.failed.emit(error)
 
     def _ask_chunk_map(self, file_id: str, cells: int) -> None:
