@@ -26,6 +26,7 @@ from transfer_core.errors import DrsError, NotFoundError, PortInUse, UsageError
 from transfer_core.events import JobsChanged, JobView, LinksChanged, LinkState, LinkView
 from transfer_core.server.loopback import is_loopback, names_this_machine
 from transfer_core.server.upload_routes import upload_routes
+from transfer_core.server.watch_routes import watch_routes
 from transfer_core.service import Subscription, TransferService
 from transfer_core.storage.safe_path import free_name, safe_name
 
@@ -94,6 +95,7 @@ def build_app(service: TransferService, spool: Path) -> FastAPI:
     _add_links(app, service)
     _add_files(app, service, spool)
     app.include_router(upload_routes(service))
+    app.include_router(watch_routes(service))
     _add_simulator(app, service)
     _add_socket(app, service)
     return app

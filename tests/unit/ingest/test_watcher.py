@@ -58,6 +58,19 @@ def test_a_file_renamed_into_place_leaves_and_the_part_file_does_not(folder: Wat
     folder.until(lambda: folder.names == ["frame_1.jpg"])
 
 
+def test_a_file_that_is_renamed_twice_leaves_under_its_last_name_alone(folder: WatchedFolder, place: Path) -> None:
+    with (place / "frame_1.tmp.part").open("wb") as frame:
+        frame.write(b"x" * 100)
+        (place / "frame_1.tmp.part").rename(place / "frame_1.raw")
+        folder.run_for(0.1)
+        (place / "frame_1.raw").rename(place / "frame_1.jpg")
+        folder.run_for(0.1)
+        assert folder.names == []  # its writer still holds it, under whatever name
+    folder.until(lambda: folder.names == ["frame_1.jpg"])
+    folder.run_for(0.2)
+    assert folder.names == ["frame_1.jpg"]
+
+
 def test_a_file_that_is_opened_again_and_appended_to_leaves_again_as_it_is_then(
     folder: WatchedFolder, place: Path
 ) -> None:
