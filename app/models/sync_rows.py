@@ -51,10 +51,13 @@ def _count(number: int) -> str:
 
 
 def peer_rows(folder: SyncFolderView) -> list[TextRow]:
-    """The machines of a folder that this one talks to."""
+    """The machines of a folder, and the way to each."""
     return [
-        TextRow(peer.name, (peer.name, "online" if peer.online else "offline", _count(peer.to_tell)))
-        for peer in folder.peers
+        TextRow(
+            f"{number} {peer.name}",
+            (peer.name, (peer.way or "online") if peer.online else "offline", _count(peer.to_tell)),
+        )
+        for number, peer in enumerate(folder.peers)
     ]
 
 

@@ -47,7 +47,13 @@ def stage(qtbot: QtBot) -> Stage:
 def test_folders_files_and_machines_are_listed(stage: Stage) -> None:
     overview = stage.page.overview
     assert [row.texts[0] for row in overview.folder_model.rows] == ["setups", "logs", "strategy"]
-    assert overview.peer_model.rows[0].texts == ("factory", "online", "—")
+    assert [row.texts[:2] for row in overview.peer_model.rows] == [
+        ("factory", "online"),
+        ("pit2", "direct"),
+        ("engineer3", "through factory"),
+    ]
+    assert "pit2: direct" in stage.page.topology.text()
+    assert "engineer3: through factory" in stage.page.topology.text()
     assert len(overview.file_model.rows) == 25
     assert overview.reports.isVisible()
 

@@ -27,7 +27,11 @@ def demo_folders() -> tuple[SyncFolderView, ...]:
     return (
         SyncFolderView(
             *("setups", "/race/setups", "factory", SyncState.SYNCED, "", 214, 3_400_000, 0, 1),
-            peers=(factory,),
+            peers=(
+                factory,
+                SyncPeerView("pit2", True, "r-pit2", 0, "direct"),
+                SyncPeerView("engineer3", True, "r-engineer3", 0, "through factory"),
+            ),
             figures=figures,
             reports=(("Café.json", "other systems take it and CAFÉ.json for the same name"),),
         ),

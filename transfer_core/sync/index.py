@@ -59,6 +59,7 @@ MIGRATIONS: tuple[str, ...] = (
 )
 _COLUMNS = "path, kind, version, dot, size, content, mtime_ns, executable, by, at_ns"
 HISTORY_KEPT = 10_000
+_ADD_FIGURE = "INSERT INTO figure VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Index:
         """`new_replica` names it if it is new; None for one that is only read."""
         self._db = connection
         self._lock = threading.RLock()
+        self._counted: dict[str, int] = {}  # in the change under way
         if new_replica is not None:
             with self._lock, transaction(self._db):
                 if self._db.execute("SELECT 1 FROM self").fetchone() is None:
@@ -113,9 +115,12 @@ class Index:
         with self._lock:
             if self._db.in_transaction:
                 yield
-            else:
-                with transaction(self._db):
-                    yield
+                return
+            self._counted.clear()
+            with transaction(self._db):
+                yield
+                for name, value in self._counted.items():
+                    self._db.execute(_ADD_FIGURE, (name, value))
 
     # --- what is here
 
@@ -280,15 +285,20 @@ class Index:
         """It comes with a new index. Inside `change`."""
         self._db.execute("DELETE FROM heard WHERE peer = ?", (peer,))
 
-    def hear(self, peer: str, entries: Iterable[Entry]) -> None:
-        """A peer says what it has; what is older than what it said before does not count. Inside `change`."""
+    def hear(self, peer: str, entries: Iterable[Entry]) -> list[Entry]:
+        """A peer says what it has; what is older than what it said before does not count. What counts of these paths
+        now. Inside `change`."""
+        counts: list[Entry] = []
         for entry in entries:
             known = self.heard(peer, entry.path)
             if known is not None and order(entry.version, known.version) is Order.BEFORE:
+                counts.append(known)
                 continue
+            counts.append(entry)
             self._db.execute(
                 f"INSERT OR REPLACE INTO heard VALUES ({', '.join('?' * 13)})", (peer, *_values(entry), 1, "")
             )
+        return counts
 
     def heard(self, peer: str, path: str) -> Entry | None:
         """What a peer has said of a path."""
@@ -359,10 +369,7 @@ class Index:
 
     def count(self, name: str, value: int) -> None:
         """Add to a figure. Inside `change`."""
-        self._db.execute(
-            "INSERT INTO figure VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            (name, value),
-        )
+        self._counted[name] = self._counted.get(name, 0) + value
 
     def saved(self, saving: Saving) -> None:
         """A file has been received: add to what is known of its path. Inside `change`."""

@@ -38,7 +38,8 @@ PACK_BYTES = 2 << 20
 PUSH_BYTES = 512 * 1024
 ASK_AT_ONCE = 4096
 ASK_BYTES = 16 << 20  # of one peer, on their way at a time
-APPLY_AT_ONCE = 64
+APPLY_AT_ONCE = 256
+LOOK_AT_ONCE = 200
 PREPARE_BYTES = 64 << 20
 CHUNKS_LOOKED_AT = 100_000
 EDIT_PUSH_BYTES = 48 * 1024  # more of an edit is asked for, with hints, which is shorter
@@ -134,9 +135,11 @@ class Node:
 
     def look(self, paths: Iterable[str]) -> ScanResult:
         """Look at some paths, and at what is in those that are new folders; tell what changed. FolderGone."""
-        result = ScanResult()
-        for path in paths:
-            self._scanner.look(path, result)
+        result, wanted = ScanResult(), list(paths)
+        for at in range(0, len(wanted), LOOK_AT_ONCE):
+            with self.index.change():
+                for path in wanted[at : at + LOOK_AT_ONCE]:
+                    self._scanner.look(path, result)
         self.tell()
         return result
 
@@ -192,13 +195,10 @@ class Node:
             data = parcel.recipes.get(entry.content)
             if data is not None and entry.kind is Kind.FILE:
                 self.index.put_recipe(entry.content, entry.size, decode_recipe(data, entry.size))
-        self.index.hear(known.peer, parcel.entries)
-        for entry in parcel.entries:
-            said = self.index.heard(known.peer, entry.path)
-            if said is not None:
-                key = (known.peer, entry.path)
-                self._todo[key] = Todo(known.peer, said, "")
-                self._lacking.pop(key, None)
+        for said in self.index.hear(known.peer, parcel.entries):
+            key = (known.peer, said.path)
+            self._todo[key] = Todo(known.peer, said, "")
+            self._lacking.pop(key, None)
         if parcel.after <= known.heard:
             self.index.put_peer(replace(known, name=parcel.name, heard=max(known.heard, parcel.up_to)))
         else:  # some were lost: all that came counts, and what lies between is asked for
@@ -499,7 +499,7 @@ class Node:
             known = self.index.peer(peer)
             if known.told >= self.index.seq:
                 continue
-            up_to, entries, recipes = self._batch(peer, known.told)
+            up_to, entries, news, recipes = self._batch(peer, known.told)
             self._telling[peer] = up_to
             parcel = replace(
                 self._blank(),
@@ -507,18 +507,20 @@ class Node:
                 up_to=up_to,
                 entries=tuple(entries),
                 recipes=recipes,
-                chunks=self._along(peer, entries),
+                chunks=self._along(peer, news),
             )
             self._send(peer, parcel, urgent=True, delivered=partial(self._delivered, peer, up_to))
 
-    def _batch(self, peer: str, told: int) -> tuple[int, list[Entry], dict[bytes, bytes]]:
-        """What is told next, as much as a parcel can hold: up to which number, entries, recipes."""
+    def _batch(self, peer: str, told: int) -> tuple[int, list[Entry], list[Entry], dict[bytes, bytes]]:
+        """What is told next, as much as a parcel can hold: up to which number, entries, those whose content is news to
+        the peer, recipes."""
         limit = ENTRIES_AT_ONCE
         while True:
             up_to, entries = self.index.since(told, limit)
-            recipes = self._recipes_for(peer, entries)
+            news = self._news_for(peer, entries)
+            recipes = self._recipes_for(news)
             if len(entries) <= 1 or sum(map(len, recipes.values())) <= RECIPE_BYTES_AT_ONCE:
-                return up_to, entries, recipes
+                return up_to, entries, news, recipes
             limit = len(entries) // 2
 
     def _delivered(self, peer: str, up_to: int) -> None:
@@ -536,19 +538,19 @@ class Node:
             entry for entry in entries if entry.kind is Kind.FILE and not self.index.peer_holds(peer, entry.content)
         ]
 
-    def _recipes_for(self, peer: str, entries: Iterable[Entry]) -> dict[bytes, bytes]:
+    def _recipes_for(self, news: Iterable[Entry]) -> dict[bytes, bytes]:
         contents: dict[bytes, Recipe] = {}
-        for entry in self._news_for(peer, entries):
+        for entry in news:
             recipe = self.index.recipe(entry.content, entry.size)
             if recipe is not None:
                 contents[entry.content] = recipe
         return recipes_of(contents)
 
-    def _along(self, peer: str, entries: Iterable[Entry]) -> tuple[tuple[bytes, bytes], ...]:
+    def _along(self, peer: str, news: Iterable[Entry]) -> tuple[tuple[bytes, bytes], ...]:
         """Chunks that the peer will need for small edits, so that it does not have to ask."""
         found: dict[bytes, bytes] = {}
         room = PUSH_BYTES
-        for entry in self._news_for(peer, entries):
+        for entry in news:
             if not self._passes_on and entry.dot[0] != self.index.replica:
                 continue
             recipe = self.index.recipe(entry.content, entry.size) or ()

@@ -84,7 +84,12 @@ class Overview(QWidget):
         self.files.activated.connect(lambda index: self.file_opened.emit(str(index.data(SUBJECT_ROLE))))
         self.peer_model = RowsModel(PEER_HEADERS, right=(2,), parent=self)
         self.peers = TextTable(
-            self.peer_model, look, "Machines of the folder", "sync.machines", page, samples=("", "offline", "100,000")
+            self.peer_model,
+            look,
+            "Machines of the folder",
+            "sync.machines",
+            page,
+            samples=("", "through factory", "1,000"),
         )
         self.find = QLineEdit(placeholderText="Find in files", clearButtonEnabled=True)
         name_field("sync.find", self.find)

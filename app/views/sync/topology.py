@@ -1,4 +1,5 @@
-"""Who is connected: this machine, its links with their rates, the relays of its folders, and who else edits there."""
+"""Who is connected: this machine, its links with their rates, the relays of its folders, who else edits there, and
+who is reached directly."""
 
 from __future__ import annotations
 
@@ -15,10 +16,12 @@ from transfer_core.events import LinkState, LinkView
 from transfer_core.events.sync import SyncFolderView
 
 BOX_WIDE, BOX_PAD = 190, 8
+DIRECT = "direct"  # as `SyncPeerView.way` says it
 
 
 class Topology(QWidget):
-    """Painted: machine at the left, links as lines, relays in the middle, other machines at the right."""
+    """Painted: machine at the left, with those that it reaches directly below it, links as lines, relays in the middle,
+    other machines at the right."""
 
     def __init__(self, look: Look) -> None:
         super().__init__()
@@ -59,6 +62,8 @@ class Topology(QWidget):
         for relay, folders in self._relays().items():
             names = ", ".join(folder.name for folder in folders)
             lines.append(f"{relay}: {'online' if _is_online(folders) else 'offline'}, {names}")
+            lines += [f"{name}: through {relay}" for name in self._beyond(relay, folders)]
+        lines += [f"{name}: direct" for name in self._direct()]
         return "; ".join(lines) or "nobody is connected"
 
     def _relays(self) -> dict[str, list[SyncFolderView]]:
@@ -66,6 +71,16 @@ class Topology(QWidget):
         for folder in self._folders:
             relays.setdefault(folder.relay or "this relay", []).append(folder)
         return relays
+
+    def _direct(self) -> list[str]:
+        """Machines that are reached without a relay."""
+        peers = (peer for folder in self._folders for peer in folder.peers)
+        return sorted({peer.name for peer in peers if peer.way == DIRECT and peer.online})
+
+    def _beyond(self, relay: str, folders: Sequence[SyncFolderView]) -> tuple[str, ...]:
+        """Machines that are reached through a relay, as far as is known."""
+        told = {peer.name for folder in folders for peer in folder.peers if peer.way not in ("", DIRECT)}
+        return tuple(sorted((told | set(self._others.get(relay, ()))) - set(self._direct())))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw."""
@@ -79,11 +94,27 @@ class Topology(QWidget):
         for number, (name, folders) in enumerate(relays.items(), 1):
             box = QRectF((self.width() - BOX_WIDE) * 0.56, step * number - 36, BOX_WIDE, 72)
             self._draw_links(painter, here, box, _is_online(folders))
-            self._draw_others(painter, box, self._others.get(name, ()))
+            self._draw_others(painter, box, self._beyond(name, folders))
             held = ", ".join(folder.name for folder in folders)
             self._draw_box(painter, box, name, "online" if _is_online(folders) else "offline", held)
         self._draw_box(painter, here, "this machine", f"{len(self._folders)} shared folders", "")
+        self._draw_direct(painter, here)
         painter.end()
+
+    def _draw_direct(self, painter: QPainter, here: QRectF) -> None:
+        """Below this machine: who is reached without a relay."""
+        look, small = self._look, QFontMetrics(self._look.small)
+        step = small.height() + 10.0
+        room = int((self.height() - here.bottom() - 8) / step)
+        for number, name in enumerate(self._direct()[: max(0, room)], 1):
+            y, x = here.bottom() + step * number, here.left() + 40
+            painter.setPen(QPen(look.text, 1))
+            painter.drawLine(QPointF(here.left() + 20, here.bottom()), QPointF(here.left() + 20, y))
+            painter.drawLine(QPointF(here.left() + 20, y), QPointF(x, y))
+            paint_shape(painter, Shape.RING, QRectF(x, y - 5, 10, 10), look.text)
+            painter.setFont(look.small)
+            words = small.elidedText(f"{name}  direct", Qt.TextElideMode.ElideRight, BOX_WIDE + 60)
+            painter.drawText(QPointF(x + 16, y + small.ascent() / 2 - 1), words)
 
     def _draw_box(self, painter: QPainter, box: QRectF, name: str, state: str, more: str) -> None:
         look = self._look
@@ -166,7 +197,8 @@ class Topology(QWidget):
 
 
 def _is_online(folders: Sequence[SyncFolderView]) -> bool:
-    return any(peer.online for folder in folders for peer in folder.peers)
+    """Whether the relay answers."""
+    return any(peer.online for folder in folders for peer in folder.peers if not peer.way)
 
 
 def _style(state: str) -> Qt.PenStyle:
