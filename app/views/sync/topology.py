@@ -1,5 +1,4 @@
-"""Who is connected: this machine, its links with their rates, the relays of its folders, who else edits there, and
-who is reached directly."""
+"""Who is connected: this machine, its links with their rates, relays, who edits beyond them, who is near."""
 
 from __future__ import annotations
 
