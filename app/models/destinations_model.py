@@ -18,16 +18,16 @@ class DestinationColumn(IntEnum):
 
     STATE = 0
     NAME = 1
-    KIND = 2
+    WHY = 2  # beside the state that it explains, also in a narrow window
     WAITING = 3
     FAILED = 4
     FREE = 5
-    WHY = 6
+    KIND = 6
     ADDRESS = 7
 
 
 HEADINGS = headings(
-    ("state", "name", "speaks", "waiting", "failed", "room there", "why", "address"),
+    ("state", "name", "why", "waiting", "failed", "room there", "speaks", "address"),
     (DestinationColumn.WAITING, DestinationColumn.FAILED, DestinationColumn.FREE),
 )
 KIND_WORDS = {

@@ -56,7 +56,8 @@ def row(page: DestinationsPage, number: int) -> list[str]:
 
 def test_each_destination_says_whether_it_is_there_why_not_and_what_waits(page, state, service) -> None:
     state.apply([DestinationsChanged((*service.destinations(), HOTEL))])
-    assert row(page, 0)[:5] == ["Online", "factory", "relay, UDP", "6", "1"]
+    assert row(page, 0)[:5] == ["Online", "factory", "", "6", "1"]
+    assert row(page, 0)[DestinationColumn.KIND] == "relay, UDP"
     assert row(page, 1)[DestinationColumn.STATE] == "Offline"
     assert row(page, 1)[DestinationColumn.WHY] == "a login page answers"
     assert "login page" in page.table.model().index(1, 0).data(Qt.ItemDataRole.ToolTipRole)

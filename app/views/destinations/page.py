@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
     from app.theme.theme import Theme
 
+LINES_LEAST = 10  # of text: three rows with their heading, also where the limits need much room
 COUNT_MS = 500  # jobs are counted at most so often
 
 _SAMPLES = {
@@ -94,6 +95,7 @@ class DestinationsPage(Page):
             self._model, self._look, "Destinations", "Where files can go", Columns(_SAMPLES), one=True, parent=self
         )
         table.draw_shapes(DestinationColumn.STATE, self._shape)
+        table.setMinimumHeight(LINES_LEAST * table.fontMetrics().height())
         table.selectionModel().selectionChanged.connect(self._choose)
         self._model.modelReset.connect(self._choose)
         return table
