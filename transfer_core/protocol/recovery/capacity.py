@@ -22,6 +22,7 @@ from dataclasses import dataclass
 QUEUE_WINDOW_MIN_S = 0.004  # a program that was not scheduled for a while does not make a queue
 ROUND_MIN_S = 0.004
 ROUND_PACKETS = 8
+ROUND_RTTS_MAX = 4.0
 BASE_BUCKET_S = 0.5
 BASE_KEPT_S = 10.0
 JITTER_ROUNDS_MAX = 6
@@ -68,6 +69,8 @@ class QueueMeter:
     def __init__(self) -> None:
         self.queue_s = 0.0
         self.wander_s = 0.0  # standard deviation of the delay that is not queue
+        self.above_base_s = 0.0  # the same without regard to jitter
+        self._keeps_base = False
         self._mean_s = 0.0
         self._above_s = self._below_s = 0.0
         self._before_s: float | None = None
@@ -83,7 +86,7 @@ class QueueMeter:
         while base and base[-1][1] >= sample.owd_s:
             base.pop()
         base.append((bucket, sample.owd_s))
-        while base[0][0] < bucket - int(BASE_KEPT_S / BASE_BUCKET_S):
+        while not self._keeps_base and base[0][0] < bucket - int(BASE_KEPT_S / BASE_BUCKET_S):
             base.popleft()
         recent.append((sample.now_s, sample.owd_s, sample.packets_since))
         horizon_s = sample.now_s - max(rtt_min_s / 2, QUEUE_WINDOW_MIN_S)
@@ -93,7 +96,8 @@ class QueueMeter:
         jitter_s = 0.0
         if lateness_s > 0:
             jitter_s = 2 * lateness_s / (sum(packets for _, _, packets in recent) + 1)
-        self.queue_s = max(0.0, least - base[0][1] - max(jitter_s, WANDER_ALLOWED * self.wander_s))
+        self.above_base_s = least - base[0][1]
+        self.queue_s = max(0.0, self.above_base_s - max(jitter_s, WANDER_ALLOWED * self.wander_s))
 
     def _note_wander(self, sample: Sample) -> None:
         if self._before_s is None or sample.now_s - self._before_s > 10 * WANDER_MEMORY_S:
@@ -111,6 +115,14 @@ class QueueMeter:
         self.wander_s = 3.0 * min(
             self._above_s, self._below_s
         )  # the mean of either side is about a third of a deviation
+
+    def keep_base(self, keeps: bool) -> None:
+        """Whether others keep a queue standing, so that ten seconds show no base. Afterwards it is as good as new."""
+        self._keeps_base = keeps
+        if not keeps and self._base:
+            newest, least = self._base[-1][0], self._base[0][1]
+            self._base.clear()
+            self._base.append((newest, least))
 
     def limit(self, most_s: float) -> None:
         """The round trip has grown by no more than this, so neither can the queue have."""
@@ -150,7 +162,7 @@ class RoundMeter:
         begin = self._begins[-1]
         if (
             sample.largest < self._ends_pn
-            or sample.largest - begin.largest < ROUND_PACKETS
+            or self._is_too_few(sample, begin, rtt_min_s)
             or sample.now_s - begin.now_s < round_span_s(wander_s)
         ):
             return None
@@ -161,6 +173,12 @@ class RoundMeter:
         measured = measure(begin, sample)
         self._begin(sample)
         return measured
+
+    @staticmethod
+    def _is_too_few(sample: Sample, begin: Sample, rtt_min_s: float) -> bool:
+        """A round takes some packets to tell a rate; but where next to nothing goes, it has to end all the same."""
+        packets = sample.largest - begin.largest
+        return packets < ROUND_PACKETS and (packets < 2 or sample.now_s - begin.now_s < ROUND_RTTS_MAX * rtt_min_s)
 
     def so_far(self, sample: Sample) -> Round | None:
         """The round under way, if it is long enough to say anything."""

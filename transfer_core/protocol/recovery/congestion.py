@@ -14,9 +14,8 @@ each time. Now and then the queue is drained, so that the base delay stays known
 
 STARTUP sends a train back to back, whose spread at the receiver tells the order of the capacity; then doubles per
 round until a queue shows or the train's figure is reached. CRUISE holds the queue. Loss is no sign of congestion while
-the queue explains itself; a rise without a queue is put on trial (see `loss_trial`), and a rate that proved too high
-is a ceiling, approached again in small steps. A controller for the company of buffer-filling flows would be a third
-mode beside these two.
+the queue explains itself; a rise without a queue is put on trial (see `loss_response`), and a rate that proved too high
+is a ceiling, approached again in small steps. COMPETE holds a window beside a flow that fills the buffer (`company`).
 
 Rates are bytes per second in sent terms (lost packets included), times are seconds.
 """
@@ -24,12 +23,12 @@ Rates are bytes per second in sent terms (lost packets included), times are seco
 from __future__ import annotations
 
 import math
-from collections import deque
 from enum import Enum, auto
 
 from transfer_core.protocol.recovery.capacity import DISPERSION_MAX, QueueMeter, Round, RoundMeter, Sample, round_span_s
-from transfer_core.protocol.recovery.loss import LossWindow, LossWindows, Trend
-from transfer_core.protocol.recovery.loss_trial import Before, LossTrial, Verdict
+from transfer_core.protocol.recovery.company import Competition, Finding, QueueWatch
+from transfer_core.protocol.recovery.loss import LossWindows
+from transfer_core.protocol.recovery.loss_response import LossResponse, Situation
 from transfer_core.protocol.recovery.rtt import RttEstimator
 from transfer_core.protocol.recovery.sent_packets import InOrder
 from transfer_core.units import NS_PER_S
@@ -43,8 +42,6 @@ WANDER_MATTERS = 0.1  # of the queue target
 PAUSE_S = 0.1  # a round that spans more of a pause than this is void
 IDLE_KEPT_S = 10.0
 IDLE_FORGOTTEN_S = 60.0
-_CEILING_KEPT_S = 10.0
-_ROUTE_ROUNDS = 6
 
 
 class Mode(Enum):
@@ -52,6 +49,7 @@ class Mode(Enum):
 
     STARTUP = auto()
     CRUISE = auto()
+    COMPETE = auto()
 
 
 class Congestion:
@@ -63,7 +61,7 @@ class Congestion:
         self.rtt = rtt
         self.lateness_s = 0.0
         self.queue = QueueMeter()
-        self.losses = LossWindows()
+        self.response = LossResponse()
         self._rounds = RoundMeter()
         self.rate = self._opening_rate()
         self.capacity = self.rate
@@ -77,16 +75,9 @@ class Congestion:
         self._has_braked = False
         self._drain_due_s = now_s + self._drain_every_s()
         self._drained_rounds = 0
-        self._high_queue_s = -math.inf
-        self._suspicions = 0
-        self._trial: LossTrial | None = None
-        self._hold_until_s = -math.inf
-        self._hold_factor = 1
-        self._ceiling = 0.0
-        self._may_step = False
-        self._verify_at_s = math.inf
-        self._verify_wait_s = 0.0
-        self._history: deque[tuple[float, float]] = deque(maxlen=_ROUTE_ROUNDS)  # (queue, rate) of round ends
+        self._watch = QueueWatch()
+        self._competition: Competition | None = None
+        self._capacity_most = self.capacity  # of late
 
     # --- what others read
 
@@ -96,16 +87,23 @@ class Congestion:
         return self.rtt.min_ns / NS_PER_S
 
     @property
+    def losses(self) -> LossWindows:
+        """Loss, and what of it is accepted as the path's own."""
+        return self.response.losses
+
+    @property
     def queue_target_s(self) -> float:
         """The queue to keep standing."""
         rtt_s = self.rtt.min_ns / NS_PER_S
         slope = min(9.2, max(1.0, 9.2 - math.log2(max(self.rate * 8e-6, 1e-3))))
-        by_rtt = min((rtt_s / 20 + 0.0008) * slope, 0.15 * rtt_s + 0.010)
+        by_rtt = min((rtt_s / 20 + 0.0008) * slope, 0.2 * rtt_s + 0.012)
         by_packets = min(2.5 * self.packet_bytes / max(self.rate, 1.0), 0.030)
         return max(by_rtt, by_packets, QUEUE_TARGET_MIN_S)
 
     def in_flight_cap_bytes(self, reorder_s: float, ack_gap_s: float) -> float:
         """A safety net only, never the regulator."""
+        if self._competition is not None:
+            return self._competition.window + self.rate * ack_gap_s
         standing_s = 1.5 * (self.rtt_min_s + 2 * self.queue_target_s) + reorder_s + 4 * ack_gap_s + 0.010
         return BURST_ROOM_PACKETS * self.packet_bytes + self.rate * standing_s
 
@@ -119,7 +117,7 @@ class Congestion:
             self.queue.limit((self.rtt.latest_ns - self.rtt.min_ns) / NS_PER_S)
         target_s = self.queue_target_s
         if self.queue.queue_s > 1.5 * target_s:
-            self._high_queue_s = sample.now_s
+            self.response.long_queue_s = sample.now_s
         elif self.queue.queue_s < 0.1 * target_s:
             self._drain_due_s = sample.now_s + self._drain_every_s()
         if sample.dispersion is not None and not self._has_train:
@@ -133,26 +131,47 @@ class Congestion:
 
     def on_final(self, part: InOrder, now_s: float) -> None:
         """Packets have found their final fate, in order."""
-        if self._trial is not None:
-            verdict = self._trial.add(part)
-            if verdict is not None:
-                self._end_trial(self._trial, verdict, now_s)
-        packets_min = 32 if self.mode is Mode.STARTUP else 128
-        window = self.losses.add(part, packets_min, self.rtt.min_ns // 2)
-        if window is not None:
-            self._may_step = True
-            if self._trial is None:
-                self._on_window(window, now_s)
+        if self._competition is not None:
+            srtt_s = self.rtt.smoothed_ns / NS_PER_S
+            self._competition.on_final(part.lost, part.lost + part.acked, self.losses.accepted, now_s, srtt_s)
+            return
+        order = self.response.on_final(part, self._situation(now_s))
+        if order is None:
+            return
+        self.rate = order.rate
+        if order.capacity is not None:
+            self.capacity = order.capacity
+        if order.settles:
+            self._rounds.restart()
+            self._speed_up, self._rises, self._misses = 1.0, 0, 0
+        if order.ends_startup:
+            self.mode = Mode.CRUISE
+            self._was_saturated = False
+
+    def _situation(self, now_s: float) -> Situation:
+        return Situation(
+            now_s=now_s,
+            rate=self.rate,
+            queue_s=self.queue.queue_s,
+            target_s=self.queue_target_s,
+            is_startup=self.mode is Mode.STARTUP,
+            is_growing=self._rises > 0,
+            dispersion=self._dispersion,
+            rtt_min_s=self.rtt_min_s,
+            srtt_s=self.rtt.smoothed_ns / NS_PER_S,
+            lateness_s=self.lateness_s,
+            next_pn=self._last.next_pn if self._last is not None else 0,
+            packet_bytes=self.packet_bytes,
+        )
 
     def on_resume(self) -> None:
         """The path answers again after a silence: go on at the saved rate; what was being measured is void."""
         self._rounds.restart()
-        self.losses.restart()
         self.queue.forget_recent()
         self._speed_up, self._rises, self._misses = 1.0, 0, 0
-        if self._trial is not None:
-            self.rate = self._trial.before.rate
-            self._trial = None
+        rate_before = self.response.give_up()
+        if rate_before is not None:
+            self.rate = rate_before
 
     def on_idle(self, idle_s: float) -> bool:
         """The path is used again after a pause; True if it has to begin with a train."""
@@ -160,6 +179,8 @@ class Congestion:
             self._rounds.restart()
         if idle_s <= IDLE_KEPT_S:
             return False
+        if self._competition is not None:
+            self._leave_competition()
         if idle_s <= IDLE_FORGOTTEN_S:
             self.rate, self.capacity = self.rate / 2, self.capacity / 2
             return False
@@ -202,10 +223,12 @@ class Congestion:
         return measured.arriving < 0.95 * measured.sending or self.queue.queue_s > 2 * self.queue_target_s
 
     def _end_round(self, sample: Sample, measured: Round) -> None:
-        if self._is_new_route(measured):
-            return
         if self.mode is Mode.STARTUP:
             self._startup_round(sample, measured)
+        elif self._competition is not None:
+            self._compete_round(self._competition, sample, measured)
+        elif self._is_not_ours(sample, measured):
+            pass
         else:
             self._cruise_round(sample, measured)
         self.rate = min(RATE_MAX, max(self.rate, self.packet_bytes / max(self.rtt_min_s, 0.010)))
@@ -218,7 +241,7 @@ class Congestion:
             self._cruise(sample, measured.arriving)
         elif spread is not None and self.rate >= 0.85 * spread and measured.sending > 0.75 * spread:
             self._cruise(sample, spread)
-        elif self._suspicions == 0 and self._trial is None and not self._is_short_of_data(measured):
+        elif self.response.suspicions == 0 and not self.response.is_trying and not self._is_short_of_data(measured):
             most = 0.95 * spread if spread is not None and self.rate < spread else RATE_MAX
             self.rate = max(self.rate, min(2 * self.rate, 2.5 * measured.arriving, most))
 
@@ -227,7 +250,7 @@ class Congestion:
         self.mode = Mode.CRUISE
         self.capacity = capacity
         self._was_saturated, self._speed_up, self._rises, self._misses = True, 1.0, 0, 0
-        if self._trial is None:
+        if not self.response.is_trying:
             self._steer(sample, most=1.0)
 
     def _steer(self, sample: Sample, most: float = 1.25) -> None:
@@ -259,15 +282,15 @@ class Congestion:
         else:
             self._was_saturated = False
             self._look_for_more(measured)
-        is_held = sample.now_s < self._hold_until_s and self.queue.queue_s <= target_s
-        if self._trial is not None or is_held or self._drain(sample):
+        is_held = self.response.is_holding(sample.now_s) and self.queue.queue_s <= target_s
+        if self.response.is_trying or is_held or self._drain(sample):
             return
         before, is_short = self.rate, self._is_short_of_data(measured)
-        if self._speed_up > 1 and self._suspicions == 0:
+        if self._speed_up > 1 and self.response.suspicions == 0:
             self._grow(sample.now_s, target_s)
         else:
-            self._steer(sample, most=1.0 if self._suspicions else 1.25)
-            self.rate = min(self.rate, self._step_limit(sample.now_s, before))
+            self._steer(sample, most=1.0 if self.response.suspicions else 1.25)
+            self.rate = min(self.rate, self.response.step_limit(sample.now_s, before))
         if is_short:
             self.rate = min(self.rate, before)
 
@@ -308,16 +331,7 @@ class Congestion:
     def _grow(self, now_s: float, target_s: float) -> None:
         span_s = max(self.rtt_min_s, 2 * target_s, round_span_s(self._wander_s()) / 2)
         step = min(1.5, 1 + GAIN * self._speed_up * target_s / span_s)
-        self.rate = min(self.rate * step, 1.8 * self.capacity, self._step_limit(now_s, self.rate))
-
-    def _step_limit(self, now_s: float, rate: float) -> float:
-        """After a ceiling was found: one small step per resolved loss window."""
-        if now_s > self._hold_until_s + _CEILING_KEPT_S:
-            return RATE_MAX
-        if not self._may_step:
-            return rate
-        self._may_step = False
-        return rate * (1.15 if rate > 1.15 * self._ceiling else 1.05)
+        self.rate = min(self.rate * step, 1.8 * self.capacity, self.response.step_limit(now_s, self.rate))
 
     def _drain(self, sample: Sample) -> bool:
         """Now and then empty the queue, so that the base delay is seen again."""
@@ -331,119 +345,43 @@ class Congestion:
         self.rate = 0.75 * self.capacity
         return True
 
-    def _is_new_route(self, measured: Round) -> bool:
-        """A queue obeys: one that stays put while the rate falls is a longer way. Then measure it anew."""
-        queue_s, target_s, rtt_s = self.queue.queue_s, self.queue_target_s, self.rtt_min_s
-        history = self._history
-        if queue_s <= max(1.25 * target_s, 0.22 * rtt_s) + 0.001 or self.mode is not Mode.CRUISE:
-            history.clear()
+    def _is_not_ours(self, sample: Sample, measured: Round) -> bool:
+        """The queue does not obey: then it is a longer way, or somebody else's."""
+        self._capacity_most = max(self.capacity, self._capacity_most * (1 - min(1.0, measured.span_s / 30)))
+        much = max(0.6 * self._capacity_most, 1.2 * self._opening_rate())
+        finding = self._watch.on_round(self.queue.queue_s, self.queue_target_s, self.rtt_min_s, self.rate, much)
+        if finding is Finding.NOTHING or self._is_short_of_data(measured):
             return False
-        history.append((queue_s, self.rate))
-        if len(history) < _ROUTE_ROUNDS:
-            return False
-        queues = [queue for queue, _ in history]
-        is_constant = max(queues) - min(queues) < 0.04 * rtt_s + 0.001
-        if not is_constant or history[0][1] < 1.25 * self.rate:
-            return False
-        history.clear()
-        self.queue.rebase()
-        self.rtt.rebase()
-        self._rounds.restart()
-        self.rate = self.capacity = max(self.capacity, measured.arriving)
+        rate_before = self._watch.rate_before
+        self._watch.forget()
+        if finding is Finding.LONGER_WAY:
+            self.queue.rebase()
+            self.rtt.rebase()
+            self._rounds.restart()
+            self.rate = self.capacity = max(self.capacity, measured.arriving)
+            return True
+        srtt_s = self.rtt.smoothed_ns / NS_PER_S
+        self.response.give_up()
+        self.mode = Mode.COMPETE
+        self.queue.keep_base(True)
+        self._competition = Competition(
+            sample.now_s, max(rate_before, 0.5 * self._capacity_most) * srtt_s, self.packet_bytes
+        )
+        self.rate = self._competition.rate(srtt_s)
         return True
 
-    # --- loss
-
-    def _on_window(self, window: LossWindow, now_s: float) -> None:
-        losses = self.losses
-        queue_s, target_s = self.queue.queue_s, self.queue_target_s
-        spread = self._dispersion
-        if self.mode is Mode.STARTUP and spread is not None and self.rate < 0.96 * spread:
-            losses.accept(window.loss, 0.4, window.send_rate)  # far below what the train showed: no congestion
-            return
-        if losses.accepted_rate == math.inf:
-            losses.accept(window.loss, 1.0, window.send_rate)  # the first, at the slow opening rate: the path's own
-            return
-        if window.trend is not Trend.ROSE:
-            self._suspicions = 0
-        if window.trend is Trend.FELL:
-            losses.accept(window.loss, 0.6, window.send_rate)
-        elif window.trend is Trend.SAME:
-            # never let it creep up along with the rate: at a policer that would end nowhere
-            grew = self._rises > 0 or window.send_rate > 1.03 * losses.accepted_rate
-            if window.loss <= losses.accepted or not grew:
-                losses.accept(window.loss, 0.15, window.send_rate)
-        elif queue_s > 2 * target_s or now_s - self._high_queue_s < self._overflow_echo_s():
-            return  # drops at a full queue, found late; the capacity has been corrected for them
-        elif queue_s >= 0.8 * target_s:
-            losses.accept(window.loss, 0.3, window.send_rate)
-        elif now_s >= self._hold_until_s:
-            self._suspicions += 1
-            if self._suspicions >= 2:
-                self._begin_trial(window)
-            return
-        if now_s >= self._verify_at_s and losses.accepted > 0.04 and queue_s < 0.35 * target_s:
-            self._verify_at_s = math.inf
-            self._begin_trial(window, verifying=True)
-
-    def _overflow_echo_s(self) -> float:
+    def _compete_round(self, competition: Competition, sample: Sample, measured: Round) -> None:
         srtt_s = self.rtt.smoothed_ns / NS_PER_S
-        return 2.5 * srtt_s + max(srtt_s / 8, 1.25 * self.lateness_s)
-
-    def _begin_trial(self, window: LossWindow, *, verifying: bool = False) -> None:
-        accepted = 0.0 if verifying else self.losses.accepted
-        sending = window.send_rate or self.rate
-        before = Before(window.loss, sending, self.rate, accepted)
-        shrink = 0.85 if window.loss - accepted < 0.15 else 0.7
-        rate = shrink * min(self.rate, sending)
-        if self.mode is Mode.STARTUP:
-            shrink = 0.5
-            rate = min(0.5 * min(self.rate, sending), before.delivering / max(0.02, 1 - accepted))
-        self._start_trial(before, shrink, rate, 0)
-
-    def _start_trial(self, before: Before, shrink: float, rate: float, repeats: int) -> None:
-        self.rate = max(rate, self.packet_bytes / max(self.rtt_min_s, 0.010))
-        self.losses.restart()
-        factor = self.losses.burstiness.factor * self.losses.boost
-        self._trial = LossTrial(
-            before,
-            shrink=shrink,
-            first_pn=self._last.next_pn if self._last is not None else 0,
-            burst_factor=factor,
-            span_min_s=self.rtt_min_s / 2,
-            repeats=repeats,
-        )
-
-    def _end_trial(self, trial: LossTrial, verdict: Verdict, now_s: float) -> None:
-        before = trial.before
-        self._trial = None
-        self.losses.restart()
-        self._rounds.restart()
-        if verdict is Verdict.UNSURE:
-            now = Before(trial.loss, trial.sending, before.rate, before.accepted)
-            self._start_trial(now, 0.85, 0.85 * min(self.rate, trial.sending), trial.repeats + 1)
-            return
-        self._suspicions = 0
-        self._speed_up, self._rises, self._misses = 1.0, 0, 0
-        if verdict is Verdict.CONGESTION:
-            self._take_ceiling(min(before.delivering / max(0.02, 1 - before.accepted), before.rate), before, now_s)
+        self.capacity = measured.arriving
+        queue_s, target_s = self.queue.above_base_s, self.queue_target_s
+        is_empty = queue_s < 0.5 * target_s or self._is_short_of_data(measured)
+        if competition.on_round(sample.now_s, self.rtt_min_s, srtt_s, queue_s, measured.arriving, is_empty):
+            self._leave_competition()
+            self._cruise(sample, measured.arriving)
         else:
-            are_alike = abs(trial.loss - before.loss) < 0.1
-            self.losses.accepted = (trial.loss + before.loss) / 2 if are_alike else trial.loss
-            self.losses.accepted_rate = before.sending
-            self.losses.widen()
-            self.rate = before.rate
-            self._verify_wait_s = min(30.0, max(1.0, 12 * self.rtt_min_s, 3 * self._verify_wait_s))
-            self._verify_at_s = now_s + self._verify_wait_s
-        if self.mode is Mode.STARTUP and verdict is Verdict.CONGESTION:
-            self.mode = Mode.CRUISE
-            self._was_saturated = False
+            self.rate = competition.rate(srtt_s)
 
-    def _take_ceiling(self, ceiling: float, before: Before, now_s: float) -> None:
-        """The bottleneck drops above this rate without a queue that could be seen: stay below it for a while."""
-        is_again = self._ceiling > 0 and abs(ceiling / self._ceiling - 1) < 0.12
-        self._hold_factor = min(4, 2 * self._hold_factor) if is_again else 1
-        self._ceiling = ceiling
-        self.rate = self.capacity = max(0.98 * ceiling, 0.45 * before.rate)
-        self._hold_until_s = now_s + self._hold_factor * max(8 * self.rtt_min_s, 1.0)
-        self._verify_wait_s, self._verify_at_s = 0.0, math.inf
+    def _leave_competition(self) -> None:
+        self.mode = Mode.CRUISE
+        self._competition = None
+        self.queue.keep_base(False)

@@ -56,6 +56,13 @@ class Conditions:
 
 
 @dataclass
+class Bottleneck:
+    """Until when the line is busy with what it holds: common to all flows that share it."""
+
+    free_ns: float = 0.0
+
+
+@dataclass
 class Host:
     """What the machines do: time per packet, and stalls as (start, end) in ns."""
 
@@ -83,10 +90,12 @@ class PathModel:
         grain_ns: int = 250_000,
         rtt_known: bool = True,
         sends_data: bool = True,
+        bottleneck: Bottleneck | None = None,
+        begins_ns: int = 0,
     ) -> None:
         self.conditions = conditions
         self.host = host or Host()
-        self.now_ns = 17 * S
+        self.now_ns = 17 * S + begins_ns
         self.start_ns = self.now_ns
         self.sends_data = sends_data
         hint_ns = int(conditions.rtt_ms * MS) + 200_000 if rtt_known else None
@@ -98,7 +107,7 @@ class PathModel:
         self._grain_ns = grain_ns
         self._events: list[tuple[int, int, str, object]] = []
         self._order = 0
-        self._link_free_ns = float(self.now_ns)
+        self._bottleneck = bottleneck or Bottleneck()
         self._tokens = 0.0
         self._tokens_ns = self.now_ns
         self._in_bad_run = False
@@ -141,7 +150,7 @@ class PathModel:
         return items * PACKET_BYTES * 8000 / (until_ns - since_ns)
 
     def _items_at(self, at_ns: int) -> int:
-        times = np.array([when for when, _ in self.arrivals] or [0])
+        times = np.array([when for when, _ in self.arrivals])
         where = int(np.searchsorted(times, at_ns, side="right"))
         return self.arrivals[where - 1][1] if where else 0
 
@@ -162,23 +171,32 @@ class PathModel:
         end_ns = self.start_ns + since_start_ns
         self._step_sender()
         while True:
-            self._schedule_wakes()
-            if not self._events or self._events[0][0] > end_ns:
+            at_ns = self.next_ns()
+            if at_ns is None or at_ns > end_ns:
                 break
-            at_ns, _, kind, payload = heapq.heappop(self._events)
-            self.now_ns = max(self.now_ns, at_ns)
-            if kind == "arrive":
-                self._on_arrival(payload)
-            elif kind == "ack":
-                self._on_ack(payload)
-            elif kind == "ack-due" and payload == self._ack_wake_ns:
-                self._ack_wake_ns = None
-                self._send_ack()
-            elif kind == "wake" and payload == self._wake_ns:
-                self._wake_ns = None
-                self._take(self.sender.on_timeout(self.now_ns))
-                self._step_sender()
-        self.now_ns = end_ns
+            self.step()
+        self.now_ns = max(self.now_ns, end_ns)
+
+    def next_ns(self) -> int | None:
+        """When something happens next."""
+        self._schedule_wakes()
+        return self._events[0][0] if self._events else None
+
+    def step(self) -> None:
+        """Let that happen."""
+        at_ns, _, kind, payload = heapq.heappop(self._events)
+        self.now_ns = max(self.now_ns, at_ns)
+        if kind == "arrive":
+            self._on_arrival(payload)
+        elif kind == "ack":
+            self._on_ack(payload)
+        elif kind == "ack-due" and payload == self._ack_wake_ns:
+            self._ack_wake_ns = None
+            self._send_ack()
+        elif kind == "wake" and payload == self._wake_ns:
+            self._wake_ns = None
+            self._take(self.sender.on_timeout(self.now_ns))
+            self._step_sender()
 
     def _push(self, at_ns: int, kind: str, payload: object) -> None:
         self._order += 1
@@ -231,13 +249,14 @@ class PathModel:
             passed = self._police(count)
             departs = np.full(passed, float(self.now_ns))
         else:
-            waiting_ns = max(0.0, self._link_free_ns - self.now_ns)
+            line = self._bottleneck
+            waiting_ns = max(0.0, line.free_ns - self.now_ns)
             self.queue_samples.append((self.now_ns, waiting_ns / MS))
             room = conditions.queue_bytes - waiting_ns * conditions.bytes_per_ns
             passed = max(0, min(count, int(room // PACKET_BYTES)))
-            departs = max(self._link_free_ns, self.now_ns) + per_packet_ns * np.arange(1, passed + 1)
+            departs = max(line.free_ns, self.now_ns) + per_packet_ns * np.arange(1, passed + 1)
             if passed:
-                self._link_free_ns = float(departs[-1])
+                line.free_ns = float(departs[-1])
         self.dropped_in_queue += count - passed
         survives = ~self._radio_loss(passed)
         self.lost_on_radio += passed - int(survives.sum())

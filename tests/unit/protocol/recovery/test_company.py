@@ -1,0 +1,150 @@
+"""Beside others on one line: bounds in the model of `company_model`, and what the parts do by themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.protocol.recovery.company_model import CubicFlow, run_together
+from tests.unit.protocol.recovery.path_model import MS, Bottleneck, Conditions, PathModel, S
+from transfer_core.protocol.recovery.company import Competition, Finding, QueueWatch
+
+PACKET = 1500
+
+
+def share(model: PathModel, since_ns: int, until_ns: int) -> float:
+    """Of the line, between two times from the common start."""
+    before_ns = model.start_ns - 17 * S
+    return model.delivered_mbps(since_ns - before_ns, until_ns - before_ns) / model.conditions.rate_mbps
+
+
+@pytest.mark.parametrize("cubic_after_s", [0, 2])
+def test_beside_cubic_each_gets_its_part(cubic_after_s: int) -> None:
+    conditions, line = Conditions(20, 60, queue_ms=60), Bottleneck()
+    ours = PathModel(conditions, 1, bottleneck=line)
+    cubic = CubicFlow(conditions, line, 6, begins_ns=cubic_after_s * S)
+    run_together([ours, cubic], 30 * S)
+    assert share(ours, 8 * S, 30 * S) >= 0.3
+    assert cubic.mbps(8 * S, 30 * S) / 20 >= 0.3
+
+
+def test_when_cubic_has_gone_the_queue_is_small_again() -> None:
+    conditions, line = Conditions(20, 60, queue_ms=60), Bottleneck()
+    ours = PathModel(conditions, 1, bottleneck=line)
+    cubic = CubicFlow(conditions, line, 4, ends_ns=10 * S)
+    run_together([ours, cubic], 30 * S)
+    assert ours.queue_ms(0.5, 5 * S) > 0
+    beside = [ms for when_ns, ms in ours.queue_samples if 8 * S <= when_ns - ours.start_ns < 10 * S]
+    after = [ms for when_ns, ms in ours.queue_samples if when_ns - ours.start_ns >= 24 * S]
+    assert sorted(beside)[len(beside) // 2] > 35
+    assert sorted(after)[len(after) // 2] < 25
+    assert share(ours, 24 * S, 30 * S) > 0.95
+
+
+def test_two_of_ours_share_a_line_and_keep_the_queue_small() -> None:
+    conditions, line = Conditions(50, 60), Bottleneck()
+    first = PathModel(conditions, 1, bottleneck=line)
+    second = PathModel(conditions, 2, bottleneck=line, begins_ns=300 * MS)
+    run_together([first, second], 14 * S)
+    shares = [share(each, 7 * S, 14 * S) for each in (first, second)]
+    assert sum(shares) > 0.95
+    assert 0.85 < shares[0] / (sum(shares) / 2) < 1.15
+    assert first.queue_ms(0.5, 7 * S) < 0.25 * 60 + 20
+
+
+# --- the parts
+
+
+def test_a_queue_that_obeys_is_nobody_elses() -> None:
+    watch = QueueWatch()
+    queue_s = 0.2
+    for _ in range(20):
+        assert watch.on_round(queue_s, 0.014, 0.06, 5e6, 3e6) is Finding.NOTHING
+        queue_s *= 0.7
+
+
+def test_a_long_queue_that_wavers_while_the_rate_falls_is_company() -> None:
+    watch = QueueWatch()
+    found = [watch.on_round(0.040 + 0.004 * (i % 3), 0.014, 0.06, 5e6 * 0.9**i, 3e6) for i in range(6)]
+    assert found[:5] == [Finding.NOTHING] * 5
+    assert found[5] is Finding.COMPANY
+    assert watch.rate_before == 5e6
+
+
+def test_a_queue_that_stays_to_the_millisecond_is_a_longer_way() -> None:
+    watch = QueueWatch()
+    found = [watch.on_round(0.080, 0.014, 0.06, 5e6 * 0.9**i, 3e6) for i in range(6)]
+    assert found[5] is Finding.LONGER_WAY
+
+
+def test_a_flow_that_has_next_to_nothing_does_not_take_company_for_a_longer_way() -> None:
+    watch = QueueWatch()
+    found = [watch.on_round(0.080, 0.014, 0.06, 1e5 * 0.9**i, 3e6) for i in range(6)]
+    assert found[5] is Finding.COMPANY
+
+
+def test_a_queue_of_a_few_of_ours_is_no_company() -> None:
+    watch = QueueWatch()
+    for i in range(20):
+        assert watch.on_round(0.024 + 0.004 * (i % 3), 0.014, 0.06, 5e6 * 0.95**i, 3e6) is Finding.NOTHING
+
+
+def rounds(competition: Competition, start_s: float, queues_s: list[float], arriving: float = 2e6) -> list[bool]:
+    return [
+        competition.on_round(start_s + 0.1 * i, 0.06, 0.1, queue_s, arriving, queue_s < 0.007)
+        for i, queue_s in enumerate(queues_s)
+    ]
+
+
+def test_the_window_grows_and_gives_up_what_did_not_fit() -> None:
+    competition = Competition(0.0, 100.0 * PACKET, PACKET)
+    rounds(competition, 0.1, [0.05] * 40)
+    grown = competition.window
+    assert grown > 110 * PACKET
+    competition.on_final(5, 100, 0.0, 4.1, 0.1)
+    assert competition.window == pytest.approx(grown - 5 * PACKET)
+
+
+def test_loss_that_the_path_has_anyway_is_no_overflow() -> None:
+    competition = Competition(0.0, 100.0 * PACKET, PACKET)
+    rounds(competition, 0.1, [0.05] * 10)
+    before = competition.window
+    competition.on_final(12, 100, 0.1, 1.2, 0.1)
+    assert competition.window == before
+
+
+def test_it_shrinks_with_the_others() -> None:
+    competition = Competition(0.0, 100.0 * PACKET, PACKET)
+    rounds(competition, 0.1, [0.05] * 6)
+    before = competition.window
+    rounds(competition, 0.7, [0.035])
+    assert competition.window == pytest.approx(0.85 * before, rel=0.02)
+
+
+def test_it_is_over_when_the_queue_is_gone() -> None:
+    competition = Competition(0.0, 100.0 * PACKET, PACKET)
+    assert rounds(competition, 0.1, [0.05, 0.05, 0.003, 0.003, 0.003, 0.003]) == [False] * 5 + [True]
+
+
+def answered(share_of_line: float) -> tuple[Competition, bool]:
+    """Two tests, at which that share of the queue answers to the cut."""
+    competition = Competition(0.0, 100.0 * PACKET, PACKET)
+    over, now_s, line = False, 0.1, 2e6
+    queue_s = 0.05
+    while now_s < 12 and not over:
+        before = competition.window
+        over = competition.on_round(now_s, 0.06, 0.1, queue_s, share_of_line * line, False)
+        if competition.window < 0.8 * before:
+            queue_s = 0.05 - 0.3 * before / line
+        elif competition.window > before * 1.1:
+            queue_s = 0.05
+        now_s += 0.1
+    return competition, over
+
+
+def test_it_is_over_when_all_of_the_queue_answers_twice() -> None:
+    assert answered(0.95)[1]
+    assert not answered(0.5)[1]
+
+
+def test_a_small_share_is_put_right() -> None:
+    assert answered(0.15)[0].window > 1.3 * answered(0.5)[0].window
