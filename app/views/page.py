@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app.models.console_state import ConsoleState
 from app.models.link_history import LinkHistory
@@ -39,6 +39,21 @@ class Parts:
     theme: Theme
     link_history: LinkHistory
     actions: Mapping[str, QAction] = field(default_factory=dict)  # those of the window, by name
+
+
+def page_column(page: QWidget) -> QVBoxLayout:
+    """What a page's rows stand in, with the same margins on every page."""
+    column = QVBoxLayout(page)
+    column.setContentsMargins(14, 12, 14, 12)
+    column.setSpacing(10)
+    return column
+
+
+def empty_label(text: str) -> QLabel:
+    """What stands in the place of a list without rows: what will come there, and what to do for that."""
+    label = QLabel(text, alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+    label.setProperty("kind", "empty")
+    return label
 
 
 class Page(QWidget):

@@ -55,6 +55,20 @@ class Dialog(QDialog):
         """The button that does what Esc does."""
         return self.add_button(text, self.reject, tip=text, closes=True)
 
+    def add_problem(self) -> QLabel:
+        """A line in the body for why something was refused; hidden until `show_problem`."""
+        self.problem = text_label(kind="warning")
+        self.problem.setAccessibleName("Why it was refused")
+        self.problem.hide()
+        self.body.addWidget(self.problem)
+        return self.problem
+
+    def show_problem(self, text: str) -> None:
+        """Say why, with room for all of it."""
+        self.problem.setText(text)
+        self.problem.show()
+        self.make_room()
+
     def make_room(self) -> None:
         """Grow to what the text needs now; for when a message has come up."""
         layout = self.layout()

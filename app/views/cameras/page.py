@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
 
 from app.actions import make_action
 from app.models.watch_words import card_text
@@ -19,7 +19,7 @@ from app.views.cameras.camera_card import PICTURE, CameraCard
 from app.views.cameras.card_grid import CardGrid
 from app.views.cameras.trigger_dialog import TriggerDialog
 from app.views.cameras.watch_dialog import WatchDialog
-from app.views.page import Page, ServiceCalls
+from app.views.page import Page, ServiceCalls, empty_label, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
@@ -95,12 +95,8 @@ class CamerasPage(Page):
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.empty = QLabel("No folder is watched yet. Add one, or import a camera_config.json.")
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.empty.setProperty("kind", "empty")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(10)
+        self.empty = empty_label("No folder is watched yet. Add one, or import a camera_config.json.")
+        layout = page_column(self)
         layout.addWidget(bar)
         layout.addWidget(self._scroll, 1)
         layout.addWidget(self.empty, 1)

@@ -25,12 +25,9 @@ class TriggerDialog(Dialog):
         form = field_form()
         add_field(form, "&Frame", self.frame, "The first frame to send; the other cameras begin with the same number")
         add_field(form, "&Ball", self.ball, "The folder to send them to; may be left empty")
-        self.problem = text_label(kind="warning")
-        self.problem.setAccessibleName("Why it was refused")
-        self.problem.hide()
         self.body.addWidget(text_label("Sends this frame and those after it, of this and all armed cameras.", "muted"))
         self.body.addLayout(form)
-        self.body.addWidget(self.problem)
+        self.add_problem()
         self.body.addStretch(1)
         self.ok = self.add_button("&Trigger", self._trigger, tip="Send these frames", primary=True)
         self.add_close("Cancel")
@@ -48,8 +45,6 @@ class TriggerDialog(Dialog):
 
     def _refused(self, error: DrsError) -> None:
         self.ok.setEnabled(True)
-        self.problem.setText(error.one_line())
-        self.problem.show()
-        self.make_room()
+        self.show_problem(error.one_line())
         self.frame.setFocus()
         self.frame.selectAll()

@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QSpinBox, QWidget
 
 from app.views.page import ServiceCalls
-from app.widgets.dialog import Dialog, text_label
+from app.widgets.dialog import Dialog
 from app.widgets.fields import add_field, field_form, pad_spin
 from transfer_core.errors import DrsError, UsageError
 from transfer_core.events.watches import WatchSpec
@@ -31,11 +31,8 @@ class WatchDialog(Dialog):
         self._form = field_form()
         self._build_fields(destinations)
         self._build_choices()
-        self.problem = text_label(kind="warning")
-        self.problem.setAccessibleName("Why it was refused")
-        self.problem.hide()
         self.body.addLayout(self._form)
-        self.body.addWidget(self.problem)
+        self.add_problem()
         self.body.addStretch(1)
         self.browse = self.add_button("&Browse…", self._browse, tip="Choose a file" if imports else "Choose a folder")
         self.ok = self.add_button("&Import" if imports else "&Watch", self._accept, tip="Begin to watch", primary=True)
@@ -137,7 +134,5 @@ class WatchDialog(Dialog):
 
     def _refused(self, error: DrsError) -> None:
         self.ok.setEnabled(True)
-        self.problem.setText(error.one_line())
-        self.problem.show()
-        self.make_room()
+        self.show_problem(error.one_line())
         self.place.setFocus()

@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QColor, QGuiApplication
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from app.actions import make_action
 from app.models.destinations_model import DestinationColumn, DestinationsModel
 from app.models.table_model import SUBJECT_ROLE
 from app.views.destinations.add_dialog import AddDestinationDialog
 from app.views.destinations.limits_panel import LimitsPanel
-from app.views.page import Page, ServiceCalls
+from app.views.page import Page, ServiceCalls, empty_label, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
@@ -77,12 +77,8 @@ class DestinationsPage(Page):
         bar.add(self.note, rank=9)
         bar.row.addStretch(1)
         self.table = self._build_table()
-        self.empty = QLabel("There is no destination yet. Add an upload server or a bucket, or pair with a relay.")
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.empty.setProperty("kind", "empty")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(10)
+        self.empty = empty_label("There is no destination yet. Add an upload server or a bucket, or pair with a relay.")
+        layout = page_column(self)
         layout.addWidget(bar)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.empty, 1)

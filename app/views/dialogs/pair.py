@@ -32,12 +32,9 @@ class PairDialog(Dialog):
             form, "&Token", self.token, "What the receiving machine shows: `drs-sync relay pair`, or Receive here"
         )
         add_field(form, "&Name", self.name, "Under which it is kept here; may be left empty")
-        self.problem = text_label(kind="warning")
-        self.problem.setAccessibleName("Why it was refused")
-        self.problem.hide()
         self.body.addWidget(text_label("The token works once, and only until it expires.", "muted"))
         self.body.addLayout(form)
-        self.body.addWidget(self.problem)
+        self.add_problem()
         self.body.addStretch(1)
         self.paste = self.add_button("Pa&ste", self._paste, tip="Take the token from the clipboard")
         self.pair = self.add_button("&Pair", self._pair, tip="Keep this relay as a destination", primary=True)
@@ -82,8 +79,6 @@ class PairDialog(Dialog):
         self._waiting = False
         self.pair.setText("&Pair")
         self._edited()
-        self.problem.setText(error.one_line())
-        self.problem.show()
-        self.make_room()
+        self.show_problem(error.one_line())
         self.token.setFocus()
         self.token.selectAll()

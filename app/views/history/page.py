@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QWidget
 
 from app.actions import make_action, name_field
 from app.models.history_model import PAGE_ROWS, HistoryColumn, HistoryModel
 from app.models.table_model import SUBJECT_ROLE
-from app.views.page import Page, ServiceCalls
+from app.views.page import Page, ServiceCalls, empty_label, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
 from app.widgets.row_table import Columns, Index, RowTable
@@ -79,12 +79,8 @@ class HistoryPage(Page):
         bar.addStretch(1)
         bar.addWidget(self.find)
         self.table = self._build_table()
-        self.empty = QLabel("Nothing has ended yet. Jobs come here when they arrive, fail or are cancelled.")
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.empty.setProperty("kind", "empty")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(10)
+        self.empty = empty_label("Nothing has ended yet. Jobs come here when they arrive, fail or are cancelled.")
+        layout = page_column(self)
         layout.addLayout(bar)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.empty, 1)

@@ -52,11 +52,8 @@ class LimitsDialog(Dialog):
         add_field(form, "&Begins anew", self.reset_day, "Day of the month on which the data plan begins anew")
         for box in (self.cap, self.quota, self.reset_day):
             pad_spin(box)
-        self.problem = text_label(kind="warning")
-        self.problem.setAccessibleName("Why it was refused")
-        self.problem.hide()
         self.body.addLayout(form)
-        self.body.addWidget(self.problem)
+        self.add_problem()
         self.body.addWidget(text_label("Takes effect at once, also on what is being sent. The tile shows it.", "muted"))
         self.body.addStretch(1)
         self.save_button = self.add_button("&Save", self._save, tip="Keep this for the link", primary=True)
@@ -108,9 +105,7 @@ class LimitsDialog(Dialog):
         change_limits(self._service, link, limits, self._tell, on_done=self.accept, on_error=self._refused)
 
     def _refused(self, error: DrsError) -> None:
-        self.problem.setText(error.one_line())
-        self.problem.show()
-        self.make_room()
+        self.show_problem(error.one_line())
         self.open_beside()
 
 

@@ -15,7 +15,6 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QLabel,
     QScrollArea,
     QSplitter,
     QVBoxLayout,
@@ -33,7 +32,7 @@ from app.views.links.link_card import LinkCard
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.links.time_ruler import TimeRuler
 from app.views.links.toolbar import Toolbar
-from app.views.page import Page, ServiceCalls
+from app.views.page import Page, ServiceCalls, empty_label, page_column
 from app.widgets.look import look_of
 from transfer_core.events import LinkMark, LinkState, LinkView
 
@@ -99,9 +98,7 @@ class LinksPage(Page):
         self._cards_layout = QVBoxLayout(self._column)
         self._cards_layout.setContentsMargins(0, 0, 0, 0)
         self._cards_layout.setSpacing(8)
-        self._empty = QLabel("No link yet. Links show up here as soon as one is found.")
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._empty.setProperty("kind", "empty")
+        self._empty = empty_label("No link yet. Links show up here as soon as one is found.")
         self._cards_layout.addWidget(self._empty)
         scroll = QScrollArea()
         scroll.setWidget(self._column)
@@ -123,9 +120,7 @@ class LinksPage(Page):
         self._split.addWidget(self._table)
         self._split.setStretchFactor(0, 1)
         self._split.setStretchFactor(1, 0)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 10)
-        layout.setSpacing(10)
+        layout = page_column(self)
         slots: dict[str, Callable[[], object]] = {
             "freeze": self._toggle_frozen,
             "limits": self.open_limits,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QColor, QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QWidget
 
 from app.actions import make_action, name_field
 from app.models.log_model import LINES_MOST, LogColumn, LogFilter, LogModel
 from app.models.table_model import SUBJECT_ROLE
-from app.views.page import Page
+from app.views.page import Page, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
 from app.widgets.row_table import Columns, Index, RowTable
@@ -78,9 +78,7 @@ class LogPage(Page):
         bar.addStretch(1)
         bar.addWidget(self.find)
         self.table = self._build_table()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(10)
+        layout = page_column(self)
         layout.addLayout(bar)
         layout.addWidget(self.table, 1)
         self._add_actions()

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QSplitter,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -18,7 +17,7 @@ from app.actions import COMMANDS, make_action, name_field
 from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.models.queue_model import QueueModel
 from app.theme.theme import Theme
-from app.views.page import Page, ServiceCalls
+from app.views.page import Page, ServiceCalls, page_column
 from app.views.queue.adding import FileChooser
 from app.views.queue.details import DetailsPanel
 from app.views.queue.empty import DropZone, EmptyQueue
@@ -152,9 +151,7 @@ class QueuePage(Page):
         self._split.setStretchFactor(1, 0)
         self._split.setSizes([10_000, DETAILS_WIDTH])
         self.details.follow_copy(self._actions["queue.copy_error"])
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(10)
+        layout = page_column(self)
         layout.addWidget(bar)
         layout.addWidget(self._split, 1)
         self._empty = EmptyQueue(self.table.viewport())

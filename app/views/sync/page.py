@@ -11,11 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.actions import make_action
 from app.models.sync_rows import WORST
-from app.views.page import Page, ServiceCalls
+from app.views.page import Page, ServiceCalls, empty_label, page_column
 from app.views.sync.conflict_panel import ConflictPanel
 from app.views.sync.other_views import Delta, Monitor, Versions
 from app.views.sync.overview import Overview
@@ -81,12 +81,8 @@ class SyncPage(Page):
         for view in (self.overview, self.topology, self.versions, self.delta, self.monitor):
             self.stack.addWidget(view)
         self.conflicts = ConflictPanel(self)
-        self.empty = QLabel(_EMPTY)
-        self.empty.setProperty("kind", "empty")
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 10)
-        layout.setSpacing(10)
+        self.empty = empty_label(_EMPTY)
+        layout = page_column(self)
         layout.addWidget(self._build_bar())
         layout.addWidget(self.conflicts)
         layout.addWidget(self.stack, 1)

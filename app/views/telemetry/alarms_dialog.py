@@ -30,10 +30,7 @@ class AlarmsDialog(Dialog):
         add_field(form, "&Rules", self.rules, "A line each: CHANNEL, < or >, a number, and serious or critical")
         self.body.addLayout(form)
         self.body.addWidget(text_label(_RULES, "muted"))
-        self.problem = text_label(kind="warning")
-        self.problem.setAccessibleName("Why it was refused")
-        self.problem.hide()
-        self.body.addWidget(self.problem)
+        self.add_problem()
         self.body.addStretch(1)
         self.accept_button = self.add_button("&Keep", self._keep, tip="Keep these limits", primary=True)
         self.add_button("&Usual", self._usual, tip="Put back the usual limits; rules go")
@@ -44,9 +41,7 @@ class AlarmsDialog(Dialog):
         try:
             limits = AlarmLimits(*shares, parse_rules(self.rules.toPlainText())).checked()
         except ConfigError as error:
-            self.problem.setText(error.one_line())
-            self.problem.show()
-            self.make_room()
+            self.show_problem(error.one_line())
             return
         self.wanted.emit(limits)
         self.accept()

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.actions import make_action
 from app.models.telemetry_channels import with_derived
 from app.models.telemetry_feed import TelemetryFeed
 from app.models.telemetry_rings import TelemetryRing
-from app.views.page import Page, ServiceCalls
+from app.views.page import Page, ServiceCalls, page_column
 from app.views.telemetry.comparison import Comparison
 from app.views.telemetry.live_words import live_words
 from app.views.telemetry.mode_bar import Mode, ModeBar
@@ -92,9 +92,7 @@ class TelemetryPage(Page):
         self.plot.hovered.connect(self.show_cursor)
         self.table.selectionModel().selectionChanged.connect(self._sources_chosen)
         self.bar = self._build_bar()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(14, 12, 14, 10)
-        column.setSpacing(8)
+        column = page_column(self)
         column.addWidget(self._build_tools())
         column.addWidget(self.bar)
         column.addWidget(parts.split, 1)
