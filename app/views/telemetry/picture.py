@@ -124,7 +124,7 @@ class Picture(QObject):
             source = by_id.get(source_id)
             _, lines, there = ring.rows(POSITION, end_s - TRAIL_S, end_s)
             if len(there) == len(POSITION) and lines.shape[1]:
-                name = (source.name if source is not None else "") or source_id.rpartition(":")[2]
+                name = (source.name if source is not None else "") or _short_name(source_id)
                 trails[source_id] = Trail(lines[0], lines[1], name, source is None or source.stale)
         self._track.draw(trails, colours)
 
@@ -226,6 +226,12 @@ def recorded_source(line: str) -> SourceView:
         refused=0,
         refused_why="",
     )
+
+
+def _short_name(source_id: str) -> str:
+    """The end of its address and its port: `7:5001` of `192.168.1.7:5001`."""
+    host, _, rest = source_id.rpartition(":")
+    return f"{host.replace(':', '.').rpartition('.')[2].rstrip(']')}:{rest}"
 
 
 def _nothing(_: str) -> float | None:

@@ -16,7 +16,7 @@ from app.widgets.fitting_row import FittingRow
 SPANS_S = {"ten": 10.0, "thirty": 30.0, "minute": 60.0}
 SPAN_FIRST_S = 30.0
 _LEFT = ("listen", "race", "join", "end", "mark", "open", "replay", "compare", "export", "alarms")
-_RANKS = {"alarms": 4, "export": 3, "compare": 2, "join": 2, "mark": 1}
+_RANKS = {"alarms": 6, "export": 5, "compare": 3, "join": 2, "mark": 1}
 
 
 class Tools:
@@ -34,7 +34,7 @@ class Tools:
         self._spans: dict[float, QPushButton] = {}
         for name, span_s in SPANS_S.items():
             action = make_action(f"telemetry.{name}", page, partial(show_span, span_s))
-            self._spans[span_s] = self._add(action, page, rank=5, checkable=True)
+            self._spans[span_s] = self._add(action, page, rank=4, checkable=True)
         self.freeze = self._add(actions["freeze"], page, checkable=True)
         self.show_span(SPAN_FIRST_S)
 

@@ -115,6 +115,7 @@ class TrackView(StillPlot):
             x = at.x() + 8 if at.x() + 8 + wide < self.viewport().width() else at.x() - 8 - wide
             place = painter.fontMetrics().boundingRect(name).translated(x, at.y() + 4)
             if name and not any(place.intersects(other) for other in taken):
+                painter.fillRect(place, look.card)
                 painter.setPen(look.muted if is_old else look.text)
                 painter.drawText(x, at.y() + 4, name)
                 taken.append(place)
