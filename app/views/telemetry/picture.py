@@ -27,6 +27,7 @@ TRAIL_S = 12.0
 PLOTTED_MOST = 24
 POINTS_MOST = 60_000  # of all lines together; more costs a frame too much time
 CELLS_LEAST = 120
+TRACK_EVERY = 2  # frames, between two of the track, since an eye follows dots at less than lines
 CROWD_EVERY = 8  # frames, between two of the track, where there are more sources than that
 HEARD_WITHIN_S = 0.5  # sources are asked about four times a second
 
@@ -104,7 +105,7 @@ class Picture(QObject):
         colours = {source: self.colour(source) for source in rings}
         self._plot.draw(traces, colours, moment.end_s, moment.span_s, end_text=moment.end_text, marks_s=moment.marks_s)
         self._frames += 1
-        if not crowded or self._frames % CROWD_EVERY == 1:
+        if self._frames % (CROWD_EVERY if crowded else TRACK_EVERY) == 1:
             self._draw_track(rings, sources, colours, moment.end_s)
 
     def _cells(self, lines: int) -> int:
