@@ -54,13 +54,14 @@ def test_a_relay_comes_again_at_the_port_that_it_had() -> None:
         (Call("kill_link", (), {"name": "LTE"}), None, Call("restore_link", ("LTE",))),
         (Call("simulate_link", ("LTE", {"loss": 0.5})), None, Call("simulate_link", ("LTE", None))),
         (Call("telemetry.listen", (0,)), PORT, Call("telemetry.stop_listening", (5005,))),
+        (Call("telemetry.forward", (5005, "pit")), PORT, Call("telemetry.stop_forwarding", (5005,))),
         (Call("telemetry.create_race", ("heat", 0)), RACE, Call("telemetry.end_race", ("r1",))),
         (Call("telemetry.create_race", ("heat", 0)), RACE, Call("telemetry.save_race", ("r1",))),
     ],
     ids=lambda value: getattr(value, "verb", ""),
 )
 def test_what_was_switched_off_stays_off(on: Call, result: Any, off: Call) -> None:
-    engine = Engine(listen=PORT, create_race=RACE, start_relay=RELAY)
+    engine = Engine(listen=PORT, forward=PORT, create_race=RACE, start_relay=RELAY)
     assert after((on, result)).ask_again(engine.ask) == ()
     assert len(engine.asked) == 1
     gone = Engine()
