@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -224,7 +225,7 @@ def run_console(
     if page is not None:
         _open_page(console, page)
     console.window.show()
-    QTimer.singleShot(START_MS, partial(console.start, on_started))
+    QTimer.singleShot(START_MS, partial(begin, console, on_started))
     if screenshot is not None:
         take = partial(_take_picture, console, screenshot, application)
         for begun in (console.service.started, console.service.start_failed):
@@ -234,6 +235,15 @@ def run_console(
         code = application.exec()
     console.stop()
     return int(code)
+
+
+def begin(console: Console, first: Callable[[TransferService], object] | None = None) -> None:
+    """Start it once its window is painted. What is made by then stays to the end of the process.
+
+    The collector stops the window while it looks at everything; so it need not look at all that again.
+    """
+    gc.freeze()
+    console.start(first)
 
 
 @contextmanager

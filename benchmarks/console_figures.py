@@ -27,7 +27,7 @@ from pathlib import Path
 import psutil
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, Qt, QTimer
 
-from app.application import START_MS, Console, qt_application
+from app.application import START_MS, Console, begin, qt_application
 from app.views.queue.page import QueuePage
 from benchmarks.figure import MEMORY_DISK
 from benchmarks.page import ROOT
@@ -148,7 +148,7 @@ def paint_once(state: Path) -> None:
     painted = FirstPaint()
     console.window.installEventFilter(painted)
     console.window.show()
-    QTimer.singleShot(START_MS, console.start)
+    QTimer.singleShot(START_MS, partial(begin, console))
     application.exec()
     console.stop()
 
@@ -204,7 +204,8 @@ def under_load(state: Path, folder: Path, large: Path, seconds: float) -> dict[s
     console = Console(partial(remote_service, state, links))
     console.theme.install(application)
     console.window.show()
-    console.start(lambda service: service.add_paths([str(large)], destination="pit", priority=1))
+    wait(START_MS / 1000)
+    begin(console, lambda service: service.add_paths([str(large)], destination="pit", priority=1))
     heart = Heart()
     found: dict[str, float] = {}
     try:

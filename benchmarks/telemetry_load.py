@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from PySide6.QtCore import QEventLoop, QTimer
 
-from app.application import Console, qt_application
+from app.application import Console, begin, qt_application
 from benchmarks.page import ROOT
 from benchmarks.telemetry_engine import NOTE
 from transfer_core.engine.apart.process import EngineProcess
@@ -80,8 +80,8 @@ def run(drones: int, seconds: float, viewers: int) -> dict[str, Any]:
         console.window.resize(1366, 768)
         console.window.go_to("telemetry")
         made: list[RemoteService] = []
-        console.start(made.append)
         console.window.show()
+        begin(console, made.append)
         while not made:
             wait(0.1)
         viewing = json.loads((state / NOTE).read_text())
