@@ -15,25 +15,22 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from app.actions import make_action
-from app.models.telemetry_channels import with_derived
 from app.models.telemetry_feed import TelemetryFeed
-from app.models.telemetry_rings import TelemetryRing
 from app.views.page import Page, ServiceCalls, page_column
+from app.views.telemetry.canvas import Canvas
 from app.views.telemetry.comparison import Comparison
 from app.views.telemetry.live_words import live_words
 from app.views.telemetry.mode_bar import Mode, ModeBar
 from app.views.telemetry.parts import Parts
-from app.views.telemetry.picture import Moment
 from app.views.telemetry.race_desk import RaceDesk
 from app.views.telemetry.side_lists import channel_names, race_names
-from app.views.telemetry.tools import SPAN_FIRST_S, Tools
+from app.views.telemetry.tools import Tools
 from app.views.telemetry.wishes import FIRST_SELECT, Wishes, dropped_recordings
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
 from transfer_core.events import Event
 from transfer_core.events.alarm_limits import AlarmLimits, AlarmLimitsChanged
-from transfer_core.events.telemetry import LIVE, ChannelView, RaceRemoved, RacesChanged, ReplayView, SourceView
-from transfer_core.units import NS_PER_S
+from transfer_core.events.telemetry import LIVE, RaceRemoved, RacesChanged, ReplayView
 
 if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
@@ -53,10 +50,8 @@ class TelemetryPage(Page):
         super().__init__(parent)
         self._state, self._theme = state, theme
         self._look = look_of(theme)
-        self._span_s = SPAN_FIRST_S
         self._shown = False
         self._frames = 0
-        self._frozen: tuple[dict[str, TelemetryRing], tuple[SourceView, ...], Moment] | None = None
         self.feed = TelemetryFeed(state, self)
         self.desk = RaceDesk(self)
         self.wishes = Wishes(self, self.desk, self.feed)
@@ -86,6 +81,7 @@ class TelemetryPage(Page):
         self.channels, self.races = parts.channels, parts.races
         self.plot, self.track, self.picture = parts.plot, parts.track, parts.picture
         self.rows, self.table = parts.rows, parts.table
+        self.canvas = Canvas(self.feed, self.picture, self._lane_names, lambda: self.desk.markers)
         self.channels.model.checks_changed.connect(self._lanes_chosen)
         self.channels.chosen.connect(lambda key: self.channels.model.toggle(self.channels.model.row_of(key)))
         self.races.chosen.connect(self.desk.open_replay)
@@ -150,7 +146,7 @@ class TelemetryPage(Page):
     @property
     def is_frozen(self) -> bool:
         """Whether the picture stands still."""
-        return self._frozen is not None
+        return self.canvas.is_held
 
     @property
     def frames_drawn(self) -> int:
@@ -224,43 +220,15 @@ class TelemetryPage(Page):
                 self.bar.show_words(self._live_words())
             else:
                 self.bar.show_replay(replay)
-        if self._frozen is not None:
-            rings, sources, moment = self._frozen
-        else:
-            rings, sources, moment = self.feed.rings, self.feed.sources, self._moment()
-            if moment is None:
-                return
-            self.picture.draw(rings, sources, self._lanes(), moment)
-            self.feed.close_up = self.picture.close_up
-        if self._frames % TABLE_EVERY == 1 or self.picture.cursor_s is not None:
-            self.picture.fill_table(rings, sources, self._lanes(), moment, self._state.now_ns())
-
-    def _moment(self) -> Moment | None:
-        end_ns = self.feed.end_ns()
-        if end_ns is None:
-            return None
-        replay = self.feed.replay
-        text = "now" if replay is None else "replay"
-        marks = tuple(mark.time_ns / NS_PER_S for mark in self.desk.markers)
-        return Moment(end_ns / NS_PER_S, self._span_s, text, replay is None, marks)
-
-    def _known_channels(self) -> list[ChannelView]:
-        found: dict[str, ChannelView] = {}
-        for channels in self.feed.channels.values():
-            found.update((channel.name, channel) for channel in with_derived(channels))
-        return list(found.values())
+        if self.canvas.draw() and (self._frames % TABLE_EVERY == 1 or self.picture.cursor_s is not None):
+            self.canvas.fill_table(self._state.now_ns())
 
     def _lane_names(self) -> tuple[str, ...]:
         return self.channels.model.checked
 
-    def _lanes(self) -> list[ChannelView]:
-        known = {channel.name: channel for channel in self._known_channels()}
-        return [known[name] for name in self._lane_names() if name in known]
-
     @Slot()
     def _show_channels(self) -> None:
-        known = self._known_channels()
-        self.channels.show_names(channel_names(known), "Nothing has come yet.")
+        self.channels.show_names(channel_names(self.canvas.note_channels()), "Nothing has come yet.")
 
     @Slot()
     def _lanes_chosen(self) -> None:
@@ -271,34 +239,19 @@ class TelemetryPage(Page):
 
     def show_span(self, span_s: float) -> None:
         """Show so many seconds."""
-        self._span_s = span_s
         self.tools.show_span(span_s)
-        self._redraw_frozen()
+        self.canvas.show_span(span_s)
 
     def _toggle_frozen(self) -> None:
         self.set_frozen(not self.is_frozen)
 
     def set_frozen(self, frozen: bool) -> None:
         """Hold the picture, or follow the data again."""
-        moment = self._moment()
-        if frozen == self.is_frozen or (frozen and moment is None):
-            self.tools.show_frozen(self.is_frozen)
-            return
-        if frozen and moment is not None:
-            copies = {source: ring.copy() for source, ring in self.feed.rings.items()}
-            held = Moment(moment.end_s, self._span_s, f"{moment.end_text}, FROZEN", moment.live, moment.marks_s)
-            self._frozen = (copies, self.feed.sources, held)
-        else:
-            self._frozen = None
-        self.tools.show_frozen(frozen)
-        self._redraw_frozen()
-
-    def _redraw_frozen(self) -> None:
-        if self._frozen is not None:
-            rings, sources, moment = self._frozen
-            moment = Moment(moment.end_s, self._span_s, moment.end_text, moment.live, moment.marks_s)
-            self._frozen = (rings, sources, moment)
-            self.picture.draw(rings, sources, self._lanes(), moment)
+        if not frozen:
+            self.canvas.release()
+        elif not self.is_frozen:
+            self.canvas.hold()
+        self.tools.show_frozen(self.is_frozen)
 
     @Slot(object)
     def show_cursor(self, x_s: float | None) -> None:
@@ -309,7 +262,7 @@ class TelemetryPage(Page):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Space freezes; Left and Right move the reading line, Esc takes it away."""
-        span_s = self.comparison.duration_s if self.bar.mode is Mode.COMPARE else self._span_s
+        span_s = self.comparison.duration_s if self.bar.mode is Mode.COMPARE else self.canvas.span_s
         step_s = span_s / 120
         at_s = self.picture.cursor_s
         if event.key() == Qt.Key.Key_Space:
@@ -399,4 +352,4 @@ class TelemetryPage(Page):
         self.bar.apply_look(self._look)
         self.table.apply_look(self._look)
         self.picture.apply_look(self._look)
-        self._redraw_frozen()
+        self.canvas.redraw_held()
