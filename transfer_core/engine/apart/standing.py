@@ -88,7 +88,8 @@ def _argument(call: Call, name: str, place: int = 0) -> Any:
 
 def _relay(call: Call, result: Any) -> _On:
     # at the port that it got, since that is where agents look for it
-    again = Call(call.verb, (_argument(call, "directory"), result.listen))
+    kwargs = {key: value for key, value in call.kwargs.items() if key not in ("directory", "listen")}
+    again = Call(call.verb, (_argument(call, "directory"), result.listen, *call.args[2:]), kwargs)
     return _On(("relay", None), again, "the relay that receives here")
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import get_type_hints
 
-from transfer_core.service import SyncService, TransferService, UploadService
-from transfer_core.service.telemetry import TelemetryService
-from transfer_core.service.watches import WatchService
+from transfer_core.service import TransferService
 
 OPEN = "open"
 DRAIN = "drain"
 SUBSCRIBE = "subscribe"
 UNSUBSCRIBE = "unsubscribe"
 PARTS: Mapping[str, type] = {
-    "sync": SyncService,
-    "watches": WatchService,
-    "telemetry": TelemetryService,
-    "uploads": UploadService,
+    name: get_type_hints(thing.fget)["return"]
+    for name, thing in vars(TransferService).items()
+    if isinstance(thing, property) and thing.fget is not None
 }
+"""The Protocol of each part, by the attribute that it is reached by."""
+
 _NOT_ASKED = {"stop", SUBSCRIBE, "restart_engine"}  # a process stops with its pipe; the others are its keeper's own
 
 

@@ -40,10 +40,10 @@ RACE = SimpleNamespace(race_id="r1", name="heat", udp_port=5005)
 
 def test_a_relay_comes_again_at_the_port_that_it_had() -> None:
     engine = Engine(start_relay=RELAY)
-    relay = after((Call("start_relay", ("/in", "0.0.0.0:0")), RELAY))
+    relay = after((Call("start_relay", ("/in", "0.0.0.0:0", "0.0.0.0:8443")), RELAY))
     assert relay.ask_again(engine.ask) == ()
     assert relay.ask_again(engine.ask) == ()
-    assert engine.asked == [("start_relay", "/in", "0.0.0.0:41234")] * 2
+    assert engine.asked == [("start_relay", "/in", "0.0.0.0:41234", "0.0.0.0:8443")] * 2
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,7 @@ def test_a_relay_comes_again_at_the_port_that_it_had() -> None:
         (Call("telemetry.forward", (5005, "pit")), PORT, Call("telemetry.stop_forwarding", (5005,))),
         (Call("telemetry.create_race", ("heat", 0)), RACE, Call("telemetry.end_race", ("r1",))),
         (Call("telemetry.create_race", ("heat", 0)), RACE, Call("telemetry.save_race", ("r1",))),
+        (Call("telemetry.forward", (5005, "pit"), {"name": "x"}), PORT, Call("telemetry.stop_forwarding", (5005,))),
     ],
     ids=lambda value: getattr(value, "verb", ""),
 )
