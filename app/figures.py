@@ -78,14 +78,14 @@ def is_lost(state: LinkState, measured_ns: int | None, now_ns: int) -> bool:
 
 
 def limits_text(link: LinkView) -> str:
-    """What a link may, in a line: `cap 20 Mbit/s`, `16.4 of 20.0 GB`, `cap 20 · 16.4 of 20.0 GB`; empty for all."""
+    """What a link may, in a line: `cap 20 Mbit/s`, `16.4 of 20.0 GB used`, `cap 20 · 16.4 of 20.0 GB`; or nothing."""
     cap = "" if link.rate_cap_bps is None else f"cap {link.rate_cap_bps / 1e6:g}"
     if link.quota_bytes is None:
         return f"{cap} Mbit/s" if cap else ""
     used, limit = format_bytes(link.used_bytes), format_bytes(link.quota_bytes)
     if used.partition(" ")[2] == limit.partition(" ")[2]:
         used = used.partition(" ")[0]
-    return " · ".join(filter(None, (cap, f"{used} of {limit}")))
+    return f"{cap} · {used} of {limit}" if cap else f"{used} of {limit} used"
 
 
 def plan_text(link: LinkView) -> str:

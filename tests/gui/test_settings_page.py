@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QComboBox
 from pytestqt.qtbot import QtBot
 
 from app.views.settings.page import SettingsPage
@@ -38,6 +38,21 @@ def press(qtbot: QtBot, key: Qt.Key, keys: Qt.KeyboardModifier = CONTROL) -> Non
     focused = QApplication.focusWidget()
     assert focused is not None
     qtbot.keyClick(focused, key, keys)
+
+
+def test_what_others_have_set_meanwhile_stays(shown: ShownWindow, page: SettingsPage, qtbot: QtBot) -> None:
+    box = page.findChild(QComboBox, "role.LTE")
+    assert box is not None
+    box.setCurrentText("backup")
+    page.priority.setValue(3)
+    others = {"link_roles": {"5G": "overflow"}, "link_caps_mbps": {"5G": 20.0}}
+    shown.service.change_settings(replace(shown.service.settings(), **others))
+    page.policy.setFocus()
+    press(qtbot, Qt.Key.Key_S)
+    saved = shown.service.settings()
+    assert saved.default_priority == 3
+    assert saved.link_caps_mbps == {"5G": 20.0}
+    assert saved.link_roles == {"5G": "overflow", "LTE": "backup"}
 
 
 def test_nothing_can_be_saved_until_something_is_changed(page: SettingsPage) -> None:

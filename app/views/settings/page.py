@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from app.widgets.fields import add_field, field_form, pad_spin
 from transfer_core.config import Policy
 from transfer_core.events import DestinationView, LinkState, LinkView
 from transfer_core.service import Settings
+from transfer_core.service.link_limits import ROLES
 
 if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 FIELD_WIDTH, LABEL_WIDTH = 180, 128  # px; so that the cards line up
 TWO_COLUMNS = 64  # times the type size: with less width the columns stand below each other
-ROLES = ("primary", "overflow", "backup")
+
 _POLICIES = {
     Policy.BONDED: "Bonded: all links pull",
     Policy.BEST: "Best: the link with the highest score",
@@ -228,8 +229,18 @@ class SettingsPage(Page):
     def _ask_settings(self) -> None:
         self._call("settings", on_result=self.show_settings)
 
-    def _change_settings(self, settings: Settings) -> None:
-        self._call("change_settings", settings)
+    def _change_settings(self, wanted: Settings) -> None:
+        """Others change settings too: what was changed here goes onto what is set by now."""
+        self._call("settings", on_result=partial(self._change_newest, self._saved, wanted))
+
+    def _change_newest(self, before: Settings, wanted: Settings, newest: Settings) -> None:
+        pairs = {each.name: (getattr(before, each.name), getattr(wanted, each.name)) for each in fields(Settings)}
+        changed = {name: values[1] for name, values in pairs.items() if values[0] != values[1]}
+        if "link_roles" in changed:  # these are told link by link
+            roles = before.link_roles
+            chosen = {link: role for link, role in wanted.link_roles.items() if roles.get(link) != role}
+            changed["link_roles"] = {**newest.link_roles, **chosen}
+        self._call("change_settings", replace(newest, **changed))
         self._ask_settings()
 
     def _start_relay(self, directory: str, listen: str, http: str) -> None:
@@ -321,6 +332,7 @@ class SettingsPage(Page):
             if link.name in self._roles or link.state is LinkState.UNUSED:
                 continue
             box = QComboBox()
+            box.setObjectName(f"role.{link.name}")
             box.addItems(ROLES)
             box.setCurrentText(self._saved.link_roles.get(link.name, ROLES[0]))
             box.currentIndexChanged.connect(self._edited)

@@ -72,7 +72,7 @@ def test_a_killed_link_tells_when_and_others_how_long() -> None:
         ({"rate_cap_bps": 20e6}, "cap 20 Mbit/s", "at most 20 Mbit/s"),
         (
             {"quota_bytes": 20_000_000_000, "used_bytes": 16_400_000_000, "quota_renews": "2026-12-01"},
-            "16.4 of 20.0 GB",
+            "16.4 of 20.0 GB used",
             "3.6 GB of 20.0 GB left until 2026-12-01",
         ),
         (
