@@ -33,9 +33,16 @@ class Finisher:
             began_s = time.perf_counter()
             found.append(_tried(file, mtime_ns))
             if time.perf_counter() - began_s > SLOW_SYNC_S and at + 2 < len(files):
-                rest = files[at + 1 :]
-                found += self._threads().map(_tried, [each for each, _ in rest], [each for _, each in rest])
+                found += self._side_by_side(files[at + 1 :])
                 break
+        return found
+
+    def _side_by_side(self, files: Sequence[tuple[IncomingFile, int]]) -> list[DrsError | None]:
+        """Each thread syncs its share of them: to hand over one by one costs more than a sync."""
+        shares = self._threads().map(_all_tried, [files[first::THREADS] for first in range(min(THREADS, len(files)))])
+        found: list[DrsError | None] = [None] * len(files)
+        for first, share in enumerate(shares):
+            found[first::THREADS] = share
         return found
 
     def sync_folders(self, folders: Iterable[Path]) -> dict[Path, DrsError]:
@@ -58,6 +65,10 @@ class Finisher:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="relay-fsync")
         return self._pool
+
+
+def _all_tried(files: Sequence[tuple[IncomingFile, int]]) -> list[DrsError | None]:
+    return [_tried(file, mtime_ns) for file, mtime_ns in files]
 
 
 def _tried(file: IncomingFile, mtime_ns: int) -> DrsError | None:
