@@ -11,54 +11,30 @@ again, and a node that lost its index says how far it has heard. All methods are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Protocol
 
 from transfer_core.errors import DiskFull, DrsError, RemoteProtocolError
 from transfer_core.sync.applier import Applier
-from transfer_core.sync.chunker import chunk_id
+from transfer_core.sync.asking import Asking
 from transfer_core.sync.content import ChunkMissing, Contents
 from transfer_core.sync.entry import Entry, Kind
-from transfer_core.sync.hints import stretches
 from transfer_core.sync.index import Index, Peer, Saving, Todo
-from transfer_core.sync.parcel import Parcel, recipes_of
-from transfer_core.sync.patch import apply_patch, fine_ids, fine_pieces, make_patch
+from transfer_core.sync.parcel import Parcel
 from transfer_core.sync.planner import Action, Adopt, Decision, Write, apply_order, decide
+from transfer_core.sync.post import Post, Sender
 from transfer_core.sync.recipe import Recipe, decode_recipe
 from transfer_core.sync.scanner import Scanner, ScanResult
+from transfer_core.sync.telling import Telling
 from transfer_core.sync.tree import TargetChanged, Tree
 from transfer_core.sync.version import Dot
 from transfer_core.units import NS_PER_S
 
-ENTRIES_AT_ONCE = 1000
-RECIPE_BYTES_AT_ONCE = 2 << 20
-PACK_BYTES = 2 << 20
-PUSH_BYTES = 512 * 1024
-ASK_AT_ONCE = 4096
-ASK_BYTES = 16 << 20  # of one peer, on their way at a time
 APPLY_AT_ONCE = 256
 LOOK_AT_ONCE = 200
 PREPARE_BYTES = 64 << 20
 CHUNKS_LOOKED_AT = 100_000
-EDIT_PUSH_BYTES = 48 * 1024  # more of an edit is asked for, with hints, which is shorter
-HINT_BYTES = 64 << 20  # of local files that are looked at for one question
-PATCH_WORTH = 0.75
-ASK_AGAIN_NS = 3600 * NS_PER_S  # an answer may be long on its way; a peer that comes back is asked anew anyway
-MISSED_AGAIN_NS = 60 * NS_PER_S
 TRIES_MAX = 5
-
-
-class Post(Protocol):
-    """The way to the peers."""
-
-    def send(self, peer: str, parcel: Parcel, *, urgent: bool, delivered: Callable[[], None] | None) -> None:
-        """Deliver a parcel some time; `delivered` is called in the node's thread once the peer has it for good.
-
-        A parcel that can't be delivered any more is followed by `Node.remove_peer`, and `add_peer` when it can be.
-        """
-        ...
 
 
 @dataclass(slots=True)
@@ -86,18 +62,15 @@ class Node:
         passes_on: bool = True,
     ) -> None:
         """`passes_on`: chunks of others' edits go along unasked, too, as at a relay; else who lacks them asks."""
-        self._passes_on = passes_on
-        self.folder, self.name, self.index, self._say = folder, name, index, say
-        self._tree, self._post, self._wall_ns, self._monotonic_ns = tree, post, wall_ns, monotonic_ns
+        self.folder, self.index, self._say = folder, index, say
+        self._tree, self._wall_ns = tree, wall_ns
         self._scanner = Scanner(tree, index, wall_ns, name)
         self._contents = Contents(tree, index)
         self._applier = Applier(tree, index, self._scanner, self._contents)
+        self._sender = Sender(folder, name, index, post)
+        self._asking = Asking(tree, index, self._sender, monotonic_ns)
+        self._telling = Telling(index, self._contents, self._sender, passes_on=passes_on)
         self._todo: dict[tuple[str, str], Todo] = {(each.peer, each.entry.path): each for each in index.todo()}
-        self._lacking: dict[tuple[str, str], dict[bytes, int]] = {}  # chunks with their lengths
-        self._asked: dict[bytes, int] = {}  # chunk -> when it is asked for again
-        self._hinted: dict[bytes, tuple[str, int, int]] = {}  # chunk -> the stretch that was told with the question
-        self._unhinted: set[bytes] = set()  # chunks that did not come out of a patch
-        self._telling: dict[str, int] = {}  # peer -> number up to which a batch is under way
         self._peers: set[str] = set()
 
     # --- peers
@@ -107,23 +80,19 @@ class Node:
         if peer not in self._peers:
             self._peers.add(peer)
             known = self.index.peer(peer)
-            self._send(peer, replace(self._blank(), heard=known.heard, say=self._say), urgent=True)
+            self._sender.send(peer, urgent=True, heard=known.heard, say=self._say)
             self.tell()
 
     def remove_peer(self, peer: str) -> None:
         """It can't be reached any more: what was under way to it, or asked of it, will be again."""
         self._peers.discard(peer)
-        self._telling.pop(peer, None)
-        for (of, _), lacking in self._lacking.items():
-            if of == peer:
-                for chunk in lacking:
-                    self._asked.pop(chunk, None)
+        self._telling.forget(peer)
+        self._asking.forget(peer)
 
-    def _blank(self) -> Parcel:
-        return Parcel(self.folder, self.index.replica, self.name)
-
-    def _send(self, peer: str, parcel: Parcel, *, urgent: bool, delivered: Callable[[], None] | None = None) -> None:
-        self._post.send(peer, parcel, urgent=urgent, delivered=delivered)
+    def tell(self) -> None:
+        """Tell every peer what is new, unless a batch is on its way to it."""
+        for peer in sorted(self._peers):
+            self._telling.tell(peer)
 
     # --- what happens here
 
@@ -157,18 +126,10 @@ class Node:
         with self.index.change():
             known = self._meet(peer, parcel)
             self._take_entries(known, parcel)
-            for chunk, data in parcel.chunks:
-                if chunk_id(data) == chunk:
-                    self.index.keep_chunk(chunk, data, parcel.stored.get(chunk, len(data)))
-            patched = self._take_patches(parcel)
-            self.index.count("received_chunk_bytes", sum(parcel.stored.values()))
-        self._arrived([*(chunk for chunk, _ in parcel.chunks), *patched])
-        for chunk in parcel.missing:
-            self._asked.pop(chunk, None)
-        if parcel.missing:
-            self._give_up_on(peer, set(parcel.missing))
+            patched = self._asking.keep(parcel)
+        self._asking.arrived(peer, parcel, patched)
         if parcel.wanted:
-            self._answer(peer, parcel.wanted, parcel.hints)
+            self._telling.answer(peer, parcel.wanted, parcel.hints)
 
     def _meet(self, peer: str, parcel: Parcel) -> Peer:
         """Note whose index this is; a new one begins anew on both sides."""
@@ -179,11 +140,11 @@ class Node:
                 for key in [key for key in self._todo if key[0] == peer]:
                     del self._todo[key]
             known = Peer(peer, parcel.sender, parcel.name, 0, 0)
-            self._telling.pop(peer, None)
+            self._telling.forget(peer)
             self.index.put_peer(known)
             if not parcel.entries or parcel.after > 0:
-                self._send(peer, replace(self._blank(), heard=0), urgent=True)
-        if parcel.heard is not None and parcel.heard < known.told and peer not in self._telling:
+                self._sender.send(peer, urgent=True, heard=0)
+        if parcel.heard is not None and parcel.heard < known.told and not self._telling.is_telling(peer):
             known = replace(known, told=parcel.heard)
             self.index.put_peer(known)
         return known
@@ -198,68 +159,11 @@ class Node:
         for said in self.index.hear(known.peer, parcel.entries):
             key = (known.peer, said.path)
             self._todo[key] = Todo(known.peer, said, "")
-            self._lacking.pop(key, None)
+            self._asking.settle(key)
         if parcel.after <= known.heard:
             self.index.put_peer(replace(known, name=parcel.name, heard=max(known.heard, parcel.up_to)))
         else:  # some were lost: all that came counts, and what lies between is asked for
-            self._send(known.peer, replace(self._blank(), heard=known.heard), urgent=True)
-
-    def _arrived(self, chunks: Iterable[bytes]) -> None:
-        there = set(chunks)
-        for chunk in there:
-            self._asked.pop(chunk, None)
-        for lacking in self._lacking.values():
-            if lacking:
-                for chunk in there:
-                    lacking.pop(chunk, None)
-
-    def _take_patches(self, parcel: Parcel) -> list[bytes]:
-        """Chunks that were told by what is here already; one that does not come out right is asked for as it is."""
-        there: list[bytes] = []
-        for chunk, patch in parcel.patches:
-            place = self._hinted.pop(chunk, None)
-            try:
-                pieces = [] if place is None else fine_pieces(self._tree.read_at(*place))
-                data = apply_patch(patch, pieces)
-            except DrsError:
-                data = b""
-            if chunk_id(data) == chunk:
-                self.index.keep_chunk(chunk, data, parcel.stored.get(chunk, len(patch)))
-                there.append(chunk)
-            else:
-                self._unhinted.add(chunk)
-                self._asked.pop(chunk, None)
-        return there
-
-    def _give_up_on(self, peer: str, chunks: set[bytes]) -> None:
-        """The peer's file is another by now: its new entry is on the way; until then there is nothing to do."""
-        for key, lacking in self._lacking.items():
-            if key[0] == peer:
-                missed = lacking.keys() & chunks
-                self._asked.update(dict.fromkeys(missed, self._monotonic_ns() + MISSED_AGAIN_NS))
-
-    def _answer(self, peer: str, wanted: Iterable[bytes], hints: Mapping[bytes, bytes]) -> None:
-        pack: list[tuple[bytes, bytes]] = []
-        patches: list[tuple[bytes, bytes]] = []
-        missing: list[bytes] = []
-        held = 0
-        for chunk in wanted:
-            data = self._contents.find(chunk)
-            if data is None:
-                missing.append(chunk)
-                continue
-            patch = make_patch(data, hints[chunk]) if chunk in hints else data
-            if len(patch) < PATCH_WORTH * len(data):
-                patches.append((chunk, patch))
-            else:
-                pack.append((chunk, data))
-            held += min(len(patch), len(data))
-            if held >= PACK_BYTES:
-                self._send(peer, replace(self._blank(), chunks=tuple(pack), patches=tuple(patches)), urgent=False)
-                pack, patches, held = [], [], 0
-        if pack or missing or patches:
-            last = replace(self._blank(), chunks=tuple(pack), patches=tuple(patches), missing=tuple(missing))
-            self._send(peer, last, urgent=held < PUSH_BYTES)
+            self._sender.send(known.peer, urgent=True, heard=known.heard)
 
     # --- work
 
@@ -279,11 +183,10 @@ class Node:
             if not goes_on:
                 break
         if not self._todo:
-            self._unhinted.clear()
-            self._hinted.clear()
+            self._asking.rest()
             with self.index.change():
                 self.index.drop_chunks()
-        self._ask()
+        self._asking.ask(self._peers, self._todo)
         self.tell()
         return told
 
@@ -305,11 +208,11 @@ class Node:
 
     def _ready(self) -> list[Todo]:
         """What may be done now, in its order. A file whose content others still need is deleted after them."""
-        ready = [todo for key, todo in self._todo.items() if not self._lacking.get(key)]
+        ready = [todo for key, todo in self._todo.items() if not self._asking.lacks(key)]
         if all(todo.entry.is_live for todo in ready):
             return sorted(ready, key=lambda todo: apply_order(todo.entry))
         needed = self._chunks_of(ready)
-        awaited = self._chunks_of(todo for key, todo in self._todo.items() if self._lacking.get(key))
+        awaited = self._chunks_of(todo for key, todo in self._todo.items() if self._asking.lacks(key))
         kept_for_later = [todo for todo in ready if self._gives(todo, awaited)]
         first = [todo for todo in ready if todo not in kept_for_later]
         return sorted(first, key=lambda todo: (self._gives(todo, needed), apply_order(todo.entry)))
@@ -341,7 +244,7 @@ class Node:
             if why:
                 return self._wait(todo, why, told)
             if lacking:
-                self._lacking[key] = lacking
+                self._asking.need(key, lacking)
                 return True
             wire = {content: self.index.stored_bytes(recipe) for content, recipe in recipes.items()}
             try:
@@ -350,7 +253,7 @@ class Node:
                 continue
             except ChunkMissing as error:
                 lengths = {piece.chunk: piece.length for recipe in recipes.values() for piece in recipe}
-                self._lacking[key] = {error.chunk: lengths[error.chunk]}
+                self._asking.need(key, {error.chunk: lengths[error.chunk]})
                 return True
             except DiskFull as error:
                 self._wait(todo, error.message, told)
@@ -412,7 +315,7 @@ class Node:
     def _done(self, todo: Todo, decision: Decision, told: Told) -> None:
         key = (todo.peer, todo.entry.path)
         del self._todo[key]
-        self._lacking.pop(key, None)
+        self._asking.settle(key)
         self.index.done(todo)
         at_ns = max(0, self._wall_ns())
         if decision.conflict is not None:
@@ -439,128 +342,3 @@ class Node:
                 self.index.count("received_file_bytes", saving.size_bytes)
                 self.index.count("received_wire_bytes", saving.wire_bytes)
                 self.index.count("received_packed_bytes", saving.packed_bytes)
-
-    # --- asking and telling
-
-    def _ask(self) -> None:
-        """Ask every peer for the next chunks, so many that what is on its way stays within bounds."""
-        now_ns = self._monotonic_ns()
-        wanted: dict[str, dict[bytes, None]] = {}
-        room = dict.fromkeys(self._peers, ASK_BYTES)
-        for (peer, _), lacking in self._lacking.items():
-            for chunk, length in lacking.items():
-                if room.get(peer, 0) <= 0:
-                    break
-                room[peer] -= length
-                if self._asked.get(chunk, 0) <= now_ns:
-                    wanted.setdefault(peer, {})[chunk] = None
-        hints = self._hints({chunk for chunks in wanted.values() for chunk in chunks})
-        for peer, chunks in wanted.items():
-            asked = list(chunks)
-            for at in range(0, len(asked), ASK_AT_ONCE):
-                part = tuple(asked[at : at + ASK_AT_ONCE])
-                self._asked.update(dict.fromkeys(part, now_ns + ASK_AGAIN_NS))
-                told = {chunk: hints[chunk] for chunk in part if chunk in hints}
-                self._send(peer, replace(self._blank(), wanted=part, hints=told), urgent=True)
-
-    def _hints(self, wanted: set[bytes]) -> dict[bytes, bytes]:
-        """Ids of what is here where wanted chunks belong, for those that replace something."""
-        hints: dict[bytes, bytes] = {}
-        room = HINT_BYTES
-        ids: dict[tuple[str, int, int], bytes] = {}
-        for key, lacking in self._lacking.items():
-            todo, mine = self._todo.get(key), self.index.entry(key[1])
-            sought = (lacking.keys() & wanted) - self._unhinted
-            if todo is None or mine is None or mine.kind is not Kind.FILE or not sought:
-                continue
-            old = self.index.recipe(mine.content, mine.size) or ()
-            new = self.index.recipe(todo.entry.content, todo.entry.size) or ()
-            for chunk, offset, length in stretches(old, new, sought):
-                place = (key[1], offset, length)
-                if place not in ids and room >= length:
-                    room -= length
-                    ids[place] = self._fine_ids(place)
-                if ids.get(place):
-                    self._hinted[chunk] = place
-                    hints[chunk] = ids[place]
-        return hints
-
-    def _fine_ids(self, place: tuple[str, int, int]) -> bytes:
-        try:
-            return fine_ids(fine_pieces(self._tree.read_at(*place)))
-        except DrsError:
-            return b""
-
-    def tell(self) -> None:
-        """Tell every peer what is new, unless a batch is on its way to it."""
-        for peer in sorted(self._peers):
-            if peer in self._telling:
-                continue
-            known = self.index.peer(peer)
-            if known.told >= self.index.seq:
-                continue
-            up_to, entries, news, recipes = self._batch(peer, known.told)
-            self._telling[peer] = up_to
-            parcel = replace(
-                self._blank(),
-                after=known.told,
-                up_to=up_to,
-                entries=tuple(entries),
-                recipes=recipes,
-                chunks=self._along(peer, news),
-            )
-            self._send(peer, parcel, urgent=True, delivered=partial(self._delivered, peer, up_to))
-
-    def _batch(self, peer: str, told: int) -> tuple[int, list[Entry], list[Entry], dict[bytes, bytes]]:
-        """What is told next, as much as a parcel can hold: up to which number, entries, those whose content is news to
-        the peer, recipes."""
-        limit = ENTRIES_AT_ONCE
-        while True:
-            up_to, entries = self.index.since(told, limit)
-            news = self._news_for(peer, entries)
-            recipes = self._recipes_for(news)
-            if len(entries) <= 1 or sum(map(len, recipes.values())) <= RECIPE_BYTES_AT_ONCE:
-                return up_to, entries, news, recipes
-            limit = len(entries) // 2
-
-    def _delivered(self, peer: str, up_to: int) -> None:
-        if self._telling.get(peer) != up_to:
-            return
-        del self._telling[peer]
-        with self.index.change():
-            known = self.index.peer(peer)
-            self.index.put_peer(replace(known, told=max(known.told, up_to)))
-        self.tell()
-
-    def _news_for(self, peer: str, entries: Iterable[Entry]) -> list[Entry]:
-        """Files among these whose content the peer is not known to have."""
-        return [
-            entry for entry in entries if entry.kind is Kind.FILE and not self.index.peer_holds(peer, entry.content)
-        ]
-
-    def _recipes_for(self, news: Iterable[Entry]) -> dict[bytes, bytes]:
-        contents: dict[bytes, Recipe] = {}
-        for entry in news:
-            recipe = self.index.recipe(entry.content, entry.size)
-            if recipe is not None:
-                contents[entry.content] = recipe
-        return recipes_of(contents)
-
-    def _along(self, peer: str, news: Iterable[Entry]) -> tuple[tuple[bytes, bytes], ...]:
-        """Chunks that the peer will need for small edits, so that it does not have to ask."""
-        found: dict[bytes, bytes] = {}
-        room = PUSH_BYTES
-        for entry in news:
-            if not self._passes_on and entry.dot[0] != self.index.replica:
-                continue
-            recipe = self.index.recipe(entry.content, entry.size) or ()
-            known = [self.index.peer_holds_chunk(peer, piece.chunk) for piece in recipe]
-            fresh = {piece.chunk: piece.length for piece, there in zip(recipe, known, strict=True) if not there}
-            if sum(fresh.values()) > (min(room, EDIT_PUSH_BYTES) if any(known) else room):
-                continue
-            for chunk in fresh:
-                data = self._contents.find(chunk)
-                if data is not None:
-                    found[chunk] = data
-                    room -= len(data)
-        return tuple(found.items())
