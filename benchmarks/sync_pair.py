@@ -10,7 +10,8 @@ from pathlib import Path
 
 from transfer_core.storage.database import open_database
 from transfer_core.sync.disk_tree import DiskTree
-from transfer_core.sync.index import MIGRATIONS, Index
+from transfer_core.sync.index import Index
+from transfer_core.sync.index_rows import MIGRATIONS
 from transfer_core.sync.node import Node
 from transfer_core.sync.parcel import Parcel, decode_parcel, encode_parcel
 

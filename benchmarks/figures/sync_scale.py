@@ -30,7 +30,8 @@ import re, sys, time
 from pathlib import Path
 from transfer_core.storage.database import open_database
 from transfer_core.sync.entry import Entry, Kind
-from transfer_core.sync.index import MIGRATIONS, Index
+from transfer_core.sync.index import Index
+from transfer_core.sync.index_rows import MIGRATIONS
 from transfer_core.sync.tree import Stat
 
 count = int(sys.argv[2])

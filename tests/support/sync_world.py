@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from transfer_core.errors import DiskFull, SourceMissing
 from transfer_core.sync.entry import Kind, parent_of
-from transfer_core.sync.index import MIGRATIONS, Index
+from transfer_core.sync.index import Index
+from transfer_core.sync.index_rows import MIGRATIONS
 from transfer_core.sync.node import Node
 from transfer_core.sync.parcel import Parcel, decode_parcel, encode_parcel
 from transfer_core.sync.scanner import FolderGone

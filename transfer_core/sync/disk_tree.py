@@ -15,37 +15,31 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from transfer_core.errors import NameRefused, SourceError, SourceMissing, SourceUnreadable, WriteFailed
+from transfer_core.errors import NameRefused, WriteFailed
 from transfer_core.storage.durable import sync_file, sync_folder
 from transfer_core.storage.incoming import storage_error
 from transfer_core.storage.rename import rename_new, swap
+from transfer_core.sync.disk_reading import MARKER, DiskReading, stat_of
 from transfer_core.sync.entry import Kind, parent_of
-from transfer_core.sync.naming import Ignored, folded, why_not_synced
-from transfer_core.sync.tree import PRIVATE, Listing, NameClash, Stat, TargetChanged
+from transfer_core.sync.naming import why_not_synced
+from transfer_core.sync.tree import NameClash, Stat, TargetChanged
 
-READ_BYTES = 1 << 20
 TRASH_DAYS = 30
 SYNC_THREADS = 16
 FEW = 3  # so many files are synced without threads
-IGNORE_FILE = ".drsignore"
-_MARKER = "marker"
 _EXECUTABLE = 0o111
 
 
-class DiskTree:
-    """One folder below `root`. `folder` is what its marker says. Used by one thread."""
+class DiskTree(DiskReading):
+    """See the module. One folder below `root`; `folder` is what its marker says. Used by one thread."""
 
     def __init__(self, root: Path, folder: str) -> None:
-        self.root, self._folder = root, folder
-        self._private = root / PRIVATE
+        super().__init__(root, folder)
         self._umask = _umask()
-        self._ignored = Ignored(())
-        self._ignored_of: tuple[int, int] | None = None
-        self._folds: bool | None = None
         self._unsettled: set[Path] = set()
 
     def adopt(self) -> None:
@@ -53,7 +47,7 @@ class DiskTree:
         try:
             for part in (self.root, self._private, self._private / "staged", self._private / "trash"):
                 part.mkdir(exist_ok=True)
-            marker = self._private / _MARKER
+            marker = self._private / MARKER
             marker.write_text(self._folder, encoding="utf-8")
             fd = os.open(marker, os.O_RDONLY)
             try:
@@ -67,7 +61,7 @@ class DiskTree:
 
     def release(self) -> None:
         """It is not shared any more: the marker goes, the trash stays."""
-        (self._private / _MARKER).unlink(missing_ok=True)
+        (self._private / MARKER).unlink(missing_ok=True)
 
     def tidy(self, wall_ns: int) -> None:
         """Drop what a crash left under way, and trash that is older than 30 days."""
@@ -83,167 +77,6 @@ class DiskTree:
             return list(folder.iterdir())
         except OSError:
             return []
-
-    # --- looking
-
-    def is_there(self) -> bool:
-        """See `Tree`."""
-        try:
-            return (self._private / _MARKER).read_text(encoding="utf-8") == self._folder
-        except (OSError, UnicodeDecodeError):
-            return False
-
-    def walk(self, listing: Listing, folder: str = "") -> Iterator[tuple[str, Stat]]:
-        """See `Tree`."""
-        if not folder:
-            self._read_ignored()
-        else:
-            present = self.stat(folder)
-            if present is None:
-                return
-            yield folder, present
-            if present.kind is not Kind.FOLDER:
-                return
-        waiting = [f"{folder}/" if folder else ""]
-        while waiting:
-            prefix = waiting.pop()
-            try:
-                with os.scandir(self.root / prefix if prefix else self.root) as entries:
-                    yield from self._walk_folder(prefix, entries, listing, waiting)
-            except OSError as error:
-                if not prefix:
-                    raise SourceUnreadable(f"{self.root} can't be read: {error.strerror or error}") from error
-                listing.unknown.add(prefix[:-1])
-                listing.reports.append((prefix[:-1], f"it can't be read: {error.strerror or error}"))
-
-    def _walk_folder(
-        self, prefix: str, entries: Iterable[os.DirEntry[str]], listing: Listing, waiting: list[str]
-    ) -> Iterator[tuple[str, Stat]]:
-        seen: dict[str, str] = {}
-        for entry in entries:
-            path = prefix + entry.name
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if self._ignored.match(path, is_folder=is_folder):
-                continue
-            found = self._stat_of(entry, path, listing)
-            if found is None:
-                continue
-            twin = seen.setdefault(folded(entry.name), entry.name)
-            if twin != entry.name:
-                listing.reports.append((path, f"other systems take it and {twin} for the same name"))
-            if is_folder:
-                waiting.append(path + "/")
-            yield path, found
-
-    def _stat_of(self, entry: os.DirEntry[str], path: str, listing: Listing) -> Stat | None:
-        why, is_fatal = why_not_synced(entry.name)
-        if why:
-            listing.reports.append((path, why))
-        if is_fatal:
-            return None
-        try:
-            found = _stat(entry.stat(follow_symlinks=False))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            listing.unknown.add(path)
-            listing.reports.append((path, f"it can't be read: {error.strerror or error}"))
-            return None
-        if found is None:
-            what = "a symbolic link" if entry.is_symlink() else "neither a file nor a folder"
-            listing.unknown.add(path)
-            listing.reports.append((path, f"it is {what}, which is not synced"))
-        return found
-
-    def stat(self, path: str) -> Stat | None:
-        """See `Tree`."""
-        if self.is_ignored(path):
-            return None
-        try:
-            place = self._place(path)
-            found = _stat(place.lstat())
-        except (NameRefused, FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise SourceUnreadable(f"{path} can't be looked at: {error.strerror or error}") from error
-        if found is not None and self._is_folding() and place.name not in os.listdir(place.parent):  # noqa: PTH208
-            return None
-        return found
-
-    def is_ignored(self, path: str) -> bool:
-        """See `Tree`: it, or a folder that it is in, is ignored."""
-        at = path.find("/")
-        while at > 0:
-            if self._ignored.match(path[:at], is_folder=True):
-                return True
-            at = path.find("/", at + 1)
-        return self._ignored.match(path, is_folder=False) or self._ignored.match(path, is_folder=True)
-
-    def _read_ignored(self) -> None:
-        try:
-            found = (self.root / IGNORE_FILE).stat()
-            if self._ignored_of != (found.st_mtime_ns, found.st_size):
-                lines = (self.root / IGNORE_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
-                self._ignored, self._ignored_of = Ignored(lines), (found.st_mtime_ns, found.st_size)
-        except FileNotFoundError:
-            self._ignored, self._ignored_of = Ignored(()), None
-        except OSError as error:
-            raise SourceUnreadable(f"{IGNORE_FILE} can't be read: {error.strerror or error}") from error
-
-    def _is_folding(self) -> bool:
-        """Whether this disk takes `A` and `a` for the same."""
-        if self._folds is None:
-            self._folds = (self._private / _MARKER.upper()).exists()
-        return self._folds
-
-    # --- reading
-
-    def read(self, path: str) -> Iterator[bytes]:
-        """See `Tree`."""
-        fd = self._open(path)
-        try:
-            while piece := os.read(fd, READ_BYTES):
-                yield piece
-        except OSError as error:
-            raise SourceUnreadable(f"{path} can't be read: {error.strerror or error}") from error
-        finally:
-            os.close(fd)
-
-    def read_at(self, path: str, offset: int, length: int) -> bytes:
-        """See `Tree`."""
-        fd = self._open(path)
-        try:
-            os.lseek(fd, offset, os.SEEK_SET)
-            parts: list[bytes] = []
-            while length > 0 and (piece := os.read(fd, length)):
-                parts.append(piece)
-                length -= len(piece)
-            return b"".join(parts)
-        except OSError as error:
-            raise SourceUnreadable(f"{path} can't be read: {error.strerror or error}") from error
-        finally:
-            os.close(fd)
-
-    def _open(self, path: str) -> int:
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        try:
-            return os.open(self._place(path), flags | getattr(os, "O_NONBLOCK", 0))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise SourceMissing(f"{path} is gone") from error
-        except NameRefused as error:
-            raise SourceError(error.message) from error
-        except OSError as error:
-            raise SourceUnreadable(f"{path} can't be read: {error.strerror or error}") from error
-
-    def _place(self, path: str) -> Path:
-        """Where a path lies; NameRefused if it would lead through anything but folders."""
-        place = self.root
-        parts = path.split("/")
-        for part in parts[:-1]:
-            place = place / part
-            if not stat.S_ISDIR(place.lstat().st_mode):
-                raise NameRefused(f"{place.name} is in the way of {path}: it is no folder")
-        return place / parts[-1]
 
     # --- changing
 
@@ -296,7 +129,7 @@ class DiskTree:
                     raise TargetChanged(f"{path} is another by now")
                 self._unsettled.add(trashed.parent)
             self._unsettled.add(target.parent)
-            found = _stat(target.lstat())
+            found = stat_of(target.lstat())
         except (FileExistsError, FileNotFoundError) as error:
             raise TargetChanged(f"{path} is another by now") from error
         except OSError as error:
@@ -307,17 +140,17 @@ class DiskTree:
 
     def _exchange(self, new: Path, target: Path, expected: Stat) -> bool:
         """Let the two change places, if the target is what it should be; it lies where the new one was then."""
-        if not expected.is_same_file(_stat(target.lstat())):
+        if not expected.is_same_file(stat_of(target.lstat())):
             return False
         if not swap(new, target):  # no such call here: the old one is linked aside, then replaced
             aside = new.with_name(new.name + "-old")
             _link_or_copy(target, aside)
-            if not expected.is_same_file(_stat(aside.lstat())) and not expected.is_same_file(_stat(target.lstat())):
+            if not expected.is_same_file(stat_of(aside.lstat())) and not expected.is_same_file(stat_of(target.lstat())):
                 aside.unlink()
                 return False
             new.replace(target)
             return True
-        if expected.is_same_file(_stat(new.lstat())):
+        if expected.is_same_file(stat_of(new.lstat())):
             return True
         swap(new, target)
         return False
@@ -389,7 +222,7 @@ class DiskTree:
     def _trash_file(self, path: str, target: Path, expected: Stat) -> None:
         trashed = self._trash_place(path)
         rename_new(target, trashed)
-        if not expected.is_same_file(_stat(trashed.lstat())):
+        if not expected.is_same_file(stat_of(trashed.lstat())):
             rename_new(trashed, target)
             raise TargetChanged(f"{path} is another by now")
         self._unsettled.add(trashed.parent)
@@ -399,7 +232,9 @@ class DiskTree:
         source, target = self._target(path), self._target(to)
         try:
             _link_or_copy(source, target)
-            if not expected.is_same_file(_stat(target.lstat())) and not expected.is_same_file(_stat(source.lstat())):
+            if not expected.is_same_file(stat_of(target.lstat())) and not expected.is_same_file(
+                stat_of(source.lstat())
+            ):
                 target.unlink()
                 raise TargetChanged(f"{path} is another by now")
             sync_folder(target.parent)
@@ -423,7 +258,7 @@ class DiskTree:
         """Give a file another name, where there must be nothing. TargetChanged, NameClash, WriteFailed."""
         source, target = self._target(path), self._target(to)
         try:
-            if not expected.is_same_file(_stat(source.lstat())):
+            if not expected.is_same_file(stat_of(source.lstat())):
                 raise TargetChanged(f"{path} is another by now")
             rename_new(source, target)
             sync_folder(target.parent)
@@ -439,7 +274,7 @@ class DiskTree:
         try:
             mode = target.lstat().st_mode
             target.chmod(mode | (_EXECUTABLE & ~self._umask) if executable else mode & ~_EXECUTABLE)
-            found = _stat(target.lstat())
+            found = stat_of(target.lstat())
         except OSError as error:
             raise storage_error(error, target) from error
         if found is None:
@@ -457,22 +292,6 @@ def _sync(place: Path) -> None:
             os.close(fd)
     except OSError as error:
         raise storage_error(error, place) from error
-
-
-def _stat(found: os.stat_result) -> Stat | None:
-    """As a `Stat`; None for what is neither file nor folder."""
-    if stat.S_ISDIR(found.st_mode):
-        return Stat(Kind.FOLDER)
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    return Stat(
-        Kind.FILE,
-        found.st_size,
-        found.st_mtime_ns,
-        found.st_ino,
-        found.st_ctime_ns,
-        bool(found.st_mode & 0o100) and os.name != "nt",
-    )
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -12,7 +12,8 @@ from transfer_core.errors import DrsError
 from transfer_core.events.sync import SyncFigures, SyncFolderView, SyncHappening, SyncPeerView, SyncState
 from transfer_core.storage.database import open_database
 from transfer_core.sync.disk_tree import DiskTree
-from transfer_core.sync.index import MIGRATIONS, Index
+from transfer_core.sync.index import Index
+from transfer_core.sync.index_rows import MIGRATIONS
 from transfer_core.sync.members import DIRECT, Member
 from transfer_core.sync.node import Node
 from transfer_core.sync.parcel import Parcel

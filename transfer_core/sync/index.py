@@ -6,60 +6,19 @@ change, so a peer is told what is new since the number it has.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 from transfer_core.storage.database import transaction
+from transfer_core.sync.chronicle import Chronicle
 from transfer_core.sync.entry import Entry, Kind
+from transfer_core.sync.index_rows import COLUMNS, entry_of, stat_of, values_of
 from transfer_core.sync.recipe import CHUNK_BYTES_MAX, CHUNK_ID_BYTES, Piece, Recipe, decode_recipe, encode_recipe
 from transfer_core.sync.tree import Stat
-from transfer_core.sync.version import Dot, Order, Version, next_counter, order
-
-MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE self (replica TEXT NOT NULL, counter INTEGER NOT NULL, seq INTEGER NOT NULL);
-    CREATE TABLE entry (
-        path TEXT PRIMARY KEY, kind INTEGER NOT NULL, version TEXT NOT NULL, dot TEXT NOT NULL, size INTEGER NOT NULL,
-        content BLOB NOT NULL, mtime_ns INTEGER NOT NULL, executable INTEGER NOT NULL, by TEXT NOT NULL,
-        at_ns INTEGER NOT NULL, seq INTEGER NOT NULL,
-        disk_size INTEGER, disk_mtime_ns INTEGER, disk_inode INTEGER, disk_ctime_ns INTEGER, disk_executable INTEGER
-    ) WITHOUT ROWID;
-    CREATE INDEX entry_seq ON entry (seq);
-    CREATE INDEX entry_content ON entry (content);
-    CREATE TABLE heard (
-        peer TEXT NOT NULL, path TEXT NOT NULL, kind INTEGER NOT NULL, version TEXT NOT NULL, dot TEXT NOT NULL,
-        size INTEGER NOT NULL, content BLOB NOT NULL, mtime_ns INTEGER NOT NULL, executable INTEGER NOT NULL,
-        by TEXT NOT NULL, at_ns INTEGER NOT NULL, todo INTEGER NOT NULL, why TEXT NOT NULL DEFAULT '',
-        PRIMARY KEY (path, peer)
-    ) WITHOUT ROWID;
-    CREATE INDEX heard_content ON heard (content);
-    CREATE INDEX heard_todo ON heard (todo) WHERE todo;
-    CREATE TABLE peer (
-        peer TEXT PRIMARY KEY, replica TEXT NOT NULL, name TEXT NOT NULL, heard INTEGER NOT NULL, told INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE recipe (content BLOB PRIMARY KEY, size INTEGER NOT NULL, pieces BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE piece (chunk BLOB, content BLOB, offset INTEGER, length INTEGER, PRIMARY KEY (chunk, content, offset))
-        WITHOUT ROWID;
-    CREATE TABLE arrived (chunk BLOB PRIMARY KEY, data BLOB NOT NULL, stored INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE saving (
-        path TEXT PRIMARY KEY, at_ns INTEGER NOT NULL, times INTEGER NOT NULL, size INTEGER NOT NULL,
-        wire INTEGER NOT NULL, packed INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE history (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, what TEXT NOT NULL, path TEXT NOT NULL,
-        text TEXT NOT NULL
-    );
-    CREATE TABLE figure (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID
-    """,
-)
-_COLUMNS = "path, kind, version, dot, size, content, mtime_ns, executable, by, at_ns"
-HISTORY_KEPT = 10_000
-_ADD_FIGURE = "INSERT INTO figure VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+from transfer_core.sync.version import Dot, Order, next_counter, order
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +33,6 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
-class Saving:
-    """Bytes of one path, over all the times that it was received: in full, on the wire, and if only compressed."""
-
-    path: str
-    at_ns: int
-    times: int
-    size_bytes: int
-    wire_bytes: int
-    packed_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Todo:
     """What a peer has said and this replica has not done yet; `why` says what keeps it."""
 
@@ -94,14 +41,13 @@ class Todo:
     why: str
 
 
-class Index:
+class Index(Chronicle):
     """One folder's index. Used by the node's thread; others may read through a connection of their own."""
 
     def __init__(self, connection: sqlite3.Connection, new_replica: str | None) -> None:
         """`new_replica` names it if it is new; None for one that is only read."""
-        self._db = connection
+        super().__init__(connection)
         self._lock = threading.RLock()
-        self._counted: dict[str, int] = {}  # in the change under way
         if new_replica is not None:
             with self._lock, transaction(self._db):
                 if self._db.execute("SELECT 1 FROM self").fetchone() is None:
@@ -116,11 +62,10 @@ class Index:
             if self._db.in_transaction:
                 yield
                 return
-            self._counted.clear()
+            self._begin_counting()
             with transaction(self._db):
                 yield
-                for name, value in self._counted.items():
-                    self._db.execute(_ADD_FIGURE, (name, value))
+                self._keep_counted()
 
     # --- what is here
 
@@ -132,13 +77,13 @@ class Index:
 
     def entry(self, path: str) -> Entry | None:
         """What is at a path here."""
-        row = self._db.execute(f"SELECT {_COLUMNS} FROM entry WHERE path = ?", (path,)).fetchone()
-        return None if row is None else _entry(row)
+        row = self._db.execute(f"SELECT {COLUMNS} FROM entry WHERE path = ?", (path,)).fetchone()
+        return None if row is None else entry_of(row)
 
     def stat(self, path: str) -> Stat | None:
         """How the file looked when its entry was made; None if it has to be looked at again."""
         row = self._db.execute("SELECT * FROM entry WHERE path = ?", (path,)).fetchone()
-        return None if row is None else _stat(row)
+        return None if row is None else stat_of(row)
 
     def marks(self) -> dict[str, int]:
         """The `Stat.mark` of every live path as it was when its entry was made; 0 if it has to be looked at again."""
@@ -161,7 +106,7 @@ class Index:
         rows = self._db.execute(
             "SELECT * FROM entry WHERE instr(path, ?) OR ? = '' ORDER BY at_ns DESC, path LIMIT ?", (find, find, limit)
         ).fetchall()
-        return [_entry(row) for row in rows]
+        return [entry_of(row) for row in rows]
 
     def holds_something(self, folder: str) -> bool:
         """Whether something live is in a folder."""
@@ -177,7 +122,9 @@ class Index:
         disk: tuple[int | None, ...] = (None,) * 5
         if stat is not None:
             disk = (stat.size, stat.mtime_ns, stat.inode, stat.ctime_ns, int(stat.executable))
-        self._db.execute(f"INSERT OR REPLACE INTO entry VALUES ({', '.join('?' * 16)})", (*_values(entry), seq, *disk))
+        self._db.execute(
+            f"INSERT OR REPLACE INTO entry VALUES ({', '.join('?' * 16)})", (*values_of(entry), seq, *disk)
+        )
         if recipe is not None:
             self.put_recipe(entry.content, entry.size, recipe)
             if len(recipe) > 1:
@@ -200,7 +147,7 @@ class Index:
     def since(self, seq: int, limit: int) -> tuple[int, list[Entry]]:
         """Entries after a sequence number, and the number up to which they go."""
         rows = self._db.execute("SELECT * FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)).fetchall()
-        return (rows[-1]["seq"] if rows else seq), [_entry(row) for row in rows]
+        return (rows[-1]["seq"] if rows else seq), [entry_of(row) for row in rows]
 
     @property
     def seq(self) -> int:
@@ -296,19 +243,19 @@ class Index:
                 continue
             counts.append(entry)
             self._db.execute(
-                f"INSERT OR REPLACE INTO heard VALUES ({', '.join('?' * 13)})", (peer, *_values(entry), 1, "")
+                f"INSERT OR REPLACE INTO heard VALUES ({', '.join('?' * 13)})", (peer, *values_of(entry), 1, "")
             )
         return counts
 
     def heard(self, peer: str, path: str) -> Entry | None:
         """What a peer has said of a path."""
-        row = self._db.execute(f"SELECT {_COLUMNS} FROM heard WHERE peer = ? AND path = ?", (peer, path)).fetchone()
-        return None if row is None else _entry(row)
+        row = self._db.execute(f"SELECT {COLUMNS} FROM heard WHERE peer = ? AND path = ?", (peer, path)).fetchone()
+        return None if row is None else entry_of(row)
 
     def heard_of(self, path: str) -> list[tuple[str, Entry]]:
         """What all peers have said of a path."""
-        rows = self._db.execute(f"SELECT peer, {_COLUMNS} FROM heard WHERE path = ?", (path,)).fetchall()
-        return [(row["peer"], _entry(row)) for row in rows]
+        rows = self._db.execute(f"SELECT peer, {COLUMNS} FROM heard WHERE path = ?", (path,)).fetchall()
+        return [(row["peer"], entry_of(row)) for row in rows]
 
     def peer_holds(self, peer: str, content: bytes) -> bool:
         """Whether a peer has said that it has this content somewhere."""
@@ -329,7 +276,7 @@ class Index:
     def todo(self) -> list[Todo]:
         """What peers have said that has not been done here."""
         rows = self._db.execute("SELECT * FROM heard WHERE todo").fetchall()
-        return [Todo(row["peer"], _entry(row), row["why"]) for row in rows]
+        return [Todo(row["peer"], entry_of(row), row["why"]) for row in rows]
 
     def done(self, todo: Todo) -> None:
         """It is done. Inside `change`."""
@@ -340,124 +287,3 @@ class Index:
     def say_why(self, todo: Todo, why: str) -> None:
         """What keeps it. Inside `change`."""
         self._db.execute("UPDATE heard SET why = ? WHERE peer = ? AND path = ?", (why, todo.peer, todo.entry.path))
-
-    # --- for people
-
-    def note(self, at_ns: int, what: str, path: str, text: str) -> None:
-        """A line of the history. Inside `change`."""
-        number = self._db.execute("INSERT INTO history VALUES (NULL, ?, ?, ?, ?)", (at_ns, what, path, text)).lastrowid
-        if number is not None and number % 500 == 0:
-            self._db.execute("DELETE FROM history WHERE number <= ?", (number - HISTORY_KEPT,))
-
-    def history(self, limit: int) -> list[tuple[int, str, str, str]]:
-        """(when, what, path, text), newest first."""
-        rows = self._db.execute(
-            "SELECT at_ns, what, path, text FROM history ORDER BY number DESC LIMIT ?", (limit,)
-        ).fetchall()
-        return [tuple(row) for row in rows]
-
-    def history_end(self) -> int:
-        """The number of the newest line."""
-        return int(self._db.execute("SELECT coalesce(max(number), 0) FROM history").fetchone()[0])
-
-    def history_after(self, number: int) -> tuple[int, list[tuple[int, str, str, str]]]:
-        """Lines after that one, oldest first, and the number of the last."""
-        rows = self._db.execute(
-            "SELECT number, at_ns, what, path, text FROM history WHERE number > ? ORDER BY number LIMIT 1000", (number,)
-        ).fetchall()
-        return (rows[-1][0] if rows else number), [tuple(row)[1:] for row in rows]
-
-    def count(self, name: str, value: int) -> None:
-        """Add to a figure. Inside `change`."""
-        self._counted[name] = self._counted.get(name, 0) + value
-
-    def saved(self, saving: Saving) -> None:
-        """A file has been received: add to what is known of its path. Inside `change`."""
-        self._db.execute(
-            "INSERT INTO saving VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET at_ns = excluded.at_ns,"
-            " times = times + 1, size = size + excluded.size, wire = wire + excluded.wire,"
-            " packed = packed + excluded.packed",
-            (saving.path, saving.at_ns, saving.size_bytes, saving.wire_bytes, saving.packed_bytes),
-        )
-
-    def savings(self, limit: int) -> list[Saving]:
-        """What crossed the wire for each file, newest first."""
-        rows = self._db.execute("SELECT * FROM saving ORDER BY at_ns DESC LIMIT ?", (limit,)).fetchall()
-        return [Saving(*row) for row in rows]
-
-    def figures(self) -> dict[str, int]:
-        """All figures."""
-        return {row[0]: row[1] for row in self._db.execute("SELECT name, value FROM figure").fetchall()}
-
-    def totals(self) -> tuple[int, int]:
-        """(files, bytes) that are live here."""
-        row = self._db.execute("SELECT count(*), coalesce(sum(size), 0) FROM entry WHERE kind = 1").fetchone()
-        return row[0], row[1]
-
-    def conflict_copies(self) -> list[Entry]:
-        """Live files that may be conflict copies, by their names."""
-        rows = self._db.execute("SELECT * FROM entry WHERE kind = 1 AND path LIKE '%.conflict-%'").fetchall()
-        return [_entry(row) for row in rows]
-
-    def live_paths(self) -> int:
-        """How many paths are live here, folders too."""
-        return int(self._db.execute("SELECT count(*) FROM entry WHERE kind != 0").fetchone()[0])
-
-
-def _values(entry: Entry) -> tuple[object, ...]:
-    return (
-        entry.path,
-        int(entry.kind),
-        _packed(entry.version),
-        _packed(entry.dot),
-        entry.size,
-        entry.content,
-        entry.mtime_ns,
-        int(entry.executable),
-        entry.by,
-        entry.at_ns,
-    )
-
-
-@lru_cache(4096)
-def _packed(value: Version | Dot) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-@lru_cache(4096)
-def _version(text: str) -> Version:
-    return tuple((name, count) for name, count in json.loads(text))
-
-
-@lru_cache(4096)
-def _dot(text: str) -> Dot:
-    replica, counter = json.loads(text)
-    return (replica, counter)
-
-
-def _entry(row: sqlite3.Row) -> Entry:
-    return Entry(
-        path=row["path"],
-        kind=Kind(row["kind"]),
-        version=_version(row["version"]),
-        dot=_dot(row["dot"]),
-        size=row["size"],
-        content=bytes(row["content"]),
-        mtime_ns=row["mtime_ns"],
-        executable=bool(row["executable"]),
-        by=row["by"],
-        at_ns=row["at_ns"],
-    )
-
-
-def _stat(row: sqlite3.Row) -> Stat | None:
-    if row["disk_mtime_ns"] is None:
-        return None
-    return Stat(
-        Kind(row["kind"]),
-        row["disk_size"],
-        row["disk_mtime_ns"],
-        row["disk_inode"],
-        row["disk_ctime_ns"],
-        bool(row["disk_executable"]),
-    )

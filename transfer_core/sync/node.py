@@ -17,9 +17,10 @@ from dataclasses import dataclass, field, replace
 from transfer_core.errors import DiskFull, DrsError, RemoteProtocolError
 from transfer_core.sync.applier import Applier
 from transfer_core.sync.asking import Asking
+from transfer_core.sync.chronicle import Saving
 from transfer_core.sync.content import ChunkMissing, Contents
 from transfer_core.sync.entry import Entry, Kind
-from transfer_core.sync.index import Index, Peer, Saving, Todo
+from transfer_core.sync.index import Index, Peer, Todo
 from transfer_core.sync.parcel import Parcel
 from transfer_core.sync.planner import Action, Adopt, Decision, Write, apply_order, decide
 from transfer_core.sync.post import Post, Sender
