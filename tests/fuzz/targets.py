@@ -99,9 +99,10 @@ def relay_session(data: bytes) -> None:
                 case None:
                     return
                 case FileOffered(number):
-                    if side.files[number].size <= FILE_BYTES_MAX:
+                    file = side.files.get(number)  # it may have been stopped since
+                    if file is not None and file.size <= FILE_BYTES_MAX:
                         side.accept_file(number)
-                    else:
+                    elif file is not None:
                         side.hold_file(number, "E_DISK_FULL", "full")
                 case ChunkReady(number, chunk):
                     side.chunk_written(number, chunk, ok=chunk % 3 != 2)

@@ -12,7 +12,7 @@ from transfer_core.engine.live_feeds import LiveFeeds
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.under_way import Figures
 from transfer_core.engine.uplink import AgentListener, AgentMail, Uplink
-from transfer_core.errors import DrsError, error_from_code
+from transfer_core.errors import DrsError, NameRefused, error_from_code
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.sender_events import (
     ChunksWanted,
@@ -56,17 +56,22 @@ class AgentFiles:
         """Offer it to its session."""
         assert uplink.session is not None
         row, source = job.job, job.source.fingerprint
-        job.number = uplink.session.open_file(
-            file_id=row.file_id,
-            path=row.dest_path,
-            size=source.size,
-            chunk_bytes=job.chunk_bytes,
-            mtime_ns=source.mtime_ns,
-            fingerprint=source.digest,
-            priority=row.priority,
-            position=row.position,
-            resumed=row.bytes_done > 0 or row.attempts > 1 or job.offered,
-        )
+        try:
+            job.number = uplink.session.open_file(
+                file_id=row.file_id,
+                path=row.dest_path,
+                size=source.size,
+                chunk_bytes=job.chunk_bytes,
+                mtime_ns=source.mtime_ns,
+                fingerprint=source.digest,
+                priority=row.priority,
+                position=row.position,
+                resumed=row.bytes_done > 0 or row.attempts > 1 or job.offered,
+            )
+        except NameRefused as error:
+            self._forget(uplink, job)
+            self.say_failed(job, error)
+            return
         job.offered = True
         uplink.by_number[job.number] = job
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer_core.errors import RemoteProtocolError
+from transfer_core.errors import LocalProtocolError, RemoteProtocolError
 from transfer_core.protocol.endpoint import Address, Received, Transmit
 from transfer_core.protocol.live import FRAME_LIVE, LiveFrame, decode_frame, frame_length
 from transfer_core.protocol.observer import SessionObserver
@@ -54,6 +54,8 @@ _FRAME_MESSAGE = 0x02
 _FRAME_PING = 0x03
 _MESSAGE_HEAD = struct.Struct(">BIH")
 _ACK_HEAD = struct.Struct(">BBH")
+MESSAGE_BYTES_MAX = BASE_BYTES - IPV6_UDP_BYTES - SEALED_OVERHEAD - PREFIX_BYTES - _MESSAGE_HEAD.size
+"""What the smallest datagrams have room for."""
 
 
 def no_tags() -> NDArray[np.int64]:
@@ -377,9 +379,12 @@ class Association:
     # --- sending
 
     def send_message(self, message: Message) -> None:
-        """Deliver this message, once and in order."""
+        """Deliver this message, once and in order. LocalProtocolError if no datagram could ever hold it."""
+        body = encode_message(message)
+        if len(body) > MESSAGE_BYTES_MAX:  # it would stand in the way of all others for ever
+            raise LocalProtocolError(f"a message of {len(body)} bytes; {MESSAGE_BYTES_MAX} fit into every datagram")
         outbox = self._outbox
-        outbox.waiting.append((outbox.next_sequence, encode_message(message)))
+        outbox.waiting.append((outbox.next_sequence, body))
         outbox.next_sequence += 1
 
     @property

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer_core.errors import LocalProtocolError
+from transfer_core.errors import LocalProtocolError, NameRefused
 from transfer_core.protocol.association import COPIES_LOSS_MIN, Association, Path
 from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
 from transfer_core.protocol.endpoint import Address, Transmit
@@ -54,6 +54,7 @@ from transfer_core.protocol.wire.datagram import (
 )
 from transfer_core.protocol.wire.messages import (
     EARLY_CHUNKS,
+    PATH_MAX,
     Close,
     FileAgain,
     FileDone,
@@ -153,7 +154,11 @@ class SenderSession(Association):
         """Offer a file to the relay; gives its number within the session.
 
         `resumed`: some of it may be there already, so it waits for the relay's word before anything is sent.
+        NameRefused if the path is longer than a message may be.
         """
+        long = len(path.encode("utf-8", "surrogateescape"))
+        if long > PATH_MAX:
+            raise NameRefused(f"{path[:60]!a}... is a path of {long} bytes; {PATH_MAX} can be sent")
         number = self._next_file
         self._next_file += 1
         chunks = -(-size // chunk_bytes)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from transfer_core.errors import LocalProtocolError, NameRefused
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.sender import ChunksWanted, SenderSession
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
+from transfer_core.protocol.wire.messages import PATH_MAX, PostPart
 
 NOW_NS = 10**9
 
@@ -60,3 +64,35 @@ def test_a_chunk_that_can_not_be_read_is_not_asked_for_again_and_again_and_holds
     assert _wanted(session) == []
     third = _open(session, "third")
     assert {number for number, _ in _wanted(session)} == {third}
+
+
+def _open_as(session: SenderSession, path: str) -> int:
+    return session.open_file(
+        file_id="f",
+        path=path,
+        size=1,
+        chunk_bytes=4096,
+        mtime_ns=0,
+        fingerprint=1,
+        priority=5,
+        position=0.0,
+        resumed=True,
+    )
+
+
+def test_a_path_that_no_message_can_hold_is_refused_and_holds_no_other_file_up() -> None:
+    session = _session()
+    with pytest.raises(NameRefused, match="1002 bytes"):
+        _open_as(session, "ä" * 501)
+    assert session.files == {}
+    good = _open_as(session, "a" * PATH_MAX)
+    assert list(session.files) == [good]
+    assert session.poll_transmit(NOW_NS) is not None
+    assert session.messages_pending == 1
+
+
+def test_a_message_that_fits_no_datagram_is_refused_before_it_stands_in_the_way() -> None:
+    session = _session()
+    with pytest.raises(LocalProtocolError, match="fit into every datagram"):
+        session.send_message(PostPart(1, 0, 1, bytes(1300)))
+    assert session.messages_pending == 0
