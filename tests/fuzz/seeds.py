@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.fuzz import targets
+from transfer_core.protocol.live import Entry, LiveFrame, encode_frame
 from transfer_core.protocol.recovery.ack import Ack, Train, encode_ack
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.tokens import PREFIX, PairingToken, encode_token
@@ -50,6 +51,11 @@ def _ack(count: int, window: int = 64) -> bytes:
     return struct.pack(">BBH", 1, 0, len(body)) + body
 
 
+def _live(feed: int, first: int, count: int) -> bytes:
+    entries = tuple(Entry(0, 1, ("10.0.0.7", 5001), 9 + number, b"hello") for number in range(count))
+    return encode_frame(LiveFrame(feed, first, 0, entries))
+
+
 def _data(file: int, chunk: int, index: int, data: bytes) -> bytes:
     return _piece(Kind.DATA, EMPTY_PREFIX + struct.pack(">IIHB", file, chunk, index, 1) + data)
 
@@ -69,6 +75,13 @@ def seeds() -> dict[str, tuple[object, bytes]]:
         "relay-file": (targets.relay_session, whole + _control(_message(1, wire.FileFinish(1, "blake3:00")))),
         "relay-stop": (targets.relay_session, whole + _control(_message(1, wire.FileStop(1, 1)), _message(2, offer))),
         "relay-close": (targets.relay_session, _control(_message(0, offer), _message(1, wire.Close("", "")), b"\3")),
+        "relay-live": (
+            targets.relay_session,
+            _control(
+                _message(0, wire.LiveFeed(3, b"{}")), _live(3, 0, 2), _live(3, 4, 1), _message(1, wire.LiveEnd(3))
+            ),
+        ),
+        "agent-live": (targets.agent_session, _control(_message(0, wire.LiveAnswer(3, 1, 0, "", "")), _live(3, 0, 1))),
         "agent-acks": (targets.agent_session, _control(_ack(3)) + _control(_ack(40)) + _control(_ack(90, 2))),
         "agent-file": (
             targets.agent_session,
@@ -92,6 +105,9 @@ def seeds() -> dict[str, tuple[object, bytes]]:
         wire.FileFinish(1, "x"),
         wire.FileStop(1, 0),
         wire.RelayRoom(9),
+        wire.LiveFeed(3, b"{}"),
+        wire.LiveEnd(3),
+        wire.LiveAnswer(3, 7, 1, "", ""),
         wire.Close("", ""),
     )
     for each in messages:

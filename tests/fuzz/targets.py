@@ -12,7 +12,8 @@ from collections.abc import Callable
 from transfer_core.errors import ConfigError, DrsError, SecurityError, TokenInvalid
 from transfer_core.protocol.association import Association
 from transfer_core.protocol.endpoint import Received
-from transfer_core.protocol.receiver import ChunkReady, FileOffered, ReceiverSession, VerifyFile
+from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.receiver import ChunkReady, FeedOffered, FileOffered, ReceiverSession, VerifyFile
 from transfer_core.protocol.recovery.ack import decode_ack
 from transfer_core.protocol.security.handshake import HELLO_BYTES, open_hello
 from transfer_core.protocol.security.keys import PathKeys
@@ -98,6 +99,8 @@ def relay_session(data: bytes) -> None:
             match side.poll_event():
                 case None:
                     return
+                case FeedOffered(feed):
+                    side.take_feed(feed)
                 case FileOffered(number):
                     file = side.files.get(number)  # it may have been stopped since
                     if file is not None and file.size <= FILE_BYTES_MAX:
@@ -121,6 +124,7 @@ def agent_session(data: bytes) -> None:
     )
     for path in range(2):
         side.add_path(path, ADDRESS, S, rtt_hint_ns=10 * MS)
+    side.open_feed(3, b"{}")
     sizes: dict[int, int] = {}
     for size in (0, 1, 200_000):
         number = side.open_file(
@@ -137,6 +141,7 @@ def agent_session(data: bytes) -> None:
         sizes[number] = size
 
     def serve() -> None:
+        side.send_live(3, [LiveDatagram(ADDRESS, 1, bytes(1500))], S)
         for _ in range(TURNS_MAX * 4):
             match side.poll_event():
                 case None:

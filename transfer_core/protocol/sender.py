@@ -118,6 +118,7 @@ class SenderSession(Association):
         self._sent_slices = 0
         self._copies = TailCopies(self._slots)
         self._live = LiveOut()
+        self._offered_feeds: set[int] = set()
 
     # --- paths
 
@@ -250,10 +251,12 @@ class SenderSession(Association):
 
     def open_feed(self, feed: int, about: bytes) -> None:
         """Offer a feed of live datagrams; `FeedAnswered` says whether it is taken. An older relay says nothing."""
+        self._offered_feeds.add(feed)
         self.send_message(LiveFeed(feed, about))
 
     def close_feed(self, feed: int) -> None:
         """No more of it."""
+        self._offered_feeds.discard(feed)
         self._live.close(feed)
         self.send_message(LiveEnd(feed))
 
@@ -267,6 +270,8 @@ class SenderSession(Association):
         return self._live.counts
 
     def _on_feed_answered(self, answer: FeedAnswered) -> None:
+        if answer.feed not in self._offered_feeds:
+            return  # it is closed by now
         if answer.code:
             self._live.close(answer.feed)
         else:
