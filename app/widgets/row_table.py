@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Slot
-from PySide6.QtGui import QFontMetrics, QGuiApplication
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from app.widgets.look import Look
@@ -24,11 +24,15 @@ Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How wide columns are: each as its heading or its sample, `wide` as what is left (the last one, if not said)."""
+    """How wide columns are: each as its heading or its sample, `wide` as what is left (the last one, if not said).
+
+    `dropped` are groups of columns that are left out, one group after the other, where there is no room.
+    """
 
     samples: Mapping[int, str] = field(default_factory=dict)
     wide: int | None = None
     sample: str = ""  # for columns without one of their own
+    dropped: Sequence[Sequence[int]] = ()
 
 
 class RowTable(QTableView):
@@ -104,6 +108,26 @@ class RowTable(QTableView):
         for column in range(self.model().columnCount()):
             if column != self._columns.wide:
                 self.setColumnWidth(column, self.width_of(column))
+
+        self._drop_columns()
+
+    def _drop_columns(self) -> None:
+        needed = sum(self.width_of(column) for column in range(self.model().columnCount())) if self.drops else 0
+        for columns in self.drops:
+            is_dropped = needed > self.viewport().width()
+            for column in columns:
+                self.setColumnHidden(column, is_dropped)
+                needed -= self.width_of(column) if is_dropped else 0
+
+    @property
+    def drops(self) -> Sequence[Sequence[int]]:
+        """Groups of columns that are left out where there is no room, the first one first."""
+        return self._columns.dropped
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """More or less room for columns."""
+        super().resizeEvent(event)
+        self._drop_columns()
 
     def width_of(self, column: int) -> int:
         """What a column needs, whatever stands in it now."""

@@ -82,3 +82,19 @@ def test_copying_takes_the_selected_rows_or_else_all_below_their_headings(table:
     table.choose_rows([1])
     table.copy_rows()
     assert QGuiApplication.clipboard().text() == "name\ta long heading\tsize\ntwo\tshort\t1"
+
+
+def test_columns_that_matter_least_are_left_out_where_there_is_no_room(qtbot: QtBot, model: RowsModel) -> None:
+    samples = {0: "a wide name indeed", 1: "a long heading", 2: "999.9 MB"}
+    table = RowTable(model, look_of(Theme()), "Names", "Some names", Columns(samples, wide=0, dropped=((2,), (1,))))
+    qtbot.addWidget(table)
+    table.show()
+
+    def shown_at(width: int) -> list[bool]:
+        table.resize(width, 200)
+        return [not table.isColumnHidden(column) for column in range(3)]
+
+    assert shown_at(600) == [True, True, True]
+    assert shown_at(260) == [True, True, False]
+    assert shown_at(150) == [True, False, False]
+    assert shown_at(600) == [True, True, True]

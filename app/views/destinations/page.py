@@ -38,6 +38,7 @@ _SAMPLES = {
     DestinationColumn.FREE: "999.9 GB",
     DestinationColumn.WHY: "no answer over UDP: files go over HTTP, slowly",
 }
+_COLUMNS = Columns(_SAMPLES, dropped=((DestinationColumn.ADDRESS,), (DestinationColumn.KIND,)))  # the tool tip has them
 
 
 class DestinationsPage(Page):
@@ -87,9 +88,7 @@ class DestinationsPage(Page):
         self._update_controls()
 
     def _build_table(self) -> RowTable:
-        table = RowTable(
-            self._model, self._look, "Destinations", "Where files can go", Columns(_SAMPLES), one=True, parent=self
-        )
+        table = RowTable(self._model, self._look, "Destinations", "Where files can go", _COLUMNS, one=True, parent=self)
         table.draw_shapes(DestinationColumn.STATE, self._shape)
         table.setMinimumHeight(LINES_LEAST * table.fontMetrics().height())
         table.selectionModel().selectionChanged.connect(self._choose)

@@ -35,7 +35,9 @@ _SAMPLES = {
     HistoryColumn.RATE: "1000.0",
     HistoryColumn.DESTINATION: "destination",
     HistoryColumn.FILE: "telemetry_car23_stint12.mcap",
+    HistoryColumn.LINKS: "the relay refuses the name",
 }
+_DROPPED = ((HistoryColumn.ATTEMPTS,), (HistoryColumn.DESTINATION,), (HistoryColumn.DURATION, HistoryColumn.RATE))
 _RETRIABLE = (JobState.FAILED, JobState.CANCELLED)
 
 
@@ -89,7 +91,7 @@ class HistoryPage(Page):
 
     def _build_table(self) -> RowTable:
         tip = "What has ended, newest first"
-        table = RowTable(self._model, self._look, "History of jobs", tip, Columns(_SAMPLES))
+        table = RowTable(self._model, self._look, "History of jobs", tip, Columns(_SAMPLES, dropped=_DROPPED))
         table.draw_shapes(HistoryColumn.OUTCOME, self._shape)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)

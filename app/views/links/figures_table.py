@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from app.actions import COMMANDS, make_action
@@ -14,7 +14,7 @@ from app.widgets.row_table import Columns, Index, RowTable
 from app.widgets.shape_delegate import DimDelegate
 from app.widgets.status_shape import LINK_SHAPES, Shape, link_colour
 
-_DROPPED = (  # where there is no room, in this order; what goes together stays together
+_DROPPED = (  # the plots, the cards' heads and the tiles' tool tips have them too
     (LinkColumn.SCORE_RATE, LinkColumn.SCORE_RTT, LinkColumn.SCORE_LOSS, LinkColumn.SCORE_STABILITY),
     (LinkColumn.SPREAD,),
     (LinkColumn.JITTER,),
@@ -40,7 +40,7 @@ class FiguresTable(RowTable):
 
     def __init__(self, model: LinksModel, look: Look, parent: QWidget | None = None) -> None:
         tip = "The figures of the plots as text; " + COMMANDS["links.copy"].tool_tip()
-        columns = Columns(_SAMPLES, wide=LinkColumn.STATE)
+        columns = Columns(_SAMPLES, wide=LinkColumn.STATE, dropped=_DROPPED)
         super().__init__(model, look, "Figures of all links", tip, columns, small=True, parent=parent)
         self.draw_shapes(LinkColumn.STATE, self._shape)
         self._dim = DimDelegate(lambda index: index.column() in _AGEING and model.is_stale(index.row()), look)
@@ -63,25 +63,10 @@ class FiguresTable(RowTable):
     def fit(self) -> None:
         """Set widths and heights by the theme's text and the number of links."""
         super().fit()
-        self._drop_columns()
         rows = min(ROWS_MOST, max(1, self.model().rowCount()))
         head = self.horizontalHeader().height()
         self.setMinimumHeight(head + self.row_height)
         self.setMaximumHeight(head + self.row_height * rows + 4)
-
-    def _drop_columns(self) -> None:
-        """The plots, the cards' heads and the tiles' tool tips have what is left out."""
-        needed = sum(self.width_of(column) for column in LinkColumn)
-        for columns in _DROPPED:
-            is_dropped = needed > self.viewport().width()
-            for column in columns:
-                self.setColumnHidden(column, is_dropped)
-                needed -= self.width_of(column) if is_dropped else 0
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """More or less room for columns."""
-        super().resizeEvent(event)
-        self._drop_columns()
 
     def _shape(self, index: Index) -> tuple[Shape, QColor]:
         state = index.data(SUBJECT_ROLE).state

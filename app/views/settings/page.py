@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
     from app.theme.theme import Theme
 
-FIELD_WIDTH, LABEL_WIDTH = 180, 128  # px; so that the cards line up
+FIELD_WIDTH = 180  # px; so that the cards line up
 TWO_COLUMNS = 64  # times the type size: with less width the columns stand below each other
 
 _POLICIES = {
@@ -65,6 +65,8 @@ class SettingsPage(Page):
         self._saved = Settings()
         self._showing = False
         self._roles: dict[str, QComboBox] = {}
+        self._labels: list[QLabel] = []
+        self._label_width = 0
         self.receive = ReceivePanel(state, theme, self)
         self._build()
         state.destinations_changed.connect(self._show_destinations)
@@ -194,7 +196,9 @@ class SettingsPage(Page):
 
     def _row(self, form: QFormLayout, label: str, field: QWidget, tip: str) -> None:
         field.setMinimumWidth(FIELD_WIDTH)
-        add_field(form, label, field, tip).setMinimumWidth(LABEL_WIDTH)
+        head = add_field(form, label, field, tip)
+        head.setMinimumWidth(self._label_width)
+        self._labels.append(head)
 
     def _build_buttons(self) -> QHBoxLayout:
         self.save = ActionButton(make_action("settings.save", self, self._save))
@@ -345,6 +349,9 @@ class SettingsPage(Page):
 
     @Slot()
     def _show_looks(self) -> None:
+        self._label_width = max(self._theme.text_width(label.text().replace("&", "")) for label in self._labels)
+        for label in self._labels:  # so that the cards line up
+            label.setMinimumWidth(self._label_width)
         self.theme_choice.setCurrentIndex(self.theme_choice.findData(self._theme.name))
         self.zoom_choice.setCurrentIndex(ZOOM_STEPS.index(self._theme.zoom))
 
