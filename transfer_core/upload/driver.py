@@ -2,10 +2,9 @@
 
 Theory of operation. The driver knows no protocol. Slices of the file are streamed from the disk in small blocks, so
 that memory stays bounded whatever a chunk's size; each block passes the owner, who may hold it back (bandwidth) or stop
-the upload. The answer to a slice takes a round trip to come; the next slice goes meanwhile, over a second connection,
-so that small chunks cost no speed on a long way. When a connection breaks, its link rests, the protocol is told that
-the answer is lost, and the next step, which asks what has arrived, goes over the best link left. Hashes of the whole
-file follow behind what is sent in order, and read from the disk what was sent in an earlier run.
+the upload. The answer to a slice takes a round trip to come; the next slices go meanwhile, over connections of their
+own, so that small chunks cost no speed on a long way. When a connection breaks, its link rests, the protocol is told
+that the answer is lost, and the next step, which asks what has arrived, goes over the best link left.
 """
 
 from __future__ import annotations
@@ -15,21 +14,22 @@ import contextlib
 import hashlib
 import json
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
-
-import blake3
+from typing import TYPE_CHECKING, Protocol
 
 from transfer_core.errors import BadAnswer, LinkError
 from transfer_core.storage.reader import SourceFile
 from transfer_core.upload.door import BLOCK_BYTES, Answer, Finished, Item, NeedDigest, Step, Upload, Uploader
+from transfer_core.upload.whole_hash import WholeHash
 
 if TYPE_CHECKING:  # it takes long to import, and many agents upload nothing over HTTP
     from transfer_core.upload.session import LinkSession
 
 STEPS_WITHOUT_PROGRESS_MAX = 40
 LOOK_S = 0.1
+SLICES_MAX = 3  # with two, both often wait for their answers at once, and nothing is on the line
 LINK_FAILURES_MAX = 4  # in a row without progress; then the destination is to be called offline
 
 
@@ -83,44 +83,14 @@ class Owner(Protocol):
         ...
 
 
-class WholeHash:
-    """BLAKE3 of a whole file, and MD5 if asked, fed with what passes in order; the rest is read from the disk."""
-
-    def __init__(self, source: SourceFile, with_md5: bool) -> None:
-        self._source = source
-        self._hashers: dict[str, Any] = {"blake3": blake3.blake3()}
-        if with_md5:
-            self._hashers["md5"] = hashlib.md5(usedforsecurity=False)
-        self.front = 0
-
-    def feed(self, offset: int, data: bytes) -> None:
-        """Take a piece if it goes on from the front, or overlaps it."""
-        if offset <= self.front < offset + len(data):
-            fresh = memoryview(data)[self.front - offset :]
-            for hasher in self._hashers.values():
-                hasher.update(fresh)
-            self.front += len(fresh)
-
-    def finish(self, check: Any) -> None:
-        """Read what has not passed."""
-        buffer = bytearray(1 << 20)
-        size = self._source.fingerprint.size
-        while self.front < size:
-            check()
-            view = memoryview(buffer)[: min(len(buffer), size - self.front)]
-            self._source.read_into(self.front, view)
-            self.feed(self.front, bytes(view))
-
-    def hexdigest(self, algorithm: str) -> str:
-        """Of what was fed."""
-        return str(self._hashers[algorithm].hexdigest())
-
-
 class _Sending:
     """A slice on its way, in a thread of its own."""
 
-    def __init__(self, step: Step, way: Way, perform: Callable[[_Sending], Answer]) -> None:
+    def __init__(
+        self, step: Step, way: Way, perform: Callable[[_Sending], Answer], on_news: Callable[[], None]
+    ) -> None:
         self.step, self.way = step, way
+        self._on_news = on_news
         self.passed = threading.Event()  # its body has been handed to the system, or it ended
         self.answer: Answer | None = None
         self._error: BaseException | None = None
@@ -134,7 +104,12 @@ class _Sending:
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             self._error = error
         finally:
-            self.passed.set()
+            self.on_passed()
+
+    def on_passed(self) -> None:
+        """Its body has been handed to the system."""
+        self.passed.set()
+        self._on_news()
 
     @property
     def is_over(self) -> bool:
@@ -164,6 +139,7 @@ class Driver:
         self.hash = WholeHash(source, with_md5=uploader.kind in ("chunked", "s3"))
         self.sent_bytes = 0  # of the file, also those sent again
         self._idle_steps = self._failures = 0
+        self._news = threading.Event()  # a slice's body has left, or its answer is there
 
     def _fitting(self, resume: str) -> str:
         """The kept text, unless it is of another state of the source, another protocol or another name."""
@@ -210,37 +186,47 @@ class Driver:
             self._owner.way_done(way)
 
     def _send_in_turn(self, first: Step) -> None:
-        """Slices one behind the other: while one's answer is on its way, the next one's body is.
+        """Slices one behind the other: while the answers to some are on their way, the next one's body is.
 
         Returns when there is none left, or when something else has to be done first.
         """
-        current: _Sending | None = self._start(first)
-        following: _Sending | None = None
+        self._news.clear()
+        under_way = deque([self._start(first)])
         try:
-            while current is not None:
-                while not current.passed.wait(LOOK_S):
-                    self._owner.check()
-                ahead = None if current.is_over else self._upload.ahead(current.step)
-                following = None if ahead is None else self._start(ahead)
-                is_going_on = self._finish(current)
-                current, following = following, None
-                if not is_going_on:
-                    break
-            if current is not None:  # what it brought is asked for, once it can bring nothing more
-                current.wait_over()
+            while under_way:
+                self._owner.check()
+                oldest, newest = under_way[0], under_way[-1]
+                ahead = self._ahead_of(newest) if len(under_way) < SLICES_MAX and not oldest.is_over else None
+                if ahead is not None:
+                    under_way.append(self._start(ahead))
+                elif oldest.is_over:
+                    is_going_on = self._finish(oldest)
+                    under_way.popleft()
+                    if not is_going_on:
+                        break
+                else:
+                    self._news.wait(LOOK_S)
+                    self._news.clear()
+            for sending in under_way:  # what they brought is asked for, once they can bring nothing more
+                sending.wait_over()
         finally:
-            for sending in (current, following):
-                if sending is not None:
-                    self._let_go(sending)
+            for sending in under_way:
+                self._let_go(sending)
+
+    def _ahead_of(self, newest: _Sending) -> Step | None:
+        """What can be sent behind the newest slice, whose body has left and which has not failed."""
+        if newest.is_over or not newest.passed.is_set():
+            return None
+        return self._upload.ahead(newest.step)
 
     def _start(self, step: Step) -> _Sending:
         digest = "" if step.digest is None else self._slice_digest(step, step.digest.algorithm)
         self._upload.sending(step, digest)
 
         def perform(sending: _Sending) -> Answer:
-            return self._perform(step, sending.way, digest, sending.passed.set)
+            return self._perform(step, sending.way, digest, sending.on_passed)
 
-        return _Sending(step, self._owner.way(), perform)
+        return _Sending(step, self._owner.way(), perform, self._news.set)
 
     def _finish(self, sending: _Sending) -> bool:
         """Take its answer; whether slices may follow without anything asked in between."""
