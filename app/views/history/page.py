@@ -91,7 +91,13 @@ class HistoryPage(Page):
 
     def _build_table(self) -> RowTable:
         tip = "What has ended, newest first"
-        table = RowTable(self._model, self._look, "History of jobs", tip, Columns(_SAMPLES, dropped=_DROPPED))
+        table = RowTable(
+            self._model,
+            self._look,
+            "History of jobs",
+            tip,
+            Columns(_SAMPLES, wide=HistoryColumn.LINKS, dropped=_DROPPED),
+        )
         table.draw_shapes(HistoryColumn.OUTCOME, self._shape)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -23,12 +22,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import make_action
-from app.theme.theme import ZOOM_STEPS
-from app.theme.tokens import THEMES
 from app.views.page import Page, ServiceCalls
+from app.views.settings.card import SettingsCard
+from app.views.settings.looks import LooksCard
 from app.views.settings.receive import ReceivePanel
 from app.widgets.action_button import ActionButton
-from app.widgets.fields import add_field, field_form, pad_spin
+from app.widgets.fields import pad_spin
 from transfer_core.config import Policy
 from transfer_core.events import DestinationView, LinkState, LinkView
 from transfer_core.service import Settings
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
     from app.theme.theme import Theme
 
-FIELD_WIDTH = 180  # px; so that the cards line up
 TWO_COLUMNS = 64  # times the type size: with less width the columns stand below each other
 
 _POLICIES = {
@@ -65,17 +63,13 @@ class SettingsPage(Page):
         self._saved = Settings()
         self._showing = False
         self._roles: dict[str, QComboBox] = {}
-        self._labels: list[QLabel] = []
-        self._label_width = 0
         self.receive = ReceivePanel(state, theme, self)
         self._build()
         state.destinations_changed.connect(self._show_destinations)
         state.links_changed.connect(self._show_links)
-        theme.changed.connect(self._show_looks)
         theme.changed.connect(self._place_receive)
         self._show_destinations(state.destinations)
         self._show_links(state.links)
-        self._show_looks()
         self.show_settings(self._saved)
 
     # --- building
@@ -85,7 +79,7 @@ class SettingsPage(Page):
         cards = QVBoxLayout(column)
         cards.setContentsMargins(0, 0, 0, 0)
         cards.setSpacing(12)
-        for card in (self._build_sending(), self._build_score(), self._build_roles(), self._build_looks()):
+        for card in (self._build_sending(), self._build_score(), self._build_roles(), LooksCard(self._theme)):
             cards.addWidget(card)
         cards.addStretch(1)
         scroll = QScrollArea(widgetResizable=True)
@@ -121,19 +115,8 @@ class SettingsPage(Page):
             self._layout.removeWidget(self.receive)
             self._cards.insertWidget(self._cards.count() - 1, self.receive)
 
-    def _card(self, title: str) -> tuple[QFrame, QFormLayout]:
-        card = QFrame()
-        card.setProperty("kind", "card")
-        heading = QLabel(title)
-        heading.setProperty("kind", "heading")
-        form = field_form(card)
-        form.setContentsMargins(16, 14, 16, 14)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow(heading)
-        return card, form
-
     def _build_sending(self) -> QWidget:
-        card, form = self._card("Sending")
+        card = SettingsCard("Sending", self._theme)
         self.policy = QComboBox()
         for policy, words in _POLICIES.items():
             self.policy.addItem(words, policy)
@@ -143,13 +126,13 @@ class SettingsPage(Page):
         self.priority = QSpinBox(minimum=1, maximum=10)
         pad_spin(self.priority)
         self.probe = self._number(0.2, 60.0, 0.1, " s")
-        self._row(form, "Poli&cy", self.policy, "How links share the work")
-        self._row(form, "&Rate limit", self.rate_cap, "Of all links together; 0 is no limit")
-        self._row(form, "Default &destination", self.destination, "Where dropped files go")
-        self._row(form, "Default &priority", self.priority, "1 goes first, 10 last")
+        card.add_row("Poli&cy", self.policy, "How links share the work")
+        card.add_row("&Rate limit", self.rate_cap, "Of all links together; 0 is no limit")
+        card.add_row("Default &destination", self.destination, "Where dropped files go")
+        card.add_row("Default &priority", self.priority, "1 goes first, 10 last")
         self.direct = QCheckBox("Reach machines on one network directly")
-        self._row(form, "Pro&be every", self.probe, "How often an idle link is measured")
-        self._row(form, "Shared &folders", self.direct, "Machines of a shared folder need no relay on one network")
+        card.add_row("Pro&be every", self.probe, "How often an idle link is measured")
+        card.add_row("Shared &folders", self.direct, "Machines of a shared folder need no relay on one network")
         self.policy.currentIndexChanged.connect(self._edited)
         self.destination.currentIndexChanged.connect(self._edited)
         self.priority.valueChanged.connect(self._edited)
@@ -157,34 +140,20 @@ class SettingsPage(Page):
         return card
 
     def _build_score(self) -> QWidget:
-        card, form = self._card("Weights of the link score")
+        card = SettingsCard("Weights of the link score", self._theme)
         self.weights: dict[str, QDoubleSpinBox] = {}
         labels = {"throughput": "Thro&ughput", "rtt": "RT&T", "loss": "L&oss", "stability": "Stabilit&y"}
         for name in _WEIGHTS:
             self.weights[name] = self._number(0.0, 1.0, 0.05, "")
-            self._row(form, labels[name], self.weights[name], f"How much {name} counts; all are divided by their sum")
+            card.add_row(labels[name], self.weights[name], f"How much {name} counts; all are divided by their sum")
         return card
 
     def _build_roles(self) -> QWidget:
-        card, self._roles_form = self._card("Roles of the links")
-        self._roles_head = card.findChild(QLabel)
+        card = self._roles_card = SettingsCard("Roles of the links", self._theme)
+        self._roles_head = card.heading
         self._no_links = QLabel("No link yet")
         self._no_links.setProperty("kind", "muted")
-        self._roles_form.addRow(self._no_links)
-        return card
-
-    def _build_looks(self) -> QWidget:
-        card, form = self._card("Looks")
-        self.theme_choice = QComboBox()
-        for name in THEMES:
-            self.theme_choice.addItem(name.capitalize(), name)
-        self.zoom_choice = QComboBox()
-        for zoom in ZOOM_STEPS:
-            self.zoom_choice.addItem(f"{zoom:.0%}", zoom)
-        self._row(form, "The&me", self.theme_choice, "Light, dark, or for bright sun  (Ctrl+Shift+L)")
-        self._row(form, "&Zoom", self.zoom_choice, "Size of text and rows  (Ctrl++ and Ctrl+-)")
-        self.theme_choice.activated.connect(self._choose_theme)
-        self.zoom_choice.activated.connect(self._choose_zoom)
+        card.form.addRow(self._no_links)
         return card
 
     def _number(self, low: float, high: float, step: float, suffix: str) -> QDoubleSpinBox:
@@ -193,12 +162,6 @@ class SettingsPage(Page):
         box.valueChanged.connect(self._edited)
         pad_spin(box)
         return box
-
-    def _row(self, form: QFormLayout, label: str, field: QWidget, tip: str) -> None:
-        field.setMinimumWidth(FIELD_WIDTH)
-        head = add_field(form, label, field, tip)
-        head.setMinimumWidth(self._label_width)
-        self._labels.append(head)
 
     def _build_buttons(self) -> QHBoxLayout:
         self.save = ActionButton(make_action("settings.save", self, self._save))
@@ -344,16 +307,8 @@ class SettingsPage(Page):
             if len(self._roles) == 1:
                 self._roles_head.setBuddy(box)
             tip = "Overflow helps when primaries are full; backup when they fail  (Alt+K, then Tab)"
-            self._row(self._roles_form, link.name, box, tip)
+            self._roles_card.add_row(link.name, box, tip)
         self._no_links.setVisible(not self._roles)
-
-    @Slot()
-    def _show_looks(self) -> None:
-        self._label_width = max(self._theme.text_width(label.text().replace("&", "")) for label in self._labels)
-        for label in self._labels:  # so that the cards line up
-            label.setMinimumWidth(self._label_width)
-        self.theme_choice.setCurrentIndex(self.theme_choice.findData(self._theme.name))
-        self.zoom_choice.setCurrentIndex(ZOOM_STEPS.index(self._theme.zoom))
 
     @Slot()
     def _edited(self) -> None:
@@ -369,14 +324,6 @@ class SettingsPage(Page):
         self.note.setText("Not saved yet" if changed else "")
 
     # --- what a person does
-
-    @Slot(int)
-    def _choose_theme(self, place: int) -> None:
-        self._theme.set_name(self.theme_choice.itemData(place))
-
-    @Slot(int)
-    def _choose_zoom(self, place: int) -> None:
-        self._theme.set_zoom(ZOOM_STEPS[place])
 
     @Slot()
     def _save(self) -> None:
