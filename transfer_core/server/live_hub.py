@@ -11,18 +11,23 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transfer_core.engine.disk_thread import DiskThread
-from transfer_core.errors import DrsError, NotFoundError
+from transfer_core.errors import DiskFull, DrsError, NotFoundError
 from transfer_core.protocol.live import LiveDatagram
 from transfer_core.server.companion import RelayGround, Tell
 from transfer_core.server.relay_live import NO_DESK, Answer
+from transfer_core.storage.free_space import usable_bytes
+from transfer_core.units import MIB
 
 if TYPE_CHECKING:  # it takes long to import, and many relays have none
     from transfer_core.telemetry.desk import TelemetryDesk
 
 _LOG = logging.getLogger(__name__)
+LOOK_BYTES = 4 * MIB  # of a feed, between two looks at the disk
+BACKLOG_MAX = 2000  # batches that wait for the disk; more are left out
 LINGER_S = 60.0  # of a race whose agent is gone
 
 
@@ -32,6 +37,7 @@ class _Feed:
 
     port: int
     race_id: str | None
+    unlooked_bytes: int = 0  # since the disk was looked at
 
 
 class LiveHub:
@@ -44,10 +50,12 @@ class LiveHub:
         self._feeds: dict[tuple[bytes, int], _Feed] = {}  # touched by the worker alone
         self._names: dict[bytes, str] = {}
         self._timers: dict[bytes, threading.Timer] = {}
+        self._folder, self._keep_free_bytes = Path(), 0
 
     def start(self, ground: RelayGround) -> dict[str, object]:
         """Begin."""
         self._worker, self._tell = DiskThread("relay-live"), ground.tell
+        self._folder, self._keep_free_bytes = ground.state_dir, ground.config.keep_free_bytes
         return {}
 
     def stop(self) -> None:
@@ -80,9 +88,14 @@ class LiveHub:
         def take() -> None:
             known, desk = self._feeds.get((agent, feed)), self._desk()
             if known is not None and desk is not None:
+                known.unlooked_bytes += sum(len(each.data) for each in datagrams)
+                if known.unlooked_bytes > LOOK_BYTES:
+                    self._look_for_room(desk, known)
                 desk.take_live(known.port, datagrams, missing)
 
-        self._post(take)
+        worker = self._worker
+        if worker is not None and worker.backlog < BACKLOG_MAX:
+            worker.post(take)
 
     def on_feed_ended(self, agent: bytes, feed: int) -> None:
         """See `RelayLive`."""
@@ -130,12 +143,26 @@ class LiveHub:
     def _record(self, desk: TelemetryDesk, origin: str, port: int) -> str | None:
         """A race of its own; what can't be recorded is shown all the same."""
         try:
+            if not usable_bytes(self._folder, self._keep_free_bytes):
+                raise DiskFull("the disk has no room for a recording")
             race = desk.create_race(f"{desk.feed_name(port)} ({origin}, live)", port)
         except DrsError as error:
             self._say("live telemetry is shown and not recorded", error.one_line())
             return None
         self._say(f"live telemetry of {origin} comes as UDP port {port}", "")
         return race.race_id
+
+    def _look_for_room(self, desk: TelemetryDesk, feed: _Feed) -> None:
+        """What others pass on must not fill the disk: the recording ends, and the rest is shown."""
+        feed.unlooked_bytes = 0
+        if feed.race_id is None or usable_bytes(self._folder, self._keep_free_bytes):
+            return
+        race_id, feed.race_id = feed.race_id, None
+        try:
+            desk.end_race(race_id)
+        except DrsError as error:
+            _LOG.info("the recording of a live feed was over already: %s", error.one_line())
+        self._say("live telemetry is recorded no longer: the disk has no room", "")
 
     def _end_of(self, agent: bytes) -> None:
         self._timers.pop(agent, None)

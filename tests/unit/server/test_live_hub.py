@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from tests.support.telemetry_world import desk_in, wait_until
+from transfer_core.config import RelayConfig
 from transfer_core.errors import DrsError
 from transfer_core.events.telemetry import RaceState
 from transfer_core.protocol.live import LiveDatagram
+from transfer_core.server import live_hub
 from transfer_core.server.live_hub import LiveHub
 from transfer_core.telemetry.desk import TelemetryDesk
 from transfer_core.telemetry.flight import Flight, Stream
@@ -29,6 +31,12 @@ SETTINGS = {
 }
 
 
+def ground(folder: Path, told: list[str]) -> Any:
+    """What a relay shares, as far as it is asked for."""
+    config = RelayConfig(keep_free_bytes=0)
+    return SimpleNamespace(state_dir=folder, config=config, tell=lambda _, **facts: told.append(str(facts["text"])))
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[TelemetryDesk]:
     with desk_in(tmp_path / "telemetry") as opened:
@@ -41,9 +49,9 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def hub(desk: TelemetryDesk, told: list[str]) -> Iterator[LiveHub]:
+def hub(desk: TelemetryDesk, told: list[str], tmp_path: Path) -> Iterator[LiveHub]:
     served = LiveHub(lambda: desk, linger_s=0.2)
-    served.start(SimpleNamespace(tell=lambda event, **facts: told.append(str(facts["text"]))))  # type: ignore[arg-type]
+    served.start(ground(tmp_path, told))
     yield served
     served.stop()
 
@@ -144,9 +152,9 @@ def test_what_makes_no_sense_is_refused(hub, desk, raw) -> None:
     fly(hub)  # nobody minds
 
 
-def test_without_a_desk_it_is_refused(told) -> None:
+def test_without_a_desk_it_is_refused(told, tmp_path) -> None:
     hub = LiveHub(lambda: None)
-    hub.start(SimpleNamespace(tell=lambda event, **facts: None))  # type: ignore[arg-type]
+    hub.start(ground(tmp_path, told))
     error = offer(hub)
     assert error is not None
     assert "no telemetry" in error.message
@@ -161,3 +169,20 @@ def test_a_wrong_clock_of_the_agent_changes_no_interval_and_makes_nobody_stale(h
     gaps = {int(gap) for gap in block.time_ns[1:] - block.time_ns[:-1]}
     assert gaps == {10**7}
     assert not desk.sources()[0].stale
+
+
+def test_what_others_pass_on_does_not_fill_the_disk(hub, desk, told, monkeypatch) -> None:
+    monkeypatch.setattr(live_hub, "LOOK_BYTES", 5000)
+    assert offer(hub) is None
+    (race,) = desk.races()
+    fly(hub)
+    wait_until(lambda: desk.race(race.race_id).datagrams == 100)
+    monkeypatch.setattr(live_hub, "usable_bytes", lambda *_: 0)
+    fly(hub, at_ns=9 * NS_PER_S)
+    wait_until(lambda: desk.race(race.race_id).state is RaceState.SAVED)
+    wait_until(lambda: desk.sources()[0].samples == 200)
+    assert "no room" in told[-1]
+    assert offer(hub, port=9002) is None
+    assert [each.port for each in desk.listeners()] == [9001, 9002]
+    assert len(desk.races()) == 1
+    assert "not recorded" in told[-1]

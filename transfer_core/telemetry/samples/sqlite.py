@@ -192,7 +192,9 @@ class SqliteSamples:
             for stream in _streams_with(reading, race_id, source_id, channel):
                 at = 4 * json.loads(stream["channels"]).index(channel) + 1
                 ids = _ids(stream["stream_id"], first * seconds, (last + 1) * seconds - 1)
-                found = reading.execute(
+                cursor = reading.cursor()
+                cursor.row_factory = None  # plain tuples are half the work
+                found = cursor.execute(
                     f"SELECT chunk_id, substr(low, {at}, 4), substr(high, {at}, 4) FROM extremes"
                     " WHERE chunk_id BETWEEN ? AND ? ORDER BY chunk_id",
                     ids,
