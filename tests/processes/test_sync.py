@@ -26,6 +26,10 @@ LINKS = """
 name = "wifi"
 rate_mbps = 200
 delay_ms = 2
+[[link]]
+name = "lte"
+rate_mbps = 40
+delay_ms = 20
 """
 
 
@@ -100,6 +104,9 @@ class Team:
         for name in others:
             run("sync", "accept", "setups", self.root(name), "--state", self.folder / name)
             self.start(name)
+
+    def link(self, verb: str, link: str, *, on: str) -> None:
+        run("link", verb, link, "--state", self.folder / on)
 
     def status(self, name: str) -> dict[str, Any]:
         (found,) = json.loads(run("sync", "status", "--json", "--state", self.folder / name))
@@ -203,6 +210,37 @@ def test_whoever_is_killed_all_trees_end_equal_and_no_edit_is_gone(team: Team) -
         team.start(victim)
     files = team.wait_equal(lambda files: made <= set(files.values()))
     assert not any(".conflict-" in path for path in files)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_links_that_are_killed_under_edits_delay_them_and_lose_none(tmp_path: Path) -> None:
+    team = Team(tmp_path, laptops=2)
+    try:
+        chance = random.Random(13)
+        team.share()
+        team.wait_equal()
+        made: set[str] = set()
+        for turn in range(6):
+            link = ("wifi", "lte")[turn % 2]
+            for name in team.laptops:
+                content = chance.randbytes(chance.choice((100, 60_000, 1_500_000)))
+                made.add(hash_of(content))
+                (team.root(name) / f"{name}-{turn}.bin").write_bytes(content)
+            team.link("kill", link, on="pit0")  # right under them; pit1's links stay
+            files = team.wait_equal(lambda files: made <= set(files.values()))
+            team.link("restore", link, on="pit0")
+        assert not any(".conflict-" in path for path in files)
+        team.link("kill", "wifi", on="pit0")
+        team.link("kill", "lte", on="pit0")
+        wait_for(lambda: team.status("pit0")["state"] == "offline", lambda: team.status("pit0"))
+        (team.root("pit0") / "late.json").write_bytes(b"edited offline")
+        (team.root("pit1") / "early.json").write_bytes(b"edited meanwhile")
+        team.link("restore", "lte", on="pit0")
+        files = team.wait_equal(lambda files: {"late.json", "early.json"} <= files.keys())
+        assert files["late.json"] == hash_of(b"edited offline")
+    finally:
+        team.close()
 
 
 @pytest.mark.slow
