@@ -86,8 +86,8 @@ class Door:
 
         def take() -> None:
             self._known = keys
-            answered = {datagram: caller for datagram, caller in self._hellos.items() if caller is not None}
-            self._hellos = answered  # who was not known before says the same hello again
+            for datagram in [each for each, caller in self._hellos.items() if caller is None]:
+                del self._hellos[datagram]  # who was not known before says the same hello again
             for index, caller in list(self._callers.items()):
                 if caller.key not in keys:
                     self._end(index)
