@@ -66,6 +66,26 @@ class ChunkedUploader:
         json_of(answer, "the question whether it is well")
 
 
+class RelayUploader(ChunkedUploader):
+    """The chunk protocol of a relay of this program, which is asked as this agent whether it takes uploads.
+
+    One that does not know this agent yet, or not any more, is not there for it: the jobs wait and say why.
+    """
+
+    def __init__(self, base: str) -> None:
+        super().__init__(base, "blake3")
+
+    def probe(self) -> Step:
+        """See `door.Uploader`. No upload is called so."""
+        return Step("the question whether it takes uploads", "GET", f"{self._base}/upload/status/none", patience_s=10)
+
+    def judge_probe(self, answer: Answer) -> None:
+        """See `door.Uploader`."""
+        if answer.status != 404:
+            raise_for(answer, "the question whether it takes uploads")
+        json_of(answer, "the question whether it takes uploads")
+
+
 class ChunkedUpload:
     """See `door.Upload`."""
 

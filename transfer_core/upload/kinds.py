@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from transfer_core.errors import ConfigError, UsageError
-from transfer_core.upload.chunked import ChunkedUploader
+from transfer_core.upload.chunked import ChunkedUploader, RelayUploader
 from transfer_core.upload.door import Step, Uploader
 from transfer_core.upload.s3 import S3Uploader
 from transfer_core.upload.tus import TusUploader
@@ -98,7 +98,7 @@ def make_uploader(target: Target) -> Uploader:
     if target.kind == "chunked":
         return ChunkedUploader(target.url)
     if target.kind == RELAY:
-        return ChunkedUploader(target.url, "blake3")
+        return RelayUploader(target.url)
     if target.kind == "tus":
         return TusUploader(target.url)
     if target.kind == "s3":

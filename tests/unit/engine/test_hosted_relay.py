@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.upload_world import UploadWorld
+from tests.support.upload_world import UploadWorld, wait_until
 from transfer_core.engine.local_service import LocalService
 from transfer_core.errors import PortInUse
 from transfer_core.events import JobState
@@ -74,3 +74,18 @@ def test_an_agent_whose_udp_does_not_get_through_sends_to_it_over_http(host: Loc
     assert (tmp_path / "in" / arrived.stored_as).read_bytes() == source.read_bytes()
     shown = host.relay()
     assert (shown.files_done, shown.bytes_received) == (1, 3_000_000)
+
+
+def test_one_that_the_relay_does_not_know_waits_and_says_so_instead_of_failing(
+    host: LocalService, tmp_path: Path
+) -> None:
+    host.start_relay(str(tmp_path / "in"), "127.0.0.1:0", "127.0.0.1:0")
+    token = host.relay_token(addresses=(f"127.0.0.1:{_silent_port()}",))
+    world = UploadWorld(tmp_path / "agent")
+    try:
+        world.agent.pair(token.text, "pit")  # the token is spent over UDP alone, which does not get through
+        job = world.queue(world.file("stint.bin", 1000), to="pit")
+        wait_until(lambda: "does not know this agent" in world.job(job).reason, "the reason")
+        assert world.job(job).status is JobState.PENDING
+    finally:
+        world.stop()
