@@ -45,6 +45,23 @@ def test_three_unequal_links_carry_nearly_their_sum() -> None:
     world.assert_equal()
 
 
+def test_a_short_file_over_three_unequal_links_takes_little_more_than_the_ideal_time() -> None:
+    links = (
+        LinkConditions(rate_mbps=80, delay_ms=8, loss=0.01),
+        LinkConditions(rate_mbps=20, delay_ms=30, loss=0.005),
+        LinkConditions(rate_mbps=100, delay_ms=15, burst_loss=0.003),
+    )
+    world = SessionWorld(links, seed=3)
+    world.add_file(_file("a", 20_000_000))
+    began_ns = world.now_ns
+    assert world.run(limit_s=10)
+    ceiling_bps = sum(c.rate_mbps * 1e6 * (1 - c.loss) * (1 - c.burst_loss) * 0.96 for c in links)
+    assert (world.now_ns - began_ns) / S < 1.17 * 20_000_000 * 8 / ceiling_bps
+    needed = sum(c.rate_mbps for c in links) / sum(c.rate_mbps * (1 - c.loss) * (1 - c.burst_loss) for c in links)
+    assert sum(link.counters.offered for link in world.ups) * 1440 < 1.05 * needed * 20_000_000
+    world.assert_equal()
+
+
 @pytest.mark.parametrize(
     ("rtt_ms", "loss", "least"),
     [(10, 0.0, 0.95), (60, 0.05, 0.92), (60, 0.3, 0.92), (200, 0.1, 0.84), (10, 0.7, 0.90), (200, 0.7, 0.82)],

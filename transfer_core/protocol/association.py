@@ -47,6 +47,7 @@ COPIES_MISS = 0.02  # above it so often that all copies are lost this rarely,
 COPIES_MAX = 12  # but not more often,
 COPIES_BYTES = 6000  # nor more than so much in all
 CONTROL_PACKETS_FREE = 4
+SRTT_UNKNOWN_NS = 1 << 62  # a path of which nothing is known is not the one that answers fastest
 MESSAGES_AHEAD = 4096  # a message further ahead than this is refused
 PING_TAG = -1
 _FRAME_ACK = 0x01
@@ -444,7 +445,11 @@ class Association:
             return None
         return min(
             self.paths.values(),
-            key=lambda path: (path.sender.is_silent, path.last_heard_ns is None, path.sender.srtt_ns or 0),
+            key=lambda path: (
+                path.sender.is_silent,
+                path.last_heard_ns is None,
+                path.sender.srtt_ns or SRTT_UNKNOWN_NS,
+            ),
         )
 
     def _transmit_control(self, path: Path, now_ns: int, *, with_ack: bool) -> Transmit:

@@ -19,6 +19,7 @@ from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack, Train
 from transfer_core.units import NS_PER_MS
 
 ACK_PACKETS = 25
+OPENING_PACKETS = 8  # of the ten that a sender begins with
 ACK_DELAY_MAX_NS = 25 * NS_PER_MS
 ACK_GAP_MIN_NS = NS_PER_MS
 ACK_GAP_MAX_NS = 5 * NS_PER_MS
@@ -165,7 +166,7 @@ class PathReceiver:
     def _schedule(self, eliciting: int, now_ns: int) -> None:
         self._pending += eliciting
         share = max(0.02, 1 - self.loss)
-        enough = self._pending >= max(2, ACK_PACKETS * share)
+        enough = self._pending >= max(2, ACK_PACKETS * share) or self._is_opening(now_ns)
         due_ns = now_ns if enough else now_ns + int(min(self._rtt_ns / 4, ACK_DELAY_MAX_NS) * share)
         if self._last_ack_ns is not None:
             gap_ns = min(ACK_GAP_MAX_NS, max(ACK_GAP_MIN_NS, self._rtt_ns // 16)) * share
@@ -174,6 +175,11 @@ class PathReceiver:
             self._ack_due_ns = due_ns
         if self.received_total <= EARLY_PACKETS:
             self._repeats = EARLY_TIMES
+
+    def _is_opening(self, now_ns: int) -> bool:
+        """Whether much has come at once after a pause: the sender waits for word of it before it goes on."""
+        has_paused = self._last_ack_ns is None or now_ns - self._last_ack_ns > ACK_DELAY_MAX_NS
+        return has_paused and self._pending >= OPENING_PACKETS
 
     def next_ack_ns(self) -> int | None:
         """When an acknowledgement is due; None if there is nothing to say."""

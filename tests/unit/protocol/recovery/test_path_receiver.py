@@ -74,10 +74,26 @@ def test_an_acknowledgement_is_due_after_25_packets_or_a_quarter_of_the_round_tr
     arrive(receiver, list(range(200)), 0)
     while (due_ns := receiver.next_ack_ns()) is not None:
         receiver.build_ack(due_ns, 0)
-    arrive(receiver, list(range(200, 210)), 1000 * MS)
+    arrive(receiver, list(range(200, 205)), 1000 * MS)
     assert receiver.next_ack_ns() == 1010 * MS
-    arrive(receiver, list(range(210, 225)), 1005 * MS)
-    assert receiver.next_ack_ns() == 1005 * MS
+    receiver.build_ack(1010 * MS, 0)
+    arrive(receiver, list(range(205, 215)), 1012 * MS)
+    assert receiver.next_ack_ns() == 1022 * MS
+    arrive(receiver, list(range(215, 230)), 1017 * MS)
+    assert receiver.next_ack_ns() == 1017 * MS
+
+
+def test_what_a_sender_begins_with_is_answered_at_once() -> None:
+    receiver = PathReceiver()  # it does not know the round trip: a relay that has sent nothing yet
+    arrive(receiver, list(range(7)), 0)
+    assert receiver.next_ack_ns() == 25 * MS
+    arrive(receiver, [7], 1 * MS)
+    assert receiver.next_ack_ns() == 1 * MS
+    receiver.build_ack(1 * MS, 0)
+    while (due_ns := receiver.next_ack_ns()) is not None:
+        receiver.build_ack(due_ns, 0)
+    arrive(receiver, list(range(8, 18)), 2000 * MS)  # and again after a pause
+    assert receiver.next_ack_ns() == 2000 * MS
 
 
 def test_acknowledgements_come_more_often_when_much_is_lost() -> None:
