@@ -41,6 +41,7 @@ RATE_MAX = 2.5e9
 WANDER_MATTERS = 0.1  # of the queue target
 PAUSE_S = 0.1  # a round that spans more of a pause than this is void
 IDLE_KEPT_S = 10.0
+COMPANY_LOSS_MAX = 0.1  # a flow that fills buffers lives on no such path; few acknowledgements get through, though
 IDLE_FORGOTTEN_S = 60.0
 
 
@@ -351,6 +352,8 @@ class Congestion:
         much = max(0.6 * self._capacity_most, 1.2 * self._opening_rate())
         finding = self._watch.on_round(self.queue.queue_s, self.queue_target_s, self.rtt_min_s, self.rate, much)
         if finding is Finding.NOTHING or self._is_short_of_data(measured):
+            return False
+        if finding is Finding.COMPANY and self.losses.accepted > COMPANY_LOSS_MAX:
             return False
         rate_before = self._watch.rate_before
         self._watch.forget()
