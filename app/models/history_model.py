@@ -116,7 +116,8 @@ class HistoryModel(TableModel):
 
 
 def _tip(job: JobView, column: int) -> str:
-    if column == HistoryColumn.OUTCOME and (job.reason or job.error):
+    why_not = job.reason and job.status is not JobState.COMPLETED
+    if (column == HistoryColumn.OUTCOME and (job.reason or job.error)) or (column == HistoryColumn.LINKS and why_not):
         return " · ".join(filter(None, (job.reason, job.error)))
     if column == HistoryColumn.FILE:
         return "\n".join(filter(None, (job.path, job.stored_as and f"stored as {job.stored_as}", job.file_hash)))

@@ -132,7 +132,7 @@ class SettingsPage(Page):
         card.add_row("Default &priority", self.priority, "1 goes first, 10 last")
         self.direct = QCheckBox("Reach machines on one network directly")
         card.add_row("Pro&be every", self.probe, "How often an idle link is measured")
-        card.add_row("Shared &folders", self.direct, "Machines of a shared folder need no relay on one network")
+        card.add_row("Shared fold&ers", self.direct, "Machines of a shared folder need no relay on one network")
         self.policy.currentIndexChanged.connect(self._edited)
         self.destination.currentIndexChanged.connect(self._edited)
         self.priority.valueChanged.connect(self._edited)
@@ -149,7 +149,7 @@ class SettingsPage(Page):
         return card
 
     def _build_roles(self) -> QWidget:
-        card = self._roles_card = SettingsCard("Roles of the links", self._theme)
+        card = self._roles_card = SettingsCard("Roles of the li&nks", self._theme)
         self._roles_head = card.heading
         self._no_links = QLabel("No link yet")
         self._no_links.setProperty("kind", "muted")
@@ -306,7 +306,7 @@ class SettingsPage(Page):
             self._roles[link.name] = box
             if len(self._roles) == 1:
                 self._roles_head.setBuddy(box)
-            tip = "Overflow helps when primaries are full; backup when they fail  (Alt+K, then Tab)"
+            tip = "Overflow helps when primaries are full; backup when they fail  (Alt+N, then Tab)"
             self._roles_card.add_row(link.name, box, tip)
         self._no_links.setVisible(not self._roles)
 
