@@ -16,7 +16,6 @@ from PySide6.QtCore import QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QResizeEvent
 
 from app.models.sample_rings import Floats, thin_lines
-from app.views.links.scales import time_step_s
 from app.widgets.fixed_items import FixedCurve
 from app.widgets.look import Look
 from app.widgets.still_plot import StillPlot, plot_pen
@@ -24,6 +23,8 @@ from transfer_core.events.telemetry import ChannelView
 
 SCALE = "-1000"  # what a scale's figure needs room for
 BOTTOM = 18
+TIME_STEPS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 300.0, 600.0)
+LABEL_PX = 60  # a label of the time axis, and some room beside it
 GAP = 0.06  # of a lane's height, between two
 _FIXED = {
     "BatteryPercentage": (0.0, 1.0),
@@ -239,7 +240,7 @@ class LanePlot(StillPlot):
             return
         self._grid_key = key
         levels = [level for number in range(len(self._lanes)) for level in _ends(self._place(number))]
-        step = time_step_s(self._span_s, self.pixels)
+        step = _time_step_s(self._span_s, self.pixels)
         times = np.arange(-step, -self._span_s, -step)
         x = np.concatenate((np.tile([-self._span_s, 0.0], len(levels)), np.repeat(times, 2)))
         y = np.concatenate((np.repeat(levels, 2), np.tile([0.0, 1.0], len(times))))
@@ -281,7 +282,7 @@ class LanePlot(StillPlot):
     def _draw_times(self, painter: QPainter, height: int) -> None:
         right = self.viewport().width() - 8
         width = right - self._left
-        step = time_step_s(self._span_s, max(2, width))
+        step = _time_step_s(self._span_s, max(2, width))
         ago = step
         painter.setPen(self._look.muted)
         while ago < self._span_s:
@@ -308,6 +309,11 @@ class LanePlot(StillPlot):
         """Names have to move too."""
         super().resizeEvent(event)
         self.viewport().update()
+
+
+def _time_step_s(span_s: float, pixels: int) -> float:
+    """How far apart the marks of the time axis are, so that their labels have room."""
+    return next((step for step in TIME_STEPS_S if pixels * step >= LABEL_PX * span_s), span_s)
 
 
 def _ends(place: tuple[float, float]) -> tuple[float, float]:
