@@ -25,6 +25,7 @@ from enum import Enum, auto
 
 ROUNDS = 6
 COMPANY_QUEUE = 2.0  # times the target: what two or three of this kind hold together is no company
+YIELDED = 1.2  # times the present rate before: else it has not been tried whether the queue obeys
 STAYS = 0.8  # a queue that is this much of what it was a round before has not obeyed
 GROWTH = 0.4  # packets per s**3, as in RFC 9438
 RENO_GROWTH = 0.53  # packets per round at least
@@ -85,7 +86,9 @@ class QueueWatch:
         if is_constant and self.rate_before >= max(1.25 * rate, much):
             return Finding.LONGER_WAY
         is_high = min(queues) > min(COMPANY_QUEUE * target_s, 0.5 * rtt_min_s + 0.010)
-        return Finding.COMPANY if is_high and self._stayed >= ROUNDS - 1 else Finding.NOTHING
+        has_yielded = self.rate_before >= YIELDED * rate or self.rate_before < much
+        is_company = is_high and has_yielded and self._stayed >= ROUNDS - 1
+        return Finding.COMPANY if is_company else Finding.NOTHING
 
 
 class Competition:

@@ -349,7 +349,7 @@ class Congestion:
     def _is_not_ours(self, sample: Sample, measured: Round) -> bool:
         """The queue does not obey: then it is a longer way, or somebody else's."""
         self._capacity_most = max(self.capacity, self._capacity_most * (1 - min(1.0, measured.span_s / 30)))
-        much = max(0.6 * self._capacity_most, 1.2 * self._opening_rate())
+        much = 1.2 * self._opening_rate()
         finding = self._watch.on_round(self.queue.queue_s, self.queue_target_s, self.rtt_min_s, self.rate, much)
         if finding is Finding.NOTHING or self._is_short_of_data(measured):
             return False

@@ -82,6 +82,12 @@ def test_a_flow_that_has_next_to_nothing_does_not_take_company_for_a_longer_way(
     assert found[5] is Finding.COMPANY
 
 
+def test_a_long_queue_is_not_company_while_the_rate_has_not_been_lowered() -> None:
+    watch = QueueWatch()
+    for i in range(20):
+        assert watch.on_round(0.042 + 0.004 * (i % 3), 0.014, 0.06, 5e6, 3e6) is Finding.NOTHING
+
+
 def test_a_queue_of_a_few_of_ours_is_no_company() -> None:
     watch = QueueWatch()
     for i in range(20):
