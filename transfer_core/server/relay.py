@@ -107,7 +107,7 @@ class Relay:
             tell=self._tell,
             mail=self.mail,
             live=self.live,
-            ended=lambda index: self._admission.end(index),  # noqa: PLW0108 - made below
+            ended=lambda index: self._admission.guests.end(index),  # noqa: PLW0108 - made below
         )
         self._admission = Admission(
             identity=self._identity,
@@ -180,14 +180,7 @@ class Relay:
     def post(self, agent: bytes, data: bytes, *, urgent: bool, delivered: Callable[[], None] | None) -> None:
         """Bring something to an agent that is online; without a session it is dropped, see `RelayMail`."""
 
-        def say() -> None:
-            session = next((each for each in self._admission.proven() if each.agent == agent), None)
-            if session is not None:
-                number = session.protocol.post(data, urgent=urgent)
-                if delivered is not None:
-                    session.posts[number] = delivered
-
-        self._loop.post(say)
+        self._loop.post(lambda: self._admission.guests.post(agent, data, urgent=urgent, delivered=delivered))
 
     @property
     def directory(self) -> Path:
@@ -206,7 +199,7 @@ class Relay:
 
     def agents_online(self) -> int:
         """Sessions that are open."""
-        return len(self._admission.proven())
+        return len(self._admission.guests.proven())
 
     def agents_now(self) -> tuple[AgentNow, ...]:
         """Who is connected, over which paths, as of a second ago."""
@@ -231,7 +224,7 @@ class Relay:
         if payload[0] == Kind.HELLO:
             self._admission.on_hello(bytes(payload[: received.segment_bytes]), received.address)
         elif len(payload) >= 6:
-            session = self._admission.sessions.get(struct.unpack_from(">I", payload, 2)[0])
+            session = self._admission.guests.sessions.get(struct.unpack_from(">I", payload, 2)[0])
             if session is not None:
                 session.protocol.receive_datagrams(payload[1], received, now_ns)
                 if not session.is_proven and session.protocol.is_heard:
@@ -242,7 +235,7 @@ class Relay:
 
     def on_turn(self, now_ns: int) -> None:
         """Deadlines, checkpoints, room."""
-        for session in tuple(self._admission.sessions.values()):
+        for session in tuple(self._admission.guests.sessions.values()):
             session.protocol.handle_timeout(now_ns)
             if session.protocol.feeds:
                 self._files.drain(session)  # live datagrams that wait for a missing one no longer
@@ -251,9 +244,9 @@ class Relay:
         self._files.sync_if_due(now_ns)
         if now_ns >= self._room_due_ns:
             self._room_due_ns = now_ns + ROOM_CHECK_NS
-            self._agents_now = tuple(agent_now(session, now_ns) for session in self._admission.proven())
-            self._files.look_for_room(self._admission.sessions.values())
-            if self._admission.sessions:
+            self._agents_now = tuple(agent_now(session, now_ns) for session in self._admission.guests.proven())
+            self._files.look_for_room(self._admission.guests.sessions.values())
+            if self._admission.guests.sessions:
                 self._files.sync_thread.post(self._admission.look_for_revoked)
 
         if now_ns >= self._age_due_ns:
@@ -272,14 +265,14 @@ class Relay:
 
     def next_timeout_ns(self) -> int | None:
         """The sessions' earliest deadline, and the next checkpoint while files arrive."""
-        deadlines = [session.protocol.next_timeout_ns() for session in self._admission.sessions.values()]
+        deadlines = [session.protocol.next_timeout_ns() for session in self._admission.guests.sessions.values()]
         return min((at for at in (*deadlines, self._files.sync_due_ns) if at is not None), default=None)
 
     def next_transmit(self, now_ns: int) -> tuple[UdpPort, Transmit] | None:
         """Acknowledgements and messages."""
         if self._loop.is_blocked(self._port):
             return None
-        for session in self._admission.sessions.values():
+        for session in self._admission.guests.sessions.values():
             transmit = session.protocol.poll_transmit(now_ns)
             if transmit is not None:
                 return self._port, transmit

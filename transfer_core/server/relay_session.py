@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from transfer_core.engine.parcels import Parcels
-from transfer_core.protocol.receiver import ReceiverSession
+from transfer_core.engine.guests import Guest
 from transfer_core.server.intake import Arriving
 
 
@@ -29,23 +27,13 @@ class AgentNow:
 
 
 @dataclass(slots=True, eq=False)
-class RelaySession:
-    """A session with what the relay keeps beside it. Touched by the loop's thread."""
+class RelaySession(Guest):
+    """A session with what the relay keeps beside it."""
 
-    protocol: ReceiverSession
-    agent: bytes
-    name: str
-    welcome: bytes
-    born_ns: int
     arriving: dict[int, Arriving] = field(default_factory=dict)
     held: dict[int, str] = field(default_factory=dict)  # file number -> code
-    parcels: Parcels = field(default_factory=Parcels)
-    posts: dict[int, Callable[[], None]] = field(default_factory=dict)  # who waits for a post to be taken
     counted: dict[int, tuple[int, int]] = field(default_factory=dict)  # path -> (when, bytes heard until then)
     blocked: bool = False
-    welcomes: int = 1  # how often it was sent
-    is_ended: bool = False
-    is_proven: bool = False  # the agent has used it; until then its former session goes on
 
 
 def agent_now(session: RelaySession, now_ns: int) -> AgentNow:
