@@ -15,7 +15,7 @@ def test_a_random_world_ends_with_equal_bytes(soak_seed: int) -> None:
 
 @pytest.fixture(scope="module")
 def sample() -> list[SessionWorld]:
-    return [play(seed) for seed in range(32)]
+    return [play(seed) for seed in range(64)]
 
 
 def test_every_kind_of_trouble_takes_place_in_the_worlds(sample: list[SessionWorld]) -> None:
