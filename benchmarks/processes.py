@@ -18,6 +18,7 @@ import numpy as np
 
 STEP_BYTES = 256 * 1024
 PERIOD_S = 0.005
+RESIDENT_PERIOD_S = 0.02
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
@@ -30,6 +31,11 @@ def cpu_seconds(pid: int) -> float:
 def peak_memory_bytes(pid: int) -> int:
     """The most it ever had resident (VmHWM)."""
     return _status_bytes(pid, "VmHWM:")
+
+
+def resident_bytes(pid: int) -> int:
+    """What it has resident now (VmRSS)."""
+    return _status_bytes(pid, "VmRSS:")
 
 
 def written_bytes(pid: int) -> int:
@@ -79,6 +85,33 @@ class Trace:
         totals = np.interp(edges, self.times_s, self.totals)
         rates = np.diff(totals) * 8 / bin_s / 1e6
         return (edges[:-1] - from_s + bin_s / 2).tolist(), rates.tolist()
+
+
+class ResidentWatch:
+    """Notes every few milliseconds how much processes have resident, in a thread of its own, until `stop`."""
+
+    def __init__(self, *pids: int) -> None:
+        self._times_s: list[float] = []
+        self._samples: list[list[int]] = []
+        self._pids = pids
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="resident-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self, from_s: float, to_s: float) -> list[float]:
+        """End, and give each one's median over a span of `time.monotonic`."""
+        self._over.set()
+        self._thread.join()
+        times_s = np.array(self._times_s)
+        within = np.array(self._samples)[(times_s >= from_s) & (times_s <= to_s)]
+        return [float(each) for each in np.median(within, axis=0)]
+
+    def _run(self) -> None:
+        while True:
+            self._times_s.append(time.monotonic())
+            self._samples.append([resident_bytes(pid) for pid in self._pids])
+            if self._over.wait(RESIDENT_PERIOD_S):
+                return
 
 
 class WriteWatch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.figure import Bench, Figure, Goal, Result, Table, median, spread
+from benchmarks.processes import ResidentWatch
 from benchmarks.stage import Setting, stage, write_sparse
 
 SMALL_BYTES = 200_000_000
@@ -12,15 +13,17 @@ HUGE_BYTES = 20_000_000_000
 QUICK_BYTES = 4_000_000_000
 LIMIT_BYTES = 250e6
 ALLOWANCE = 1.05
-"""Peaks of two runs of one thing differ by some megabytes."""
+"""Two runs of one thing differ by some megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Peaks:
-    """One transfer: the most resident, and seconds to the first byte that the relay wrote."""
+class Held:
+    """One transfer: the most resident, the median while it was sent, seconds to the first byte that the relay wrote."""
 
     agent_bytes: int
     relay_bytes: int
+    agent_median_bytes: float
+    relay_median_bytes: float
     first_byte_s: float
     bps: float
 
@@ -28,52 +31,61 @@ class Peaks:
 def measure(bench: Bench) -> Result:
     """Fresh processes for each size, since a peak stays."""
     huge = QUICK_BYTES if bench.quick else HUGE_BYTES
-    small = [_peaks(bench, SMALL_BYTES) for _ in range(bench.runs)]
-    large = [_peaks(bench, huge)]
-    agent = max(peaks.agent_bytes for peaks in large)
-    relay = max(peaks.relay_bytes for peaks in large)
-    first_s = [median(peaks.first_byte_s for peaks in group) for group in (small, large)]
+    small = [_measure_one(bench, SMALL_BYTES) for _ in range(bench.runs)]
+    large = [_measure_one(bench, huge)]
+    agent = max(held.agent_bytes for held in large)
+    relay = max(held.relay_bytes for held in large)
+    first_s = [median(held.first_byte_s for held in group) for group in (small, large)]
     grown = max(
-        agent / median(peaks.agent_bytes for peaks in small), relay / median(peaks.relay_bytes for peaks in small)
+        median(held.agent_median_bytes for held in large) / median(held.agent_median_bytes for held in small),
+        median(held.relay_median_bytes for held in large) / median(held.relay_median_bytes for held in small),
     )
     text = f"{huge / 1e9:g} GB"
     goals = [
         Goal(f"agent, {text}: peak resident", "< 250 MB", f"{agent / 1e6:.0f} MB", agent < LIMIT_BYTES),
         Goal(f"relay, {text}: peak resident", "< 250 MB", f"{relay / 1e6:.0f} MB", relay < LIMIT_BYTES),
-        Goal(f"{text} against 200 MB: peak", "no more", f"{grown:.2f} x", grown <= ALLOWANCE),
+        Goal(f"{text} against 200 MB: resident while it is sent", "no more", f"{grown:.2f} x", grown <= ALLOWANCE),
         Goal("first byte, 200 MB", "<= 0.5 s", f"{first_s[0]:.2f} s", first_s[0] <= 0.5),
         Goal(f"first byte, {text}", "<= 0.5 s", f"{first_s[1]:.2f} s", first_s[1] <= 0.5),
     ]
     rows = [_row("200 MB", small), _row(text, large)]
-    heads = ("file", "agent peak, MB", "relay peak, MB", "first byte, s", "Gbit/s, start to end")
+    heads = (
+        *("file", "agent peak, MB", "relay peak, MB", "agent median, MB", "relay median, MB"),
+        *("first byte, s", "Gbit/s, start to end"),
+    )
     note = (
-        "Sparse files with 1 MB of data at their start. The peak is VmHWM of the process; the first byte is counted "
-        "from the moment the row stood in the queue of a running, connected agent to the first chunk written by the "
-        "relay: later than the first datagram on the wire by a chunk's way and its write. The memory of a memory disk "
-        "is not the processes' own."
+        "Sparse files with 1 MB of data at their start. The peak is VmHWM of the process, the median that of VmRSS "
+        "every 20 ms while the file is sent: what is read ahead comes and goes by some megabytes, and the longer one "
+        "looks, the higher the highest of it. The first byte is counted from the moment the row stood in the queue of "
+        "a running, connected agent to the first chunk written by the relay: later than the first datagram on the "
+        "wire by a chunk's way and its write. The memory of a memory disk is not the processes' own."
     )
     return Result(goals, [Table(heads, rows)], notes=[note])
 
 
-def _peaks(bench: Bench, size: int) -> Peaks:
+def _measure_one(bench: Bench, size: int) -> Held:
     with bench.scratch(in_memory=True) as folder:
         source = write_sparse(folder / "race.bin", size)
         with stage(Setting(folder, folder / "received", agent_words=("--links", "lo"))) as made:
+            watch = ResidentWatch(made.agent.pid, made.relay.pid)
             transfer = made.send(source, limit_s=1200)
+            medians = watch.stop(transfer.queued_s, transfer.done_s)
             agent_bytes, relay_bytes = made.memory_bytes()
     if not transfer.whole or transfer.first_byte_s is None:
         raise RuntimeError("the file did not arrive")
     bench.log(f"{size / 1e9:g} GB: agent {agent_bytes / 1e6:.0f} MB, relay {relay_bytes / 1e6:.0f} MB")
-    return Peaks(agent_bytes, relay_bytes, transfer.first_byte_s, transfer.whole_bps)
+    return Held(agent_bytes, relay_bytes, *medians, transfer.first_byte_s, transfer.whole_bps)
 
 
-def _row(name: str, group: list[Peaks]) -> tuple[str, ...]:
+def _row(name: str, group: list[Held]) -> tuple[str, ...]:
     return (
         name,
-        spread([peaks.agent_bytes / 1e6 for peaks in group], 0),
-        spread([peaks.relay_bytes / 1e6 for peaks in group], 0),
-        spread([peaks.first_byte_s for peaks in group]),
-        spread([peaks.bps / 1e9 for peaks in group]),
+        spread([held.agent_bytes / 1e6 for held in group], 0),
+        spread([held.relay_bytes / 1e6 for held in group], 0),
+        spread([held.agent_median_bytes / 1e6 for held in group], 0),
+        spread([held.relay_median_bytes / 1e6 for held in group], 0),
+        spread([held.first_byte_s for held in group]),
+        spread([held.bps / 1e9 for held in group]),
     )
 
 
