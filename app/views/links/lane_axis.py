@@ -22,7 +22,6 @@ class LaneAxis(pg.AxisItem):  # type: ignore[misc]
         self._rtt_unit = "ms"
         self._figures: tuple[tuple[float, float, str], ...] = ()  # height, hung (0) to stood (1), text
         self.setWidth(self.WIDTH)
-        self.setCacheMode(pg.QtWidgets.QGraphicsItem.CacheMode.DeviceCoordinateCache)  # texts are dear to draw
 
     def apply_look(self, look: Look) -> None:
         """Take over another theme; wider text makes a wider axis."""
