@@ -8,37 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 import typer
 
-from transfer_core.cli import (
-    agent,
-    cancel,
-    console,
-    demo,
-    destination,
-    history,
-    limit,
-    link,
-    pair,
-    pause,
-    priority,
-    receipt,
-    relay,
-    resume,
-    retry,
-    sample_frames,
-    scan,
-    send,
-    status,
-    sync,
-    telemetry,
-    upload,
-    watches,
-    webhook,
-)
 from transfer_core.cli.output import error_line
+from transfer_core.cli.plain_words import read_plainly
 from transfer_core.errors import Cancelled, ConfigError, DrsError, UsageError
 
 PROGRAM = "drs-sync"
@@ -47,38 +23,43 @@ HELP = ("-h", "--help")
 INTERRUPTED = 130  # what typer gives for Ctrl+C
 TRACEBACK_VARIABLE = "DRS_SYNC_TRACEBACK"
 
-COMMANDS: Mapping[str, Callable[..., Any]] = {
-    "console": console.console,
-    "demo": demo.demo,
-    "pair": pair.pair,
-    "upload": upload.upload,
-    "agent": agent.agent,
-    "send": send.send,
-    "status": status.status,
-    "pause": pause.pause,
-    "resume": resume.resume,
-    "cancel": cancel.cancel,
-    "retry": retry.retry,
-    "priority": priority.priority,
-    "history": history.history,
-    "receipt": receipt.receipt,
-    "scan": scan.scan,
-    "sample-frames": sample_frames.sample_frames,
+ROOM = "transfer_core.cli"
+COMMANDS = (
+    "console",
+    "demo",
+    "pair",
+    "upload",
+    "agent",
+    "send",
+    "status",
+    "pause",
+    "resume",
+    "cancel",
+    "retry",
+    "priority",
+    "history",
+    "receipt",
+    "scan",
+    "sample-frames",
+)
+"""Each is a function in a module, both of that name."""
+GROUPS: Mapping[str, str] = {
+    "relay": "relay",
+    "destination": "destination",
+    "limit": "limit",
+    "webhook": "webhook",
+    "link": "link",
+    "watch": "watches",
+    "sync": "sync",
+    "telemetry": "telemetry",
 }
-GROUPS: Mapping[str, typer.Typer] = {
-    "relay": relay.group,
-    "destination": destination.group,
-    "limit": limit.group,
-    "webhook": webhook.group,
-    "link": link.group,
-    "watch": watches.group,
-    "sync": sync.group,
-    "telemetry": telemetry.group,
-}
+"""Several commands under one name: the `group` of that module."""
+PLAIN = ("agent",)
+"""Commands that have to be quick: what is plain in their lines is read without typer."""
 
 
-def command_line() -> typer.Typer:
-    """All commands as one."""
+def command_line(only: str | None = None) -> typer.Typer:
+    """All commands as one. With `only` no other than that is imported, which is most of the time that one takes."""
     whole = typer.Typer(
         name=PROGRAM,
         help="Gets files home over every link there is.",
@@ -86,11 +67,40 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": list(HELP)},
     )
-    for name, function in COMMANDS.items():
-        whole.command(name)(function)
-    for name, group in GROUPS.items():
-        whole.add_typer(group, name=name)
+    whole.callback()(_no_more)
+    for name in COMMANDS:
+        if only in (None, name):
+            whole.command(name)(_function(name))
+    for name, module in GROUPS.items():
+        if only in (None, name):
+            whole.add_typer(import_module(f"{ROOM}.{module}").group, name=name)
     return whole
+
+
+def _no_more() -> None:
+    # without a callback typer would take one command alone for the whole program
+    pass
+
+
+def _function(name: str) -> Callable[..., Any]:
+    plain = name.replace("-", "_")
+    function: Callable[..., Any] = getattr(import_module(f"{ROOM}.{plain}"), plain)
+    return function
+
+
+def _perform(arguments: Sequence[str]) -> Any:
+    """Do what the line says, and give what its command gives."""
+    name = arguments[0] if arguments else ""
+    if name in PLAIN:
+        function = _function(name)
+        found = read_plainly(function, arguments[1:])
+        if found is not None:
+            try:
+                return function(**found)
+            except typer.Exit as end:
+                return end.exit_code
+    command = typer.main.get_command(command_line(name if name in COMMANDS or name in GROUPS else None))
+    return command.main(list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False)
 
 
 def run(arguments: Sequence[str], *, default: str | None = None) -> int:
@@ -98,9 +108,8 @@ def run(arguments: Sequence[str], *, default: str | None = None) -> int:
     options_only = not arguments or (arguments[0].startswith("-") and arguments[0] not in HELP)
     if options_only and default is not None:
         arguments = [default, *arguments]
-    command = typer.main.get_command(command_line())
     try:
-        result = command.main(list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False)
+        result = _perform(arguments)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         where = PROGRAM if context is None else context.command_path
