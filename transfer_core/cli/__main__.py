@@ -51,7 +51,7 @@ GROUPS: Mapping[str, str] = {
     "link": "link",
     "watch": "watches",
     "sync": "sync",
-    "telemetry": "telemetry",
+    "telemetry": "telemetry.group",
 }
 """Several commands under one name: the `group` of that module."""
 PLAIN = ("agent",)

@@ -60,7 +60,7 @@ def by_typer(words: Sequence[str]) -> dict[str, Any]:
     return taken
 
 
-DEFAULTS = {**by_typer([])}
+DEFAULTS = by_typer([])
 
 
 @pytest.mark.parametrize("words", PLAIN, ids=" ".join)
@@ -81,9 +81,9 @@ def test_every_other_line_is_left_to_typer(words: list[str]) -> None:
 
 def test_every_option_of_an_agent_can_be_read() -> None:
     values = {"policy": "best"}
-    for name in DEFAULTS:
+    for name, default in DEFAULTS.items():
         option = f"--{name.replace('_', '-')}"
-        words = [option] if DEFAULTS[name] is False else [option, values.get(name, "1")]
+        words = [option] if default is False else [option, values.get(name, "1")]
         found = read_plainly(agent, words)
         assert found is not None, option
         assert list(found) == [name]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transfer_core.cli.options import format_address, parse_listen
-from transfer_core.cli.telemetry.layout import decoder_settings
 from transfer_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ def pass_on(
     """Listen on these ports and pass on what comes; where, as it listens. UsageError, NotFoundError, PortInUse."""
     if not ports:
         return []
+    from transfer_core.cli.telemetry.layout import decoder_settings
+
     addresses = [parse_listen(text if ":" in text else f"127.0.0.1:{text}") for text in ports]
     settings = decoder_settings(layout, decoder)
     destination = relay or _only_relay(service)
