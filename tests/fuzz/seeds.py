@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.fuzz import targets
-from transfer_core.protocol.live import Entry, LiveFrame, encode_frame
+from transfer_core.protocol.live_frame import Entry, LiveFrame, encode_frame
 from transfer_core.protocol.recovery.ack import Ack, Train, encode_ack
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.tokens import PREFIX, PairingToken, encode_token

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from transfer_core.errors import ConfigError, DrsError, SecurityError, TokenInvalid
 from transfer_core.protocol.association import Association
 from transfer_core.protocol.endpoint import Received
-from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.receiver import ChunkReady, FeedOffered, FileOffered, ReceiverSession, VerifyFile
 from transfer_core.protocol.recovery.ack import decode_ack
 from transfer_core.protocol.security.handshake import HELLO_BYTES, open_hello

@@ -20,12 +20,25 @@ aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed: viewe
 RATE_HZ = 100
 
 
-class Flying(threading.Thread):
-    """A pilot in a thread; when each datagram left, by its number."""
+TWO_LINKS = """
+[[link]]
+name = "wifi"
+rate_mbps = 40
+delay_ms = 5
+[[link]]
+name = "lte"
+rate_mbps = 20
+delay_ms = 20
+loss = 0.015
+"""
 
-    def __init__(self, port: int) -> None:
+
+class Flying(threading.Thread):
+    """A pilot in a thread, and what was sent."""
+
+    def __init__(self, port: int, drone: int = 0) -> None:
         super().__init__(daemon=True)
-        self.pilot = Pilot(port)
+        self.pilot = Pilot(port, drone=drone)
         self.over = threading.Event()
         self.start()
 
@@ -114,7 +127,7 @@ def test_it_is_there_live_beside_a_file_and_recorded_under_the_agent_s_name(fiel
     assert relay.stop() == 0
     with LogReader(field.folder / "r" / "telemetry" / "races" / race["race_id"] / "race.drslog") as reader:
         batches = [record.arrivals for record in reader.records() if record.arrivals is not None]
-    kept = [datagram for batch in batches for datagram in batch.datagrams]
+    kept = _kept(field, race["race_id"])
     times = [time_ns for batch in batches for time_ns in batch.time_ns]
     places = {datagram: place for place, datagram in enumerate(sent)}
     order = [places[datagram] for datagram in kept]
@@ -122,6 +135,46 @@ def test_it_is_there_live_beside_a_file_and_recorded_under_the_agent_s_name(fiel
     assert times == sorted(times)
     assert len(kept) >= 0.97 * (len(sent) - order[0])  # but for what was sent before the relay had answered
     assert field.arrived() == {"bulk.bin": bulk.read_bytes()}
+
+
+def _kept(field: Field, race_id: str) -> list[bytes]:
+    with LogReader(field.folder / "r" / "telemetry" / "races" / race_id / "race.drslog") as reader:
+        batches = [record.arrivals for record in reader.records() if record.arrivals is not None]
+    return [datagram for batch in batches for datagram in batch.datagrams]
+
+
+def test_a_link_that_is_killed_leaves_no_gap_though_the_other_one_loses(field: Field) -> None:
+    field.links.write_text(TWO_LINKS)
+    http = field.start_relay("--http", "127.0.0.1:0", "--races").wait_for("ready")["http"]
+    field.pair()
+    agent = field.start_agent("--telemetry", "0")
+    port = int(agent.wait_for("ready")["telemetry"][0].rpartition(":")[2])
+    bulk = field.folder / "bulk.bin"
+    bulk.write_bytes(data_of(30_000_000))
+    field.upload(bulk)
+    flying = [Flying(port, drone) for drone in range(4)]
+    with contextlib.closing(_ask(http)) as client:
+        (race,) = _until(lambda: list(client.get("/list_races").json().values()), "the race")
+
+        def come(count: int) -> bool:
+            return client.get("/list_races").json()[race["race_id"]]["datagrams"] > count
+
+        _until(lambda: come(400), "datagrams")
+        assert field.say("link", "kill", "wifi").code == 0
+        _until(lambda: come(2400), "datagrams by the other link")
+        assert field.say("link", "restore", "wifi").code == 0
+        _until(lambda: come(3000), "datagrams by both")
+        sent = [each.land() for each in flying]
+        time.sleep(0.5)  # what was sent last is on its way
+        client.delete(f"/end_race/{race['race_id']}")
+    assert agent.stop() == 0
+    kept = _kept(field, race["race_id"])
+    for datagrams in sent:
+        places = {datagram: place for place, datagram in enumerate(datagrams)}
+        came = [places[datagram] for datagram in kept if datagram in places]
+        # but for what was sent before the relay had answered
+        assert sorted(set(range(came[0], len(datagrams))) - set(came)) == []
+        assert came == sorted(came)
 
 
 def test_a_relay_without_telemetry_refuses_it_and_files_go_on(field: Field) -> None:

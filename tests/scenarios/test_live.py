@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.session_world import MS, S, SessionWorld, WorldFile
-from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.sim.conditions import LinkConditions
 
 DRONES, EVERY_NS = 20, 20 * MS
@@ -83,6 +83,21 @@ def test_a_link_that_dies_leaves_no_gap() -> None:
     assert lost == 0
     assert world.receiver.feeds[FEED].missing == 0
     assert flying.delays_ms().max() < 250
+
+
+@pytest.mark.parametrize("loss", [0.01, 0.05])
+def test_a_link_that_dies_leaves_no_gap_though_the_other_one_loses(loss: float) -> None:
+    links = [LinkConditions(rate_mbps=10, delay_ms=5), LinkConditions(rate_mbps=10, delay_ms=20, loss=loss)]
+    world = SessionWorld(links, seed=23)
+    flying = _flying(world)
+    world.add_file(_bulk(2_500_000))
+    flying.fly(6.0)
+    world.run(lambda: False, limit_s=1.0)
+    for link in (world.ups[0], world.downs[0]):
+        link.kill()
+    world.run(lambda: False, limit_s=7.0)
+    assert len(flying.handed_ns) - len(world.live_arrived) == 0
+    assert flying.delays_ms().max() < 300
 
 
 @pytest.mark.parametrize("loss", [0.05, 0.2])

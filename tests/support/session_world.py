@@ -19,7 +19,7 @@ from tests.support.world_checks import WorldChecks
 from tests.support.world_disk import Disk
 from transfer_core.protocol.association import Association
 from transfer_core.protocol.endpoint import Received, Transmit
-from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.receiver import (
     ChunkReady,
     FeedArrived,

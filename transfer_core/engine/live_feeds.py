@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from transfer_core.engine.uplink import Uplink
-from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.sender_events import FeedAnswered
 
 UNANSWERED = "the relay has not said that it takes telemetry; an older one does not know it"

@@ -11,7 +11,7 @@ from transfer_core.engine.state_lock import StateLock
 from transfer_core.errors import ConflictError, NotFoundError
 from transfer_core.events import Event, Severity
 from transfer_core.events.telemetry import RacesChanged, ReplaysChanged
-from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.units import utc_iso
 
 if TYPE_CHECKING:  # it takes long to import, and many agents have none

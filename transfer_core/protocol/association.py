@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from transfer_core.errors import LocalProtocolError, RemoteProtocolError
 from transfer_core.protocol.endpoint import Address, Received, Transmit
-from transfer_core.protocol.live import FRAME_LIVE, LiveFrame, decode_frame, frame_length
+from transfer_core.protocol.live import OutFrame
+from transfer_core.protocol.live_frame import FRAME_LIVE, LiveFrame, decode_frame, frame_length
 from transfer_core.protocol.observer import SessionObserver
 from transfer_core.protocol.recovery.ack import decode_ack, encode_ack
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, MOST_BYTES, MtuSearch
@@ -50,6 +51,7 @@ CONTROL_PACKETS_FREE = 4
 SRTT_UNKNOWN_NS = 1 << 62  # a path of which nothing is known is not the one that answers fastest
 MESSAGES_AHEAD = 4096  # a message further ahead than this is refused
 PING_TAG = -1
+LIVE_TAG = -(1 << 62)  # less the number of the live frame, which no other control packet's tag ever gets down to
 _FRAME_ACK = 0x01
 _FRAME_MESSAGE = 0x02
 _FRAME_PING = 0x03
@@ -309,7 +311,9 @@ class Association:
                 else:
                     self._on_data_lost(path, data, now_ns)
             for tag in tags[tags < PING_TAG].tolist():
-                if tag in self._probes:
+                if tag <= LIVE_TAG:
+                    self._on_live_resolved(LIVE_TAG - tag, was_acked, now_ns)
+                elif tag in self._probes:
                     self._resolve_probe(path, self._probes.pop(tag), was_acked, now_ns)
                 else:
                     self._resolve_messages(tag, was_acked)
@@ -417,7 +421,7 @@ class Association:
             live = None if says and self._live_went else self._next_live(path, now_ns)
             self._live_went = live is not None
             if live is not None:
-                return self._seal_control(path, Kind.CONTROL, live, PING_TAG, now_ns)
+                return self._seal_control(path, Kind.CONTROL, live.body, LIVE_TAG - live.number, now_ns)
             if says:
                 return self._transmit_control(path, now_ns, with_ack=False)
         if path.search is not None and not path.sender.is_silent:
@@ -575,9 +579,12 @@ class Association:
         """Whether a live frame waits that this path may carry."""
         return False
 
-    def _next_live(self, path: Path, now_ns: int) -> bytes | None:
+    def _next_live(self, path: Path, now_ns: int) -> OutFrame | None:
         """The next live frame for this path."""
         return None
+
+    def _on_live_resolved(self, number: int, acked: bool, now_ns: int) -> None:
+        """A packet with that live frame has arrived, or is given up."""
 
     def _wants_to_send(self, path: Path) -> bool:
         """Whether this path has something to send as soon as it may."""

@@ -3,123 +3,46 @@
 Theory of operation. A feed is a numbered run of datagrams, each with who sent it and when it came to the agent. They
 are cut into entries, entries are packed into frames that fit the smallest packet, so that one frame can go by any path.
 A frame goes at once by whichever of the two best paths may send first, and a copy of it by the other one: a link that
-dies leaves no gap. Nothing is sent again later. What a path has no room for waits a moment; what has waited too long,
-or is too much, is left out, oldest first, and counted.
+dies leaves no gap. A packet that is found lost, while none with the same frame is acknowledged, is sent again by
+whichever path may, as long as the other side still waits for it: while a link is down the other one may lose some too.
+What a path has no room for waits a moment; what has waited too long, or is too much, is left out, oldest first, and
+counted.
 
 The other side puts entries into their order, waits a moment for one that is missing (its copy may come by the slower
-path), then goes on without it and counts it. Entries have 64-bit numbers of their own, so copies are told apart.
+path, or be on its way again), then goes on without it and counts it. Entries have 64-bit numbers of their own, so
+copies are told apart.
 """
 
 from __future__ import annotations
 
-import struct
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from transfer_core.errors import RemoteProtocolError
-from transfer_core.protocol.endpoint import Address
-from transfer_core.protocol.recovery.mtu import BASE_BYTES
-from transfer_core.protocol.wire.datagram import IPV6_UDP_BYTES, PREFIX_BYTES, SEALED_OVERHEAD
+from transfer_core.protocol.live_frame import (
+    ENTRIES_BYTES_MAX,
+    SPAN_NS,
+    Entry,
+    LiveDatagram,
+    LiveFrame,
+    encode_frame,
+    entries_of,
+    entry_bytes,
+)
 from transfer_core.units import NS_PER_MS
 
-FRAME_LIVE = 0x04
-FRAME_BYTES_MAX = BASE_BYTES - IPV6_UDP_BYTES - SEALED_OVERHEAD - PREFIX_BYTES
 DATA_BYTES_MAX = 65_535  # of one datagram
 FEEDS_MAX = 16  # of one session
 WAIT_NS = 250 * NS_PER_MS  # in the queue; what is older is no news
 COPY_WAIT_NS = 150 * NS_PER_MS
 QUEUE_BYTES_MAX = 256 * 1024
-HOLD_NS = 100 * NS_PER_MS  # so long is waited for an entry that is missing
+AGAIN_NS = 200 * NS_PER_MS  # after a frame first went; later nobody waits for it
+AGAIN_MAX = 3  # times that a frame goes again
+HOLD_NS = 200 * NS_PER_MS  # so long is waited for an entry that is missing
 HELD_MAX = 4096  # entries that wait for one
-SPAN_NS = 1 << 32  # of one frame
 ANY_PATH = -1
 RUN_MAX = 8  # frames of one path in a row, then files have a turn: no file stands still for telemetry
-_HEAD = struct.Struct(">BHHQIq")
-_ENTRY = struct.Struct(">BBIHBH")
-_ROOM = FRAME_BYTES_MAX - _HEAD.size - _ENTRY.size
-
-
-@dataclass(frozen=True, slots=True)
-class LiveDatagram:
-    """One datagram as it came to the agent. `time_ns` is the agent's wall clock, ns since 1970."""
-
-    sender: Address
-    time_ns: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A datagram or a part of one; parts of one have numbers that follow each other."""
-
-    part: int
-    parts: int
-    sender: Address
-    time_ns: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class LiveFrame:
-    """What a frame says: entries numbered from `first`. `skipped` were left out by the agent up to here."""
-
-    feed: int
-    first: int
-    skipped: int
-    entries: tuple[Entry, ...]
-
-
-def encode_frame(frame: LiveFrame) -> bytes:
-    """The frame as bytes. Its entries are at most `SPAN_NS` apart, the first is the oldest."""
-    base_ns = frame.entries[0].time_ns
-    parts = []
-    for entry in frame.entries:
-        host = entry.sender[0].encode()[:255]
-        head = _ENTRY.pack(
-            entry.part, entry.parts, entry.time_ns - base_ns, entry.sender[1], len(host), len(entry.data)
-        )
-        parts += [head, host, entry.data]
-    body = b"".join(parts)
-    length = _HEAD.size - 3 + len(body)
-    return _HEAD.pack(FRAME_LIVE, length, frame.feed, frame.first, frame.skipped & 0xFFFFFFFF, base_ns) + body
-
-
-def frame_length(body: memoryview) -> int:
-    """How many bytes of `body` are the frame that begins it. RemoteProtocolError if it is cut short."""
-    length = 3 + int.from_bytes(body[1:3], "big")
-    if len(body) < length or length < _HEAD.size:
-        raise RemoteProtocolError("a live frame is cut short")
-    return length
-
-
-def decode_frame(body: memoryview) -> LiveFrame:
-    """The frame in exactly these bytes. RemoteProtocolError if they are none."""
-    _, _, feed, first, skipped, base_ns = _HEAD.unpack_from(body)
-    at, entries = _HEAD.size, []
-    while at < len(body):
-        if len(body) < at + _ENTRY.size:
-            raise RemoteProtocolError("a live frame is cut short")
-        part, parts, after_ns, port, host_bytes, size = _ENTRY.unpack_from(body, at)
-        at += _ENTRY.size
-        host = bytes(body[at : at + host_bytes])
-        data = bytes(body[at + host_bytes : at + host_bytes + size])
-        at += host_bytes + size
-        if at > len(body) or not part < parts or not host or not host.isascii() or not host.decode().isprintable():
-            raise RemoteProtocolError("a live frame makes no sense")
-        entries.append(Entry(part, parts, (host.decode(), port), base_ns + after_ns, data))
-    if not entries:
-        raise RemoteProtocolError("a live frame is empty")
-    return LiveFrame(feed, first, skipped, tuple(entries))
-
-
-def _entries_of(datagram: LiveDatagram) -> Iterator[Entry]:
-    room = _ROOM - len(datagram.sender[0].encode())
-    parts = max(1, -(-len(datagram.data) // room))
-    for part in range(parts):
-        data = datagram.data[part * room : (part + 1) * room]
-        yield Entry(part, parts, datagram.sender, datagram.time_ns, data)
 
 
 @dataclass(slots=True)
@@ -148,13 +71,30 @@ class Copying(Enum):
     AGAIN = "again"  # by the same path if need be, which is the only one and loses much
 
 
+@dataclass(frozen=True, slots=True)
+class OutFrame:
+    """A frame to be sent, and the number by which its packets' fates are told."""
+
+    number: int
+    body: bytes
+
+
 @dataclass(slots=True)
 class _Copy:
     """A frame that is still to go by another path than `path`."""
 
-    frame: bytes
+    frame: OutFrame
     path: int
     since_ns: int
+
+
+@dataclass(slots=True)
+class _Flying:
+    """A frame that went and is not acknowledged."""
+
+    frame: OutFrame
+    since_ns: int
+    again: int = 0
 
 
 @dataclass(slots=True)
@@ -168,6 +108,8 @@ class LiveOut:
     _rest: deque[Entry] = field(default_factory=deque)  # of a datagram of which some parts have gone
     _rest_feed: int = 0
     _copies: deque[_Copy] = field(default_factory=deque)
+    _flying: dict[int, _Flying] = field(default_factory=dict)  # by number, oldest first
+    _frames: int = 0
     _run: dict[int, int] = field(default_factory=dict)
 
     def open(self, feed: int) -> None:
@@ -191,8 +133,8 @@ class LiveOut:
         for datagram in datagrams:
             if len(datagram.data) > DATA_BYTES_MAX:
                 continue
-            entries = tuple(_entries_of(datagram))
-            size = len(datagram.data) + _ENTRY.size * len(entries)
+            entries = tuple(entries_of(datagram))
+            size = sum(map(entry_bytes, entries))
             self._queue.append(_Waiting(feed, entries, size, now_ns))
             self._queued_bytes += size
         while self._queued_bytes > QUEUE_BYTES_MAX:
@@ -208,37 +150,57 @@ class LiveOut:
             self._skip()
         while self._copies and now_ns - self._copies[0].since_ns > COPY_WAIT_NS:
             self._copies.popleft()
+        while self._flying:
+            number, oldest = next(iter(self._flying.items()))
+            if now_ns - oldest.since_ns <= AGAIN_NS:
+                break
+            del self._flying[number]
+
+    def on_resolved(self, number: int, acked: bool, now_ns: int) -> None:
+        """A packet with this frame has arrived, or is given up; then it goes again, if it is not too late."""
+        self._tidy(now_ns)
+        if acked:
+            self._flying.pop(number, None)
+            self._copies = deque(copy for copy in self._copies if copy.frame.number != number)
+            return
+        flying = self._flying.get(number)
+        if flying is None or flying.again >= AGAIN_MAX:
+            return
+        flying.again += 1
+        if all(copy.frame.number != number for copy in self._copies):
+            self._copies.append(_Copy(flying.frame, ANY_PATH, now_ns))
 
     def wants(self, path: int) -> bool:
         """Whether something waits that this path may carry."""
         return bool(self._queue or self._rest) or any(copy.path != path for copy in self._copies)
 
-    def next_frame(self, path: int, now_ns: int, copy: Copying) -> bytes | None:
+    def next_frame(self, path: int, now_ns: int, copy: Copying) -> OutFrame | None:
         """The next frame for this path, None if it has had its run or nothing waits; `copy` says where it goes too."""
         self._tidy(now_ns)
         if self._run.get(path, 0) >= RUN_MAX:
             self._run[path] = 0
             return None
-        frame = self._copy_for(path) or self._pack()
-        if frame is None:
-            self._run[path] = 0
-            return None
-        self._run[path] = self._run.get(path, 0) + 1
-        if frame[1] is None and copy is not Copying.NOT:
-            self._copies.append(_Copy(frame[0], path if copy is Copying.ELSEWHERE else ANY_PATH, now_ns))
-        return frame[0]
+        frame = self._copy_for(path)
+        if frame is None and (body := self._pack()) is not None:
+            frame = OutFrame(self._frames, body)
+            self._frames += 1
+            self._flying[frame.number] = _Flying(frame, now_ns)
+            if copy is not Copying.NOT:
+                self._copies.append(_Copy(frame, path if copy is Copying.ELSEWHERE else ANY_PATH, now_ns))
+        self._run[path] = 0 if frame is None else self._run.get(path, 0) + 1
+        return frame
 
-    def _copy_for(self, path: int) -> tuple[bytes, int | None] | None:
+    def _copy_for(self, path: int) -> OutFrame | None:
         for place, copy in enumerate(self._copies):
             if copy.path != path:
                 del self._copies[place]
-                return copy.frame, copy.path
+                return copy.frame
         return None
 
-    def _pack(self) -> tuple[bytes, int | None] | None:
+    def _pack(self) -> bytes | None:
         """As many entries of one feed as fit a frame."""
         entries: list[Entry] = []
-        room = FRAME_BYTES_MAX - _HEAD.size
+        room = ENTRIES_BYTES_MAX
         while True:
             if not self._rest:
                 if not self._queue or (entries and self._queue[0].feed != self._rest_feed):
@@ -249,7 +211,7 @@ class LiveOut:
                 self._rest.extend(following.entries)
                 self.counts[following.feed].sent += 1
             entry = self._rest[0]
-            size = _ENTRY.size + len(entry.sender[0].encode()) + len(entry.data)
+            size = entry_bytes(entry)
             apart_ns = entry.time_ns - entries[0].time_ns if entries else 0
             if size > room or not 0 <= apart_ns < SPAN_NS:
                 break
@@ -260,7 +222,7 @@ class LiveOut:
         feed = self._rest_feed
         first = self._next[feed]
         self._next[feed] += len(entries)
-        return encode_frame(LiveFrame(feed, first, self.counts[feed].skipped, tuple(entries))), None
+        return encode_frame(LiveFrame(feed, first, self.counts[feed].skipped, tuple(entries)))
 
 
 class LiveIn:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from transfer_core.errors import ChunkHashMismatch, RemoteProtocolError, TooMany
 from transfer_core.protocol.association import Association, Path
 from transfer_core.protocol.endpoint import Address, Transmit
-from transfer_core.protocol.live import FEEDS_MAX, LiveDatagram, LiveFrame, LiveIn
+from transfer_core.protocol.live import FEEDS_MAX, LiveIn
+from transfer_core.protocol.live_frame import LiveDatagram, LiveFrame
 from transfer_core.protocol.posts import PARTS_AHEAD, PostsOut
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.chunk_record import (

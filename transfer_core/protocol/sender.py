@@ -24,7 +24,8 @@ from transfer_core.errors import LocalProtocolError, NameRefused
 from transfer_core.protocol.association import COPIES_LOSS_MIN, Association, Path
 from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
 from transfer_core.protocol.endpoint import Address, Transmit
-from transfer_core.protocol.live import Copying, FeedCounts, LiveDatagram, LiveOut
+from transfer_core.protocol.live import Copying, FeedCounts, LiveOut, OutFrame
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.outgoing_file import FileState, OutgoingFile
 from transfer_core.protocol.posts import PostsIn
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, USUAL_BYTES, MtuSearch
@@ -287,7 +288,10 @@ class SenderSession(Association):
     def _has_live(self, path: Path) -> bool:
         return self._live.wants(path.number) and path in self._live_paths()
 
-    def _next_live(self, path: Path, now_ns: int) -> bytes | None:
+    def _on_live_resolved(self, number: int, acked: bool, now_ns: int) -> None:
+        self._live.on_resolved(number, acked, now_ns)
+
+    def _next_live(self, path: Path, now_ns: int) -> OutFrame | None:
         paths = self._live_paths()
         if path not in paths:
             return None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.errors import DiskFull, DrsError, NotFoundError
-from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.server.companion import RelayGround, Tell
 from transfer_core.server.relay_live import NO_DESK, Answer
 from transfer_core.storage.free_space import usable_bytes

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from transfer_core.errors import DrsError
-from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.live_frame import LiveDatagram
 
 NO_DESK = "this relay keeps no telemetry: start it with --http and --races, or receive in the console"
 Answer = Callable[[DrsError | None], None]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from transfer_core.errors import ConflictError, NotFoundError
 from transfer_core.events.telemetry import ListenerView
-from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.telemetry.arrivals import Arrivals, source_name
 from transfer_core.telemetry.decoders.registry import make_decoder
 from transfer_core.telemetry.desk_parts import Port

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transfer_core.errors import ConfigError
-from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.telemetry.arrivals import Arrivals, Sender
 
 ABOUT_BYTES_MAX = 1100  # it goes in one message

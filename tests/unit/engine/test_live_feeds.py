@@ -5,7 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from transfer_core.engine.live_feeds import OFFLINE, UNANSWERED, LiveFeeds
-from transfer_core.protocol.live import FeedCounts, LiveDatagram
+from transfer_core.protocol.live import FeedCounts
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.sender_events import FeedAnswered
 
 DATAGRAM = LiveDatagram(("10.0.0.1", 5001), 1, b"x")

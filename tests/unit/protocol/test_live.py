@@ -9,18 +9,22 @@ from hypothesis import strategies as st
 
 from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.live import (
+    AGAIN_MAX,
+    AGAIN_NS,
     COPY_WAIT_NS,
-    FRAME_BYTES_MAX,
     HOLD_NS,
     QUEUE_BYTES_MAX,
     RUN_MAX,
     WAIT_NS,
     Copying,
+    LiveIn,
+    LiveOut,
+)
+from transfer_core.protocol.live_frame import (
+    FRAME_BYTES_MAX,
     Entry,
     LiveDatagram,
     LiveFrame,
-    LiveIn,
-    LiveOut,
     decode_frame,
     encode_frame,
     frame_length,
@@ -48,7 +52,7 @@ def frames_of(out: LiveOut, path: int = 0, now_ns: int = 0, copy: Copying = Copy
     while out.wants(path):
         frame = out.next_frame(path, now_ns, copy)
         if frame is not None:
-            found.append(frame)
+            found.append(frame.body)
     return found
 
 
@@ -146,6 +150,40 @@ def test_a_bad_path_that_is_alone_carries_each_frame_twice() -> None:
     out.add(1, datagrams(5), 0)
     first, second = (out.next_frame(0, 0, Copying.AGAIN) for _ in range(2))
     assert first == second is not None
+    assert not out.wants(0)
+
+
+def test_a_frame_that_is_lost_goes_again_by_any_path_until_it_is_acknowledged_or_old() -> None:
+    out = opened()
+    out.add(1, datagrams(5), 0)
+    first = out.next_frame(0, 0, Copying.ELSEWHERE)
+    assert first is not None
+    assert out.next_frame(1, 0, Copying.ELSEWHERE) == first
+    out.on_resolved(first.number, acked=False, now_ns=40 * MS)
+    assert out.wants(0)
+    assert out.next_frame(1, 40 * MS, Copying.ELSEWHERE) == first
+    assert not out.wants(0)
+    out.on_resolved(first.number, acked=False, now_ns=80 * MS)
+    out.on_resolved(first.number, acked=True, now_ns=81 * MS)
+    assert not out.wants(0)  # it has arrived meanwhile
+    out.on_resolved(first.number, acked=False, now_ns=82 * MS)
+    assert not out.wants(0)
+
+
+def test_a_frame_that_is_lost_too_late_or_too_often_is_left() -> None:
+    out = opened()
+    out.add(1, datagrams(5), 0)
+    first = out.next_frame(0, 0, Copying.NOT)
+    assert first is not None
+    for _ in range(AGAIN_MAX):
+        out.on_resolved(first.number, acked=False, now_ns=10 * MS)
+        assert out.next_frame(0, 10 * MS, Copying.NOT) == first
+    out.on_resolved(first.number, acked=False, now_ns=11 * MS)
+    assert not out.wants(0)
+    out.add(1, datagrams(5), 20 * MS)
+    second = out.next_frame(0, 20 * MS, Copying.NOT)
+    assert second is not None
+    out.on_resolved(second.number, acked=False, now_ns=20 * MS + AGAIN_NS + 1)
     assert not out.wants(0)
 
 

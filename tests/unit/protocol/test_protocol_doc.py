@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transfer_core.protocol.live import Entry, LiveFrame, decode_frame, encode_frame
+from transfer_core.protocol.live_frame import Entry, LiveFrame, decode_frame, encode_frame
 from transfer_core.protocol.recovery.ack import Ack, encode_ack
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.chunk_record import new_record, open_record, record_bytes, seal_record

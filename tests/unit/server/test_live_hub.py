@@ -14,7 +14,7 @@ from tests.support.telemetry_world import desk_in, wait_until
 from transfer_core.config import RelayConfig
 from transfer_core.errors import DrsError
 from transfer_core.events.telemetry import RaceState
-from transfer_core.protocol.live import LiveDatagram
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.server import live_hub
 from transfer_core.server.live_hub import LiveHub
 from transfer_core.telemetry.desk import TelemetryDesk
