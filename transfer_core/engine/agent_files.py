@@ -156,7 +156,8 @@ class AgentFiles:
             return
         match event:
             case ChunksWanted(number, first, count):
-                self._reads.add(lambda: self._read(uplink, session, job, number, first, count))
+                work = lambda: self._read(uplink, session, job, number, first, count)  # noqa: E731
+                self._reads.add(work, is_patient=job.chunks == 1)
             case DigestWanted(number) if job.known_digest is not None:
                 session.provide_digest(number, job.known_digest)
             case DigestWanted(number):
@@ -207,7 +208,7 @@ class AgentFiles:
         """Let go of its source in the disk thread, with others that are done by then: each call there wakes it."""
         self._closing.append(job)
         if len(self._closing) == 1:
-            self._reads.add(self._close_all)
+            self._reads.add(self._close_all, is_patient=True)
 
     def _source_failed(self, uplink: Uplink, session: SenderSession, job: OutgoingJob, error: DrsError) -> None:
         if uplink.session is session and job.number is not None and job.job.file_id in uplink.jobs:

@@ -2,7 +2,8 @@
 
 Ten times a second it takes in what the loop reported, notices what people and other processes changed, claims the
 next jobs for relays that are online, and keeps progress. It is the only one that moves a job from state to state on
-the engine's behalf.
+the engine's behalf. It works sooner when something is reported; but a turn costs some transactions however little there
+is to write, so while many files are under way it rests between turns, and what comes meanwhile is written together.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 
 _LOG = logging.getLogger(__name__)
 TURN_S = 0.1
+BUSY_FILES = 32  # so many under way keep the links at work while the clerk rests
+REST_NS = 20 * NS_PER_MS
+FOLLOW_BUSY_NS = 100 * NS_PER_MS  # while the clerk itself is who changes most
 FIGURES_NS = 250 * NS_PER_MS
 KEEP_NS = NS_PER_S
 PAUSED_KEY = "paused_all"
@@ -89,6 +93,8 @@ class Clerk:
         self._overview = Overview(store, clock, self.runner.under_way, self._reach)
         self._room: dict[str, int] = {}
         self._change = -1
+        self._follow_due_ns = 0
+        self._rested_ns = 0  # when the last turn ended
         self._targets: tuple[Destination, ...] = ()
         self._hosts: list[str] = []
         self._rescan_due_ns = 0
@@ -117,7 +123,11 @@ class Clerk:
         self._thread.join(10)
 
     def poke(self) -> None:
-        """Look at the queue at once."""
+        """Look at once at what somebody changed."""
+        self._inbox.put(self._follow_soon)
+
+    def claim_soon(self) -> None:
+        """There are new jobs."""
         self._inbox.put(_nothing)
 
     def do(self, call: Callable[[], None]) -> None:
@@ -179,6 +189,7 @@ class Clerk:
     def _turn(self) -> None:
         with contextlib.suppress(queue.Empty):
             self._inbox.get(timeout=TURN_S)()
+        self._rest()
         for _ in range(1000):
             try:
                 self._inbox.get_nowait()()
@@ -205,6 +216,17 @@ class Clerk:
         if now_ns >= self._engine_due_ns:
             self._engine_due_ns = now_ns + FIGURES_NS
             self._bus.publish(EngineChanged(self.engine_view()))
+        self._rested_ns = self._clock.monotonic_ns()
+
+    def _rest(self) -> None:
+        if self._is_busy:
+            rest_ns = self._rested_ns + REST_NS - self._clock.monotonic_ns()
+            if rest_ns > 0:
+                self._stopping.wait(rest_ns / NS_PER_S)
+
+    @property
+    def _is_busy(self) -> bool:
+        return len(self.runner.under_way) >= BUSY_FILES
 
     def _rescan(self, now_ns: int) -> None:
         assert self.desk is not None
@@ -216,9 +238,14 @@ class Clerk:
 
     # --- what changed
 
+    def _follow_soon(self) -> None:
+        self._follow_due_ns = 0
+
     def _follow_changes(self) -> None:
-        if self._store.newest_change() == self._change:
+        now_ns = self._clock.monotonic_ns()
+        if now_ns < self._follow_due_ns or self._store.newest_change() == self._change:
             return
+        self._follow_due_ns = now_ns + FOLLOW_BUSY_NS if self._is_busy else 0
         destinations = tuple(self._store.destinations())
         if destinations != self._targets:
             self._targets = destinations
@@ -308,8 +335,7 @@ class Clerk:
         if self.paused or self._closed or room <= 0:
             return
         ready = [each.name for each in self._targets if each.kind == "relay" and self._reach.own(each.name)]
-        for job in self._store.claim(self._owner, room, ready):
-            self.runner.begin(job)
+        self.runner.begin(self._store.claim(self._owner, room, ready))
         if self.runner.uploads is not None:
             self._claim_uploads(self.runner.uploads)
 

@@ -1,7 +1,9 @@
 """The one thread that touches sockets and protocol state: read, mutate, drain, send, sleep until the next deadline.
 
-Other threads reach it only by `post`, which queues a call and wakes it. What it drives is a `Driven`: the agent's or
-the relay's side of the sessions.
+Other threads reach it only by `post`, which queues a call and wakes it, and by `post_soon`: what is told of small files
+comes thousands of times a second, and a turn costs as much for one as for many, so such calls are made together, the
+first after a pause at once and the others every few milliseconds. What it drives is a `Driven`: the agent's or the
+relay's side of the sessions.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ READS_PER_TURN, READ_BYTES_PER_TURN = 16, 1 << 20
 SENDS_PER_TURN, SEND_BYTES_PER_TURN = 8, 1 << 19
 SLEEP_MAX_NS = NS_PER_S
 SPIN_NS = 50_000  # a deadline nearer than this is not worth a sleep
+SOON_NS = 4 * NS_PER_MS
 
 
 class Driven(Protocol):
@@ -62,11 +65,14 @@ class EventLoop:
         self._wake_end.setblocking(False)
         self._selector.register(self._wake_end, selectors.EVENT_READ, None)
         self._calls: deque[Callable[[], None]] = deque()
+        self._soon: deque[Callable[[], None]] = deque()
+        self._soon_due_ns = 0  # calls of `post_soon` are made then, or as soon as there are any
         self._ports: list[UdpPort] = []
         self._backlog: dict[UdpPort, tuple[Transmit, bytes]] = {}
         self._stopping = False
         self._driven: Driven | None = None
         self._asleep = False
+        self._wakes_soon = False  # by itself, for the calls of `post_soon`
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.failure: BaseException | None = None
 
@@ -81,6 +87,12 @@ class EventLoop:
         """Have the loop's thread make this call soon."""
         self._calls.append(call)
         if self._asleep:
+            self.wake()
+
+    def post_soon(self, call: Callable[[], None]) -> None:
+        """Have the loop's thread make this call with others, within a few milliseconds."""
+        self._soon.append(call)
+        if self._asleep and not self._wakes_soon:
             self.wake()
 
     def wake(self) -> None:
@@ -145,12 +157,15 @@ class EventLoop:
         while self._calls:
             self._calls.popleft()()
         now_ns = self._clock.monotonic_ns()
+        self._make_soon_calls(now_ns)
         driven.on_turn(now_ns)
         more = self._send(driven)
         for port in self._ports:
             port.pump(now_ns)
+        self._wakes_soon = self._soon_due_ns > now_ns
         self._asleep = True
-        ready = self._selector.select(0 if more or self._calls else self._sleep_s(driven))
+        is_due = bool(self._calls) or (bool(self._soon) and not self._wakes_soon)
+        ready = self._selector.select(0 if more or is_due else self._sleep_s(driven))
         self._asleep = False
         for key, _ in ready:
             if key.data is None:
@@ -159,8 +174,17 @@ class EventLoop:
         for port in tuple(self._ports):
             self._read(driven, port)
 
+    def _make_soon_calls(self, now_ns: int) -> None:
+        if not self._soon or now_ns < self._soon_due_ns:
+            return
+        self._soon_due_ns = now_ns + SOON_NS
+        for _ in range(len(self._soon)):
+            self._soon.popleft()()
+
     def _sleep_s(self, driven: Driven) -> float:
         deadlines = [driven.next_timeout_ns(), *(port.next_release_ns() for port in self._ports)]
+        if self._wakes_soon:
+            deadlines.append(self._soon_due_ns)
         if self._backlog:
             deadlines.append(self._clock.monotonic_ns() + NS_PER_MS)
         now_ns = self._clock.monotonic_ns()

@@ -1,7 +1,8 @@
 """Disk work that the loop asks for in one turn, done and answered together.
 
 To wake a thread costs about as much as the work on a small file. So what comes up within a turn is handed over at its
-end, as one call, and what has to be told about all of it comes back as one call too. Order is kept.
+end, as one call, and what has to be told about all of it comes back as one call too. Order is kept. Where all of it
+is patient, the loop hears of it together with what follows within milliseconds (`EventLoop.post_soon`).
 """
 
 from __future__ import annotations
@@ -22,31 +23,39 @@ class GatheredWork:
     def __init__(self, loop: EventLoop, disk: DiskThread) -> None:
         self._loop, self._disk = loop, disk
         self._gathered: list[Callable[[], Answer | None]] = []
+        self._is_patient = True
 
-    def add(self, work: Callable[[], Answer | None]) -> None:
-        """Have this done after the next `flush`. Work reports its own failures; what it raises ends up in the log."""
+    def add(self, work: Callable[[], Answer | None], *, is_patient: bool = False) -> None:
+        """Have this done after the next `flush`. Work reports its own failures; what it raises ends up in the log.
+
+        `is_patient`: its answer may come some milliseconds later, with others; order is kept among patient ones.
+        """
         self._gathered.append(work)
+        self._is_patient &= is_patient
 
     def flush(self) -> None:
         """Hand over what was added since the last time."""
         if self._gathered:
             gathered, self._gathered = self._gathered, []
-            self._disk.post(lambda: self._do(gathered))
-
-    def _do(self, gathered: list[Callable[[], Answer | None]]) -> None:
-        answers: list[Answer] = []
-        for work in gathered:
-            try:
-                answer = work()
-            except Exception:  # noqa: BLE001 - all files share this thread; one may not keep the others waiting
-                _LOG.exception("disk work failed in an unforeseen way")
-                continue
-            if answer is not None:
-                answers.append(answer)
-        if answers:
-            self._loop.post(lambda: _tell(answers))
+            tell = self._loop.post_soon if self._is_patient else self._loop.post
+            self._is_patient = True
+            self._disk.post(lambda: _do(gathered, tell))
 
 
-def _tell(answers: list[Answer]) -> None:
+def _do(gathered: list[Callable[[], Answer | None]], tell: Callable[[Answer], None]) -> None:
+    answers: list[Answer] = []
+    for work in gathered:
+        try:
+            answer = work()
+        except Exception:  # noqa: BLE001 - all files share this thread; one may not keep the others waiting
+            _LOG.exception("disk work failed in an unforeseen way")
+            continue
+        if answer is not None:
+            answers.append(answer)
+    if answers:
+        tell(lambda: _give(answers))
+
+
+def _give(answers: list[Answer]) -> None:
     for answer in answers:
         answer()

@@ -209,7 +209,7 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             entropy=self._entropy,
             bus=self._bus,
             notify=self._say,
-            queued=clerk.poke,
+            queued=clerk.claim_soon,
             online=clerk.online,
         )
 

@@ -75,6 +75,7 @@ class Reports:
 
     def on_arrived(self, job: OutgoingJob, digest: str, stored_as: str) -> None:
         """See `AgentListener`."""
+        self._held_there.discard(job.job.file_id)
 
         def arrived() -> None:
             self._runner.arrived(job.job.file_id, digest, stored_as, job.carried, job.resent_bytes)

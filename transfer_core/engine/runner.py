@@ -68,19 +68,29 @@ class JobRunner:
 
     # --- begun
 
-    def begin(self, job: Job) -> None:
-        """Open its source, and send it to its relay."""
+    def begin(self, jobs: Sequence[Job]) -> None:
+        """Open their sources, and send them to their relays."""
+        opened = [out for job in jobs if (out := self._open(job)) is not None]
+
+        def begin() -> None:
+            for out in opened:
+                self._loop.begin(out.job.destination, out)
+
+        if opened:
+            self._loop.loop.post(begin)
+
+    def _open(self, job: Job) -> OutgoingJob | None:
         try:
             out = OutgoingJob.open(job, self._config.chunk_bytes)
         except DrsError as error:
             self.failed(job.file_id, error)
-            return
+            return None
         size = out.source.fingerprint.size
         if size != job.size:  # it was another one when it was queued
             self._store.resize(job.file_id, size)
             job = out.job = replace(job, size=size, bytes_done=min(size, job.bytes_done))
         self.under_way.add(RunningJob(out, job.destination, job.priority, job.position))
-        self._loop.loop.post(lambda: self._loop.begin(job.destination, out))
+        return out
 
     def begin_upload(self, job: Job, uploads: UploadDesk) -> None:
         """Send it over HTTP."""

@@ -225,27 +225,48 @@ class ReceiverSession(Association):
 
     # --- what the owner answers
 
+    def whole_early(self, number: int) -> list[tuple[int, memoryview]]:
+        """All chunks of a file that is offered, with their offsets, if they are here already; else none.
+
+        They may be written before it is accepted, and then are to be told of in `have`.
+        """
+        file = self.files[number]
+        if file.accepted or len(file.early) < file.chunks:
+            return []
+        return [(chunk * file.chunk_bytes, whole.data) for chunk, whole in sorted(file.early.items())]
+
     def accept_file(
         self, number: int, have: NDArray[np.bool_] | None = None, durable: NDArray[np.bool_] | None = None
-    ) -> None:
-        """Take a file, of which the chunks marked in `have` are written already; `durable` ones have been fsynced."""
+    ) -> int:
+        """Take a file, of which the chunks marked in `have` are written already; `durable` ones have been fsynced.
+
+        Gives how many bytes of those that are written came with this session. A file of which nothing is missing, and
+        that was said to end, is verified next, and the agent need not hear anything before that is done.
+        """
         file = self.files[number]
         file.have = np.zeros(file.chunks, np.bool_) if have is None else have
         file.missing = file.chunks - int(np.count_nonzero(file.have))
-        there = to_runs(np.flatnonzero(file.have).tolist()) if file.chunks != file.missing else ()
-        for at in range(0, len(there), RUNS_MAX):
-            self.send_message(FileHave(number, there[at : at + RUNS_MAX]))
-        if durable is not None and durable.any():
-            self.chunks_durable(number, to_runs(np.flatnonzero(durable).tolist()))
+        if file.missing or file.digest is None:
+            self._say_ready(file, durable)
         file.accepted = True
-        self.send_message(FileReady(number))
         early, file.early = file.early, {}
+        came_bytes = 0
         for chunk, whole in early.items():
             if file.have[chunk]:
                 self._held_bytes -= whole.held_bytes
+                came_bytes += len(whole.data)
             else:
                 self._hand_over(file, chunk, whole)
         self._verify_if_whole(file)
+        return came_bytes
+
+    def _say_ready(self, file: IncomingFile, durable: NDArray[np.bool_] | None) -> None:
+        there = to_runs(np.flatnonzero(file.have).tolist()) if file.chunks != file.missing else ()
+        for at in range(0, len(there), RUNS_MAX):
+            self.send_message(FileHave(file.number, there[at : at + RUNS_MAX]))
+        if durable is not None and durable.any():
+            self.chunks_durable(file.number, to_runs(np.flatnonzero(durable).tolist()))
+        self.send_message(FileReady(file.number))
 
     def hold_file(self, number: int, code: str, text: str) -> None:
         """Ask the agent to wait; `release_file` ends it. Data that is on its way is still taken if it was accepted."""

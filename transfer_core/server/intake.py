@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -99,8 +99,21 @@ class Intake:
 
     # --- the write thread
 
-    def open(self, offer: Offer) -> Arriving | Stored:
-        """Take a file in, or say that it is here already. DiskFull and QuotaExceeded pass; others are final."""
+    def open(self, offer: Offer, whole: Sequence[tuple[int, memoryview]] = ()) -> Arriving | Stored:
+        """Take a file in, or say that it is here already. DiskFull and QuotaExceeded pass; others are final.
+
+        `whole` has all its chunks with their offsets, if they are in memory. What can't be written of it is missing
+        in `written`: it is to come by `write`, which says what is wrong.
+        """
+        taken = self._open(offer)
+        if isinstance(taken, Arriving):
+            for offset, data in whole:
+                chunk = offset // offer.chunk_bytes
+                if not taken.written[chunk] and outcome(partial(self.write, taken, chunk, offset, data)) is not None:
+                    break
+        return taken
+
+    def _open(self, offer: Offer) -> Arriving | Stored:
         key = (offer.agent, offer.file_id)
         with self._lock:
             present = self._arriving.get(key)

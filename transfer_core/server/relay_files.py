@@ -2,7 +2,9 @@
 
     FILE_OPEN -> write thread: opened -> chunks written -> sync thread: made durable, verified, named -> FILE_DONE
 
-Sessions are touched by the loop's thread alone; what the disk's threads have to say is posted there.
+What a turn brings is handed over at its end. By then a small file is often here as a whole, so that it is opened and
+written at once, and the agent hears no more of it than FILE_DONE. Sessions are touched by the loop's thread alone; what
+the disk's threads have to say is posted there.
 """
 
 from __future__ import annotations
@@ -61,6 +63,7 @@ class RelayFiles:
         self._write = GatheredWork(loop, self._write_thread)
         self.sync_thread = DiskThread("relay-sync")
         self._by_file: dict[Arriving, tuple[RelaySession, int]] = {}
+        self._offers: list[tuple[RelaySession, int]] = []
         self._whole: list[tuple[Arriving, str]] = []
         self._whole_lock = threading.Lock()
         self._sync_due_ns = 0
@@ -104,6 +107,9 @@ class RelayFiles:
 
     def flush(self) -> None:
         """Hand what has come up in this turn over to the disk."""
+        offers, self._offers = self._offers, []
+        for session, number in offers:
+            self._offer(session, number)
         self._write.flush()
 
     def drain(self, session: RelaySession) -> None:
@@ -114,7 +120,7 @@ class RelayFiles:
     def _on_session_event(self, session: RelaySession, event: ReceiverEvent) -> None:
         match event:
             case FileOffered(number):
-                self._offer(session, number)
+                self._offers.append((session, number))
             case ChunkReady(number, chunk, offset, data) if number in session.parcels.buffers:
                 session.parcels.write(number, offset, data)
                 session.protocol.chunk_written(number, chunk)
@@ -125,7 +131,7 @@ class RelayFiles:
                 self._write.add(lambda: self._write_chunk(session, number, arriving, chunk, offset, data))
             case VerifyFile(number, digest):
                 arriving = session.arriving[number]
-                self._write.add(lambda: self._finish_later(arriving, digest))
+                self._finish_later(arriving, digest)
             case PostDelivered(post):
                 delivered = session.posts.pop(post, None)
                 if delivered is not None:
@@ -164,7 +170,7 @@ class RelayFiles:
 
     def _offer(self, session: RelaySession, number: int) -> None:
         file = session.protocol.files.get(number)
-        if file is None:
+        if file is None or session.is_ended:
             return
         if file.path.startswith(PARCEL_PREFIX):
             self._offer_parcel(session, number, file.size)
@@ -173,14 +179,17 @@ class RelayFiles:
             session.agent, file.file_id, file.path, file.size, file.chunk_bytes, file.mtime_ns, file.fingerprint
         )
 
+        whole = session.protocol.whole_early(number)
+
         def work() -> Answer:
+            taken: Arriving | Stored | DrsError
             try:
-                taken: Arriving | Stored | DrsError = self._intake.open(offer)
+                taken = self._intake.open(offer, whole)
             except DrsError as error:
                 taken = error
             return lambda: self._offered(session, number, taken)
 
-        self._write.add(work)
+        self._write.add(work, is_patient=offer.chunks == 1)
 
     def _offer_parcel(self, session: RelaySession, number: int, size: int) -> None:
         why = "this relay keeps no shared folders" if self._mail is None else session.parcels.open(number, size)
@@ -213,7 +222,7 @@ class RelayFiles:
             session.held.pop(number, None)
             session.arriving[number] = taken
             self._by_file[taken] = (session, number)
-            session.protocol.accept_file(number, taken.written.copy(), taken.durable.copy())
+            self.bytes_received += session.protocol.accept_file(number, taken.written.copy(), taken.durable.copy())
         elif isinstance(taken, Stored):
             session.protocol.finish_file(number, taken.digest, taken.stored_as)
         elif isinstance(taken, StorageError) and taken.retryable:
@@ -282,6 +291,7 @@ class RelayFiles:
             place[0].protocol.chunks_durable(place[1], runs)
 
     def _finish_later(self, arriving: Arriving, digest: str) -> None:
+        """Have it verified and named; all of it is written."""
         with self._whole_lock:
             self._whole.append((arriving, digest))
             is_first = len(self._whole) == 1
@@ -293,7 +303,9 @@ class RelayFiles:
             whole, self._whole = self._whole, []
         if whole:
             results = self._intake.finish(whole)
-            self._loop.post(lambda: self._all_finished(results))
+            is_patient = all(arriving.offer.chunks == 1 for arriving, _ in whole)
+            tell = self._loop.post_soon if is_patient else self._loop.post
+            tell(lambda: self._all_finished(results))
 
     def _all_finished(self, results: list[tuple[Arriving, Stored | DrsError]]) -> None:
         for arriving, result in results:

@@ -13,10 +13,11 @@ import errno
 import os
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from transfer_core.errors import DiskFull, StorageError, WriteFailed
-from transfer_core.storage.durable import sync_file, sync_folder, sync_inode
+from transfer_core.storage.durable import start_sync, sync_file, sync_folder, sync_inode
 from transfer_core.storage.file_hash import algorithm_of, hash_of_file
 from transfer_core.storage.holes import is_hole, is_zero, set_aside
 from transfer_core.storage.positional import read_at, write_at
@@ -57,6 +58,7 @@ class IncomingFile:
         self._fd = fd
         self._name_is_durable = not created
         self._broken: StorageError | None = None
+        self._has_mtime = False
         self._ready = False  # synced as a whole, only the name is missing
         self._windows_set_aside: set[int] = set()
         self._sets_aside = size > WINDOW_BYTES
@@ -91,6 +93,7 @@ class IncomingFile:
 
     def write_chunk(self, offset: int, data: memoryview) -> None:
         """Write a chunk. DiskFull, WriteFailed; then nothing is known of what is there, so write it again later."""
+        self._has_mtime = False
         try:
             if is_zero(data) and is_hole(self._fd, offset, len(data)):
                 return
@@ -137,13 +140,23 @@ class IncomingFile:
         if self._fd < 0:
             raise WriteFailed(f"{self.part} is closed")
 
+    def begin_ready(self, mtime_ns: int) -> None:
+        """Do what of `make_ready` does not wait for the disk; many files begun so are ready sooner. Never fails."""
+        if self._ready or self._broken is not None or self._fd < 0:
+            return
+        with suppress(OSError):  # `make_ready` will say so
+            self._set_mtime(mtime_ns)
+            start_sync(self._fd)
+            self._has_mtime = True
+
     def make_ready(self, mtime_ns: int) -> None:
         """Sync all of it, so that only the name is missing. DiskFull, WriteFailed."""
         if self._ready:
             return
         self._require_usable()
         try:
-            self._set_mtime(mtime_ns)
+            if not self._has_mtime:  # a time set anew would have to be synced anew
+                self._set_mtime(mtime_ns)
             sync_inode(self._fd)
         except OSError as error:
             self._broken = storage_error(error, self.part)

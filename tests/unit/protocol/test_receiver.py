@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.support.hostile_peer import HostilePeer, give
-from transfer_core.protocol.receiver import ChunkReady, ReceiverSession
+from transfer_core.protocol.receiver import ChunkReady, FileOffered, ReceiverSession, VerifyFile
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire import messages as wire
 from transfer_core.protocol.wire.chunk_record import new_record, record_bytes, seal_record
@@ -23,15 +24,19 @@ def _slices(size: int) -> list[bytes]:
     return [whole[at : at + size].ljust(size, b"\0") for at in range(0, len(whole), size)]
 
 
-@pytest.mark.parametrize(("first", "then"), [(1000, 700), (700, 1000)])
-def test_a_chunk_that_is_cut_anew_is_whole_once_either_cut_is_though_late_slices_of_the_other_come_between(
-    first: int, then: int
-) -> None:
+def _pair() -> tuple[ReceiverSession, HostilePeer]:
     keys = PathKeys(bytes([1]) * 32)
     side = ReceiverSession(
         my_index=7, peer_index=8, send_keys=PathKeys(bytes([2]) * 32), receive_keys=keys, window_chunks=64
     )
-    peer = HostilePeer(keys, 7)
+    return side, HostilePeer(keys, 7)
+
+
+@pytest.mark.parametrize(("first", "then"), [(1000, 700), (700, 1000)])
+def test_a_chunk_that_is_cut_anew_is_whole_once_either_cut_is_though_late_slices_of_the_other_come_between(
+    first: int, then: int
+) -> None:
+    side, peer = _pair()
     offer = wire.FileOpen(1, 5, len(CHUNK), 4096, 0, 1, "f", "f")
     give(side, peer.frames(peer.message(offer)), NOW_NS)
     side.poll_event()
@@ -51,3 +56,42 @@ def test_a_chunk_that_is_cut_anew_is_whole_once_either_cut_is_though_late_slices
     assert side.poll_event() is None
     assert side.files[1].partial == {}
     assert side.files[1].recut == {}
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_a_file_that_is_here_as_a_whole_before_it_is_accepted_is_verified_without_another_word(
+    is_finished: bool,
+) -> None:
+    side, peer = _pair()
+    give(side, peer.frames(peer.message(wire.FileOpen(1, 5, len(CHUNK), 4096, 0, 1, "f", "f"))), NOW_NS)
+    assert side.poll_event() == FileOffered(1)
+    cut = _slices(1000)
+    for index, data in enumerate(cut[:-1]):
+        give(side, peer.data(1, 0, index, data), NOW_NS)
+    assert side.whole_early(1) == []
+    give(side, peer.data(1, 0, len(cut) - 1, cut[-1]), NOW_NS)
+    ((offset, data),) = side.whole_early(1)
+    assert (offset, bytes(data)) == (0, CHUNK)
+    if is_finished:
+        give(side, peer.frames(peer.message(wire.FileFinish(1, "blake3:1"))), NOW_NS)
+    before = side.messages_pending
+    assert side.accept_file(1, np.ones(1, np.bool_)) == len(CHUNK)
+    said = side.messages_pending - before
+    assert side.whole_early(1) == []
+    if is_finished:
+        assert (side.poll_event(), said) == (VerifyFile(1, "blake3:1"), 0)
+    else:
+        assert (side.poll_event(), said) == (None, 2)  # FILE_HAVE and FILE_READY
+
+
+def test_what_could_not_be_written_of_a_whole_file_is_handed_over_once_it_is_accepted() -> None:
+    side, peer = _pair()
+    give(side, peer.frames(peer.message(wire.FileOpen(1, 5, len(CHUNK), 4096, 0, 1, "f", "f"))), NOW_NS)
+    side.poll_event()
+    for index, data in enumerate(_slices(1000)):
+        give(side, peer.data(1, 0, index, data), NOW_NS)
+    assert len(side.whole_early(1)) == 1
+    assert side.accept_file(1, np.zeros(1, np.bool_)) == 0
+    event = side.poll_event()
+    assert isinstance(event, ChunkReady)
+    assert bytes(event.data) == CHUNK
