@@ -92,7 +92,8 @@ class Clerk:
         self._reach = Reach()
         self._overview = Overview(store, clock, self.runner.under_way, self._reach)
         self._room: dict[str, int] = {}
-        self._change = -1
+        self._change = -1  # the newest that was followed
+        self._told = store.newest_change()  # whoever listens has read the list at this state or a newer one
         self._follow_due_ns = 0
         self._rested_ns = 0  # when the last turn ended
         self._targets: tuple[Destination, ...] = ()
@@ -256,7 +257,8 @@ class Clerk:
             self._say_closed(CLOSED_WHY)
         for command in self._store.commands():
             self._obey(command)
-        self._change, jobs, gone = self._store.changes_since(self._change)
+        self._told, jobs, gone = self._store.changes_since(self._told)
+        self._change = self._told
         for job in jobs:
             self.runner.follow(job)
         for file_id in gone:

@@ -44,7 +44,6 @@ from transfer_core.events import (
     EngineChanged,
     EngineView,
     Event,
-    JobsChanged,
     LinkMark,
     LinkMarked,
     LinksChanged,
@@ -251,8 +250,10 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
 
     def subscribe(self) -> BusSubscription:
         """See `TransferService`."""
-        first: list[Event] = [
-            JobsChanged(tuple(self.jobs())),
+        return self._bus.subscribe(self._whole_picture, self.jobs_behind)
+
+    def _whole_picture(self) -> list[Event]:
+        return [
             LinksChanged(tuple(self.links())),
             EngineChanged(self.engine()),
             DestinationsChanged(tuple(self.destinations())),
@@ -262,7 +263,6 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             WatchesChanged(self.watches.desk.views() if self.watches.desk is not None else ()),
             *self._notices,
         ]
-        return self._bus.subscribe(first)
 
     def _on_mark(self, mark: LinkMark) -> None:
         severity = Severity.CAUTION if mark.what in ("kill", "lost", "down") else Severity.INFO

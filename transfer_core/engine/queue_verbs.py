@@ -48,8 +48,15 @@ class QueueVerbs(SettingsVerbs):
 
     def jobs(self) -> list[JobView]:
         """See `TransferService`."""
-        jobs = self._store.jobs()
-        return self._clerk.live_views(jobs) if self._clerk is not None else [to_view(job) for job in jobs]
+        return self.jobs_behind(None, -1)
+
+    def jobs_behind(self, after: JobView | None, limit: int) -> list[JobView]:
+        """The rows of the list that follow that one, or its first ones; -1: all of them."""
+        views = self._store.views(after, limit)
+        if self._clerk is None:
+            return views
+        live = {view.file_id: view for view in self._clerk.live_views(self._store.jobs_under_way())}
+        return [live.get(view.file_id, view) for view in views] if live else views
 
     def job(self, file_id: str) -> JobView:
         """See `TransferService`."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 
 from transfer_core.events.base import Event
 
@@ -226,6 +228,17 @@ class JobsChanged(Event):
     """These rows are new or different."""
 
     jobs: tuple[JobView, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It is pickled by columns: one by one, 100,000 rows would take ten times as long."""
+        return _jobs_changed, tuple(zip(*map(_JOB_VALUES, self.jobs), strict=True))
+
+
+_JOB_VALUES = attrgetter(*(each.name for each in fields(JobView)))
+
+
+def _jobs_changed(*columns: tuple[Any, ...]) -> JobsChanged:
+    return JobsChanged(tuple(map(JobView, *columns)) if columns else ())
 
 
 @dataclass(frozen=True, slots=True)

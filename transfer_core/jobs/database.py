@@ -13,10 +13,11 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from transfer_core.clock import Clock
 from transfer_core.errors import DiskFull, DrsError, StateCorrupt, StateError, StateLocked, UsageError
-from transfer_core.events import JobState
+from transfer_core.events import JobState, JobView
 from transfer_core.jobs.model import Job
 from transfer_core.jobs.schema import MIGRATIONS
 from transfer_core.storage.database import open_database
@@ -28,6 +29,13 @@ COLUMNS = (
     " idle_attempts, reason, error, started_at, completed_at, next_try_ns, next_try_at, duration_s, resent_bytes,"
     " stored_as, file_hash, links, source_mtime_ns, source_inode"
 )
+VIEW_COLUMNS = (  # in the order of `JobView`; what only the engine knows is blank
+    "file_id, path, size, priority, position, status, destination, dest_path, bytes_done, attempts, reason, error,"
+    " created_at, started_at, completed_at, next_try_at, duration_s, source, 0.0, NULL, resent_bytes, stored_as,"
+    " file_hash, links"
+)
+_STATES = {state.value: state for state in JobState}
+_NO_LINKS: Mapping[str, int] = {}
 
 
 class StateDatabase:
@@ -106,6 +114,15 @@ def job_of(row: sqlite3.Row) -> Job:
     values[5] = JobState(values[5])
     values[23] = {} if values[23] == "{}" else json.loads(values[23])
     return Job(*values)
+
+
+def view_of(row: tuple[Any, ...]) -> JobView:
+    """The view of a row of VIEW_COLUMNS."""
+    values = list(row)
+    values[1], values[7] = name_of_column(values[1]), name_of_column(values[7])
+    values[5] = _STATES[values[5]]
+    values[23] = _NO_LINKS if values[23] == "{}" else json.loads(values[23])
+    return JobView(*values)
 
 
 def column_of_name(name: str) -> str | bytes:

@@ -6,7 +6,16 @@ import sqlite3
 from collections.abc import Sequence
 
 from transfer_core.errors import NotFoundError
-from transfer_core.jobs.database import COLUMNS, StateDatabase, as_set, change_number, job_of
+from transfer_core.events import JobView
+from transfer_core.jobs.database import (
+    COLUMNS,
+    VIEW_COLUMNS,
+    StateDatabase,
+    as_set,
+    change_number,
+    job_of,
+    view_of,
+)
 from transfer_core.jobs.model import Job
 
 
@@ -19,6 +28,25 @@ class JobReading(StateDatabase):
             rows = db.execute(
                 f"SELECT {COLUMNS} FROM job WHERE listed = 1 ORDER BY priority, position, file_id"
             ).fetchall()
+        return [job_of(row) for row in rows]
+
+    def views(self, after: JobView | None = None, limit: int = -1) -> list[JobView]:
+        """The list in its order, as people see it, or so much of it behind a row; what is under way as kept last."""
+        place = (0, 0.0, "") if after is None else (after.priority, after.position, after.file_id)
+        with self._read() as db:
+            cursor = db.cursor()
+            cursor.row_factory = None  # plain tuples: this may be 100,000 rows that a window waits for
+            rows = cursor.execute(
+                f"SELECT {VIEW_COLUMNS} FROM job WHERE listed = 1 AND (priority, position, file_id) > (?, ?, ?)"
+                " ORDER BY priority, position, file_id LIMIT ?",
+                (*place, limit),
+            ).fetchall()
+        return list(map(view_of, rows))
+
+    def jobs_under_way(self) -> list[Job]:
+        """Those of the list that an agent has taken, in no order."""
+        with self._read() as db:
+            rows = db.execute(f"SELECT {COLUMNS} FROM job WHERE status = 'uploading' AND listed = 1").fetchall()
         return [job_of(row) for row in rows]
 
     def job(self, file_id: str) -> Job:

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from transfer_core.clock import Clock
 from transfer_core.engine.apart.asking import Pending
 from transfer_core.engine.apart.verbs import DRAIN, SUBSCRIBE, UNSUBSCRIBE
+from transfer_core.engine.event_bus import ROWS_FIRST
 from transfer_core.errors import EngineGone
-from transfer_core.events import EngineFound, EngineLost, EngineSilent, Event
+from transfer_core.events import EngineFound, EngineLost, EngineSilent, Event, JobsChanged
 from transfer_core.units import NS_PER_S
 
 DRAIN_WAIT_S = 1.0  # how long a drain waits, so that its thread does other things too
@@ -87,6 +88,9 @@ class RemoteSubscription:
         if self._number is None:
             self._number = answer
             return self._answered(process)
+        if any(isinstance(event, JobsChanged) and len(event.jobs) >= ROWS_FIRST for event in answer):
+            self._asked_ns = self._clock.monotonic_ns()  # of a long queue more follows: it is made while this is shown
+            self._pending = process.begin(DRAIN, self._number)
         told: list[Event] = [EngineSilent(False)] if self._is_silent else []
         if self._was_lost:
             told.append(EngineFound(self._missing()))  # what follows it is the whole picture

@@ -97,7 +97,8 @@ class UploadDesk:
     def start(self) -> None:
         """Begin to tell webhooks; remove what lies packed for nobody."""
         self.obey(load_limits(self._store))
-        self._packer.tidy({job.file_id for job in self._store.jobs() if not job.status.is_final})
+        if self._packer.holds_any:
+            self._packer.tidy({job.file_id for job in self._store.jobs() if not job.status.is_final})
         self._teller.start()
 
     # --- the clerk's thread

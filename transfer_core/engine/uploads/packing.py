@@ -92,6 +92,11 @@ class Packer:
             if path.name.startswith(f"{file_id}-"):
                 _remove(path)
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether any file lies packed here, wanted or not."""
+        return bool(self._all())
+
     def tidy(self, wanted: Collection[str]) -> None:
         """Remove what belongs to none of these jobs."""
         for path in self._all():
