@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks.page import ROOT
 from benchmarks.processes import Trace, WriteWatch, cpu_seconds, peak_memory_bytes
-from transfer_core.engine.local_service import SYNC_FOLDER
 from transfer_core.engine.settings_verbs import SETTINGS_KEY
+from transfer_core.engine.side_rooms import SYNC_FOLDER
 from transfer_core.engine.system import SystemClock
 from transfer_core.jobs.store import JobStore
 from transfer_core.sync.verbs import FolderVerbs

@@ -20,7 +20,7 @@ from app.views.queue.page import QueuePage
 from tests.support.console_world import colours_in
 from transfer_core.engine.system import SystemClock
 from transfer_core.events import JobsChanged, JobsRemoved, JobState, JobView
-from transfer_core.service.transfer import UNKNOWN_LINK, ChunkMap
+from transfer_core.service.values import UNKNOWN_LINK, ChunkMap
 
 
 def job(name: str, priority: int = 5, position: float = 0.0, **changes: object) -> JobView:

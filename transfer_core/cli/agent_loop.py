@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from transfer_core.cli.reporting import Reporter
 from transfer_core.cli.watch import Watch
 from transfer_core.errors import ConflictError, DrsError, error_from_code
 from transfer_core.events import JobState
-from transfer_core.service import TransferService
+
+if TYPE_CHECKING:
+    from transfer_core.service import TransferService
 
 TURN_S = 0.2
 PAUSED_HINT = "Let it go on with `drs-sync resume --all`."

@@ -7,6 +7,7 @@ Told what to do by posted calls (`set_links`, `set_relays`, `begin`, `stop`...);
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from transfer_core.clock import Clock
 from transfer_core.config import Policy
@@ -16,7 +17,6 @@ from transfer_core.engine.hellos import Hellos
 from transfer_core.engine.live_feeds import LiveFeeds
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.path_policy import Carrying, LinkRules, PathPolicy
-from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.uplink import HELLO_FIRST_NS, AgentListener, LinkPort, RelayTarget, Uplink
 from transfer_core.entropy import Entropy
 from transfer_core.errors import LinkError
@@ -27,6 +27,9 @@ from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.units import NS_PER_MS, NS_PER_S
+
+if TYPE_CHECKING:
+    from transfer_core.engine.qlog import QlogTrace
 
 ANSWER_NS = 3 * NS_PER_S  # a relay that has not answered by then is said to be offline
 POLICY_NS = 200 * NS_PER_MS

@@ -15,6 +15,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
@@ -28,7 +29,6 @@ from transfer_core.engine.reach import Reach
 from transfer_core.engine.runner import JobRunner, Notify
 from transfer_core.engine.system import raise_open_files_limit
 from transfer_core.engine.uplink import RelayTarget
-from transfer_core.engine.uploads.desk import UploadDesk
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError, LinkError, NoUsableLink
 from transfer_core.events import (
@@ -45,6 +45,9 @@ from transfer_core.jobs.model import Job
 from transfer_core.jobs.store import Command, Destination, JobStore
 from transfer_core.protocol.security.tokens import fingerprint
 from transfer_core.units import NS_PER_MS, NS_PER_S
+
+if TYPE_CHECKING:
+    from transfer_core.engine.uploads.desk import UploadDesk
 
 _LOG = logging.getLogger(__name__)
 TURN_S = 0.1

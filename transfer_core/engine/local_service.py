@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig, Policy
@@ -18,26 +18,19 @@ from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.clerk import PAUSED_KEY, Clerk
 from transfer_core.engine.common_cap import CommonCap
 from transfer_core.engine.destination_verbs import DestinationVerbs
-from transfer_core.engine.direct.discovery import Discovery
-from transfer_core.engine.direct.mdns import MulticastDiscovery
 from transfer_core.engine.event_bus import BusSubscription
 from transfer_core.engine.identity import load_identity
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.link_verbs import LinkVerbs
 from transfer_core.engine.progress_verbs import ProgressVerbs
-from transfer_core.engine.qlog import QlogTrace
 from transfer_core.engine.relay_verbs import RelayVerbs
 from transfer_core.engine.reports import Reports
 from transfer_core.engine.settings_verbs import APPLY_VERB, score_weights
-from transfer_core.engine.state_lock import StateLock
-from transfer_core.engine.sync_desk import SyncDesk
+from transfer_core.engine.side_rooms import SideRooms
 from transfer_core.engine.system import SystemClock
 from transfer_core.engine.telemetry_part import TelemetryPart
 from transfer_core.engine.uploads.desk import UploadDesk
-from transfer_core.engine.uploads.verbs import UploadVerbs
-from transfer_core.engine.watches.desk import WatchDesk
-from transfer_core.engine.watches.verbs import VIEWS_VERB, WatchVerbs, views_text
 from transfer_core.errors import ConfigError
 from transfer_core.events import (
     DestinationsChanged,
@@ -53,18 +46,19 @@ from transfer_core.events import (
     RelayChanged,
     Severity,
 )
-from transfer_core.events.sync import SyncChanged, SyncHappened
+from transfer_core.events.sync import SyncChanged
 from transfer_core.events.watches import WatchesChanged
 from transfer_core.protocol.security.http_bearer import bearer_of_agent
 from transfer_core.sim.script import Simulation, parse_simulation
-from transfer_core.sync.shares import ShareStore
-from transfer_core.sync.verbs import FolderVerbs
 from transfer_core.units import utc_iso
 
-SYNC_FOLDER = "sync"  # below the state: which folders are shared, and their indexes
+if TYPE_CHECKING:
+    from transfer_core.engine.direct.discovery import Discovery
+    from transfer_core.engine.qlog import QlogTrace
+    from transfer_core.engine.uploads.verbs import UploadVerbs
 
 
-class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, RelayVerbs):
+class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, DestinationVerbs, RelayVerbs):
     """See `service.TransferService`."""
 
     def __init__(
@@ -84,27 +78,27 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         self._trace: QlogTrace | None = None
         self._simulation = _read_simulation(simulation)
         super().__init__(state_dir, clock or SystemClock(), config or EngineConfig())
-        self._state_lock = StateLock(state_dir, "agent")
-        self.uploads = UploadVerbs(
-            store=self._store,
-            clock=self._clock,
-            entropy=self._entropy,
-            chosen=links,
-            simulated=simulation is not None,
-            changed=self._destinations_changed,
-            view=lambda name: next(each for each in self.destinations() if each.name == name),
-            retry=self.retry,
-        )
-        self.sync = FolderVerbs(
-            state_dir / SYNC_FOLDER,
-            self._clock,
-            lambda: [each.name for each in self._store.destinations() if each.kind == "relay"],
-            self._state_lock.is_held,
-        )
+        self._upload_verbs: UploadVerbs | None = None
         self._stopped = False
-        self.watches = WatchVerbs(
-            self._store, self._clock, self._entropy, state_dir, lambda: self.settings().receive_directory
-        )
+
+    @property
+    def uploads(self) -> UploadVerbs:
+        """See `service.UploadService`; made when it is first asked for, since it takes long to import."""
+        with self._lock:
+            if self._upload_verbs is None:
+                from transfer_core.engine.uploads.verbs import UploadVerbs  # noqa: PLC0415
+
+                self._upload_verbs = UploadVerbs(
+                    store=self._store,
+                    clock=self._clock,
+                    entropy=self._entropy,
+                    chosen=self._chosen,
+                    simulated=self._simulation is not None,
+                    changed=self._destinations_changed,
+                    view=lambda name: next(each for each in self.destinations() if each.name == name),
+                    retry=self.retry,
+                )
+            return self._upload_verbs
 
     def start(self) -> None:
         """See `TransferService`."""
@@ -112,6 +106,8 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         settings = self.settings()
         name = socket.gethostname() or "agent"
         if self._trace_file is not None:
+            from transfer_core.engine.qlog import QlogTrace  # noqa: PLC0415 - only who traces needs it
+
             self._trace = QlogTrace(self._trace_file, self._clock, vantage="client", name=name)
         listener = _Forward()
         identity = load_identity(self._state_dir)
@@ -163,8 +159,6 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             bearer=lambda relay_public: bearer_of_agent(identity, relay_public),
         )
         loop.paths.common = CommonCap(clerk.runner.uploads.governor)
-        clerk.runner.watches = watches = self._make_watch_desk(clerk)
-        clerk.answerers[VIEWS_VERB] = lambda _: views_text(watches.views())
         loop.observers.append(desk.observe)
         loop.set_paused(clerk.paused)
         clerk.usage = usage
@@ -172,45 +166,27 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
         with self._lock:
             self._loop, self._clerk, self._desk, self._usage = loop, clerk, desk, usage
         self.apply_settings(self._policy_asked)
-        self._sync_desk = self._make_sync_desk(loop, name)
-        if self._simulation is None or self._discovery is not None:  # a way beside simulated links would spoil them
-            near = self._discovery or MulticastDiscovery(self._chosen)
-            self._sync_desk.reach_directly(identity, near, allowed=settings.sync_direct)
-        loop.files.mail = self._sync_desk
-        self._sync_desk.start()
+        promised = self._promise_side_rooms(loop, clerk)
         loop.start()
         clerk.runner.uploads.start()
         clerk.start()
+        clerk.runner.uploads.start_telling()
+        self._start_sync(promised, name, identity, self._who_is_near())
         self.start_telemetry()
-        watches.start()
-        self.watches.desk = watches
+        self._start_watches(promised)
+
+    def _who_is_near(self) -> Discovery | None:
+        """A way beside simulated links would spoil them."""
+        if self._simulation is not None:
+            return self._discovery
+        from transfer_core.engine.direct.mdns import MulticastDiscovery  # noqa: PLC0415 - see `SideRooms`
+
+        return self._discovery or MulticastDiscovery(self._chosen)
 
     def _apply_again(self) -> str:
         """Another process changed the settings."""
         self.apply_settings()
         return "ok"
-
-    def _make_sync_desk(self, loop: AgentLoop, name: str) -> SyncDesk:
-        return SyncDesk(
-            loop,
-            ShareStore(self._state_dir / SYNC_FOLDER, utc_iso(self._clock.wall_ns())),
-            name,
-            self._clock,
-            self._entropy,
-            on_views=lambda views: self._bus.publish(SyncChanged(views)),
-            on_happenings=lambda lines: self._bus.publish(SyncHappened(lines)),
-        )
-
-    def _make_watch_desk(self, clerk: Clerk) -> WatchDesk:
-        return WatchDesk(
-            store=self._store,
-            clock=self._clock,
-            entropy=self._entropy,
-            bus=self._bus,
-            notify=self._say,
-            queued=clerk.claim_soon,
-            online=clerk.online,
-        )
 
     def _total_cap_bps(self) -> float | None:
         mbps = self.settings().rate_cap_mbps
@@ -234,15 +210,12 @@ class LocalService(TelemetryPart, ProgressVerbs, LinkVerbs, DestinationVerbs, Re
             self._clerk.stop()
             if self._clerk.runner.uploads is not None:
                 self._clerk.runner.uploads.close()
-            if self.watches.desk is not None:
-                self.watches.desk.stop()  # after the clerk, which tells it of the last arrivals
-            if self._sync_desk is not None:
-                self._sync_desk.stop()
+            self._stop_side_rooms()
             self._loop.stop()
         if self._trace is not None:
             self._trace.close()
         self._state_lock.release()
-        self.sync.close()
+        self._close_side_rooms()
         self._store.close()
 
     def restart_engine(self) -> None:

@@ -14,7 +14,7 @@ from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.service_parts import ServiceParts
 from transfer_core.events import JobState
 from transfer_core.manifest.reference import ManifestFacts, reference_manifest
-from transfer_core.service.transfer import UNKNOWN_LINK, ChunkMap
+from transfer_core.service.values import UNKNOWN_LINK, ChunkMap
 
 
 class ProgressVerbs(ServiceParts):

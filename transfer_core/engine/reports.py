@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from transfer_core.engine.outgoing import OutgoingJob
-from transfer_core.engine.uploads.run import UploadRun
 from transfer_core.errors import DrsError, LinkError
 
 if TYPE_CHECKING:
     from transfer_core.engine.clerk import Clerk
+    from transfer_core.engine.uploads.run import UploadRun
 
 
 class Reports:

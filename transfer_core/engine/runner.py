@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
@@ -15,8 +15,6 @@ from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.under_way import Figures, RunningJob, UnderWay
-from transfer_core.engine.uploads.desk import UploadDesk
-from transfer_core.engine.uploads.run import UploadRun
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError, SourceChanged
 from transfer_core.events import JobsChanged, JobState, Severity
@@ -24,6 +22,10 @@ from transfer_core.jobs.model import Job
 from transfer_core.jobs.policy import Outcome, after_failure
 from transfer_core.jobs.store import JobStore
 from transfer_core.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from transfer_core.engine.uploads.desk import UploadDesk
+    from transfer_core.engine.uploads.run import UploadRun
 
 Notify = Callable[[Severity, str, str, str], None]
 
@@ -188,7 +190,7 @@ class JobRunner:
     def interrupt(self, name: str, reason: str, *, over_http: bool) -> None:
         """What goes there in that way waits, for this reason."""
         for running in self.under_way:
-            if running.destination == name and isinstance(running.out, UploadRun) is over_http:
+            if running.destination == name and isinstance(running.out, OutgoingJob) is not over_http:
                 file_id = running.out.job.file_id
                 self._store.wait(file_id, None, reason, is_attempt=False)
                 self.stop(file_id, discard=False)
@@ -197,9 +199,9 @@ class JobRunner:
         """UDP is back: what has not come half its way over HTTP goes over UDP, the rest may end as it began."""
         for running in self.under_way:
             run = running.out
-            if running.destination != relay or not isinstance(run, UploadRun) or self.uploads is None:
+            if running.destination != relay or isinstance(run, OutgoingJob) or self.uploads is None:
                 continue
-            if not self.uploads.owns(relay) and 2 * run.figures().arrived_bytes < run.job.size:
+            if not self.uploads.owns(relay) and 2 * cast("UploadRun", run).figures().arrived_bytes < run.job.size:
                 self._store.wait(run.job.file_id, None, "goes on over UDP", is_attempt=False)
                 self.stop(run.job.file_id, discard=False)
 

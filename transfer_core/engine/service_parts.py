@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
@@ -15,12 +15,15 @@ from transfer_core.engine.clerk import Clerk
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
-from transfer_core.engine.sync_desk import SyncDesk
+from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.system import SystemEntropy
 from transfer_core.events import JobsChanged, JobsRemoved, Notice, Severity
 from transfer_core.jobs.model import to_view
 from transfer_core.jobs.store import JobStore
 from transfer_core.units import utc_iso
+
+if TYPE_CHECKING:
+    from transfer_core.engine.sync_desk import SyncDesk
 
 NOTICES_KEPT = 5_000
 _T = TypeVar("_T")
@@ -37,6 +40,7 @@ class ServiceParts:
         self._lock = threading.RLock()
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._store = JobStore(state_dir, clock)
+        self._state_lock = StateLock(state_dir, "agent")
         self._cap_bps: float | None = None  # of everything, at this hour
         self._relay_caps_bps: Mapping[str, float] = {}
         self._loop: AgentLoop | None = None

@@ -4,16 +4,14 @@ Every verb may block on SQLite or a socket, so the GUI calls them from a worker 
 from any thread. Failures are raised as errors of `transfer_core.errors`. May import: the vocabulary.
 """
 
-from transfer_core.service.sync import SyncService
-from transfer_core.service.transfer import (
-    AddResult,
-    ChunkMap,
-    Settings,
-    Subscription,
-    Token,
-    TransferService,
-)
-from transfer_core.service.uploads import DestinationTest, NewDestination, UploadLimits, UploadService, WebhookView
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transfer_core.service.sync import SyncService
+    from transfer_core.service.transfer import TransferService
+    from transfer_core.service.uploads import DestinationTest, NewDestination, UploadLimits, UploadService, WebhookView
+    from transfer_core.service.values import AddResult, ChunkMap, Settings, Subscription, Token
 
 __all__ = [
     "AddResult",
@@ -29,3 +27,25 @@ __all__ = [
     "UploadService",
     "WebhookView",
 ]
+
+_HOMES = {
+    "AddResult": "values",
+    "ChunkMap": "values",
+    "DestinationTest": "uploads",
+    "NewDestination": "uploads",
+    "Settings": "values",
+    "Subscription": "values",
+    "SyncService": "sync",
+    "Token": "values",
+    "TransferService": "transfer",
+    "UploadLimits": "uploads",
+    "UploadService": "uploads",
+    "WebhookView": "uploads",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """From its module, imported with the first of its names: an agent that starts needs few of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from transfer_core.service.transfer import Settings
+from transfer_core.service.values import Settings
 
 ROLES = ("primary", "overflow", "backup")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from transfer_core.errors import ConfigError, UsageError
-from transfer_core.upload.chunked import ChunkedUploader, RelayUploader
-from transfer_core.upload.door import Step, Uploader
-from transfer_core.upload.s3 import S3Uploader
-from transfer_core.upload.tus import TusUploader
+
+if TYPE_CHECKING:
+    from transfer_core.upload.door import Step, Uploader
 
 RELAY = "relay-http"  # a relay's HTTP side, alone or for when UDP does not get through
 KINDS = ("chunked", "tus", "s3", RELAY)
@@ -22,7 +22,7 @@ OPTIONS: Mapping[str, frozenset[str]] = {
     RELAY: _SHARED - {"compress"},
     "s3": _SHARED | {"endpoint", "region", "key_id", "profile"},
 }
-Authorizer = Callable[[Step], dict[str, str]]
+Authorizer = Callable[["Step"], dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,18 @@ def region_of(target: Target) -> str:
 
 
 def make_uploader(target: Target) -> Uploader:
-    """The protocol of that destination. UsageError if its kind is not known."""
-    if target.kind == "chunked":
-        return ChunkedUploader(target.url)
-    if target.kind == RELAY:
-        return RelayUploader(target.url)
+    """The protocol of that destination, imported with its first one. UsageError if its kind is not known."""
+    if target.kind in ("chunked", RELAY):
+        from transfer_core.upload.chunked import ChunkedUploader, RelayUploader  # noqa: PLC0415
+
+        return RelayUploader(target.url) if target.kind == RELAY else ChunkedUploader(target.url)
     if target.kind == "tus":
+        from transfer_core.upload.tus import TusUploader  # noqa: PLC0415
+
         return TusUploader(target.url)
     if target.kind == "s3":
+        from transfer_core.upload.s3 import S3Uploader  # noqa: PLC0415
+
         return S3Uploader(endpoint_of(target), urlsplit(target.url).path)
     raise UsageError(f"{target.kind!r} is no kind of destination", hint="Kinds: " + ", ".join(KINDS))
 

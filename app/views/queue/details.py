@@ -17,7 +17,7 @@ from app.widgets.action_button import ActionButton
 from app.widgets.chunk_grid import CELLS, ChunkGrid
 from transfer_core.config import priority_name
 from transfer_core.events import JobState, JobView
-from transfer_core.service.transfer import UNKNOWN_LINK, ChunkMap
+from transfer_core.service.values import UNKNOWN_LINK, ChunkMap
 from transfer_core.units import format_bytes, format_duration
 
 MAP_MS = 1000

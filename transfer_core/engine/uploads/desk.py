@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from transfer_core.clock import Clock
 from transfer_core.engine.link_usage import LinkUsage
@@ -20,19 +20,20 @@ from transfer_core.engine.uploads.governor import Governor
 from transfer_core.engine.uploads.limits import hour_cap, load_limits
 from transfer_core.engine.uploads.monitor import Monitor
 from transfer_core.engine.uploads.packing import Packer
-from transfer_core.engine.uploads.run import UploadRun
-from transfer_core.engine.uploads.teller import Teller
-from transfer_core.engine.uploads.ways import Ways
 from transfer_core.entropy import Entropy
 from transfer_core.errors import BadAnswer, CertificateRefused, DestinationError, DrsError, LinkError, SecurityError
 from transfer_core.events import LinkView
 from transfer_core.jobs.model import Job
 from transfer_core.jobs.store import Destination, JobStore
-from transfer_core.protocol.security.receipts import verify_receipt
 from transfer_core.service.uploads import UploadLimits
 from transfer_core.units import NS_PER_S
 from transfer_core.upload.kinds import KINDS, RELAY, Target, make_authorizer, make_uploader
 from transfer_core.upload.timetable import lower
+
+if TYPE_CHECKING:  # many agents upload nothing over HTTP
+    from transfer_core.engine.uploads.run import UploadRun
+    from transfer_core.engine.uploads.teller import Teller
+    from transfer_core.engine.uploads.ways import Ways
 
 STOP_WAIT_S = 5.0
 _LOG = logging.getLogger(__name__)
@@ -83,7 +84,8 @@ class UploadDesk:
         self._store, self._clock, self._listener = store, clock, listener
         self._chosen, self._simulated, self._views = chosen, simulated, views
         self.governor = Governor(clock)
-        self._teller = Teller(store, clock, entropy, chosen=chosen, simulated=simulated, views=views)
+        self._entropy = entropy
+        self._teller: Teller | None = None
         self._monitor = Monitor(clock, entropy, self._on_presence)
         self._targets: dict[str, Target] = {}
         self._ways: dict[str, Ways] = {}
@@ -95,10 +97,23 @@ class UploadDesk:
         self._usage, self._total_bps, self._on_caps = usage, total_bps, on_caps
 
     def start(self) -> None:
-        """Begin to tell webhooks; remove what lies packed for nobody."""
+        """Keep to what is laid down, and remove what lies packed for nobody; before anything is sent."""
         self.obey(load_limits(self._store))
         if self._packer.holds_any:
             self._packer.tidy({job.file_id for job in self._store.jobs() if not job.status.is_final})
+
+    def start_telling(self) -> None:
+        """Begin to tell webhooks."""
+        from transfer_core.engine.uploads.teller import Teller  # noqa: PLC0415
+
+        self._teller = Teller(
+            self._store,
+            self._clock,
+            self._entropy,
+            chosen=self._chosen,
+            simulated=self._simulated,
+            views=self._views,
+        )
         self._teller.start()
 
     # --- the clerk's thread
@@ -113,16 +128,21 @@ class UploadDesk:
             self._ways.pop(name).close()
         for name, target in targets.items():
             if self._targets.get(name) != target:
-                self._ways[name] = Ways(
-                    target,
-                    self._clock,
-                    chosen=self._chosen,
-                    simulated=self._simulated,
-                    views=self._views,
-                    usage=self._usage,
-                )
+                self._ways[name] = self._ways_to(target)
         self._targets = targets
         self._monitor.watch({name: (target, self._ways[name]) for name, target in targets.items()})
+
+    def _ways_to(self, target: Target) -> Ways:
+        from transfer_core.engine.uploads.ways import Ways  # noqa: PLC0415
+
+        return Ways(
+            target,
+            self._clock,
+            chosen=self._chosen,
+            simulated=self._simulated,
+            views=self._views,
+            usage=self._usage,
+        )
 
     def _fallback_of(self, relay: Destination) -> Target:
         options = {"pin": relay.options["pin"]} if relay.options.get("pin") else {}
@@ -139,7 +159,8 @@ class UploadDesk:
 
     def on_link_up(self) -> None:
         """A link came up: no destination waits any longer."""
-        self._teller.poke()
+        if self._teller is not None:
+            self._teller.poke()
         self._monitor.on_link_up()
 
     def open_destinations(self, now_ns: int) -> list[str]:
@@ -162,6 +183,8 @@ class UploadDesk:
 
     def begin(self, job: Job) -> UploadRun:
         """Run that job."""
+        from transfer_core.engine.uploads.run import UploadRun  # noqa: PLC0415
+
         target, ways = self._targets[job.destination], self._ways[job.destination]
         with self._lock:
             before = self._runs.get(job.file_id)
@@ -212,7 +235,8 @@ class UploadDesk:
         runs = self._all_runs()
         for run in runs:
             run.stop(discard=False)
-        self._teller.stop()
+        if self._teller is not None:
+            self._teller.stop()
         for run in runs:
             run.thread.join(STOP_WAIT_S)
         for ways in self._ways.values():
@@ -238,6 +262,8 @@ class UploadDesk:
 
     def keep_receipt(self, file_id: str, file_hash: str, text: str) -> None:
         """See `run.RunListener`. One that proves nothing is not kept; the file has arrived all the same."""
+        from transfer_core.protocol.security.receipts import verify_receipt  # noqa: PLC0415
+
         try:
             receipt = json.loads(text)
             verify_receipt(receipt)

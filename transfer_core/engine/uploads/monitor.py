@@ -9,15 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from transfer_core.clock import Clock
-from transfer_core.engine.uploads.ways import Ways
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError
 from transfer_core.units import NS_PER_S
-from transfer_core.upload.kinds import Target
 from transfer_core.upload.presence import Presence
-from transfer_core.upload.probe import probe
+
+if TYPE_CHECKING:
+    from transfer_core.engine.uploads.ways import Ways
+    from transfer_core.upload.kinds import Target
 
 MOVED_LATELY_NS = 10 * NS_PER_S
 OnPresence = Callable[[str, bool, str], None]
@@ -59,6 +61,8 @@ class Monitor:
                 threading.Thread(target=self._ask, args=(name, each), name=f"probe-{name}", daemon=True).start()
 
     def _ask(self, name: str, each: _Watched) -> None:
+        from transfer_core.upload.probe import probe  # noqa: PLC0415 - many agents have nobody to ask
+
         trouble: DrsError | None = None
         try:
             lent = each.ways.borrow()

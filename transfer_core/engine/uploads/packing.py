@@ -13,8 +13,6 @@ import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-import zstandard
-
 from transfer_core.errors import DrsError
 from transfer_core.storage.durable import sync_file, sync_folder
 from transfer_core.storage.free_space import usable_bytes
@@ -67,11 +65,15 @@ class Packer:
 
     @staticmethod
     def _is_worth_it(source: SourceFile) -> bool:
+        import zstandard  # noqa: PLC0415 - many agents pack nothing
+
         sample = bytearray(min(SAMPLE_BYTES, source.fingerprint.size))
         source.read_into(0, memoryview(sample))
         return len(zstandard.ZstdCompressor(level=1).compress(bytes(sample))) < WORTH_IT * len(sample)
 
     def _write(self, part: Path, source: SourceFile, check: Callable[[], None]) -> None:
+        import zstandard  # noqa: PLC0415
+
         size = source.fingerprint.size
         compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
         with part.open("wb") as file:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from transfer_core.clock import Clock
+from transfer_core.engine.side_rooms import VIEWS_VERB
 from transfer_core.engine.watches.desk import WatchDesk
 from transfer_core.engine.watches.selections import run_row
 from transfer_core.entropy import Entropy
@@ -29,7 +30,6 @@ HINT = "See `drs-sync watch list`."
 FRAME_WAIT_MAX_MS = 2000.0
 LOOK_S = 0.002
 ANSWER_WAIT_S = 1.0
-VIEWS_VERB = "watch_views"
 
 
 class WatchVerbs:
