@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +124,10 @@ def test_a_source_whose_disk_fails_in_the_middle_fails_its_job_alone(
 ) -> None:
     read_at = reader.read_at
 
-    def failing(fd: int, view: memoryview, offset: int) -> int:
+    def failing(fd: int, views: Sequence[memoryview], offset: int) -> int:
         if offset >= 1 << 20 and os.fstat(fd).st_size == SIZE:
             raise OSError(errno.EIO, "Input/output error")
-        return read_at(fd, view, offset)
+        return read_at(fd, views, offset)
 
     monkeypatch.setattr(reader, "read_at", failing)
     field.start_relay()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
@@ -221,13 +221,12 @@ class AgentFiles:
     def _read(
         self, uplink: Uplink, session: SenderSession, job: OutgoingJob, number: int, first: int, count: int
     ) -> Answer:
-        records: list[tuple[int, bytearray | None]] = []
-        job.read_records(first, count, lambda chunk, record: records.append((chunk, record)))
+        records: Sequence[bytearray | None] = job.read_records(first, count) or [None] * count
         job.finish_digest_early()
         failed = job.failed
 
         def hand_over() -> None:
-            for chunk, record in records:
+            for chunk, record in enumerate(records, first):
                 session.provide_chunk(number, chunk, record)
             if failed is not None:
                 self._source_failed(uplink, session, job, failed)

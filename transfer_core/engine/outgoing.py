@@ -5,7 +5,6 @@ The source is read by the disk thread alone; the loop's thread asks for chunks a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +21,7 @@ class Source(Protocol):
 
     fingerprint: Fingerprint
 
-    def read_into(self, offset: int, view: memoryview) -> None: ...
+    def read_into(self, offset: int, *views: memoryview) -> None: ...
 
     def check_unchanged(self) -> None: ...
 
@@ -36,9 +35,11 @@ class Letter:
         self.fingerprint = Fingerprint(len(data), number, 0)
         self._data = data
 
-    def read_into(self, offset: int, view: memoryview) -> None:
+    def read_into(self, offset: int, *views: memoryview) -> None:
         """See `SourceFile`."""
-        view[:] = self._data[offset : offset + len(view)]
+        for view in views:
+            view[:] = self._data[offset : offset + len(view)]
+            offset += len(view)
 
     def check_unchanged(self) -> None:
         """It is what it was."""
@@ -88,25 +89,22 @@ class OutgoingJob:
         """How many chunks the source has."""
         return -(-self.source.fingerprint.size // self.chunk_bytes)
 
-    def read_records(self, first: int, count: int, give: Callable[[int, bytearray | None], None]) -> None:
-        """Read chunks and hand each one's record over; None and `failed` if the source can't be read any more."""
-        size = self.source.fingerprint.size
-        for chunk in range(first, first + count):
-            offset = chunk * self.chunk_bytes
-            length = min(self.chunk_bytes, size - offset)
-            if self.failed is not None:
-                give(chunk, None)
-                continue
-            try:
-                record, data = new_record(self.job.file_id, length)
-                self.source.read_into(offset, data)
-                seal_record(record, self.job.file_id, chunk, offset, length)
-                self.digest.feed(chunk, data)
-            except DrsError as error:
-                self.failed = error
-                give(chunk, None)
-            else:
-                give(chunk, record)
+    def read_records(self, first: int, count: int) -> list[bytearray] | None:
+        """The records of so many chunks, read at once; None and `failed` if the source can't be read any more."""
+        if self.failed is not None:
+            return None
+        size, step = self.source.fingerprint.size, self.chunk_bytes
+        offsets = range(first * step, (first + count) * step, step)
+        made = [new_record(self.job.file_id, min(step, size - offset)) for offset in offsets]
+        try:
+            self.source.read_into(offsets[0], *(data for _, data in made if data))
+        except DrsError as error:
+            self.failed = error
+            return None
+        for chunk, (offset, (record, data)) in enumerate(zip(offsets, made, strict=True), first):
+            seal_record(record, self.job.file_id, chunk, offset, len(data))
+            self.digest.feed(chunk, data)
+        return [record for record, _ in made]
 
     def finish_digest(self) -> str:
         """The whole file's hash; reads what was not read in order. SourceChanged if it is another file by now."""

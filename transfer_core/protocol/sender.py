@@ -78,7 +78,7 @@ from transfer_core.protocol.wire.messages import (
 )
 
 SLOTS = 1024
-READ_RUN_CHUNKS = 8  # chunks asked for at once
+READ_RUN_CHUNKS = 16  # chunks asked for at once
 READ_AHEAD_CHUNKS = 24  # at least so many chunks are ready or being read, ahead of the paths
 READ_AHEAD_NS = 40_000_000  # or as much as all paths send in this time
 DATAGRAM_BYTES_BASE = BASE_BYTES - IPV6_UDP_BYTES
@@ -338,8 +338,8 @@ class SenderSession(Association):
         if not self._has_unread:
             return
         ahead = self._ahead_chunks()
-        if self._ready_slots + self._reading >= ahead:
-            return
+        if self._ready_slots + self._reading > ahead // 2:
+            return  # to ask for many at a time costs less than to ask for each as soon as there is room
         for file in self._order:
             if not file.unread or not self._may_read(file):
                 continue

@@ -115,7 +115,7 @@ class IncomingFile:
         """Read back. WriteFailed if the disk does not give it."""
         data = bytearray(size)
         try:
-            filled = read_at(self._fd, memoryview(data), offset)
+            filled = read_at(self._fd, (memoryview(data),), offset)
         except OSError as error:
             raise WriteFailed(f"{self.part} can't be read back: {error.strerror or error}") from error
         if filled != size:

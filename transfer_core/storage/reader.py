@@ -65,14 +65,17 @@ class SourceFile:
             raise
         return cls(path, fd, _fingerprint(facts))
 
-    def read_into(self, offset: int, view: memoryview) -> None:
-        """Fill the view from that offset. SourceChanged if the file is not as it was, SourceUnreadable if it fails."""
+    def read_into(self, offset: int, *views: memoryview) -> None:
+        """Fill the views from that offset, one after another; none of them is empty.
+
+        SourceChanged if the file is not as it was, SourceUnreadable if it fails.
+        """
         try:
-            filled = read_at(self._fd, view, offset)
+            filled = read_at(self._fd, views, offset)
             facts = os.fstat(self._fd)
         except OSError as error:
             raise SourceUnreadable(f"{self.path} can't be read: {error.strerror or error}") from error
-        if filled < len(view) or facts.st_size < self.fingerprint.size:
+        if filled < sum(map(len, views)) or facts.st_size < self.fingerprint.size:
             raise SourceChanged(f"{self.path} has become shorter while it was sent")
         if facts.st_mtime_ns != self.fingerprint.mtime_ns or facts.st_size != self.fingerprint.size:
             raise SourceChanged(f"{self.path} changed while it was sent")

@@ -41,12 +41,12 @@ def test_a_job_that_names_none_sends_what_is_there(source: Path) -> None:
 
 def test_the_hash_is_known_with_the_last_chunk_and_no_sooner(source: Path) -> None:
     out = OutgoingJob.open(job_of(source), CHUNK)
-    given: list[int] = []
+    given = 0
     for chunk in range(out.chunks):
         assert out.known_digest is None
-        out.read_records(chunk, 1, lambda number, _record: given.append(number))
+        given += len(out.read_records(chunk, 1) or ())
         out.finish_digest_early()
-    assert given == [0, 1, 2]
+    assert given == 3
     assert out.known_digest == "blake3:" + blake3(source.read_bytes()).hexdigest()
     out.close()
 
@@ -54,7 +54,7 @@ def test_the_hash_is_known_with_the_last_chunk_and_no_sooner(source: Path) -> No
 def test_chunks_out_of_order_leave_the_hash_for_later(source: Path) -> None:
     out = OutgoingJob.open(job_of(source), CHUNK)
     for chunk in (2, 0):
-        out.read_records(chunk, 1, lambda *_: None)
+        out.read_records(chunk, 1)
         out.finish_digest_early()
     assert out.known_digest is None
     assert out.finish_digest() == "blake3:" + blake3(source.read_bytes()).hexdigest()
@@ -63,7 +63,7 @@ def test_chunks_out_of_order_leave_the_hash_for_later(source: Path) -> None:
 
 def test_a_source_that_changes_with_its_last_chunk_is_noticed(source: Path) -> None:
     out = OutgoingJob.open(job_of(source), CHUNK)
-    out.read_records(0, 3, lambda *_: None)
+    out.read_records(0, 3)
     source.write_bytes(b"another")
     out.finish_digest_early()
     assert out.known_digest is None
