@@ -45,7 +45,18 @@ def age_text(then_ns: int | None, now_ns: int) -> str:
     """`0.2 s ago`; a dash for never."""
     if then_ns is None:
         return DASH
-    return f"{format_duration(max(0, now_ns - then_ns) / NS_PER_S) or '>4 days'} ago"
+    return f"{span_text(now_ns - then_ns)} ago"
+
+
+def span_text(span_ns: int) -> str:
+    """`3.0 s`, `12 s`, then one unit alone, so that it fits a tile: `4 min`, `11 h`, `3 days`."""
+    seconds = max(0, span_ns) // NS_PER_S
+    if seconds < 60:
+        return format_duration(max(0, span_ns) / NS_PER_S)
+    for unit, size in (("days", 2 * 86400), ("h", 3600)):
+        if seconds >= size:
+            return f"{seconds // (86400 if unit == 'days' else size)} {unit}"
+    return f"{seconds // 60} min"
 
 
 def since_text(state: LinkState, since_ns: int | None, now_ns: int) -> str:
@@ -54,7 +65,23 @@ def since_text(state: LinkState, since_ns: int | None, now_ns: int) -> str:
         return state.value
     if state is LinkState.KILLED:
         return f"killed {age_text(since_ns, now_ns)}"
-    return f"{state.value} for {format_duration(max(0, now_ns - since_ns) / NS_PER_S) or 'days'}"
+    return f"{state.value} for {span_text(now_ns - since_ns)}"
+
+
+def why_text(link: LinkView) -> str:
+    """Why it does not do better, without the word that its state says already."""
+    return link.why.removeprefix(f"{link.state.value} ")
+
+
+def is_unheard(link: LinkView, now_ns: int) -> bool:
+    """True for a link that was said to deliver, so long ago that nobody knows: its engine may stand still."""
+    delivers = link.state in (LinkState.UP, LinkState.DEGRADED)
+    return delivers and link.measured_ns is not None and now_ns - link.measured_ns > LOST_NS
+
+
+def shown_state(link: LinkView, now_ns: int) -> LinkState:
+    """The state that its mark may show: nobody knows how one does that is not heard of."""
+    return LinkState.IDLE if is_unheard(link, now_ns) else link.state
 
 
 def moment_text(at: str | None) -> str:

@@ -7,9 +7,21 @@ from enum import IntEnum
 
 from PySide6.QtCore import QObject
 
-from app.figures import DASH, age_text, is_lost, is_stale, mbit_text, ms_text, percent_text, score_text
+from app.figures import (
+    DASH,
+    age_text,
+    is_lost,
+    is_stale,
+    is_unheard,
+    mbit_text,
+    ms_text,
+    percent_text,
+    score_text,
+    shown_state,
+    why_text,
+)
 from app.models.table_model import Heading, TableModel
-from transfer_core.events import LinkView
+from transfer_core.events import LinkState, LinkView
 
 
 class LinkColumn(IntEnum):
@@ -57,6 +69,7 @@ class LinksModel(TableModel):
         self._links: tuple[LinkView, ...] = ()
         self._texts: list[list[str]] = []
         self._stale: list[bool] = []
+        self._states: list[LinkState] = []
 
     def show_links(self, links: Sequence[LinkView], now_ns: int) -> None:
         """Take these links over; only rows that differ are announced."""
@@ -67,10 +80,12 @@ class LinksModel(TableModel):
         if [link.name for link in links] != [link.name for link in self._links]:
             self.beginResetModel()
             self._links = links
+            self._states = [shown_state(link, now_ns) for link in links]
             self._texts = [_texts(link, now_ns) for link in links]
             self.endResetModel()
             return
         self._links = links
+        self._states = [shown_state(link, now_ns) for link in links]
         for row, link in enumerate(links):
             texts = _texts(link, now_ns)
             if texts != self._texts[row] or row in changed:
@@ -95,6 +110,10 @@ class LinksModel(TableModel):
         """Why it does not do better."""
         return self._links[row].why
 
+    def state(self, row: int) -> LinkState:
+        """What its mark may show."""
+        return self._states[row]
+
     def subject(self, row: int) -> LinkView:
         """The link."""
         return self._links[row]
@@ -102,7 +121,9 @@ class LinksModel(TableModel):
 
 def _texts(link: LinkView, now_ns: int) -> list[str]:
     name = f"{link.name} ({link.device})" if link.device and link.device != link.name else link.name
-    state = f"{link.state.value}: {link.why}" if link.why else link.state.value
+    state = f"{link.state.value}: {why_text(link)}" if link.why else link.state.value
+    if is_unheard(link, now_ns):
+        state = "no news"
     if is_lost(link.state, link.measured_ns, now_ns):
         figures = [DASH] * 10
     else:

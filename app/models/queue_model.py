@@ -48,6 +48,7 @@ HEADS = ("", "file", "size", "sent", "Mbit/s", "done in", "state")
 _RIGHT = frozenset({Column.SIZE, Column.RATE, Column.LEFT})
 # joined once: Qt asks for them thousands of times when a selection changes, and joining flags is slow in Python
 _ROW_FLAGS = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsDragEnabled
+_STILL_FLAGS = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
 _ROOT_FLAGS = Qt.ItemFlag.ItemIsDropEnabled
 _FIGURE_ALIGNMENT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
@@ -62,9 +63,15 @@ class _Held:
     newest: JobView
 
 
+def has_begun(job: JobView) -> bool:
+    """Whether bytes of it go. Some jobs are taken up ahead of their turn, so that no link ever waits for the next."""
+    return job.status is JobState.UPLOADING and (job.bytes_done > 0 or job.rate_bps > 0)
+
+
 def state_words(job: JobView) -> str:
     """The state, and why, in words."""
-    words = _WORDS[job.status]
+    is_ahead = job.status is JobState.UPLOADING and not has_begun(job)
+    words = _WORDS[JobState.PENDING if is_ahead else job.status]
     if not job.reason:
         return words
     if job.status in (JobState.PENDING, JobState.UPLOADING):
@@ -293,8 +300,10 @@ class QueueModel(QAbstractTableModel):
     # --- dragging
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
-        """Rows can be dragged; drops land between them, never on them."""
-        return _ROW_FLAGS if index.isValid() else _ROOT_FLAGS
+        """Rows can be dragged until they have arrived; drops land between them, never on them."""
+        if not index.isValid():
+            return _ROOT_FLAGS
+        return _STILL_FLAGS if self._jobs[index.row()].status is JobState.COMPLETED else _ROW_FLAGS
 
     def supportedDropActions(self) -> Qt.DropAction:
         """Rows move; files are copied."""

@@ -20,12 +20,15 @@ from app.figures import (
     is_lost,
     is_short,
     is_stale,
+    is_unheard,
     limits_text,
     mbit_text,
     ms_text,
     percent_text,
     plan_text,
+    shown_state,
     since_text,
+    span_text,
 )
 from app.widgets.look import Look
 from app.widgets.spark_line import Spark
@@ -108,6 +111,8 @@ class LinkTile(QWidget):
             return "asked to stop" if asked.kill else "asked to come back"
         if link.state in (LinkState.KILLED, LinkState.DOWN, LinkState.SILENT):
             return since_text(link.state, link.since_ns, self._now_ns)
+        if is_unheard(link, self._now_ns):
+            return f"no news for {span_text(self._now_ns - (link.measured_ns or 0))}"
         if link.measured_ns is None:
             return "not measured yet"
         return age_text(link.measured_ns, self._now_ns)
@@ -289,11 +294,11 @@ class LinkTile(QWidget):
         return Face(
             name=link.name,
             device=link.device if link.device != link.name else link.kind.value,
-            state=link.state,
+            state=shown_state(link, self._now_ns),
             place=self._place,
             quality=quality,
             rate=self.rate_text,
-            unit=f"was {self._last_rate}" if lost and self._last_rate != DASH else "Mbit/s",
+            unit=f"was {self._last_rate} Mbit/s" if lost and self._last_rate != DASH else "Mbit/s",
             role="" if link.role == "primary" else link.role,
             rtt=DASH if lost else ms_text(link.rtt_ms),
             loss=DASH if lost else percent_text(link.loss),

@@ -297,3 +297,44 @@ def test_the_panel_keeps_its_labels_while_links_come_and_go(page: QueuePage) -> 
     assert shown() == {}
     assert shown(wifi=1, lte=3) == {"wifi": "1 B · 25 %", "lte": "3 B · 75 %"}
     assert page.details.findChildren(QLabel) == labels
+
+
+def test_room_for_the_band_stays_with_the_first_row_when_rows_change_places(page: QueuePage) -> None:
+    tokens = Theme().tokens
+    page.model.move_rows(["c"], "a")
+    page.model.move_rows(["d"], "c")
+    heights = [page.table.rowHeight(row) for row in range(4)]
+    assert heights == [tokens.row_height + tokens.group_height, *[tokens.row_height] * 3]
+
+
+def test_a_job_taken_up_ahead_of_its_turn_is_next_in_line_until_bytes_of_it_go(model: QueueModel) -> None:
+    def words(**changes: object) -> object:
+        model.update_jobs([replace(FOUR[0], status=JobState.UPLOADING, **changes)])
+        return model.index(0, Column.STATE).data()
+
+    assert words() == "Next in line"
+    assert words(bytes_done=1) == "Sending"
+    assert words(reason="no link is up") == "Waiting: no link is up"
+
+
+def test_what_has_arrived_is_not_moved(page: QueuePage) -> None:
+    page.model.update_jobs([replace(FOUR[0], status=JobState.COMPLETED)])
+    page.select(["a"])
+    moves = [action for action in page.actions() if action.objectName() in ("queue.up", "queue.bottom", "queue.move")]
+    assert len(moves) == 3
+    assert not any(action.isEnabled() for action in moves)
+    assert not page.model.flags(page.model.index(0, 0)) & Qt.ItemFlag.ItemIsDragEnabled
+    page.select(["a", "b"])
+    assert all(action.isEnabled() for action in moves)
+
+
+def test_a_hash_and_a_long_name_at_the_other_end_are_there_whole_and_do_not_widen_the_panel(page: QueuePage) -> None:
+    digest, stored = f"blake3:{'0f' * 32}", f"agent/{'long_name_' * 12}.mcap"
+    done = replace(FOUR[0], status=JobState.COMPLETED, file_hash=digest, stored_as=stored, duration_s=64.0)
+    page.model.update_jobs([done])
+    page.select(["a"])
+    assert (page.details.fact("hash"), page.details.fact("stored as")) == (digest, stored)
+    assert page.details.fact("took") == "1 min 04 s"
+    tips = {label.toolTip() for label in page.details.findChildren(QLabel)}
+    assert {digest, stored} <= tips
+    assert page.details.minimumSizeHint().width() <= page.details.width()

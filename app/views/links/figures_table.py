@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QWidget
 
 from app.actions import COMMANDS, make_action
 from app.models.links_model import LinkColumn, LinksModel
-from app.models.table_model import SUBJECT_ROLE
 from app.widgets.look import Look
 from app.widgets.row_table import Columns, Index, RowTable
 from app.widgets.shape_delegate import DimDelegate
@@ -31,7 +30,7 @@ _SAMPLES = {
     LinkColumn.RATE: "1000.0",
     LinkColumn.SPREAD: "100–1000",
     LinkColumn.JITTER: "jitter ms",
-    LinkColumn.AGE: "59 min 59 s",
+    LinkColumn.AGE: "9.9 s ago",
 }
 
 
@@ -43,6 +42,7 @@ class FiguresTable(RowTable):
         columns = Columns(_SAMPLES, wide=LinkColumn.STATE, dropped=_DROPPED)
         super().__init__(model, look, "Figures of all links", tip, columns, small=True, parent=parent)
         self.draw_shapes(LinkColumn.STATE, self._shape)
+        self._links = model
         self._dim = DimDelegate(lambda index: index.column() in _AGEING and model.is_stale(index.row()), look)
         self._dim.setParent(self)
         self.setItemDelegate(self._dim)
@@ -69,5 +69,5 @@ class FiguresTable(RowTable):
         self.setMaximumHeight(head + self.row_height * rows + 4)
 
     def _shape(self, index: Index) -> tuple[Shape, QColor]:
-        state = index.data(SUBJECT_ROLE).state
+        state = self._links.state(index.row())
         return LINK_SHAPES[state], link_colour(state, self.look)

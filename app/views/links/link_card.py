@@ -8,7 +8,19 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
-from app.figures import DASH, is_lost, mbit_text, ms_text, percent_text, score_text, since_text
+from app.figures import (
+    DASH,
+    is_lost,
+    is_unheard,
+    mbit_text,
+    ms_text,
+    percent_text,
+    score_text,
+    shown_state,
+    since_text,
+    span_text,
+    why_text,
+)
 from app.models.sample_rings import Window
 from app.views.links.link_plot import Frame, LinkPlot
 from app.widgets.look import Look
@@ -30,6 +42,7 @@ class CardHead(QWidget):
         self._said: tuple[object, ...] = ()
         self._reading = ""
         self._is_lost = False
+        self._state = LinkState.IDLE
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     @property
@@ -46,17 +59,19 @@ class CardHead(QWidget):
     def show_link(self, link: LinkView, now_ns: int) -> None:
         """Take over the link's newest view."""
         self._is_lost = is_lost(link.state, link.measured_ns, now_ns)
+        self._state = shown_state(link, now_ns)
         right = "up" if link.state is LinkState.UP else since_text(link.state, link.since_ns, now_ns)
-        if link.why:
-            right += f" · {link.why}"
+        if is_unheard(link, now_ns):
+            right = f"no news for {span_text(now_ns - (link.measured_ns or now_ns))}"
+        elif link.why:
+            right += f" · {why_text(link)}"
         score = score_text(link.score.score if link.score and not self._is_lost else None)
         said = (link.name, link.state, right, link.device, link.role, score, link.simulated)
         self._link, self._right = link, right
         if said != self._said:
             self._said = said
-            self._facts = " · ".join(
-                filter(None, (link.device, link.role, f"score {score}", "simulated" * link.simulated))
-            )
+            laid_over = "simulated" if link.simulated and link.device != "simulated" else ""
+            self._facts = " · ".join(filter(None, (link.device, link.role, f"score {score}", laid_over)))
             self.update()
 
     def show_reading(self, reading: str) -> None:
@@ -88,16 +103,16 @@ class CardHead(QWidget):
         right = small.elidedText(self.right_text, Qt.TextElideMode.ElideRight, (area.right() - x) * 2 // 3)
         wide = small.horizontalAdvance(right)
         painter.setFont(look.small)
-        painter.setPen(look.text if self._reading or link.state is not LinkState.UP else look.muted)
+        painter.setPen(look.text if self._reading or self._state is not LinkState.UP else look.muted)
         box = QRect(area.right() - wide, 0, wide + 1, self.height())
         painter.drawText(box, left, right)
         if not self._reading:
             side = min(11, line - 4)
             paint_shape(
                 painter,
-                LINK_SHAPES[link.state],
+                LINK_SHAPES[self._state],
                 QRectF(box.left() - side - 6, (self.height() - side) / 2, side, side),
-                link_colour(link.state, look),
+                link_colour(self._state, look),
             )
             box.setLeft(box.left() - side - 6)
         room = box.left() - x - look.gap

@@ -15,12 +15,14 @@ from app.models.queue_model import state_words
 from app.theme.theme import Theme
 from app.widgets.action_button import ActionButton
 from app.widgets.chunk_grid import CELLS, ChunkGrid
+from app.widgets.elided_label import ElidedLabel
 from transfer_core.config import priority_name
 from transfer_core.events import JobState, JobView
 from transfer_core.service.values import UNKNOWN_LINK, ChunkMap
 from transfer_core.units import format_bytes, format_duration
 
 MAP_MS = 1000
+_WHOLE = ("hash", "stored as")  # one word each, cut in its middle; the tool tip and Copy have it whole
 _ROLES = (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole)
 
 
@@ -59,7 +61,6 @@ class DetailsPanel(QFrame):
     def _build(self) -> None:
         self.setMinimumWidth(200)
         self.name = _label("strong", wrap=True)
-        self.name.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.done = _label("caption", wrap=True)
         self.state = _label(wrap=True)
         self._map_head = _label("section", wrap=True)
@@ -75,12 +76,13 @@ class DetailsPanel(QFrame):
         facts = QFormLayout()
         facts.setHorizontalSpacing(12)
         facts.setVerticalSpacing(4)
-        for name in ("priority", "source", "queued", "sent twice", "attempts", "error", "hash", "stored as"):
-            head, value = _label("muted"), _label(wrap=True)
+        for name in ("priority", "source", "queued", "sent twice", "attempts", "error", "took", *_WHOLE):
+            head, value = _label("muted"), ElidedLabel() if name in _WHOLE else _label(wrap=True)
             head.setText(name)
             head.setAlignment(Qt.AlignmentFlag.AlignTop)
-            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            if name not in _WHOLE:
+                value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+                value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             facts.addRow(head, value)
             self._facts[name] = value
         self._facts_form = facts
@@ -188,12 +190,14 @@ class DetailsPanel(QFrame):
         self._show_fact("sent twice", f"{format_bytes(resent)}{share}" if resent else DASH)
         self._show_fact("attempts", str(job.attempts))
         self._show_fact("error", job.error or "")
-        self._show_fact("hash", job.file_hash[:24] + "…" if len(job.file_hash) > 24 else job.file_hash)
-        took = f" in {format_duration(job.duration_s)}" if job.duration_s else ""
-        self._show_fact("stored as", f"{job.stored_as}{took}" if job.stored_as else "")
+        self._show_fact("took", format_duration(job.duration_s) if job.duration_s else "")
+        self._show_fact("hash", job.file_hash)
+        self._show_fact("stored as", job.stored_as or "")
 
     def _show_fact(self, name: str, text: str) -> None:
         self._facts[name].setText(text)
+        if name in _WHOLE:
+            self._facts[name].setToolTip(text)
         self._facts_form.setRowVisible(self._facts[name], bool(text))
 
     # --- the chunk map

@@ -35,6 +35,7 @@ _NEEDS_ROWS = frozenset(
     f"queue.{name}"
     for name in ("pause", "cancel", "retry", "remove", "up", "down", "top", "bottom", "move", "priority", "copy")
 )
+_ORDERS = tuple(f"queue.{name}" for name in ("up", "down", "top", "bottom", "move", "priority"))
 _BAR = {  # the buttons, and which goes first when there is no room
     "window.add_files": 0,
     "window.add_folder": 7,
@@ -239,7 +240,8 @@ class QueuePage(Page):
         jobs = self.selected()
         states = {job.status for job in jobs}
         going = states & {JobState.PENDING, JobState.UPLOADING}
-        can = {
+        to_come = any(job.status is not JobState.COMPLETED for job in jobs)
+        can = dict.fromkeys(_ORDERS, to_come) | {
             "queue.pause": bool(going or JobState.PAUSED in states),
             "queue.cancel": bool(going or JobState.PAUSED in states),
             "queue.retry": bool(states & {JobState.FAILED, JobState.CANCELLED}),

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPolygonF
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.models.console_state import ConsoleState
-from app.models.queue_model import JOB_ROLE, Column
+from app.models.queue_model import JOB_ROLE, Column, has_begun
 from app.theme.theme import Theme
 from app.widgets.look import look_of
 from app.widgets.status_shape import Shape, paint_shape
@@ -165,13 +165,14 @@ class RowDelegate(QStyledItemDelegate):
         waits = bool(job.reason) and job.status in (JobState.PENDING, JobState.UPLOADING)
         if waits:
             paint_shape(painter, Shape.TRIANGLE, mark, look.caution)
-        elif job.status is JobState.UPLOADING:
+        elif has_begun(job):
             paint_play(painter, mark.adjusted(1, 0, -1, 0), self._accent)
         elif job.status is JobState.PAUSED:
             paint_pause(painter, mark.adjusted(1, 1, -1, -1), look.muted)
         else:
             shape, colour = {
                 JobState.PENDING: (Shape.RING, look.muted),
+                JobState.UPLOADING: (Shape.RING, look.muted),
                 JobState.COMPLETED: (Shape.CIRCLE, look.good),
                 JobState.FAILED: (Shape.OCTAGON, look.critical),
                 JobState.CANCELLED: (Shape.CROSS, look.muted),

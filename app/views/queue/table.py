@@ -178,8 +178,10 @@ class QueueTable(QTableView):
         tokens = self._theme.tokens
         header = self.verticalHeader()
         header.setDefaultSectionSize(tokens.row_height)
-        for row in firsts:
-            header.resizeSection(row, tokens.row_height + tokens.group_height)
+        for row in range(len(jobs)):  # Qt carries a height along with its row when rows change places
+            height = tokens.row_height + (tokens.group_height if row in self._bands else 0)
+            if header.sectionSize(row) not in (height, 0):  # 0: hidden
+                header.resizeSection(row, height)
         self.viewport().update()
 
     @Slot()

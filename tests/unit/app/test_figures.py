@@ -11,15 +11,20 @@ from app.figures import (
     is_lost,
     is_short,
     is_stale,
+    is_unheard,
     limits_text,
     moment_text,
     ms_text,
     percent_text,
     plan_text,
+    shown_state,
     since_text,
+    span_text,
+    why_text,
 )
 from tests.support.console_world import link_view
 from transfer_core.events import LinkState
+from transfer_core.units import NS_PER_S
 
 
 @pytest.mark.parametrize(
@@ -92,3 +97,23 @@ def test_a_quota_is_short_from_nine_tenths_on() -> None:
     assert not is_short(link_view("lte"))
     assert not is_short(link_view("lte", quota_bytes=100, used_bytes=89))
     assert is_short(link_view("lte", quota_bytes=100, used_bytes=90))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0.2 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (41_880, "11 h"), (172_800, "2 days")],
+)
+def test_an_age_is_short_enough_for_a_tile(seconds: float, text: str) -> None:
+    assert span_text(round(seconds * NS_PER_S)) == text
+
+
+def test_what_a_state_says_already_is_not_said_twice() -> None:
+    assert why_text(link_view("lte", LinkState.KILLED, why="killed by you")) == "by you"
+    assert why_text(link_view("lte", LinkState.DEGRADED, why="loss of 30 %")) == "loss of 30 %"
+
+
+def test_a_link_that_is_not_heard_of_is_not_shown_as_up() -> None:
+    link = link_view("lte", measured_ns=0)
+    assert shown_state(link, 5 * NS_PER_S) is LinkState.UP
+    assert shown_state(link, 11 * NS_PER_S) is LinkState.IDLE
+    assert not is_unheard(link_view("lte", LinkState.KILLED, measured_ns=0), 11 * NS_PER_S)
