@@ -177,6 +177,22 @@ def test_a_link_that_is_killed_leaves_no_gap_though_the_other_one_loses(field: F
         assert came == sorted(came)
 
 
+def test_an_agent_says_goodbye_by_all_links_so_that_its_race_ends_with_it(field: Field) -> None:
+    field.links.write_text(TWO_LINKS)
+    http = field.start_relay("--http", "127.0.0.1:0", "--races").wait_for("ready")["http"]
+    field.pair()
+    agent = field.start_agent("--telemetry", "0")
+    port = int(agent.wait_for("ready")["telemetry"][0].rpartition(":")[2])
+    flying = Flying(port)
+    with contextlib.closing(_ask(http)) as client:
+        (race,) = _until(lambda: list(client.get("/list_races").json().values()), "the race")
+        _until(lambda: client.get("/list_races").json()[race["race_id"]]["datagrams"] > 20, "datagrams")
+        flying.land()
+        assert field.say("link", "kill", "wifi").code == 0  # which answers fastest, so that messages ride it
+        assert agent.stop() == 0
+        _until(lambda: not client.get("/list_races").json(), "the end of the race", within_s=10.0)
+
+
 def test_a_relay_without_telemetry_refuses_it_and_files_go_on(field: Field) -> None:
     field.start_relay()
     field.pair()

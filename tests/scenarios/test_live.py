@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tests.support.session_world import MS, S, SessionWorld, WorldFile
+from transfer_core.protocol.endpoint import Received
 from transfer_core.protocol.live_frame import LiveDatagram
+from transfer_core.protocol.receiver import SessionEnded
 from transfer_core.sim.conditions import LinkConditions
 
 DRONES, EVERY_NS = 20, 20 * MS
@@ -139,3 +141,27 @@ def test_nothing_live_is_sent_to_a_relay_that_does_not_answer() -> None:
     assert world.run(limit_s=10)
     assert world.live_arrived == []
     assert world.receiver.counters.refused == 0
+
+
+def test_last_words_by_another_link_end_the_session_though_the_fastest_one_is_dead() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=10, delay_ms=5), LinkConditions(rate_mbps=10, delay_ms=20)], seed=29)
+    _flying(world)
+    world.run(lambda: False, limit_s=1.0)
+    for link in (world.ups[0], world.downs[0]):
+        link.kill()
+    now_ns = world.clock_of(world.sender)
+    world.sender.close()
+    first = world.sender.poll_transmit(now_ns)
+    assert first is not None
+    assert first.path == 0  # the dead one, which nobody knows yet
+    again = world.sender.say_again(world.sender.paths[1], now_ns)
+    assert again is not None
+    world.receiver.receive_datagrams(1, Received(("10.0.0.2", 1), again.payload, again.segment_bytes), now_ns)
+    assert any(isinstance(event, SessionEnded) for event in iter(world.receiver.poll_event, None))
+
+
+def test_who_has_said_all_has_no_last_words() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=10, delay_ms=5)], seed=31)
+    _flying(world)
+    assert world.run(lambda: not world.sender.messages_pending, limit_s=5)
+    assert world.sender.say_again(world.sender.paths[0], world.clock_of(world.sender)) is None

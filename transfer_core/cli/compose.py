@@ -121,12 +121,12 @@ def open_coordinator(database_url: str) -> Coordinator:
     return Coordinator(database_url)
 
 
-def open_races(http: tuple[str, int]) -> MountedRaces:
+def open_races(udp_host: str) -> MountedRaces:
     """What serves races and their viewers over HTTP, not started; telemetry is taken where HTTP is listened on."""
     from transfer_core.engine.telemetry_part import STORE_VARIABLE
     from transfer_core.server.races.mounted import MountedRaces
 
-    return MountedRaces(http[1], http[0], os.environ.get(STORE_VARIABLE, ""))
+    return MountedRaces(udp_host, os.environ.get(STORE_VARIABLE, ""))
 
 
 def open_http_side(

@@ -89,7 +89,7 @@ def relay(
     http_side = coordinator = mounted_races = None
     if http is not None:
         coordinator = compose.open_coordinator(database)
-        mounted_races = compose.open_races(parse_listen(http)) if races else None
+        mounted_races = compose.open_races(parse_listen(http)[0]) if races else None
         http_side = compose.open_http_side(
             parse_listen(http),
             tls=tls,

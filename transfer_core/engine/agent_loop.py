@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 ANSWER_NS = 3 * NS_PER_S  # a relay that has not answered by then is said to be offline
 POLICY_NS = 200 * NS_PER_MS
 PATHS_MAX = 250
+GOODBYES = 2  # by each link
 
 
 class AgentLoop:
@@ -75,8 +76,24 @@ class AgentLoop:
         for _ in range(32):
             following = self.next_transmit(now_ns)
             if following is None:
-                return
+                break
             following[0].send(following[1].address, following[1].payload, following[1].segment_bytes)
+        for uplink in self.uplinks.values():
+            if uplink.session is not None and uplink.online:
+                self._say_by_all(uplink, uplink.session, now_ns)
+
+    def _say_by_all(self, uplink: Uplink, session: SenderSession, now_ns: int) -> None:
+        """Nobody is there later to say it again, and one link may be dead without our knowing it yet."""
+        for number, path in session.paths.items():
+            for _ in range(GOODBYES):
+                transmit = session.say_again(path, now_ns)
+                if transmit is None:
+                    return
+                port = self.links[uplink.path_links[number]].port
+                try:
+                    port.send(transmit.address, transmit.payload, transmit.segment_bytes)
+                except LinkError:
+                    break  # it is gone; another one may do
 
     # --- links and relays
 

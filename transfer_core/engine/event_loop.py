@@ -106,7 +106,7 @@ class EventLoop:
                 raise
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """End the loop and close its ports."""
+        """End the loop and close its ports; calls that were posted before are made first."""
         self._stopping = True
         self.wake()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
@@ -140,6 +140,8 @@ class EventLoop:
         try:
             while not self._stopping:
                 self._turn()
+            for _ in range(len(self._calls)):  # a goodbye that was posted before `stop` is still said
+                self._calls.popleft()()
         except BaseException as error:
             self.failure = error
             _LOG.exception("the %s loop ended", self._thread.name)

@@ -8,19 +8,22 @@ stay one burst, so that the cost is per burst. A link with no conditions lets ev
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from transfer_core.errors import LinkError
 from transfer_core.net.base import Capabilities, UdpPort
 from transfer_core.protocol.endpoint import Address, Received
 from transfer_core.sim.held_burst import HeldBurst, hold_burst
 from transfer_core.sim.link import SimulatedLink, datagram_sizes
-from transfer_core.units import MIB, NS_PER_MS, NS_PER_US
+from transfer_core.units import MIB, NS_PER_MS, NS_PER_S, NS_PER_US
 
 COALESCE_NS = 1 * NS_PER_MS
 HELD_BYTES_MAX = 64 * MIB
+LAST_NS = 1 * NS_PER_S  # of what is on its way when a port is closed
 READS_PER_CALL = 16
 RETRY_NS = 200 * NS_PER_US
 """When to offer datagrams again to an inner port whose buffer was full."""
@@ -168,7 +171,10 @@ class SimulatedPort:
         self._let_go(now_ns)
 
     def close(self) -> None:
-        """Release the inner port; what is held is lost."""
+        """Release the inner port. What was sent is on its way, so that it arrives all the same; now, since nobody can
+        let go of it later."""
+        with contextlib.suppress(LinkError):  # the interface may be what is gone
+            self._let_go(self._monotonic_ns() + LAST_NS)
         self._port.close()
 
     def _receive_through(self, now_ns: int) -> Received | None:

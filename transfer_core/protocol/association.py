@@ -504,6 +504,22 @@ class Association:
         wanted = math.ceil(math.log(COPIES_MISS) / math.log(min(loss, 0.95)))
         return max(1, min(wanted, COPIES_BYTES // frames_bytes, COPIES_MAX))
 
+    def say_again(self, path: Path, now_ns: int) -> Transmit | None:
+        """The oldest messages that the peer has not acknowledged, once more and by this path, None if it has all:
+        for last words, after which nobody is there to notice that they were lost."""
+        parts: list[bytes] = []
+        sequences: list[int] = []
+        room = path.datagram_bytes - SEALED_OVERHEAD - PREFIX_BYTES
+        for sequence, body in sorted(self._outbox.in_flight.items()):
+            if len(body) + _MESSAGE_HEAD.size > room:
+                break
+            parts.append(_MESSAGE_HEAD.pack(_FRAME_MESSAGE, sequence, len(body)) + body)
+            room -= len(parts[-1])
+            sequences.append(sequence)
+        if not sequences:
+            return None
+        return self._seal_control(path, Kind.CONTROL, b"".join(parts), self._tag_messages(sequences), now_ns)
+
     def _fill_messages(self, parts: list[bytes], room: int) -> list[int]:
         sequences: list[int] = []
         waiting = self._outbox.waiting

@@ -1,8 +1,9 @@
 """Telemetry that agents pass on live: the relay records it, shows it and serves it to viewers, as if it came here.
 
-Each feed becomes a port of the telemetry desk and a race of its own. When an agent is gone its race goes on for a
-while, since it usually comes back with another session; then it is ended. What the disk does is done by a thread of
-this hub, so that neither the relay's loop nor other agents wait for it.
+Each feed becomes a port of the telemetry desk and a race of its own. When an agent is gone, or nothing is heard of it,
+its race goes on for a while, since it usually comes back; then it is ended. One that is heard again after that gets
+another race. What the disk does is done by a thread of this hub, so that neither the relay's loop nor other agents wait
+for it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class _Feed:
 
     port: int
     race_id: str | None
+    name: str
+    about: bytes
     unlooked_bytes: int = 0  # since the disk was looked at
 
 
@@ -50,6 +53,7 @@ class LiveHub:
         self._feeds: dict[tuple[bytes, int], _Feed] = {}  # touched by the worker alone
         self._names: dict[bytes, str] = {}
         self._timers: dict[bytes, threading.Timer] = {}
+        self._given_up: dict[tuple[bytes, int], _Feed] = {}  # of agents that were silent for too long
         self._folder, self._keep_free_bytes = Path(), 0
 
     def start(self, ground: RelayGround) -> dict[str, object]:
@@ -99,19 +103,25 @@ class LiveHub:
 
     def on_feed_ended(self, agent: bytes, feed: int) -> None:
         """See `RelayLive`."""
-        self._post(lambda: self._end([(agent, feed)]))
+
+        def end() -> None:
+            self._given_up.pop((agent, feed), None)
+            self._end([(agent, feed)])
+
+        self._post(end)
+
+    def on_silence(self, agent: bytes, *, silent: bool) -> None:
+        """See `RelayLive`."""
+        self._post(lambda: self._wait_for(agent) if silent else self._take_again(agent))
 
     def on_gone(self, agent: bytes) -> None:
         """See `RelayLive`."""
 
-        def wait() -> None:
-            if any(key[0] == agent for key in self._feeds):
-                timer = threading.Timer(self._linger_s, lambda: self._post(lambda: self._end_of(agent)))
-                timer.daemon = True
-                self._timers[agent] = timer
-                timer.start()
+        def gone() -> None:
+            self._forget_given_up(agent)
+            self._wait_for(agent)
 
-        self._post(wait)
+        self._post(gone)
 
     def _post(self, call: Callable[[], None]) -> None:
         worker = self._worker
@@ -119,18 +129,47 @@ class LiveHub:
             worker.post(call)
 
     # --- the worker
+    def _wait_for(self, agent: bytes) -> None:
+        """End its races after a while, counted from when it was missed first."""
+        if agent not in self._timers and any(key[0] == agent for key in self._feeds):
+            timer = threading.Timer(self._linger_s, lambda: self._post(lambda: self._give_up(agent)))
+            timer.daemon = True
+            self._timers[agent] = timer
+            timer.start()
+
+    def _wait_no_longer(self, agent: bytes) -> None:
+        timer = self._timers.pop(agent, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _take_again(self, agent: bytes) -> None:
+        """It is heard in the session that it had: it offers nothing anew, since it knows of no end."""
+        self._wait_no_longer(agent)
+        given_up = [(key[1], feed) for key, feed in self._given_up.items() if key[0] == agent]
+        self._forget_given_up(agent)
+        for number, feed in given_up:
+            try:
+                self._take_feed(agent, feed.name, number, feed.about)
+            except DrsError as error:
+                self._say("live telemetry that comes again is not taken", error.one_line())
+
+    def _forget_given_up(self, agent: bytes) -> None:
+        self._given_up = {key: feed for key, feed in self._given_up.items() if key[0] != agent}
+
     def _take_feed(self, agent: bytes, name: str, feed: int, about: bytes) -> None:
         desk = self._desk()
         if desk is None:
             raise NotFoundError(NO_DESK)
-        timer = self._timers.pop(agent, None)
-        if timer is not None:
-            timer.cancel()
+        self._wait_no_longer(agent)
+        self._given_up.pop((agent, feed), None)
         origin = self._origin(agent, name)
         listener = desk.take_feed(origin, about)
         known = self._feeds.get((agent, feed))
         if known is None or known.port != listener.port:
-            self._feeds[agent, feed] = _Feed(listener.port, self._record(desk, origin, listener.port))
+            race_id = self._record(desk, origin, listener.port)
+            self._feeds[agent, feed] = _Feed(listener.port, race_id, name, about)
+        else:
+            known.name, known.about = name, about
 
     def _origin(self, agent: bytes, name: str) -> str:
         """What an agent is called in names of sources; another one of the same name is told apart by its key."""
@@ -164,9 +203,12 @@ class LiveHub:
             _LOG.info("the recording of a live feed was over already: %s", error.one_line())
         self._say("live telemetry is recorded no longer: the disk has no room", "")
 
-    def _end_of(self, agent: bytes) -> None:
-        self._timers.pop(agent, None)
-        self._end([key for key in self._feeds if key[0] == agent])
+    def _give_up(self, agent: bytes) -> None:
+        if self._timers.pop(agent, None) is None:
+            return  # it came back as the timer went off
+        keys = [key for key in self._feeds if key[0] == agent]
+        self._given_up |= {key: self._feeds[key] for key in keys}
+        self._end(keys)
 
     def _end(self, keys: Sequence[tuple[bytes, int]]) -> None:
         desk = self._desk()

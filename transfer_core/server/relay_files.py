@@ -35,7 +35,7 @@ from transfer_core.protocol.receiver import (
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
 from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.intake import Arriving, Intake, Offer, Stored
-from transfer_core.server.relay_live import NO_DESK, RelayLive
+from transfer_core.server.relay_live import NO_DESK, SILENT_NS, RelayLive
 from transfer_core.server.relay_session import RelaySession
 from transfer_core.units import NS_PER_S
 
@@ -154,6 +154,14 @@ class RelayFiles:
                 pass
             case SessionEnded():
                 self._ended(session.protocol.my_index)
+
+    def note_silence(self, sessions: Iterable[RelaySession], now_ns: int) -> None:
+        """Tell whoever takes live datagrams of which agents nothing comes any more, and of which it does again."""
+        for session in sessions:
+            is_silent = bool(session.protocol.feeds) and session.silence_ns(now_ns) > SILENT_NS
+            if self._live is not None and is_silent is not session.is_silent:
+                session.is_silent = is_silent
+                self._live.on_silence(session.agent, silent=is_silent)
 
     def _offer_feed(self, session: RelaySession, feed: int, about: bytes) -> None:
         if self._live is None:

@@ -7,8 +7,10 @@ from typing import Protocol
 
 from transfer_core.errors import DrsError
 from transfer_core.protocol.live_frame import LiveDatagram
+from transfer_core.units import NS_PER_S
 
 NO_DESK = "this relay keeps no telemetry: start it with --http and --races, or receive in the console"
+SILENT_NS = 5 * NS_PER_S
 Answer = Callable[[DrsError | None], None]
 
 
@@ -25,6 +27,10 @@ class RelayLive(Protocol):
 
     def on_feed_ended(self, agent: bytes, feed: int) -> None:
         """The agent ends a feed."""
+        ...
+
+    def on_silence(self, agent: bytes, *, silent: bool) -> None:
+        """Nothing has come of an agent that passes telemetry on for `SILENT_NS`; or something comes again."""
         ...
 
     def on_gone(self, agent: bytes) -> None:

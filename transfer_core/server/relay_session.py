@@ -34,6 +34,12 @@ class RelaySession(Guest):
     held: dict[int, str] = field(default_factory=dict)  # file number -> code
     counted: dict[int, tuple[int, int]] = field(default_factory=dict)  # path -> (when, bytes heard until then)
     blocked: bool = False
+    is_silent: bool = False  # while it has live feeds
+
+    def silence_ns(self, now_ns: int) -> int:
+        """For how long nothing has come."""
+        heard = [path.last_heard_ns for path in self.protocol.paths.values() if path.last_heard_ns is not None]
+        return now_ns - max(heard, default=self.born_ns)
 
 
 def agent_now(session: RelaySession, now_ns: int) -> AgentNow:

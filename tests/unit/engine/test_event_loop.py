@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -86,3 +87,15 @@ def test_a_call_that_is_posted_does_not_wait_for_those_that_may(loop: tuple[Even
     loop[0].post(lambda: made.append("now"))
     until(lambda: len(made) == 3)
     assert made[0] == "first"
+
+
+def test_what_is_posted_before_the_end_is_still_done_though_the_loop_is_asleep() -> None:
+    for _ in range(20):
+        done: list[int] = []
+        loop = EventLoop("test", SystemClock())
+        loop.start(Idle())
+        for number in range(3):
+            loop.post(partial(done.append, number))
+        loop.stop()
+        assert done == [0, 1, 2]
+        assert not loop.is_running

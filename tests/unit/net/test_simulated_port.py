@@ -187,3 +187,19 @@ def test_the_rest_is_the_inner_ports() -> None:
     assert rig.port.capabilities.notes == ("inner", "simulated link")
     rig.port.close()
     assert rig.inner.closed
+
+
+def test_what_was_sent_before_the_port_is_closed_arrives_all_the_same() -> None:
+    rig = Rig(LinkConditions(rate_mbps=10, delay_ms=30, queue_ms=1000))
+    datagrams = numbered(4)
+    rig.port.send(PEER, memoryview(b"".join(datagrams)), 1222)
+    rig.port.close()
+    assert rig.inner.sent == datagrams
+
+
+def test_what_is_on_its_way_over_a_link_that_is_dead_does_not_arrive_by_closing_it() -> None:
+    rig = Rig(LinkConditions(rate_mbps=10, delay_ms=30, queue_ms=1000))
+    rig.port.send(PEER, memoryview(b"".join(numbered(4))), 1222)
+    rig.port.kill()
+    rig.port.close()
+    assert rig.inner.sent == []

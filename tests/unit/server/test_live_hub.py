@@ -111,6 +111,45 @@ def test_an_agent_that_comes_back_in_time_goes_on_in_its_race(hub, desk) -> None
     wait_until(lambda: desk.race(race.race_id).state is RaceState.SAVED)
 
 
+def test_the_race_of_an_agent_that_falls_silent_ends_and_another_begins_when_it_is_heard_again(hub, desk) -> None:
+    assert offer(hub) is None
+    (race,) = desk.races()
+    fly(hub)
+    wait_until(lambda: desk.race(race.race_id).datagrams == 100)
+    hub.on_silence(ADA, silent=True)
+    wait_until(lambda: desk.race(race.race_id).state is RaceState.SAVED)
+    assert desk.listeners() == []
+    hub.on_silence(ADA, silent=False)  # in the same session, so it offers nothing anew
+    fly(hub, at_ns=9 * NS_PER_S)
+    wait_until(lambda: len(desk.races()) == 2)
+    again = next(each for each in desk.races() if each.race_id != race.race_id)
+    wait_until(lambda: desk.race(again.race_id).datagrams == 100)
+    assert again.name == race.name
+
+
+def test_a_short_silence_ends_nothing(hub, desk) -> None:
+    assert offer(hub) is None
+    (race,) = desk.races()
+    hub.on_silence(ADA, silent=True)
+    hub.on_silence(ADA, silent=False)
+    fly(hub)
+    wait_until(lambda: desk.race(race.race_id).datagrams == 100)
+    ended = threading.Event()
+    assert not ended.wait(0.5)  # more than the race would have been waited for
+    assert desk.race(race.race_id).state is RaceState.LIVE
+
+
+def test_an_agent_that_was_silent_and_is_gone_then_gets_no_race_again(hub, desk) -> None:
+    assert offer(hub) is None
+    hub.on_silence(ADA, silent=True)
+    wait_until(lambda: desk.listeners() == [])
+    hub.on_gone(ADA)
+    hub.on_silence(ADA, silent=False)
+    fly(hub)
+    assert offer(hub, GRACE) is None  # its answer comes after all that
+    assert len(desk.listeners()) == 1
+
+
 def test_two_agents_with_one_name_and_one_port_are_told_apart(hub, desk) -> None:
     assert offer(hub) is None
     assert offer(hub, GRACE) is None

@@ -20,10 +20,13 @@ from transfer_core.telemetry.desk import TelemetryDesk
 BODY_MAX = 64 * 1024
 
 
-def build_app(desk: TelemetryDesk, asking: Asking, ws_port: int, udp_host: str, *, local_only: bool) -> FastAPI:
-    """The application over a desk. `ws_port` is what clients are told to watch at."""
+def build_app(
+    desk: TelemetryDesk, asking: Asking, viewers_port: int | None, udp_host: str, *, local_only: bool
+) -> FastAPI:
+    """The application over a desk. Clients are told to watch at `viewers_port`, or else where they ask."""
     app = FastAPI(title="DRS-SYNC races", description="Live telemetry, races and replays.", version="1")
     app.state.asking = asking
+    app.state.viewers_port = viewers_port
 
     @app.middleware("http")
     async def gate(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -50,7 +53,7 @@ def build_app(desk: TelemetryDesk, asking: Asking, ws_port: int, udp_host: str, 
         return {"status": "healthy"}
 
     app.include_router(user_routes(asking))
-    app.include_router(race_routes(desk, ws_port, udp_host))
+    app.include_router(race_routes(desk, udp_host))
     app.include_router(ViewerApi(desk, asking, local_only=local_only).router)
     return app
 

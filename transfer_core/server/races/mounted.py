@@ -31,8 +31,8 @@ PREFIXES = (
 class MountedRaces:
     """See `server.mounts.Mounted`. Viewers come to the same port, which is what clients are told."""
 
-    def __init__(self, port: int, udp_host: str, store_url: str = "") -> None:
-        self._port, self._udp_host, self._store_url = port, udp_host, store_url
+    def __init__(self, udp_host: str, store_url: str = "") -> None:
+        self._udp_host, self._store_url = udp_host, store_url
         self._document: Mapping[str, Any] = {}
         self._desk: TelemetryDesk | None = None
         self._accounts: Accounts | None = None
@@ -56,7 +56,7 @@ class MountedRaces:
         self._accounts = Accounts(folder, ground.clock, entropy)
         # what is local was checked before a request comes here
         asking = Asking(self._accounts, ground.clock)
-        app = build_app(self._desk, asking, self._port, self._udp_host, local_only=False)
+        app = build_app(self._desk, asking, None, self._udp_host, local_only=False)
         self._document = app.openapi()
         return app
 

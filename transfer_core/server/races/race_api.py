@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
@@ -55,15 +55,21 @@ class NewMarker(BaseModel):
     time_ns: int | None = Field(default=None, ge=0, lt=1 << 63)
 
 
-def race_routes(desk: TelemetryDesk, ws_port: int, udp_host: str) -> APIRouter:
+def viewers_port(request: Request) -> int:
+    """Where viewers connect: a port of their own, or else the one that was asked at."""
+    own: int | None = request.app.state.viewers_port
+    return int(request.scope["server"][1]) if own is None else own
+
+
+ViewersPort = Annotated[int, Depends(viewers_port)]
+
+
+def race_routes(desk: TelemetryDesk, udp_host: str) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["races"])
 
-    def told(race: RaceView) -> dict[str, Any]:
-        return race_object(race, ws_port)
-
     @router.post("/create_race")
-    def create_race(user: SessionUser, body: NewRace | None = None) -> dict[str, Any]:
+    def create_race(user: SessionUser, ws_port: ViewersPort, body: NewRace | None = None) -> dict[str, Any]:
         """Begin to record a UDP port."""
         require_role(user, UserRole.ENGINEER)
         new = body or NewRace()
@@ -78,27 +84,29 @@ def race_routes(desk: TelemetryDesk, ws_port: int, udp_host: str) -> APIRouter:
             owner=user.name,
             destination=new.destination,
         )
-        return told(race)
+        return race_object(race, ws_port)
 
     @router.get("/list_races")
-    def list_races(_user: SessionUser) -> dict[str, dict[str, Any]]:
+    def list_races(_user: SessionUser, ws_port: ViewersPort) -> dict[str, dict[str, Any]]:
         """Races that run, by id."""
-        return {race.race_id: told(race) for race in desk.races() if race.state in RUNNING}
+        return {race.race_id: race_object(race, ws_port) for race in desk.races() if race.state in RUNNING}
 
     @router.get("/watch_race/{race_id}/{user_id}")
-    def watch_race(race_id: str, user_id: int, user: SessionUser) -> dict[str, Any]:
+    def watch_race(race_id: str, user_id: int, user: SessionUser, ws_port: ViewersPort) -> dict[str, Any]:
         """Join as a viewer: any race that runs, or one that is over and was joined before."""
         require_self(user, user_id)
         race = desk.race(race_id)
         if race.state not in RUNNING:
             require_sight(user, race)
-        return told(desk.watch_race(race_id, user.name))
+        return race_object(desk.watch_race(race_id, user.name), ws_port)
 
     @router.post("/join_race/{race_id}/{user_id}")
-    def join_race(race_id: str, user_id: int, user: SessionUser, source: SourceId = "") -> dict[str, Any]:
+    def join_race(
+        race_id: str, user_id: int, user: SessionUser, ws_port: ViewersPort, source: SourceId = ""
+    ) -> dict[str, Any]:
         """Join as a pilot; `source` is the address and port that one's game sends from."""
         require_self(user, user_id)
-        return told(desk.join_race(race_id, user.name, Role.PILOT, source))
+        return race_object(desk.join_race(race_id, user.name, Role.PILOT, source), ws_port)
 
     @router.post("/mark_race/{race_id}")
     def mark_race(race_id: str, body: NewMarker, user: SessionUser) -> dict[str, Any]:
@@ -108,34 +116,36 @@ def race_routes(desk: TelemetryDesk, ws_port: int, udp_host: str) -> APIRouter:
         return {"marker_id": marker.marker_id, "time_ns": marker.time_ns, "text": marker.text}
 
     @router.post("/save_race/{race_id}")
-    def save_race(race_id: str, user: SessionUser) -> dict[str, Any]:
+    def save_race(race_id: str, user: SessionUser, ws_port: ViewersPort) -> dict[str, Any]:
         """End it if it runs, and seal it as one MCAP file."""
         require_change(user, desk.race(race_id))
-        return told(desk.save_race(race_id))
+        return race_object(desk.save_race(race_id), ws_port)
 
     @router.delete("/end_race/{race_id}")
-    def end_race(race_id: str, user: SessionUser) -> dict[str, Any]:
+    def end_race(race_id: str, user: SessionUser, ws_port: ViewersPort) -> dict[str, Any]:
         """Stop recording."""
         require_change(user, desk.race(race_id))
-        return told(desk.end_race(race_id))
+        return race_object(desk.end_race(race_id), ws_port)
 
     @router.get("/saved_races")
-    def saved_races(user: SessionUser, find: str = Query("", max_length=200)) -> list[dict[str, Any]]:
+    def saved_races(
+        user: SessionUser, ws_port: ViewersPort, find: str = Query("", max_length=200)
+    ) -> list[dict[str, Any]]:
         """Races that are over, of those that one may see."""
         races = desk.races(find=find, limit=10_000)
-        return [told(race) for race in races if race.state not in RUNNING and may_see(user, race)]
+        return [race_object(race, ws_port) for race in races if race.state not in RUNNING and may_see(user, race)]
 
     @router.get("/user_races/{user_id}")
-    def user_races(user_id: int, user: SessionUser) -> list[dict[str, Any]]:
+    def user_races(user_id: int, user: SessionUser, ws_port: ViewersPort) -> list[dict[str, Any]]:
         """Races that somebody owns or is in."""
         require_self(user, user_id)
-        return [told(race) for race in desk.races(limit=10_000) if may_see(user, race)]
+        return [race_object(race, ws_port) for race in desk.races(limit=10_000) if may_see(user, race)]
 
     @router.put("/update_race/{race_id}")
-    def update_race(race_id: str, body: RaceChange, user: SessionUser) -> dict[str, Any]:
+    def update_race(race_id: str, body: RaceChange, user: SessionUser, ws_port: ViewersPort) -> dict[str, Any]:
         """Another name or owner."""
         require_change(user, desk.race(race_id))
-        return told(desk.update_race(race_id, name=body.name, owner=body.owner))
+        return race_object(desk.update_race(race_id, name=body.name, owner=body.owner), ws_port)
 
     @router.delete("/delete_race/{race_id}/{user_id}")
     def delete_race(race_id: str, user_id: int, user: SessionUser) -> dict[str, Any]:
@@ -145,15 +155,16 @@ def race_routes(desk: TelemetryDesk, ws_port: int, udp_host: str) -> APIRouter:
         desk.delete_race(race_id)
         return {"status": "success", "race_id": race_id}
 
-    _add_recordings(router, desk, ws_port)
+    _add_recordings(router, desk)
     return router
 
 
-def _add_recordings(router: APIRouter, desk: TelemetryDesk, ws_port: int) -> None:
+def _add_recordings(router: APIRouter, desk: TelemetryDesk) -> None:
     @router.get("/replay_race/{race_id}")
     def replay_race(
         race_id: str,
         user: SessionUser,
+        ws_port: ViewersPort,
         source: SourceId = "",
         channel: Annotated[list[str], Query(max_length=CHANNELS_MAX)] = [],  # noqa: B006 - FastAPI copies it
         points: Annotated[int, Query(ge=2, le=POINTS_MAX)] = 2000,
