@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -265,3 +266,40 @@ def test_an_agent_that_pairs_learns_of_the_http_side_and_its_certificate(field: 
     (pit,) = store.destinations()
     store.close()
     assert pit.options == {"http": ready["http"], "pin": ready["pin"]}
+
+
+def test_a_new_machine_pairs_and_uploads_where_udp_does_not_get_through(field: Field) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silence:  # takes datagrams and answers none
+        silence.bind(("127.0.0.1", 0))
+        relay = field.start_relay("--http", "127.0.0.1:0", "--tls")
+        field.pair(f"127.0.0.1:{silence.getsockname()[1]}")
+        (field.folder / "lap.bin").write_bytes(data_of(3 * MB))
+        field.upload(field.folder / "lap.bin")
+        agent = field.start("agent", "--once", "--links", "lo")
+        assert agent.wait() == 0, agent.err
+    assert field.arrived() == {"lap.bin": data_of(3 * MB)}
+    assert relay.wait_for("agent")["over"] == "http"
+    relay.kill()
+    ready = field.start_relay("--http", "127.0.0.1:0", "--tls").wait_for("ready")
+    store = JobStore(field.folder / "a", SystemClock())
+    (pit,) = store.destinations()
+    store.close()
+    assert pit.secret is None
+    assert pit.options["pin"] == ready["pin"]
+
+
+def test_a_used_token_is_refused_over_http_too_and_the_job_says_so(field: Field) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silence:
+        silence.bind(("127.0.0.1", 0))
+        field.start_relay("--http", "127.0.0.1:0", "--tls")
+        where = f"127.0.0.1:{silence.getsockname()[1]}"
+        token = field.say("relay", "pair", "--address", where, state="r").out.split()[0]
+        for state in ("a", "b"):
+            assert field.say("pair", token, "--name", "pit", state=state).code == 0
+        (field.folder / "lap.bin").write_bytes(data_of(1000))
+        field.upload(field.folder / "lap.bin")
+        assert field.start("agent", "--once", "--links", "lo").wait() == 0
+        second = field.start("agent", "--links", "lo", state="b")
+        said = second.wait_for("notice", topic="relay", severity="serious")
+        assert "used already" in said["text"]
+        second.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 
 from tests.support.small_server import Handler, Reply, SmallServer
 
@@ -25,6 +26,7 @@ class ProxyHandler(Handler):
             response = connection.getresponse()
             body = response.read()
             headers = {key: value for key, value in response.getheaders() if key.lower() not in _OWN}
+            time.sleep(owner.answer_delay_s)
             if self.command == "HEAD" and response.getheader("Content-Length"):
                 headers["Content-Length"] = response.getheader("Content-Length", "")
             return response.status, headers, body
@@ -39,4 +41,5 @@ class FaultProxy(SmallServer):
 
     def __init__(self, behind: int) -> None:
         self.behind = behind
+        self.answer_delay_s = 0.0  # as on a long way
         super().__init__()

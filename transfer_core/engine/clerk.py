@@ -142,7 +142,7 @@ class Clerk:
         """Wait until a relay answers."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
-            if self._reach.own(relay):
+            if self._reach.online(relay):
                 return True
             if self._reach.why(relay).startswith("E_"):
                 return False

@@ -14,6 +14,7 @@ from transfer_core.service import Settings
 from transfer_core.units import NS_PER_S, utc_iso
 
 PAIR_WAIT_S = 3.0
+PAIR_HTTP_WAIT_S = 8.0  # UDP has its time first
 
 
 class DestinationVerbs(SettingsVerbs):
@@ -59,7 +60,8 @@ class DestinationVerbs(SettingsVerbs):
             self.change_settings(_with(self.settings(), default_destination=chosen))
         if self._clerk is not None:
             self._clerk.poke()
-            if not self._clerk.wait_online(chosen, PAIR_WAIT_S):
+            wait_s = PAIR_WAIT_S if parsed.http is None else PAIR_HTTP_WAIT_S
+            if not self._clerk.wait_online(chosen, wait_s):
                 code, _, text = self._clerk.why(chosen).partition(": ")
                 if code.startswith("E_TOKEN"):
                     raise error_from_code(code, text)

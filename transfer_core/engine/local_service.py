@@ -31,6 +31,7 @@ from transfer_core.engine.side_rooms import SideRooms
 from transfer_core.engine.system import SystemClock
 from transfer_core.engine.telemetry_part import TelemetryPart
 from transfer_core.engine.uploads.desk import UploadDesk
+from transfer_core.engine.uploads.pairing import AgentSelf
 from transfer_core.errors import ConfigError
 from transfer_core.events import (
     DestinationsChanged,
@@ -156,7 +157,7 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
             usage=usage,
             total_bps=self._total_cap_bps,
             on_caps=self._caps_changed,
-            bearer=lambda relay_public: bearer_of_agent(identity, relay_public),
+            me=AgentSelf(identity, name, lambda relay_public: bearer_of_agent(identity, relay_public)),
         )
         loop.paths.common = CommonCap(clerk.runner.uploads.governor)
         loop.observers.append(desk.observe)

@@ -27,7 +27,7 @@ WINDOW_CHUNKS = 768
 SESSIONS_MAX = 256
 IDLE_NS = 120 * NS_PER_S
 CLOSE_BURSTS = 8
-_STATUS = {
+STATUS_OF = {
     Verdict.ACCEPT: Status.ACCEPTED,
     Verdict.EXPIRED: Status.TOKEN_EXPIRED,
     Verdict.USED: Status.TOKEN_USED,
@@ -85,7 +85,7 @@ class Admission:
     def _answer(self, asked: bytes, opened: Opened, address: Address, verdict: Verdict) -> None:
         if verdict is Verdict.SILENCE:
             return
-        datagram, session = self.guests.answer(asked, opened, _STATUS[verdict])
+        datagram, session = self.guests.answer(asked, opened, STATUS_OF[verdict])
         if session is not None:
             if self._trace is not None:
                 session.protocol.observer = self._trace.session(f"{session.name} {session.protocol.my_index:08x}")

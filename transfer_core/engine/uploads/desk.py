@@ -20,6 +20,7 @@ from transfer_core.engine.uploads.governor import Governor
 from transfer_core.engine.uploads.limits import hour_cap, load_limits
 from transfer_core.engine.uploads.monitor import Monitor
 from transfer_core.engine.uploads.packing import Packer
+from transfer_core.engine.uploads.pairing import AgentSelf, HttpPairing
 from transfer_core.entropy import Entropy
 from transfer_core.errors import BadAnswer, CertificateRefused, DestinationError, DrsError, LinkError, SecurityError
 from transfer_core.events import LinkView
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # many agents upload nothing over HTTP
     from transfer_core.engine.uploads.run import UploadRun
     from transfer_core.engine.uploads.teller import Teller
     from transfer_core.engine.uploads.ways import Ways
+    from transfer_core.upload.session import LinkSession
 
 STOP_WAIT_S = 5.0
 _LOG = logging.getLogger(__name__)
@@ -48,6 +50,14 @@ class UploadListener(Protocol):
 
     def on_fallback(self, relay: str, open_now: bool, why: str) -> None:
         """A relay's HTTP side is there, or not any more."""
+        ...
+
+    def on_paired(self, relay: str) -> None:
+        """It has accepted this agent, over HTTP."""
+        ...
+
+    def on_refused(self, relay: str, error: DrsError) -> None:
+        """It will not have this agent."""
         ...
 
     def on_uploaded(self, run: UploadRun) -> None:
@@ -72,21 +82,25 @@ class UploadDesk:
         chosen: Sequence[str] | None,
         simulated: bool,
         views: Callable[[], Sequence[LinkView]],
-        bearer: Callable[[bytes], str],
+        me: AgentSelf,
         state_dir: Path,
         usage: LinkUsage | None = None,
         total_bps: Callable[[], float | None] = lambda: None,
         on_caps: Callable[[float | None, Mapping[str, float]], None] = lambda _all, _each: None,
     ) -> None:
         self._packer = Packer(state_dir)
-        self._bearer = bearer
+        self._bearer = me.bearer
+        self._pairing = HttpPairing(
+            me, clock, entropy, store.next_hello_counter, listener.on_paired, listener.on_refused
+        )
+        self._relays: dict[str, Destination] = {}  # those that have an HTTP side
         self._fallbacks: frozenset[str] = frozenset()  # relays that have an HTTP side
         self._store, self._clock, self._listener = store, clock, listener
         self._chosen, self._simulated, self._views = chosen, simulated, views
         self.governor = Governor(clock)
         self._entropy = entropy
         self._teller: Teller | None = None
-        self._monitor = Monitor(clock, entropy, self._on_presence)
+        self._monitor = Monitor(clock, entropy, self._ask, self._on_presence)
         self._targets: dict[str, Target] = {}
         self._ways: dict[str, Ways] = {}
         self._lock = threading.Lock()
@@ -123,7 +137,7 @@ class UploadDesk:
         targets = {each.name: target_of(each) for each in destinations if each.kind in KINDS}
         relays = {each.name: each for each in destinations if each.kind == "relay" and each.options.get("http")}
         targets |= {name: self._fallback_of(each) for name, each in relays.items()}
-        self._fallbacks = frozenset(relays)
+        self._fallbacks, self._relays = frozenset(relays), relays
         for name in set(self._ways) - set(targets):
             self._ways.pop(name).close()
         for name, target in targets.items():
@@ -245,6 +259,9 @@ class UploadDesk:
     def _all_runs(self) -> list[UploadRun]:
         with self._lock:
             return list(self._runs.values())
+
+    def _ask(self, name: str, target: Target, session: LinkSession) -> None:
+        self._pairing.ask(self._relays.get(name), target, session)
 
     def _on_presence(self, name: str, online: bool, why: str) -> None:
         tell = self._listener.on_fallback if name in self._fallbacks else self._listener.on_online

@@ -1,4 +1,9 @@
-"""Bandwidth for the threads that upload: each waits here until its bytes may go."""
+"""Bandwidth for the threads that upload: each waits here until its bytes may go.
+
+A cap means bytes as IP counts them, over UDP and over HTTP alike. What passes here are bytes of files, which are
+`FILE_SHARE` of a full TCP segment: so much of a cap they may use. TLS takes 0.1 % more, requests a few hundred bytes a
+chunk; acknowledgements go the other way.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from transfer_core.clock import Clock
 from transfer_core.units import NS_PER_S
 from transfer_core.upload.bucket import Bandwidth
 
+FILE_SHARE = 1448 / 1500  # a packet of 1,500 bytes: 20 of IPv4, 32 of TCP with its time stamps
 LOOK_S = 0.2  # how often a waiting thread asks whether it shall stop
 
 
@@ -37,15 +43,16 @@ class Governor:
                 self._apply()
 
     def _apply(self) -> None:
-        cap_bps = None if self._all_bps is None else self._all_bps * self._part
-        self._bandwidth.set_caps(cap_bps, self._by_destination, self._clock.monotonic_ns())
+        cap_bps = None if self._all_bps is None else self._all_bps * self._part * FILE_SHARE
+        of_each = {name: bps * FILE_SHARE for name, bps in self._by_destination.items()}
+        self._bandwidth.set_caps(cap_bps, of_each, self._clock.monotonic_ns())
         self._changed.notify_all()
 
     def use(self) -> tuple[int, bool]:
         """See `common_cap.OtherSide`."""
         with self._changed:
             held_up = self._bandwidth.held_up_lately(self._clock.monotonic_ns())
-            return self._bandwidth.granted_bytes, held_up
+            return round(self._bandwidth.granted_bytes / FILE_SHARE), held_up
 
     def grant(self, upload: str, destination: str, want: int, check: Callable[[], None]) -> int:
         """Wait until some of these bytes may go; how many. What `check` raises ends the waiting."""

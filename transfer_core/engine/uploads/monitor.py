@@ -20,9 +20,12 @@ from transfer_core.upload.presence import Presence
 if TYPE_CHECKING:
     from transfer_core.engine.uploads.ways import Ways
     from transfer_core.upload.kinds import Target
+    from transfer_core.upload.session import LinkSession
 
 MOVED_LATELY_NS = 10 * NS_PER_S
 OnPresence = Callable[[str, bool, str], None]
+Ask = Callable[[str, Target, "LinkSession"], None]
+"""Raises an error of this program's tree if that destination is not there, or is not what it should be."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,10 +40,11 @@ class _Watched:
 
 
 class Monitor:
-    """See the module. `on_presence(name, online, why)` is called from any thread."""
+    """See the module. `ask` and `on_presence(name, online, why)` are called from any thread."""
 
-    def __init__(self, clock: Clock, entropy: Entropy, on_presence: OnPresence) -> None:
+    def __init__(self, clock: Clock, entropy: Entropy, ask: Ask, on_presence: OnPresence) -> None:
         self._clock, self._entropy, self._on_presence = clock, entropy, on_presence
+        self._ask_there = ask
         self._watched: dict[str, _Watched] = {}
 
     def watch(self, destinations: Mapping[str, tuple[Target, Ways]]) -> None:
@@ -61,13 +65,11 @@ class Monitor:
                 threading.Thread(target=self._ask, args=(name, each), name=f"probe-{name}", daemon=True).start()
 
     def _ask(self, name: str, each: _Watched) -> None:
-        from transfer_core.upload.probe import probe  # noqa: PLC0415 - many agents have nobody to ask
-
         trouble: DrsError | None = None
         try:
             lent = each.ways.borrow()
             try:
-                probe(each.target, lent.session)
+                self._ask_there(name, each.target, lent.session)
             except DrsError:
                 each.ways.on_failed(lent.name)
                 raise

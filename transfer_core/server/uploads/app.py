@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
@@ -22,9 +22,15 @@ from transfer_core.server.uploads.tus_frame import TusFrame
 
 
 def build_app(
-    desk: Desk, health: Callable[[], dict[str, Any]], authenticate: Authenticate, rates: Rates, *, local_only: bool
+    desk: Desk,
+    health: Callable[[], dict[str, Any]],
+    authenticate: Authenticate,
+    rates: Rates,
+    more: Sequence[APIRouter] = (),
+    *,
+    local_only: bool,
 ) -> FastAPI:
-    """The application over a desk. `local_only` refuses requests that name another host."""
+    """The application over a desk, with more routes. `local_only` refuses requests that name another host."""
     app = FastAPI(title="DRS-SYNC relay", description="Uploads over HTTP.", version="1", responses=ERROR_ANSWERS)
 
     @app.get("/health", tags=["health"])
@@ -34,6 +40,8 @@ def build_app(
 
     app.include_router(ChunkApi(desk).router)
     app.include_router(TusApi(desk).router)
+    for router in more:
+        app.include_router(router)
     app.add_exception_handler(DrsError, _explain)
     app.add_exception_handler(Refusal, _explain_refusal)
     app.add_exception_handler(RequestValidationError, _explain_invalid)

@@ -19,7 +19,7 @@ from transfer_core.server.uploads.model import Client
 from transfer_core.server.uploads.rates import Rates
 
 Authenticate = Callable[[str | None], Awaitable[Client]]
-OPEN_TO_ALL = frozenset({"/health"})
+OPEN_TO_ALL = frozenset({"/health", "/pair"})
 
 
 class Gate:

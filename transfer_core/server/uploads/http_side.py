@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from transfer_core.config import RelayHttpConfig
+from transfer_core.engine.system import SystemEntropy
 from transfer_core.errors import DrsError, PortInUse, UsageError
 from transfer_core.events import IncomingView
 from transfer_core.protocol.security.receipts import ReceiptSigner
@@ -32,6 +33,7 @@ from transfer_core.server.uploads.desk import Desk
 from transfer_core.server.uploads.ending import Ending
 from transfer_core.server.uploads.listing import list_arrived
 from transfer_core.server.uploads.model import Client
+from transfer_core.server.uploads.pair_api import PairApi
 from transfer_core.server.uploads.rates import Rates
 from transfer_core.server.uploads.records import UploadDatabase, UploadRecord
 from transfer_core.server.uploads.store import UploadStore
@@ -148,7 +150,8 @@ class HttpSide:
             return await disk.run(credentials.client, authorization)
 
         desk = Desk(self._store, ending, disk, config)
-        app = build_app(desk, self._health, authenticate, rates, local_only=self._is_local)
+        pairing = PairApi(desk, ground, SystemEntropy(), rates)
+        app = build_app(desk, self._health, authenticate, rates, [pairing.router], local_only=self._is_local)
         others = [(each.prefixes, each.open(ground)) for each in self._mounted]
         documents = [(each.prefixes, each.document()) for each in self._mounted]
         own = app.openapi()
