@@ -59,7 +59,7 @@ _SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
 _SYNC_FILE_RANGE = _load_sync_file_range()
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path | str) -> None:
     """Make new, renamed and deleted names in a folder durable; Windows does it by itself. OSError."""
     if sys.platform == "win32":
         return

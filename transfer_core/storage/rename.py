@@ -14,12 +14,12 @@ _RENAME_EXCHANGE = 2
 _NOT_HERE = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK})
 
 
-def rename_new(source: Path, target: Path) -> None:
+def rename_new(source: Path | str, target: Path | str) -> None:
     """Rename; FileExistsError if there is something of that name. Other OSErrors pass."""
     if sys.platform == "win32":
-        source.rename(target)  # refuses to overwrite
+        Path(source).rename(target)  # refuses to overwrite
     elif not _rename_exclusively(source, target):
-        _link_and_unlink(source, target)
+        _link_and_unlink(Path(source), Path(target))
 
 
 def _link_and_unlink(source: Path, target: Path) -> None:
@@ -44,12 +44,12 @@ def swap(a: Path, b: Path) -> bool:
     return _rename_with(a, b, _RENAME_EXCHANGE)
 
 
-def _rename_exclusively(source: Path, target: Path) -> bool:
+def _rename_exclusively(source: Path | str, target: Path | str) -> bool:
     """Linux can do it in one step; False where the system or the file system does not have it."""
     return _rename_with(source, target, _RENAME_NOREPLACE)
 
 
-def _rename_with(source: Path, target: Path, flag: int) -> bool:
+def _rename_with(source: Path | str, target: Path | str, flag: int) -> bool:
     if _RENAMEAT2 is None:
         return False
     if _RENAMEAT2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), flag) == 0:

@@ -63,9 +63,8 @@ class Asking:
 
     def keep(self, parcel: Parcel) -> list[bytes]:
         """Keep the chunks that came; those that came as patches and are right. Inside `Index.change`."""
-        for chunk, data in parcel.chunks:
-            if chunk_id(data) == chunk:
-                self._index.keep_chunk(chunk, data, parcel.stored.get(chunk, len(data)))
+        right = [(chunk, data) for chunk, data in parcel.chunks if chunk_id(data) == chunk]
+        self._index.arrived.keep((chunk, data, parcel.stored.get(chunk, len(data))) for chunk, data in right)
         patched = self._take_patches(parcel)
         self._index.count("received_chunk_bytes", sum(parcel.stored.values()))
         return patched
@@ -95,7 +94,7 @@ class Asking:
             except DrsError:
                 data = b""
             if chunk_id(data) == chunk:
-                self._index.keep_chunk(chunk, data, parcel.stored.get(chunk, len(patch)))
+                self._index.arrived.keep([(chunk, data, parcel.stored.get(chunk, len(patch)))])
                 there.append(chunk)
             else:
                 self._unhinted.add(chunk)

@@ -9,6 +9,10 @@ from transfer_core.sync.entry import Entry
 from transfer_core.sync.index_rows import entry_of
 
 HISTORY_KEPT = 10_000
+_ADD_SAVING = (
+    "INSERT INTO saving VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET at_ns = excluded.at_ns,"
+    " times = times + 1, size = size + excluded.size, wire = wire + excluded.wire, packed = packed + excluded.packed"
+)
 _ADD_FIGURE = "INSERT INTO figure VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
 
 
@@ -29,21 +33,29 @@ class Chronicle:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        self._counted: dict[str, int] = {}  # in the change under way
+        self._counted: dict[str, int] = {}  # this and the next two: of the change under way
+        self._lines: list[tuple[int, str, str, str]] = []
+        self._savings: list[Saving] = []
 
     def _begin_counting(self) -> None:
         self._counted.clear()
+        self._lines.clear()
+        self._savings.clear()
 
     def _keep_counted(self) -> None:
-        """At the end of a change."""
-        for name, value in self._counted.items():
-            self._db.execute(_ADD_FIGURE, (name, value))
+        """At the end of a change: many rows with one statement."""
+        self._db.executemany(_ADD_FIGURE, list(self._counted.items()))
+        if self._lines:
+            self._db.executemany("INSERT INTO history VALUES (NULL, ?, ?, ?, ?)", self._lines)
+            self._db.execute("DELETE FROM history WHERE number <= ?", (self.history_end() - HISTORY_KEPT,))
+        self._db.executemany(
+            _ADD_SAVING,
+            [(each.path, each.at_ns, each.size_bytes, each.wire_bytes, each.packed_bytes) for each in self._savings],
+        )
 
     def note(self, at_ns: int, what: str, path: str, text: str) -> None:
         """A line of the history. Inside `change`."""
-        number = self._db.execute("INSERT INTO history VALUES (NULL, ?, ?, ?, ?)", (at_ns, what, path, text)).lastrowid
-        if number is not None and number % 500 == 0:
-            self._db.execute("DELETE FROM history WHERE number <= ?", (number - HISTORY_KEPT,))
+        self._lines.append((at_ns, what, path, text))
 
     def history(self, limit: int) -> list[tuple[int, str, str, str]]:
         """(when, what, path, text), newest first."""
@@ -69,12 +81,7 @@ class Chronicle:
 
     def saved(self, saving: Saving) -> None:
         """A file has been received: add to what is known of its path. Inside `change`."""
-        self._db.execute(
-            "INSERT INTO saving VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET at_ns = excluded.at_ns,"
-            " times = times + 1, size = size + excluded.size, wire = wire + excluded.wire,"
-            " packed = packed + excluded.packed",
-            (saving.path, saving.at_ns, saving.size_bytes, saving.wire_bytes, saving.packed_bytes),
-        )
+        self._savings.append(saving)
 
     def savings(self, limit: int) -> list[Saving]:
         """What crossed the wire for each file, newest first."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 import blake3
 import zstandard
@@ -23,6 +24,11 @@ class ChunkMissing(SourceError):
         self.chunk = chunk
 
 
+@cache
+def _packer() -> Callable[[bytes], bytes]:
+    return zstandard.ZstdCompressor(level=1).compress
+
+
 class PackedGauge:
     """Tells what a content would take if it were compressed and nothing else: of a long one every eighth piece."""
 
@@ -31,7 +37,7 @@ class PackedGauge:
 
     def __init__(self) -> None:
         self._seen = self._tried = self._packed = 0
-        self._pack = zstandard.ZstdCompressor(level=1).compress
+        self._pack = _packer()
 
     def passing(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """The same pieces."""
@@ -61,26 +67,30 @@ class Contents:
 
     def is_here(self, chunk: bytes) -> bool:
         """Whether a chunk has arrived or should be in a file here."""
-        if self._index.has_chunk(chunk):
+        if self._index.arrived.has(chunk):
             return True
         return chunk not in self._gone and bool(self._index.places(chunk))
 
-    def find(self, chunk: bytes) -> bytes | None:
-        """A chunk from anywhere here; None if nowhere is what the index says."""
-        data = self._index.chunk(chunk)
-        if data is not None:
+    def find(self, chunk: bytes, place: tuple[str, int, int] | None = None) -> bytes | None:
+        """A chunk from anywhere here; None if nowhere is what the index says. It is probably at `place`."""
+        data = self._index.arrived.data(chunk)
+        if data is None and place is not None:
+            data = self._read(chunk, place)
+        if data is None:
+            found = (self._read(chunk, each) for each in self._index.places(chunk))
+            data = next((each for each in found if each is not None), None)
+        if data is None:
+            self._gone.add(chunk)
+        else:
             self._gone.discard(chunk)
-            return data
-        for path, offset, length in self._index.places(chunk):
-            try:
-                data = self._tree.read_at(path, offset, length)
-            except DrsError:
-                continue
-            if chunk_id(data) == chunk:
-                self._gone.discard(chunk)
-                return data
-        self._gone.add(chunk)
-        return None
+        return data
+
+    def _read(self, chunk: bytes, place: tuple[str, int, int]) -> bytes | None:
+        try:
+            data = self._tree.read_at(*place)
+        except DrsError:
+            return None
+        return data if chunk_id(data) == chunk else None
 
     def pieces(self, entry: Entry, recipe: Recipe) -> Iterator[bytes]:
         """The content of an entry. ChunkMissing on the way; FileHashMismatch at the end if it is not what it said."""

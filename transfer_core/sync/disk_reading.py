@@ -1,6 +1,7 @@
 """The folder on a real disk, as far as it is looked at and read: see `tree.Tree`.
 
-No symbolic link is followed: one in the way of a path refuses it.
+No symbolic link is followed: one in the way of a path refuses it. Where many files are handled one by one, their paths
+are text: making a `Path` costs more than what is asked of the system.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ class DiskReading:
 
     def __init__(self, root: Path, folder: str) -> None:
         self.root, self._folder = root, folder
-        self._private = root / PRIVATE
+        self._base, self._private = os.fspath(root), root / PRIVATE
         self._ignored = Ignored(())
         self._ignored_of: tuple[int, int] | None = None
+        self._asked = ("", False)  # the last folder that was asked for, and whether it is ignored
         self._folds: bool | None = None
 
     # --- looking
@@ -107,23 +109,27 @@ class DiskReading:
             return None
         try:
             place = self._place(path)
-            found = stat_of(place.lstat())
+            found = stat_of(os.lstat(place))
         except (NameRefused, FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise SourceUnreadable(f"{path} can't be looked at: {error.strerror or error}") from error
-        if found is not None and self._is_folding() and place.name not in os.listdir(place.parent):  # noqa: PTH208
-            return None
-        return found
+        return found if found is None or self._is_named_so(place) else None
+
+    def _is_named_so(self, place: str) -> bool:
+        """Whether what is there has this very name, on a disk that takes others for the same."""
+        folder, name = os.path.split(place)
+        return not self._is_folding() or name in os.listdir(folder)  # noqa: PTH208
 
     def is_ignored(self, path: str) -> bool:
         """See `Tree`: it, or a folder that it is in, is ignored."""
-        at = path.find("/")
-        while at > 0:
-            if self._ignored.match(path[:at], is_folder=True):
-                return True
-            at = path.find("/", at + 1)
-        return self._ignored.match(path, is_folder=False) or self._ignored.match(path, is_folder=True)
+        folder = path.rpartition("/")[0]
+        if folder != self._asked[0]:
+            at, inside = 0, False
+            while not inside and (at := folder.find("/", at + 1)) > 0:
+                inside = self._ignored.match(folder[:at], is_folder=True)
+            self._asked = (folder, inside or (folder != "" and self._ignored.match(folder, is_folder=True)))
+        return self._asked[1] or self._ignored.match_either(path)
 
     def _read_ignored(self) -> None:
         try:
@@ -131,8 +137,9 @@ class DiskReading:
             if self._ignored_of != (found.st_mtime_ns, found.st_size):
                 lines = (self.root / IGNORE_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
                 self._ignored, self._ignored_of = Ignored(lines), (found.st_mtime_ns, found.st_size)
+                self._asked = ("", False)
         except FileNotFoundError:
-            self._ignored, self._ignored_of = Ignored(()), None
+            self._ignored, self._ignored_of, self._asked = Ignored(()), None, ("", False)
         except OSError as error:
             raise SourceUnreadable(f"{IGNORE_FILE} can't be read: {error.strerror or error}") from error
 
@@ -181,15 +188,13 @@ class DiskReading:
         except OSError as error:
             raise SourceUnreadable(f"{path} can't be read: {error.strerror or error}") from error
 
-    def _place(self, path: str) -> Path:
+    def _place(self, path: str) -> str:
         """Where a path lies; NameRefused if it would lead through anything but folders."""
-        place = self.root
-        parts = path.split("/")
-        for part in parts[:-1]:
-            place = place / part
-            if not stat.S_ISDIR(place.lstat().st_mode):
-                raise NameRefused(f"{place.name} is in the way of {path}: it is no folder")
-        return place / parts[-1]
+        at = 0
+        while (at := path.find("/", at + 1)) > 0:
+            if not stat.S_ISDIR(os.lstat(f"{self._base}/{path[:at]}").st_mode):
+                raise NameRefused(f"{path[:at]} is in the way of {path}: it is no folder")
+        return f"{self._base}/{path}"
 
 
 def stat_of(found: os.stat_result) -> Stat | None:

@@ -26,12 +26,13 @@ from transfer_core.storage.rename import rename_new, swap
 from transfer_core.sync.disk_reading import MARKER, DiskReading, stat_of
 from transfer_core.sync.entry import Kind, parent_of
 from transfer_core.sync.naming import why_not_synced
-from transfer_core.sync.tree import NameClash, Stat, TargetChanged
+from transfer_core.sync.tree import PRIVATE, NameClash, Stat, TargetChanged
 
 TRASH_DAYS = 30
 SYNC_THREADS = 16
 FEW = 3  # so many files are synced without threads
 _EXECUTABLE = 0o111
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class DiskTree(DiskReading):
@@ -40,7 +41,9 @@ class DiskTree(DiskReading):
     def __init__(self, root: Path, folder: str) -> None:
         super().__init__(root, folder)
         self._umask = _umask()
-        self._unsettled: set[Path] = set()
+        self._unsettled: set[str] = set()
+        self._staging = f"{self._base}/{PRIVATE}/staged/{secrets.token_hex(6)}-"
+        self._staged = 0
 
     def adopt(self) -> None:
         """Make this folder the shared one: put the marker there. WriteFailed, DiskFull."""
@@ -82,58 +85,52 @@ class DiskTree(DiskReading):
 
     def stage(self, pieces: Iterable[bytes], mtime_ns: int, executable: bool) -> str:
         """See `Tree`."""
-        token = secrets.token_hex(8)
-        place = self._private / "staged" / token
+        self._staged += 1
+        token = f"{self._staging}{self._staged}"
         try:
-            fd = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        except OSError as error:
-            raise storage_error(error, place) from error
-        try:
-            with os.fdopen(fd, "wb") as file:
+            fd = os.open(token, _NEW, 0o777 if executable else 0o666)
+            try:
                 for piece in pieces:
-                    file.write(piece)
-                file.flush()
-                place.chmod((0o777 if executable else 0o666) & ~self._umask)
-                os.utime(place, ns=(mtime_ns, mtime_ns))
+                    _write(fd, piece)
+            finally:
+                os.close(fd)
+            os.utime(token, ns=(mtime_ns, mtime_ns))
         except OSError as error:
-            place.unlink(missing_ok=True)
-            raise storage_error(error, place) from error
+            self.discard(token)
+            raise storage_error(error, Path(token)) from error
         except BaseException:
-            place.unlink(missing_ok=True)
+            self.discard(token)
             raise
         return token
 
     def sync_staged(self, tokens: Sequence[str]) -> None:
         """See `Tree`. Threads, since the disk syncs many files that ask at the same time at once."""
-        places = [self._private / "staged" / token for token in tokens]
-        if len(places) < FEW:
-            for place in places:
-                _sync(place)
+        if len(tokens) < FEW:
+            _sync(tokens)
             return
         with ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="sync-disk") as pool:
-            for _ in pool.map(_sync, places):
+            for _ in pool.map(_sync, [tokens[at::SYNC_THREADS] for at in range(SYNC_THREADS)]):
                 pass
 
     def publish(self, token: str, path: str, expected: Stat | None) -> Stat:
         """See `Tree`."""
-        staged = self._private / "staged" / token
         target = self._target(path)
         try:
             if expected is None:
-                rename_new(staged, target)
+                rename_new(token, target)
             else:
                 trashed = self._trash_place(path)
-                staged.rename(trashed)
-                if not self._exchange(trashed, target, expected):
-                    trashed.rename(staged)
+                os.rename(token, trashed)  # noqa: PTH104
+                if not self._exchange(trashed, Path(target), expected):
+                    trashed.rename(token)
                     raise TargetChanged(f"{path} is another by now")
-                self._unsettled.add(trashed.parent)
-            self._unsettled.add(target.parent)
-            found = stat_of(target.lstat())
+                self._unsettled.add(os.fspath(trashed.parent))
+            self._unsettled.add(os.path.dirname(target))  # noqa: PTH120
+            found = stat_of(os.lstat(target))
         except (FileExistsError, FileNotFoundError) as error:
             raise TargetChanged(f"{path} is another by now") from error
         except OSError as error:
-            raise storage_error(error, target) from error
+            raise storage_error(error, Path(target)) from error
         if found is None:
             raise TargetChanged(f"{path} is another by now")
         return found
@@ -165,7 +162,7 @@ class DiskTree(DiskReading):
         raw = name.encode("utf-8", "surrogateescape")[: 255 - len(mark)]
         return folder / (raw.decode("utf-8", "ignore") + mark)
 
-    def _target(self, path: str) -> Path:
+    def _target(self, path: str) -> str:
         """Where a path lies, its folders made. NameClash if the disk takes another name there for this one.
 
         NameRefused if this system can't hold the name, or takes it for something else.
@@ -182,20 +179,21 @@ class DiskTree(DiskReading):
         self._refuse_clash(target, path)
         return target
 
-    def _refuse_clash(self, target: Path, path: str) -> None:
-        if self._is_folding() and os.path.lexists(target) and target.name not in os.listdir(target.parent):  # noqa: PTH208
+    def _refuse_clash(self, target: str, path: str) -> None:
+        if self._is_folding() and os.path.lexists(target) and not self._is_named_so(target):
             raise NameClash(f"{path} can't be beside a name that this disk takes for the same")
 
     def discard(self, token: str) -> None:
         """See `Tree`."""
-        (self._private / "staged" / token).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(token)  # noqa: PTH108
 
     def make_folder(self, path: str) -> Stat:
         """See `Tree`."""
-        target = self._target(path)
+        target = Path(self._target(path))
         try:
             target.mkdir(0o777)
-            self._unsettled |= {target, target.parent}
+            self._unsettled |= {os.fspath(target), os.fspath(target.parent)}
         except FileExistsError as error:
             if not stat.S_ISDIR(target.lstat().st_mode):
                 raise TargetChanged(f"{path} is no folder") from error
@@ -206,12 +204,12 @@ class DiskTree(DiskReading):
     def trash(self, path: str, expected: Stat) -> None:
         """See `Tree`."""
         try:
-            target = self._place(path)
+            target = Path(self._place(path))
             if expected.kind is Kind.FOLDER:
                 target.rmdir()
             else:
                 self._trash_file(path, target, expected)
-            self._unsettled.add(target.parent)
+            self._unsettled.add(os.fspath(target.parent))
         except (FileNotFoundError, FileExistsError) as error:
             raise TargetChanged(f"{path} is another by now") from error
         except OSError as error:
@@ -225,11 +223,11 @@ class DiskTree(DiskReading):
         if not expected.is_same_file(stat_of(trashed.lstat())):
             rename_new(trashed, target)
             raise TargetChanged(f"{path} is another by now")
-        self._unsettled.add(trashed.parent)
+        self._unsettled.add(os.fspath(trashed.parent))
 
     def keep_as(self, path: str, to: str, expected: Stat) -> None:
         """See `Tree`."""
-        source, target = self._target(path), self._target(to)
+        source, target = Path(self._target(path)), Path(self._target(to))
         try:
             _link_or_copy(source, target)
             if not expected.is_same_file(stat_of(target.lstat())) and not expected.is_same_file(
@@ -252,11 +250,11 @@ class DiskTree(DiskReading):
             except FileNotFoundError:
                 continue  # removed since, which its own parent tells
             except OSError as error:
-                raise storage_error(error, folder) from error
+                raise storage_error(error, Path(folder)) from error
 
     def move(self, path: str, to: str, expected: Stat) -> None:
         """Give a file another name, where there must be nothing. TargetChanged, NameClash, WriteFailed."""
-        source, target = self._target(path), self._target(to)
+        source, target = Path(self._target(path)), Path(self._target(to))
         try:
             if not expected.is_same_file(stat_of(source.lstat())):
                 raise TargetChanged(f"{path} is another by now")
@@ -270,7 +268,7 @@ class DiskTree(DiskReading):
 
     def set_executable(self, path: str, executable: bool) -> Stat:
         """See `Tree`."""
-        target = self._target(path)
+        target = Path(self._target(path))
         try:
             mode = target.lstat().st_mode
             target.chmod(mode | (_EXECUTABLE & ~self._umask) if executable else mode & ~_EXECUTABLE)
@@ -282,16 +280,22 @@ class DiskTree(DiskReading):
         return found
 
 
-def _sync(place: Path) -> None:
-    """Make a file's data durable. DiskFull, WriteFailed."""
-    try:
-        fd = os.open(place, os.O_RDWR | getattr(os, "O_BINARY", 0))
+def _write(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _sync(places: Iterable[str]) -> None:
+    """Make the data of these files durable. DiskFull, WriteFailed."""
+    for place in places:
         try:
-            sync_file(fd)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise storage_error(error, place) from error
+            fd = os.open(place, os.O_RDWR | getattr(os, "O_BINARY", 0))
+            try:
+                sync_file(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise storage_error(error, Path(place)) from error
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -2,10 +2,14 @@
 
 Everything that belongs together is one transaction, and it comes after the disk has it. `entry.seq` grows with each
 change, so a peer is told what is new since the number it has.
+
+Many small files are many rows: within one change, what was read is kept, and what nobody reads before the end is
+written then, many rows with one statement.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -13,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from transfer_core.storage.database import transaction
+from transfer_core.sync.arrived import Arrived
 from transfer_core.sync.chronicle import Chronicle
 from transfer_core.sync.entry import Entry, Kind
 from transfer_core.sync.index_rows import COLUMNS, entry_of, stat_of, values_of
@@ -54,6 +59,11 @@ class Index(Chronicle):
                     self._db.execute("INSERT INTO self VALUES (?, 0, 0)", (new_replica,))
         row = self._db.execute("SELECT replica FROM self").fetchone()
         self.replica: str = "" if row is None else row[0]
+        self.arrived = Arrived(connection)
+        self._rows: dict[str, sqlite3.Row | None] = {}  # this and what follows: of the change under way
+        self._recipes: dict[tuple[bytes, int], Recipe | None] = {}
+        self._done: list[tuple[str, str]] = []
+        self._counters: list[int] = []  # counter and sequence number, once one of them was drawn
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -62,27 +72,68 @@ class Index(Chronicle):
             if self._db.in_transaction:
                 yield
                 return
-            self._begin_counting()
-            with transaction(self._db):
-                yield
-                self._keep_counted()
+            self._begin()
+            try:
+                with transaction(self._db):
+                    yield
+                    self._write_kept()
+            except BaseException:
+                self._begin()
+                self.arrived.reload()
+                raise
+
+    def _begin(self) -> None:
+        self._begin_counting()
+        for kept in (self._rows, self._recipes, self._done, self._counters):
+            kept.clear()
+
+    def _write_kept(self) -> None:
+        """The rows that nobody had to read before the end of the change."""
+        self._keep_counted()
+        self._write_done()
+        self.arrived.settle()
+        if self._counters:
+            self._db.execute("UPDATE self SET counter = ?, seq = ?", self._counters)
+        self._rows.clear()
+        self._recipes.clear()
+        self._counters.clear()
+
+    def _drawn(self) -> list[int]:
+        """Counter and sequence number as they are by now. Inside `change`."""
+        if not self._counters:
+            self._counters += self._db.execute("SELECT counter, seq FROM self").fetchone()
+        return self._counters
+
+    def look_up(self, paths: Iterable[str]) -> None:
+        """These paths will be asked for within this change: read them with one statement."""
+        wanted = [path for path in paths if path not in self._rows]
+        rows = self._db.execute(
+            "SELECT * FROM entry WHERE path IN (SELECT value FROM json_each(?))", (json.dumps(wanted),)
+        ).fetchall()
+        self._rows |= dict.fromkeys(wanted) | {row["path"]: row for row in rows}
+
+    def _row(self, path: str) -> sqlite3.Row | None:
+        if path in self._rows:
+            return self._rows[path]
+        row: sqlite3.Row | None = self._db.execute("SELECT * FROM entry WHERE path = ?", (path,)).fetchone()
+        return row
 
     # --- what is here
 
     def next_dot(self, floor: int) -> Dot:
         """This replica's next edit; kept with the change that it is drawn in."""
-        counter = next_counter(self._db.execute("SELECT counter FROM self").fetchone()[0], floor)
-        self._db.execute("UPDATE self SET counter = ?", (counter,))
-        return (self.replica, counter)
+        drawn = self._drawn()
+        drawn[0] = next_counter(drawn[0], floor)
+        return (self.replica, drawn[0])
 
     def entry(self, path: str) -> Entry | None:
         """What is at a path here."""
-        row = self._db.execute(f"SELECT {COLUMNS} FROM entry WHERE path = ?", (path,)).fetchone()
+        row = self._row(path)
         return None if row is None else entry_of(row)
 
     def stat(self, path: str) -> Stat | None:
         """How the file looked when its entry was made; None if it has to be looked at again."""
-        row = self._db.execute("SELECT * FROM entry WHERE path = ?", (path,)).fetchone()
+        row = self._row(path)
         return None if row is None else stat_of(row)
 
     def marks(self) -> dict[str, int]:
@@ -118,12 +169,14 @@ class Index(Chronicle):
 
     def put(self, entry: Entry, stat: Stat | None, recipe: Recipe | None = None) -> None:
         """This is at the path now. Inside `change`."""
-        seq = self._db.execute("UPDATE self SET seq = seq + 1 RETURNING seq").fetchone()[0]
+        drawn = self._drawn()
+        drawn[1] += 1
+        self._rows.pop(entry.path, None)
         disk: tuple[int | None, ...] = (None,) * 5
         if stat is not None:
             disk = (stat.size, stat.mtime_ns, stat.inode, stat.ctime_ns, int(stat.executable))
         self._db.execute(
-            f"INSERT OR REPLACE INTO entry VALUES ({', '.join('?' * 16)})", (*values_of(entry), seq, *disk)
+            f"INSERT OR REPLACE INTO entry VALUES ({', '.join('?' * 16)})", (*values_of(entry), drawn[1], *disk)
         )
         if recipe is not None:
             self.put_recipe(entry.content, entry.size, recipe)
@@ -135,6 +188,7 @@ class Index(Chronicle):
 
     def put_stat(self, path: str, stat: Stat | None) -> None:
         """The file looks like this now, and is the same. Inside `change`."""
+        self._rows.pop(path, None)
         disk: tuple[int | None, ...] = (None,) * 5
         if stat is not None:
             disk = (stat.size, stat.mtime_ns, stat.inode, stat.ctime_ns, int(stat.executable))
@@ -152,19 +206,28 @@ class Index(Chronicle):
     @property
     def seq(self) -> int:
         """The newest sequence number."""
-        return int(self._db.execute("SELECT seq FROM self").fetchone()[0])
+        return self._counters[1] if self._counters else int(self._db.execute("SELECT seq FROM self").fetchone()[0])
 
     # --- contents
 
     def put_recipe(self, content: bytes, size: int, recipe: Recipe) -> None:
         """Remember how a content is made. Inside `change`."""
         if len(recipe) > 1:
+            self._recipes.pop((content, size), None)
             self._db.execute("INSERT OR IGNORE INTO recipe VALUES (?, ?, ?)", (content, size, encode_recipe(recipe)))
 
     def recipe(self, content: bytes, size: int) -> Recipe | None:
         """How a content is made; None if nobody has said."""
         if size == 0:
             return ()
+        if (content, size) in self._recipes:
+            return self._recipes[content, size]
+        found = self._recipe(content, size)
+        if self._db.in_transaction:
+            self._recipes[content, size] = found
+        return found
+
+    def _recipe(self, content: bytes, size: int) -> Recipe | None:
         row = self._db.execute("SELECT size, pieces FROM recipe WHERE content = ?", (content,)).fetchone()
         if row is not None and row["size"] == size:
             return decode_recipe(row["pieces"], size)
@@ -182,33 +245,6 @@ class Index(Chronicle):
             (chunk, chunk + b"\xff" * 17, CHUNK_BYTES_MAX),
         ).fetchall()
         return [(row[0], row[1], row[2]) for row in rows]
-
-    def keep_chunk(self, chunk: bytes, data: bytes, stored: int) -> None:
-        """A chunk has arrived, and took that many bytes on the wire. Inside `change`."""
-        self._db.execute("INSERT OR IGNORE INTO arrived VALUES (?, ?, ?)", (chunk, data, stored))
-
-    def stored_bytes(self, recipe: Recipe) -> int:
-        """What the chunks of a recipe that had to be fetched took on the wire."""
-        chunks = {piece.chunk for piece in recipe}
-        rows = (self._db.execute("SELECT stored FROM arrived WHERE chunk = ?", (chunk,)).fetchone() for chunk in chunks)
-        return sum(row[0] for row in rows if row is not None)
-
-    def chunk(self, chunk: bytes) -> bytes | None:
-        """A chunk that has arrived and was not used up."""
-        row = self._db.execute("SELECT data FROM arrived WHERE chunk = ?", (chunk,)).fetchone()
-        return None if row is None else bytes(row[0])
-
-    def has_chunk(self, chunk: bytes) -> bool:
-        """Whether it has arrived."""
-        return self._db.execute("SELECT 1 FROM arrived WHERE chunk = ?", (chunk,)).fetchone() is not None
-
-    def drop_chunks_of(self, recipe: Recipe) -> None:
-        """A file of these chunks is in place, where they can be found from now on. Inside `change`."""
-        self._db.executemany("DELETE FROM arrived WHERE chunk = ?", [(piece.chunk,) for piece in recipe])
-
-    def drop_chunks(self) -> None:
-        """Nothing is waited for any more: what arrived has been used up. Inside `change`."""
-        self._db.execute("DELETE FROM arrived")
 
     # --- what peers say
 
@@ -235,17 +271,24 @@ class Index(Chronicle):
     def hear(self, peer: str, entries: Iterable[Entry]) -> list[Entry]:
         """A peer says what it has; what is older than what it said before does not count. What counts of these paths
         now. Inside `change`."""
-        counts: list[Entry] = []
+        self._write_done()
+        counts = {each.path: each for each in self._heard(peer, [entry.path for entry in entries])}
+        fresh: dict[str, Entry] = {}
         for entry in entries:
-            known = self.heard(peer, entry.path)
-            if known is not None and order(entry.version, known.version) is Order.BEFORE:
-                counts.append(known)
-                continue
-            counts.append(entry)
-            self._db.execute(
-                f"INSERT OR REPLACE INTO heard VALUES ({', '.join('?' * 13)})", (peer, *values_of(entry), 1, "")
-            )
-        return counts
+            known = counts.get(entry.path)
+            if known is None or order(entry.version, known.version) is not Order.BEFORE:
+                counts[entry.path] = fresh[entry.path] = entry
+        self.look_up(fresh)
+        rows = [(peer, *values_of(entry), int(entry != self.entry(path)), "") for path, entry in fresh.items()]
+        self._db.executemany(f"INSERT OR REPLACE INTO heard VALUES ({', '.join('?' * 13)})", rows)
+        return [counts[entry.path] for entry in entries]
+
+    def _heard(self, peer: str, paths: list[str]) -> list[Entry]:
+        rows = self._db.execute(
+            f"SELECT {COLUMNS} FROM heard WHERE peer = ? AND path IN (SELECT value FROM json_each(?))",
+            (peer, json.dumps(paths)),
+        ).fetchall()
+        return [entry_of(row) for row in rows]
 
     def heard(self, peer: str, path: str) -> Entry | None:
         """What a peer has said of a path."""
@@ -280,9 +323,11 @@ class Index(Chronicle):
 
     def done(self, todo: Todo) -> None:
         """It is done. Inside `change`."""
-        self._db.execute(
-            "UPDATE heard SET todo = 0, why = '' WHERE peer = ? AND path = ?", (todo.peer, todo.entry.path)
-        )
+        self._done.append((todo.peer, todo.entry.path))
+
+    def _write_done(self) -> None:
+        self._db.executemany("UPDATE heard SET todo = 0, why = '' WHERE peer = ? AND path = ?", self._done)
+        self._done.clear()
 
     def say_why(self, todo: Todo, why: str) -> None:
         """What keeps it. Inside `change`."""

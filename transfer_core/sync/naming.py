@@ -27,10 +27,20 @@ class Ignored:
 
     def match(self, path: str, *, is_folder: bool) -> bool:
         """Whether this path itself is ignored; what lies in an ignored folder is not asked for."""
-        name = path.rpartition("/")[2]
-        if name in _ALWAYS or name.endswith(_ALWAYS_ENDS) or name.startswith(_LOCK):
+        if _is_always_ignored(path):
             return True
         return self._spec is not None and self._spec.match_file(path + "/" if is_folder else path)
+
+    def match_either(self, path: str) -> bool:
+        """The same, whether it is a file or a folder."""
+        if _is_always_ignored(path):
+            return True
+        return self._spec is not None and (self._spec.match_file(path) or self._spec.match_file(path + "/"))
+
+
+def _is_always_ignored(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return name in _ALWAYS or name.endswith(_ALWAYS_ENDS) or name.startswith(_LOCK)
 
 
 def _spec(lines: Iterable[str]) -> pathspec.GitIgnoreSpec:

@@ -159,7 +159,10 @@ class Node:
                 self.index.put_recipe(entry.content, entry.size, decode_recipe(data, entry.size))
         for said in self.index.hear(known.peer, parcel.entries):
             key = (known.peer, said.path)
-            self._todo[key] = Todo(known.peer, said, "")
+            if said == self.index.entry(said.path):  # it has this from here
+                self._todo.pop(key, None)
+            else:
+                self._todo[key] = Todo(known.peer, said, "")
             self._asking.settle(key)
         if parcel.after <= known.heard:
             self.index.put_peer(replace(known, name=parcel.name, heard=max(known.heard, parcel.up_to)))
@@ -176,6 +179,7 @@ class Node:
             batch = ready[at : at + APPLY_AT_ONCE]
             try:
                 with self.index.change():
+                    self.index.look_up({todo.entry.path for todo in batch})
                     self._prepare(batch)
                     goes_on = all(self._work_off(todo, told) for todo in batch)
                     self._tree.settle()
@@ -186,7 +190,7 @@ class Node:
         if not self._todo:
             self._asking.rest()
             with self.index.change():
-                self.index.drop_chunks()
+                self.index.arrived.drop_all()
         self._asking.ask(self._peers, self._todo)
         self.tell()
         return told
@@ -247,7 +251,7 @@ class Node:
             if lacking:
                 self._asking.need(key, lacking)
                 return True
-            wire = {content: self.index.stored_bytes(recipe) for content, recipe in recipes.items()}
+            wire = {content: self.index.arrived.stored_bytes(recipe) for content, recipe in recipes.items()}
             try:
                 packed = self._applier.apply(decision.actions, recipes)
             except TargetChanged:
@@ -264,7 +268,7 @@ class Node:
             self._done(todo, decision, told)
             self._count(decision, wire, packed)
             for recipe in recipes.values():
-                self.index.drop_chunks_of(recipe)
+                self.index.arrived.drop(recipe)
             return True
         return self._wait(todo, "it is being edited here", told)
 

@@ -19,7 +19,7 @@ from transfer_core.sync.post import Sender
 from transfer_core.sync.recipe import Recipe
 
 ENTRIES_AT_ONCE = 1000
-RECIPE_BYTES_AT_ONCE = 2 << 20
+PIECES_AT_ONCE = 100_000  # some 2 MB of recipes
 PACK_BYTES = 2 << 20
 PUSH_BYTES = 512 * 1024
 EDIT_PUSH_BYTES = 48 * 1024  # more of an edit is asked for, with hints, which is shorter
@@ -48,7 +48,7 @@ class Telling:
             return
         known = self._index.peer(peer)
         if known.told < self._index.seq:
-            up_to, entries, news, recipes = self._batch(peer, known.told)
+            up_to, entries, contents = self._batch(peer, known.told)
             self._under_way[peer] = up_to
             self._sender.send(
                 peer,
@@ -57,20 +57,19 @@ class Telling:
                 after=known.told,
                 up_to=up_to,
                 entries=tuple(entries),
-                recipes=recipes,
-                chunks=self._along(peer, news),
+                recipes=recipes_of({entry.content: recipe for entry, recipe in contents.items()}),
+                chunks=self._along(peer, contents),
             )
 
-    def _batch(self, peer: str, told: int) -> tuple[int, list[Entry], list[Entry], dict[bytes, bytes]]:
-        """What is told next, as much as a parcel can hold: up to which number, entries, those whose content is news to
-        the peer, recipes."""
+    def _batch(self, peer: str, told: int) -> tuple[int, list[Entry], dict[Entry, Recipe]]:
+        """What is told next, as much as a parcel can hold: up to which number, entries, and those whose content is news
+        to the peer with their recipes."""
         limit = ENTRIES_AT_ONCE
         while True:
             up_to, entries = self._index.since(told, limit)
-            news = self._news_for(peer, entries)
-            recipes = self._recipes_for(news)
-            if len(entries) <= 1 or sum(map(len, recipes.values())) <= RECIPE_BYTES_AT_ONCE:
-                return up_to, entries, news, recipes
+            contents = self._recipes_for(self._news_for(peer, entries))
+            if len(entries) <= 1 or sum(map(len, contents.values())) <= PIECES_AT_ONCE:
+                return up_to, entries, contents
             limit = len(entries) // 2
 
     def _delivered(self, peer: str, up_to: int) -> None:
@@ -88,28 +87,24 @@ class Telling:
             entry for entry in entries if entry.kind is Kind.FILE and not self._index.peer_holds(peer, entry.content)
         ]
 
-    def _recipes_for(self, news: Iterable[Entry]) -> dict[bytes, bytes]:
-        contents: dict[bytes, Recipe] = {}
-        for entry in news:
-            recipe = self._index.recipe(entry.content, entry.size)
-            if recipe is not None:
-                contents[entry.content] = recipe
-        return recipes_of(contents)
+    def _recipes_for(self, news: Iterable[Entry]) -> dict[Entry, Recipe]:
+        recipes = {entry: self._index.recipe(entry.content, entry.size) for entry in news}
+        return {entry: recipe for entry, recipe in recipes.items() if recipe is not None}
 
-    def _along(self, peer: str, news: Iterable[Entry]) -> tuple[tuple[bytes, bytes], ...]:
+    def _along(self, peer: str, contents: Mapping[Entry, Recipe]) -> tuple[tuple[bytes, bytes], ...]:
         """Chunks that the peer will need for small edits, so that it does not have to ask."""
         found: dict[bytes, bytes] = {}
         room = PUSH_BYTES
-        for entry in news:
+        for entry, recipe in contents.items():
             if not self._passes_on and entry.dot[0] != self._index.replica:
                 continue
-            recipe = self._index.recipe(entry.content, entry.size) or ()
-            known = [self._index.peer_holds_chunk(peer, piece.chunk) for piece in recipe]
-            fresh = {piece.chunk: piece.length for piece, there in zip(recipe, known, strict=True) if not there}
-            if sum(fresh.values()) > (min(room, EDIT_PUSH_BYTES) if any(known) else room):
+            many = len(recipe) > 1  # of a single one it has been asked already whether the peer has it
+            known = [many and self._index.peer_holds_chunk(peer, piece.chunk) for piece in recipe]
+            fresh = {piece.chunk: piece for piece, there in zip(recipe, known, strict=True) if not there}
+            if sum(piece.length for piece in fresh.values()) > (min(room, EDIT_PUSH_BYTES) if any(known) else room):
                 continue
-            for chunk in fresh:
-                data = self._contents.find(chunk)
+            for chunk, piece in fresh.items():
+                data = self._contents.find(chunk, (entry.path, piece.offset, piece.length))
                 if data is not None:
                     found[chunk] = data
                     room -= len(data)
