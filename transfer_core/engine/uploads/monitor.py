@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOVED_LATELY_NS = 10 * NS_PER_S
 OnPresence = Callable[[str, bool, str], None]
-Ask = Callable[[str, Target, "LinkSession"], None]
+Ask = Callable[[str, "Target", "LinkSession"], None]
 """Raises an error of this program's tree if that destination is not there, or is not what it should be."""
 
 
