@@ -18,6 +18,7 @@ from transfer_core.clock import Clock
 from transfer_core.config import ScoreWeights
 from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.link_usage import LinkUsage
+from transfer_core.engine.path_tally import PathCounts, PathTally
 from transfer_core.engine.uplink import LinkPort
 from transfer_core.errors import LinkError, NotFoundError
 from transfer_core.events import LinkKind, LinkMark, LinkSample, LinkState, LinkView
@@ -55,7 +56,7 @@ class _Known:
     judge: LinkStateJudge | None = None
     killed_ns: int | None = None
     was_silent: bool = False
-    counted: dict[tuple[str, int], tuple[int, int, int, int, int]] = field(default_factory=dict)
+    tally: PathTally = field(default_factory=PathTally)
     bytes_sent: int = 0
     bytes_received: int = 0
     view: LinkView | None = None
@@ -295,21 +296,19 @@ class LinkDesk:
                 if uplink.path_links.get(path.number) != known.link.name:
                     continue
                 sender = path.sender
-                key = (uplink.target.name + str(uplink.index), path.number)
-                before = known.counted.get(key, (0, 0, 0, 0, 0))
-                now = (path.data_bytes, sender.acked_packets, sender.lost_packets, sender.sent_bytes, path.heard_bytes)
-                known.counted[key] = now
-                known.meter.on_delivered(now[0] - before[0], now_ns)
-                known.meter.on_settled(now[1] - before[1], now[2] - before[2], now_ns)
-                known.bytes_sent += now[3] - before[3]
-                known.bytes_received += now[4] - before[4]
-                self._usage.add(known.link.name, now[3] - before[3] + now[4] - before[4])
-                if sender.latest_rtt_ns is not None and now[1] > before[1]:
+                counts = PathCounts(
+                    path.data_bytes, sender.acked_packets, sender.lost_packets, sender.sent_bytes, path.heard_bytes
+                )
+                grown = known.tally.grown(uplink.session.my_index, path.number, counts)
+                known.meter.on_delivered(grown.data_bytes, now_ns)
+                known.meter.on_settled(grown.acked_packets, grown.lost_packets, now_ns)
+                known.bytes_sent += grown.sent_bytes
+                known.bytes_received += grown.heard_bytes
+                self._usage.add(known.link.name, grown.sent_bytes + grown.heard_bytes)
+                if sender.latest_rtt_ns is not None and grown.acked_packets > 0:
                     known.meter.on_rtt(sender.latest_rtt_ns, now_ns)
                 if not sender.is_silent and path.last_heard_ns is not None:
                     known.was_silent = False
-        if len(known.counted) > 512:
-            known.counted.clear()
 
     def _measured_view(self, known: _Known, now_ns: int) -> LinkView:
         link, judge, figures = known.link, known.judge, known.meter.figures(now_ns)
