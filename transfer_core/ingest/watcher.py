@@ -100,6 +100,7 @@ class FolderWatcher:
         self._keys: dict[str, int] = {}
         self._candidates: dict[str, _Candidate] = {}
         self._heap: list[tuple[int, str]] = []
+        self._held: set[str] = set()  # candidates that somebody was found to have open
         self._scan: Iterator[str] | None = None
         self._scan_refusals = Refusals()
         self._scan_cost_ns = 0
@@ -140,7 +141,7 @@ class FolderWatcher:
     def held(self) -> list[tuple[str, int]]:
         """Files that somebody has kept open for long, and for how many nanoseconds."""
         now_ns = self._clock.monotonic_ns()
-        found = ((name, each.history.held_ns(now_ns)) for name, each in self._candidates.items())
+        found = ((name, self._candidates[name].history.held_ns(now_ns)) for name in self._held)
         return [(name, held_ns) for name, held_ns in found if held_ns >= HELD_LONG_NS]
 
     # --- what happens
@@ -192,6 +193,7 @@ class FolderWatcher:
         self._keys.clear()
         self._new_folders.clear()
         self._candidates.clear()
+        self._held.clear()
         self._heap.clear()
         self._scan = None
 
@@ -310,7 +312,7 @@ class FolderWatcher:
         self._successors.note(relative)
         facts = self._facts(relative)
         if relative in self._candidates or (facts is not None and self._wanted.wants(relative, facts)):
-            self._look(relative, Sign.NONE)
+            self._look(relative, Sign.NONE, facts)
 
     def _remove_stale_part(self, relative: str) -> None:
         path, facts = self._path(relative), self._facts(relative)
@@ -336,10 +338,13 @@ class FolderWatcher:
         frames.sort(key=lambda frame: frame.relative)
         return frames
 
-    def _look(self, relative: str, signs: Sign) -> None:
-        """Something speaks of this file: see it as it is now, and judge it in this turn or when it is ripe."""
+    def _look(self, relative: str, signs: Sign, facts: Facts | None = None) -> None:
+        """Something speaks of this file: see it as it is now, and judge it in this turn or when it is ripe.
+
+        `facts` are handed in where they were looked up for this.
+        """
         candidate = self._candidates.get(relative)
-        facts = self._facts(relative)
+        facts = facts or self._facts(relative)
         if candidate is None:
             if Sign.TOLD not in signs and self.is_held_back:
                 return
@@ -360,12 +365,14 @@ class FolderWatcher:
         if verdict.step is Step.ASK_WRITER:
             writer = writer_of(self._path(relative)) if self._knows_writers else Writer.UNKNOWN
             history.asked(now_ns, writer)
+            (self._held.add if writer is Writer.HELD else self._held.discard)(relative)
             history.observe(now_ns, self._facts(relative))
             verdict = history.judge(now_ns, self._rules)
         if verdict.step is Step.WAIT:
             self._look_again(relative, candidate, verdict.due_ns)
             return None
         del self._candidates[relative]
+        self._held.discard(relative)
         facts = history.facts
         if verdict.step is Step.GONE or facts is None or not self._wanted.wants(relative, facts):
             return None

@@ -52,9 +52,6 @@ class OutgoingFile:
     sent_slices: int = 0
     resent_bytes: int = 0
 
-    def __lt__(self, other: OutgoingFile) -> bool:
-        return self.order < other.order
-
     @property
     def largest_chunk_bytes(self) -> int:
         """What any of its chunks is counted as before it is read."""

@@ -13,7 +13,6 @@ send, an idle path makes copies (see `tail_copies`).
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import deque
 from collections.abc import Sequence
 
@@ -28,6 +27,7 @@ from transfer_core.protocol.live import Copying, FeedCounts, LiveOut, OutFrame
 from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.outgoing_file import FileState, OutgoingFile
 from transfer_core.protocol.posts import PostsIn
+from transfer_core.protocol.ready_files import ReadyFiles
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, USUAL_BYTES, MtuSearch
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.sender_events import (
@@ -106,10 +106,10 @@ class SenderSession(Association):
         )
         self.files: dict[int, OutgoingFile] = {}
         self.redundant = False  # whether every byte goes by two paths
-        self._order: list[OutgoingFile] = []
+        self._to_read = ReadyFiles(_has_to_read)
+        self._to_send = ReadyFiles(_has_to_send)
         self._slots = ChunkSlots(SLOTS)
         self._window = window_chunks
-        self._has_unread = False  # there may be chunks that are not asked for yet
         self._reading = 0
         self._reading_bytes = 0
         self._ready_slots = 0
@@ -178,8 +178,7 @@ class SenderSession(Association):
             chunk_paths=np.full(chunks, 255, np.uint8),
         )
         self.files[number] = file
-        self._has_unread = True
-        insort(self._order, file)
+        self._to_read.add(file)
         self.send_message(
             FileOpen(number, priority, size, chunk_bytes, mtime_ns, fingerprint, file_id, path),
         )
@@ -193,9 +192,9 @@ class SenderSession(Association):
         file = self.files.get(number)
         if file is None:
             return
-        self._order.remove(file)
         file.order = (priority, position, number)
-        insort(self._order, file)
+        self._to_read.add(file)
+        self._to_send.add(file)
         self._ask_for_chunks()
 
     def stop_file(self, number: int, *, discard: bool) -> None:
@@ -219,7 +218,7 @@ class SenderSession(Association):
         if record is None:
             file.again.append(chunk)
             file.unread += 1
-            file.unreadable = self._has_unread = True
+            file.unreadable = True
             return
         if chunk in file.slots:
             return  # asked for again while it was read; one of them is enough
@@ -234,6 +233,7 @@ class SenderSession(Association):
         slot = self._slots.take(number, chunk, rows)
         file.slots[chunk] = slot
         file.fresh.append(slot)
+        self._to_send.add(file)
         self._ready_slots += 1
         self._finish_if_read(file)
 
@@ -314,8 +314,10 @@ class SenderSession(Association):
                 self._ready_slots -= 1
             self._slots.release(slot)
         self._reading_bytes -= file.reading * file.largest_chunk_bytes
+        file.fresh.clear()
+        file.lost.clear()
+        file.unread = 0
         del self.files[file.number]
-        self._order.remove(file)
         self._ask_for_chunks()
 
     @property
@@ -325,43 +327,32 @@ class SenderSession(Association):
 
     # --- asking for chunks
 
-    def _may_read(self, file: OutgoingFile) -> bool:
-        if file.unreadable:
-            return False
-        return file.state is FileState.SENDING or (file.state is FileState.OPENING and file.eager)
-
     def _ahead_chunks(self) -> int:
         rate = sum(path.sender.rate_bytes_per_s for path in self.paths.values() if not path.sender.is_silent)
         return min(256, max(READ_AHEAD_CHUNKS, int(rate * READ_AHEAD_NS / 1e9) // 65536))
 
     def _ask_for_chunks(self) -> None:
-        if not self._has_unread:
+        file = self._to_read.first()
+        if file is None:
             return
         ahead = self._ahead_chunks()
         if self._ready_slots + self._reading > ahead // 2:
             return  # to ask for many at a time costs less than to ask for each as soon as there is room
-        for file in self._order:
-            if not file.unread or not self._may_read(file):
-                continue
-            while file.unread:
-                room = min(
-                    ahead - self._ready_slots - self._reading,
-                    self._window_room_bytes() // file.largest_chunk_bytes,
-                    self._slots.free - self._reading,
-                )
-                if room <= 0:
-                    return
-                if file.state is FileState.OPENING:
-                    room = min(room, EARLY_CHUNKS - (file.chunks - file.unread))
-                    if room <= 0:
-                        break
-                first, count = self._next_run(file, min(room, READ_RUN_CHUNKS))
-                file.unread -= count
-                file.reading += count
-                self._reading += count
-                self._reading_bytes += count * file.largest_chunk_bytes
-                self._events.append(ChunksWanted(file.number, first, count))
-        self._has_unread = False
+        while file is not None:
+            room = min(
+                ahead - self._ready_slots - self._reading,
+                self._window_room_bytes() // file.largest_chunk_bytes,
+                self._slots.free - self._reading,
+            )
+            if room <= 0:
+                return
+            first, count = self._next_run(file, min(room, READ_RUN_CHUNKS, _room_to_read(file)))
+            file.unread -= count
+            file.reading += count
+            self._reading += count
+            self._reading_bytes += count * file.largest_chunk_bytes
+            self._events.append(ChunksWanted(file.number, first, count))
+            file = self._to_read.first()
 
     def _window_room_bytes(self) -> int:
         """What may still be read: a chunk of the window stands for one of the usual size, and always one may be."""
@@ -438,11 +429,12 @@ class SenderSession(Association):
             file.arrived_bytes = min(file.size, file.arrived_bytes + fresh * file.chunk_bytes)
 
     def _start_sending(self, file: OutgoingFile) -> None:
-        self._has_unread = True
         was_opening = file.state is FileState.OPENING
         file.state = FileState.SENDING
         if was_opening:
             self._events.append(FileAccepted(file.number, file.arrived_bytes))
+        self._to_read.add(file)
+        self._to_send.add(file)
         self._ask_for_chunks()
         self._finish_if_read(file)
 
@@ -458,7 +450,7 @@ class SenderSession(Association):
     def _read_again(self, file: OutgoingFile, chunk: int) -> None:
         file.again.append(chunk)
         file.unread += 1
-        self._has_unread = True
+        self._to_read.add(file)
         file.stored[chunk] = False
         file.arrived_bytes = max(0, file.arrived_bytes - file.chunk_size(chunk))
 
@@ -510,7 +502,9 @@ class SenderSession(Association):
     def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
         largest = 0
         for slot in self._slots.lose(tags):
-            self.files[slot.file].lost[slot.number] = slot
+            file = self.files[slot.file]
+            file.lost[slot.number] = slot
+            self._to_send.add(file)
             largest = max(largest, slot.slice_bytes)
         if path.search is not None and largest:
             path.search.on_data_lost(packet_bytes(path, largest), len(tags))
@@ -520,7 +514,7 @@ class SenderSession(Association):
     def _wants_to_send(self, path: Path) -> bool:
         if super()._wants_to_send(path):
             return True
-        return path.carries_data and any((file.fresh or file.lost) and self._may_read(file) for file in self._order)
+        return path.carries_data and self._to_send.first() is not None
 
     def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         if not path.carries_data:
@@ -548,25 +542,20 @@ class SenderSession(Association):
         picked: Picked = []
         room_bytes = slice_bytes_max(path.datagram_bytes)
         slice_bytes = 0
-        for file in self._order:
-            if not (file.fresh or file.lost) or not self._may_read(file):
-                continue
-            while most and (file.lost or file.fresh):
-                from_lost = bool(file.lost)
-                slot = next(iter(file.lost.values())) if from_lost else file.fresh[0]
-                if slice_bytes not in (0, slot.slice_bytes):
-                    return picked
-                if slot.slice_bytes > room_bytes:
-                    if path.sender.is_silent:
-                        return picked  # a ping will do to find out whether the path lives
-                    self._slice_again(file, slot, room_bytes)
-                    continue
-                slice_bytes = slot.slice_bytes
-                slices = self._take_lost(file, slot, most) if from_lost else self._take_fresh(file, slot, most)
-                most -= len(slices)
-                picked.append((slot, slices))
-            if not most:
+        while most and (file := self._to_send.first()) is not None:
+            from_lost = bool(file.lost)
+            slot = next(iter(file.lost.values())) if from_lost else file.fresh[0]
+            if slice_bytes not in (0, slot.slice_bytes):
                 break
+            if slot.slice_bytes > room_bytes:
+                if path.sender.is_silent:
+                    break  # a ping will do to find out whether the path lives
+                self._slice_again(file, slot, room_bytes)
+                continue
+            slice_bytes = slot.slice_bytes
+            slices = self._take_lost(file, slot, most) if from_lost else self._take_fresh(file, slot, most)
+            most -= len(slices)
+            picked.append((slot, slices))
         if picked:
             self._ask_for_chunks()
         return picked
@@ -605,6 +594,7 @@ class SenderSession(Association):
         anew = self._slots.take(file.number, slot.chunk, rows)
         file.slots[slot.chunk] = anew
         file.fresh.appendleft(anew)
+        self._to_send.add(file)
         self._ready_slots += 1
 
     def _idle_due_ns(self, path: Path) -> int | None:
@@ -636,6 +626,27 @@ class SenderSession(Association):
     def poll_event(self) -> SenderEvent | None:
         """The next thing that the engine has to know or to do."""
         return self._events.popleft() if self._events else None
+
+
+def _may_read(file: OutgoingFile) -> bool:
+    if file.unreadable:
+        return False
+    return file.state is FileState.SENDING or (file.state is FileState.OPENING and file.eager)
+
+
+def _room_to_read(file: OutgoingFile) -> int:
+    """How many of its chunks may be asked for: before the relay has answered, the first ones."""
+    if file.state is FileState.OPENING:
+        return min(file.unread, EARLY_CHUNKS - (file.chunks - file.unread))
+    return file.unread
+
+
+def _has_to_read(file: OutgoingFile) -> bool:
+    return file.unread > 0 and _may_read(file) and _room_to_read(file) > 0
+
+
+def _has_to_send(file: OutgoingFile) -> bool:
+    return bool(file.fresh or file.lost) and _may_read(file)
 
 
 def packet_bytes(path: Path, slice_bytes: int) -> int:

@@ -239,15 +239,15 @@ class WatchedFolder:
 
     def _judge_end(self) -> None:
         watcher = self.watcher
-        if watcher is None or watcher.trouble:
-            return
         own = self._chosen.get("")
-        held = {name for name, _ in watcher.held()}
-        is_through = (
-            watcher.scans_done > 0 and not watcher.is_held_back and watcher.unfinished <= len(held) and not self._early
-        )
-        if own is not None and (own.is_full or (self.spec.once and is_through)):
+        if watcher is None or watcher.trouble or own is None:
+            return
+        if own.is_full or (self.spec.once and not watcher.is_held_back and self._has_taken_all(watcher)):
             self.is_over = True
+
+    def _has_taken_all(self, watcher: FolderWatcher) -> bool:
+        """But for what somebody keeps open."""
+        return watcher.scans_done > 0 and not self._early and watcher.unfinished <= len(watcher.held())
 
     def full_runs(self) -> list[str]:
         """Runs that have taken as many frames as they were to take."""
@@ -261,7 +261,7 @@ class WatchedFolder:
             return True
         if watcher.is_held_back:
             return not self._chosen
-        return watcher.scans_done > 0 and watcher.unfinished <= len(watcher.held()) and not self._early
+        return self._has_taken_all(watcher)
 
     # --- what it has to tell
 
