@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import math
 import struct
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer_core.errors import LocalProtocolError, RemoteProtocolError
+from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.endpoint import Address, Received, Transmit
 from transfer_core.protocol.live import OutFrame
 from transfer_core.protocol.live_frame import FRAME_LIVE, LiveFrame, decode_frame, frame_length
 from transfer_core.protocol.observer import SessionObserver
+from transfer_core.protocol.ordered_messages import FRAME_MESSAGE, MESSAGE_HEAD, Inbox, Outbox
 from transfer_core.protocol.recovery.ack import decode_ack, encode_ack
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, MOST_BYTES, MtuSearch
 from transfer_core.protocol.recovery.path_receiver import PathReceiver
@@ -49,16 +49,11 @@ COPIES_MAX = 12  # but not more often,
 COPIES_BYTES = 6000  # nor more than so much in all
 CONTROL_PACKETS_FREE = 4
 SRTT_UNKNOWN_NS = 1 << 62  # a path of which nothing is known is not the one that answers fastest
-MESSAGES_AHEAD = 4096  # a message further ahead than this is refused
 PING_TAG = -1
 LIVE_TAG = -(1 << 62)  # less the number of the live frame, which no other control packet's tag ever gets down to
 _FRAME_ACK = 0x01
-_FRAME_MESSAGE = 0x02
 _FRAME_PING = 0x03
-_MESSAGE_HEAD = struct.Struct(">BIH")
 _ACK_HEAD = struct.Struct(">BBH")
-MESSAGE_BYTES_MAX = BASE_BYTES - IPV6_UDP_BYTES - SEALED_OVERHEAD - PREFIX_BYTES - _MESSAGE_HEAD.size
-"""What the smallest datagrams have room for."""
 
 
 def no_tags() -> NDArray[np.int64]:
@@ -97,16 +92,6 @@ class Counters:
     refused: int = 0  # for a file that is not known (yet)
 
 
-@dataclass(slots=True)
-class Outbox:
-    """Messages to deliver: waiting ones first in order, then those in flight by sequence number."""
-
-    next_sequence: int = 0
-    waiting: deque[tuple[int, bytes]] = field(default_factory=deque)
-    in_flight: dict[int, bytes] = field(default_factory=dict)
-    carriers: dict[int, int] = field(default_factory=dict)  # packets in flight that carry it, by sequence number
-
-
 class Association:
     """One authenticated session, seen from one side. Roles extend it; touched by one thread alone."""
 
@@ -128,11 +113,9 @@ class Association:
         self._ping_interval_ns = ping_interval_ns
         self._sealing = Sealing(peer_index, send_keys, receive_keys)
         self._outbox = Outbox()
-        self._packet_messages: dict[int, list[int]] = {}  # control packet's tag -> message sequence numbers
+        self._inbox = Inbox()
         self._probes: dict[int, int] = {}  # IP bytes of probes in flight, by tag
         self._next_control_tag = -2
-        self._inbox: dict[int, bytes] = {}
-        self._inbox_next = 0
         self._live_went = False  # before messages that wait: each in turn
 
     # --- paths
@@ -257,9 +240,9 @@ class Association:
                 at += _ACK_HEAD.size
                 self._take_ack(number, body[at : at + length], now_ns)
                 at += length
-            elif kind == _FRAME_MESSAGE and len(body) >= at + _MESSAGE_HEAD.size:
-                _, sequence, length = _MESSAGE_HEAD.unpack_from(body, at)
-                at += _MESSAGE_HEAD.size
+            elif kind == FRAME_MESSAGE and len(body) >= at + MESSAGE_HEAD.size:
+                _, sequence, length = MESSAGE_HEAD.unpack_from(body, at)
+                at += MESSAGE_HEAD.size
                 if len(body) < at + length:
                     raise RemoteProtocolError("a message is cut short")
                 self._take_message(sequence, bytes(body[at : at + length]), now_ns)
@@ -284,13 +267,7 @@ class Association:
             path.receiver.set_rtt_hint_ns(path.sender.srtt_ns)
 
     def _take_message(self, sequence: int, body: bytes, now_ns: int) -> None:
-        if sequence < self._inbox_next or sequence in self._inbox:
-            return
-        if sequence >= self._inbox_next + MESSAGES_AHEAD:
-            raise RemoteProtocolError("a message is too far ahead")
-        self._inbox[sequence] = body
-        while (ready := self._inbox.pop(self._inbox_next, None)) is not None:
-            self._inbox_next += 1
+        for ready in self._inbox.take(sequence, body):
             try:
                 self._on_message(decode_message(ready), now_ns)
             except RemoteProtocolError:
@@ -316,7 +293,7 @@ class Association:
                 elif tag in self._probes:
                     self._resolve_probe(path, self._probes.pop(tag), was_acked, now_ns)
                 else:
-                    self._resolve_messages(tag, was_acked)
+                    self._outbox.resolve(tag, was_acked=was_acked)
             if was_acked and path.search is not None and len(data) < len(tags):
                 path.search.on_small_acked(now_ns)
                 self._use_size(path)
@@ -333,18 +310,6 @@ class Association:
         """What the search knows now is the size of datagrams from now on."""
         if path.search is not None:
             path.datagram_bytes = path.search.packet_bytes - path.overhead_bytes
-
-    def _resolve_messages(self, tag: int, was_acked: bool) -> None:
-        outbox = self._outbox
-        for sequence in reversed(self._packet_messages.pop(tag, ())):
-            if sequence not in outbox.in_flight:
-                continue
-            outbox.carriers[sequence] -= 1
-            if was_acked or not outbox.carriers[sequence]:
-                body = outbox.in_flight.pop(sequence)
-                del outbox.carriers[sequence]
-                if not was_acked:
-                    outbox.waiting.appendleft((sequence, body))
 
     # --- time
 
@@ -385,12 +350,7 @@ class Association:
 
     def send_message(self, message: Message) -> None:
         """Deliver this message, once and in order. LocalProtocolError if no datagram could ever hold it."""
-        body = encode_message(message)
-        if len(body) > MESSAGE_BYTES_MAX:  # it would stand in the way of all others for ever
-            raise LocalProtocolError(f"a message of {len(body)} bytes; {MESSAGE_BYTES_MAX} fit into every datagram")
-        outbox = self._outbox
-        outbox.waiting.append((outbox.next_sequence, body))
-        outbox.next_sequence += 1
+        self._outbox.add(encode_message(message))
 
     @property
     def is_heard(self) -> bool:
@@ -400,7 +360,7 @@ class Association:
     @property
     def messages_pending(self) -> int:
         """Messages that the peer has not acknowledged."""
-        return len(self._outbox.waiting) + len(self._outbox.in_flight)
+        return self._outbox.pending
 
     def poll_transmit(self, now_ns: int, max_datagrams: int = SEAL_ROWS) -> Transmit | None:
         """The next datagrams of whichever path has something to say; None when none has, just now."""
@@ -416,7 +376,7 @@ class Association:
         ack_due = path.receiver.next_ack_ns()
         if ack_due is not None and ack_due <= now_ns:
             return self._transmit_control(path, now_ns, with_ack=True)
-        says = bool(self._outbox.waiting) and path is self._message_path()
+        says = self._outbox.is_waiting and path is self._message_path()
         if (says or self._has_live(path)) and self._may_send(path, now_ns):
             live = None if says and self._live_went else self._next_live(path, now_ns)
             self._live_went = live is not None
@@ -465,8 +425,9 @@ class Association:
             parts.append(_ACK_HEAD.pack(_FRAME_ACK, path.number, len(body)) + body)
             room -= len(parts[0])
         sequences: list[int] = []
-        if self._outbox.waiting and path is self._message_path() and (not with_ack or self._may_send(path, now_ns)):
-            sequences = self._fill_messages(parts, room)
+        if self._outbox.is_waiting and path is self._message_path() and (not with_ack or self._may_send(path, now_ns)):
+            messages, sequences = self._outbox.take(room)
+            parts += messages
         if not sequences and not with_ack:
             parts.append(bytes((_FRAME_PING,)))
         frames = b"".join(parts)
@@ -491,9 +452,7 @@ class Association:
         """A tag for one more packet that carries these messages."""
         tag = self._next_control_tag
         self._next_control_tag -= 1
-        self._packet_messages[tag] = sequences
-        for sequence in sequences:
-            self._outbox.carriers[sequence] = self._outbox.carriers.get(sequence, 0) + 1
+        self._outbox.sent(tag, sequences)
         return tag
 
     def _message_copies(self, path: Path, frames_bytes: int) -> int:
@@ -507,29 +466,10 @@ class Association:
     def say_again(self, path: Path, now_ns: int) -> Transmit | None:
         """The oldest messages that the peer has not acknowledged, once more and by this path, None if it has all:
         for last words, after which nobody is there to notice that they were lost."""
-        parts: list[bytes] = []
-        sequences: list[int] = []
-        room = path.datagram_bytes - SEALED_OVERHEAD - PREFIX_BYTES
-        for sequence, body in sorted(self._outbox.in_flight.items()):
-            if len(body) + _MESSAGE_HEAD.size > room:
-                break
-            parts.append(_MESSAGE_HEAD.pack(_FRAME_MESSAGE, sequence, len(body)) + body)
-            room -= len(parts[-1])
-            sequences.append(sequence)
+        frames, sequences = self._outbox.take_again(path.datagram_bytes - SEALED_OVERHEAD - PREFIX_BYTES)
         if not sequences:
             return None
-        return self._seal_control(path, Kind.CONTROL, b"".join(parts), self._tag_messages(sequences), now_ns)
-
-    def _fill_messages(self, parts: list[bytes], room: int) -> list[int]:
-        sequences: list[int] = []
-        waiting = self._outbox.waiting
-        while waiting and len(waiting[0][1]) + _MESSAGE_HEAD.size <= room:
-            sequence, body = waiting.popleft()
-            parts.append(_MESSAGE_HEAD.pack(_FRAME_MESSAGE, sequence, len(body)) + body)
-            room -= len(parts[-1])
-            self._outbox.in_flight[sequence] = body
-            sequences.append(sequence)
-        return sequences
+        return self._seal_control(path, Kind.CONTROL, b"".join(frames), self._tag_messages(sequences), now_ns)
 
     def _seal_control(self, path: Path, kind: Kind, frames: bytes, tag: int, now_ns: int) -> Transmit:
         sender, pn = path.sender, path.sender.next_pn
@@ -604,7 +544,7 @@ class Association:
 
     def _wants_to_send(self, path: Path) -> bool:
         """Whether this path has something to send as soon as it may."""
-        return (bool(self._outbox.waiting) and path is self._message_path()) or self._has_live(path)
+        return (self._outbox.is_waiting and path is self._message_path()) or self._has_live(path)
 
     def _idle_due_ns(self, path: Path) -> int | None:
         """When the role wants to be asked for data of an idle path, though nothing happens meanwhile."""

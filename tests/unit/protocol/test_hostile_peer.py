@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.hostile_peer import HostilePeer, acks, anything, from_agent, from_relay, give, small, u8, u16, u32
-from transfer_core.protocol.association import MESSAGES_AHEAD, Association
+from transfer_core.protocol.association import Association
+from transfer_core.protocol.ordered_messages import MESSAGES_AHEAD
 from transfer_core.protocol.receiver import (
     CHUNKS_MAX,
     WINDOW_CHUNK_BYTES,
