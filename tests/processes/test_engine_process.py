@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from app.application import Console
 from tests.support.field import Field, data_of
+from tests.support.telemetry_world import pilots, wait_until
 from transfer_core.engine.apart.remote import remote_service
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.errors import StateLocked
@@ -160,6 +161,37 @@ def test_a_race_and_a_relay_go_on_in_the_next_engine(tmp_path: Path, expect_log:
         service.stop()
     assert (cut_off.state, goes_on.state) == (RaceState.ENDED, RaceState.WAITING)
     assert (goes_on.name, goes_on.udp_port, goes_on.owner) == ("heat", race.udp_port, "pit wall")
+
+
+def test_a_pilot_stays_in_the_race_and_a_replay_where_it_was_in_the_next_engine(
+    tmp_path: Path, expect_log: Any
+) -> None:
+    expect_log("the engine's process is gone")
+    service = remote_service(tmp_path)
+    try:
+        service.start()
+        telemetry = service.telemetry
+        over = telemetry.create_race("over", 0)
+        with pilots(over.udp_port) as (pilot,):
+            pilot.fly(300)
+            wait_until(lambda: telemetry.race(over.race_id).datagrams == 300)
+        telemetry.save_race(over.race_id)
+        replay = telemetry.open_replay(over.race_id)
+        telemetry.set_speed(replay.replay_id, 0.5)
+        replay = telemetry.seek(replay.replay_id, replay.duration_ns // 2)
+        race = telemetry.create_race("heat", 0)
+        telemetry.join_race(race.race_id, "Ada", source_id="127.0.0.1:5001")
+        engine = engine_of(tmp_path)
+        assert engine is not None
+        engine.kill()
+        engine.wait(10.0)
+        goes_on = next(each for each in telemetry.races() if each.state is RaceState.WAITING)
+        assert goes_on.race_id != race.race_id
+        assert [(each.name, each.source_id) for each in goes_on.members] == [("Ada", "127.0.0.1:5001")]
+        assert telemetry.replays() == [replay]
+        assert telemetry.sources(replay.replay_id)[0].samples
+    finally:
+        service.stop()
 
 
 def test_what_every_reading_verb_gives_can_cross_and_a_second_engine_is_refused(tmp_path: Path) -> None:

@@ -200,8 +200,11 @@ class TelemetryService(Protocol):
         ...
 
     # --- replays
-    def open_replay(self, race_id: str, *, to: str = "") -> ReplayView:
-        """Open a recording at its start, paused. `to` HOST:PORT also gets each datagram, byte for byte."""
+    def open_replay(self, race_id: str, *, to: str = "", resume: ReplayView | None = None) -> ReplayView:
+        """Open a recording at its start, paused. `to` HOST:PORT also gets each datagram, byte for byte.
+
+        With `resume` it goes on as that one was, which is gone, and has its `replay_id`. ConflictError if it is open.
+        """
         ...
 
     def replays(self) -> list[ReplayView]:

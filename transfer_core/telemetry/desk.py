@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from transfer_core.errors import DrsError, NotFoundError, StateLocked, UsageError
+from transfer_core.errors import ConflictError, DrsError, NotFoundError, StateLocked, UsageError
 from transfer_core.events.alarm_limits import AlarmLimits, AlarmLimitsChanged
 from transfer_core.events.telemetry import (
     LIVE,
@@ -97,22 +97,26 @@ class TelemetryDesk(RecordingVerbs):
         with self._lock:
             return any(replay.race_id == race_id for replay in self._replays.values())
 
-    def open_replay(self, race_id: str, *, to: str = "") -> ReplayView:
+    def open_replay(self, race_id: str, *, to: str = "", resume: ReplayView | None = None) -> ReplayView:
         """See `TelemetryService`."""
         race = self._catalog.race(race_id)
+        if resume is not None and resume.replay_id in self._replays:
+            raise ConflictError("that replay is open", hint="Close it first.")
         if len(self._replays) >= REPLAYS_MAX:
             raise UsageError(f"{REPLAYS_MAX} replays are open", hint="Close one of them first.")
         address = _address(to) if to else None
-        replay_id = "replay-" + self._entropy.token_bytes(4).hex()
+        replay_id = "replay-" + self._entropy.token_bytes(4).hex() if resume is None else resume.replay_id
         decoder = make_decoder(race.settings)
         names = self._names | self._pilots(race)
         replay = Replay(replay_id, race_id, race.name, self._log_of(race_id), race.udp_port, decoder, names)
-        if address is not None:
-            try:
+        try:
+            if address is not None:
                 replay.send_to(address)
-            except DrsError:
-                replay.close()
-                raise
+            if resume is not None:
+                replay.resume(resume)
+        except DrsError:
+            replay.close()
+            raise
         with self._lock:
             self._replays[replay_id] = replay
         return replay.view()

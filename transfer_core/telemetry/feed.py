@@ -217,7 +217,8 @@ class Feed:
             none = np.empty(0, dtype=np.int64)
             return SampleBlock(source.source_id, channels, 0, True, none, none.astype(np.int32), empty)
         generation, first = since >> _ROW_BITS, since & ((1 << _ROW_BITS) - 1)
-        follows = generation == stream.generation
+        # a cursor of another process may have our generation's number
+        follows = generation == stream.generation and first <= stream.ring.end
         rows = stream.ring.since(first if follows else 0, limit)
         return SampleBlock(
             source.source_id,

@@ -174,6 +174,14 @@ class Replay:
                 self._loop = (self._start_ns + from_ns, min(self._end_ns, self._start_ns + to_ns))
             self._wake.notify()
 
+    def resume(self, other: ReplayView) -> None:
+        """Go on as another one was. UsageError."""
+        self.set_speed(other.speed)
+        self.set_loop(other.loop_from_ns, other.loop_to_ns)
+        self.seek(other.position_ns)
+        if other.state is ReplayState.PLAYING:
+            self.play()
+
     def close(self) -> None:
         """End it. May be called twice."""
         with self._wake:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from tests.support.telemetry_world import Around, desk_in, pilots, wait_until
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import ConflictError, IntegrityError, NotFoundError, PortInUse, SourceMissing, UsageError
-from transfer_core.events.telemetry import RaceRemoved, RacesChanged, RaceState, Role, TelemetryChanged
+from transfer_core.events.telemetry import RaceRemoved, RacesChanged, RaceState, ReplayState, Role, TelemetryChanged
 from transfer_core.telemetry.catalog import Catalog
 from transfer_core.telemetry.desk import TelemetryDesk
 from transfer_core.telemetry.log import LogReader
@@ -164,6 +165,22 @@ def test_markers_name_moments(desk) -> None:
 def test_a_race_needs_a_name_that_can_be_read(desk, name) -> None:
     with pytest.raises(UsageError):
         desk.create_race(name, 0)
+
+
+def test_a_replay_is_resumed_under_its_name_where_it_was(desk, tmp_path) -> None:
+    race, _ = a_race(desk)
+    before = desk.open_replay(race.race_id)
+    desk.set_speed(before.replay_id, 4.0)
+    desk.set_loop(before.replay_id, 0, before.duration_ns // 2)
+    before = desk.seek(before.replay_id, before.duration_ns // 4)
+    with pytest.raises(ConflictError):
+        desk.open_replay(race.race_id, resume=before)
+    desk.close_replay(before.replay_id)
+    assert desk.open_replay(race.race_id, resume=before) == before
+    desk.close_replay(before.replay_id)
+    going = desk.open_replay(race.race_id, resume=replace(before, state=ReplayState.PLAYING))
+    assert going.state is ReplayState.PLAYING
+    assert desk.sources(before.replay_id)
 
 
 def test_a_race_that_is_deleted_is_gone_with_all_it_had(desk, around, tmp_path) -> None:

@@ -1,24 +1,28 @@
 """What a person has switched on that lives in the engine's process alone, so that the next process gets it again.
 
 The queue, destinations, folders, watches and settings are on the disk. A hosted relay, links that are killed or
-simulated, ports that are listened on and races that are recorded are not: they are noted here as they are asked for.
+simulated, ports that are listened on, races that are recorded with those who are in them, and open replays are not:
+they are noted here as they are asked for. A replay comes again under its own name, at the place that was heard of it
+last.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transfer_core.engine.apart.wire import Call
 from transfer_core.errors import DrsError, EngineGone, NotFoundError
+from transfer_core.events.telemetry import ReplayView
 
 LINK_WAIT_S = 3.0  # a new process has to look for its links first
 LINK_EVERY_S = 0.05
 _OF_LINKS = ("killed", "simulated")
-_Key = tuple[str, object]
+_ORDER = ("killed", "simulated", "relay", "port", "forward", "race", "member", "replay")
+_Key = tuple[Any, ...]  # a kind, and what it goes by
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +47,47 @@ class Standing:
         with self._lock:
             if off is not None:
                 kind, argument = off
-                self._on.pop((kind, _argument(call, argument) if argument else None), None)
+                self._switch_off((kind, _argument(call, argument) if argument else None))
             if switched_on is not None:
                 on = switched_on(call, result)
                 if on is not None:
                     self._on[on.key] = on
+            if call.verb in _MEMBERS:
+                self._note_member(call)
+            elif call.verb in _STEERING:
+                self._note_replays(result if isinstance(result, list) else [result])
+
+    def _switch_off(self, key: _Key) -> None:
+        self._on.pop(key, None)
+        if key[0] == "race":
+            for member in [each for each in self._on if each[0] == "member" and each[1:2] == key[1:]]:
+                del self._on[member]
+
+    def _note_member(self, call: Call) -> None:
+        """Who is in a race that is over is on the disk."""
+        race_id, member = _argument(call, "race_id"), _argument(call, "member", 1)
+        if ("race", race_id) in self._on:
+            key = ("member", race_id, member)
+            self._on[key] = _On(key, call, f"{member} in a race that goes on")
+
+    def _note_replays(self, replays: Sequence[ReplayView]) -> None:
+        """They are somewhere else by now."""
+        for replay in replays:
+            on = self._on.get(("replay", replay.replay_id))
+            if on is not None:
+                again = Call(on.again.verb, on.again.args, {**on.again.kwargs, "resume": replay})
+                self._on[on.key] = replace(on, again=again)
 
     def ask_again(self, ask: Callable[..., Any]) -> tuple[str, ...]:
         """Switch everything on again; what could not be, for people."""
         with self._lock:
-            before = sorted(self._on.values(), key=lambda on: on.key[0] not in _OF_LINKS)  # before anything is sent
+            before = sorted(self._on.values(), key=lambda on: _ORDER.index(on.key[0]))  # links before anything is sent
         missing = []
+        anew: dict[object, str] = {}  # races by the number that they had
         for on in before:
+            again = _in_race(on.again, anew) if on.key[0] == "member" else on.again
             try:
-                result = _asked(ask, on)
+                result = _asked(ask, on.key[0], again)
             except EngineGone:
                 raise  # the next process gets it
             except DrsError as error:
@@ -66,20 +97,29 @@ class Standing:
                 continue
             with self._lock:
                 self._on.pop(on.key, None)
-            self.note(on.again, result)
+            self.note(again, result)
+            if on.key[0] == "race":
+                anew[on.key[1]] = result.race_id
         return tuple(missing)
 
 
-def _asked(ask: Callable[..., Any], on: _On) -> Any:
+def _asked(ask: Callable[..., Any], kind: str, again: Call) -> Any:
     """Ask again; a link that is not found yet is waited for."""
     end = time.monotonic() + LINK_WAIT_S
     while True:
         try:
-            return ask(on.again.verb, *on.again.args, **on.again.kwargs)
+            return ask(again.verb, *again.args, **again.kwargs)
         except NotFoundError:
-            if on.key[0] not in _OF_LINKS or time.monotonic() > end:
+            if kind not in _OF_LINKS or time.monotonic() > end:
                 raise
             time.sleep(LINK_EVERY_S)
+
+
+def _in_race(call: Call, anew: Mapping[object, str]) -> Call:
+    """For the race that the one it was for goes on as."""
+    kwargs = {key: value for key, value in call.kwargs.items() if key != "race_id"}
+    race_id = _argument(call, "race_id")
+    return Call(call.verb, (anew.get(race_id, race_id), *call.args[1:]), kwargs)
 
 
 def _argument(call: Call, name: str, place: int = 0) -> Any:
@@ -124,6 +164,11 @@ def _race(call: Call, result: Any) -> _On:
     return _On(("race", result.race_id), again, f"the recording of {result.name}")
 
 
+def _replay(call: Call, result: Any) -> _On:
+    kwargs = {**call.kwargs, "resume": result}
+    return _On(("replay", result.replay_id), Call(call.verb, call.args, kwargs), f"the replay of {result.name}")
+
+
 _ON: Mapping[str, Callable[[Call, Any], _On | None]] = {
     "start_relay": _relay,
     "kill_link": _killed,
@@ -131,6 +176,7 @@ _ON: Mapping[str, Callable[[Call, Any], _On | None]] = {
     "telemetry.listen": _port,
     "telemetry.create_race": _race,
     "telemetry.forward": _forward,
+    "telemetry.open_replay": _replay,
 }
 _OFF: Mapping[str, tuple[str, str]] = {
     "stop_relay": ("relay", ""),
@@ -141,5 +187,11 @@ _OFF: Mapping[str, tuple[str, str]] = {
     "telemetry.end_race": ("race", "race_id"),
     "telemetry.save_race": ("race", "race_id"),
     "telemetry.delete_race": ("race", "race_id"),
+    "telemetry.close_replay": ("replay", "replay_id"),
 }
 """Which kind of thing a verb switches off, and which argument names it."""
+_MEMBERS = frozenset({"telemetry.join_race", "telemetry.watch_race"})
+_STEERING = frozenset(
+    f"telemetry.{verb}" for verb in ["play", "pause", "seek", "step", "set_speed", "set_loop", "replays"]
+)
+"""What says where replays are."""

@@ -9,6 +9,7 @@ from transfer_core.engine.apart import standing
 from transfer_core.engine.apart.standing import Standing
 from transfer_core.engine.apart.wire import Call
 from transfer_core.errors import EngineGone, NotFoundError, PortInUse
+from transfer_core.events.telemetry import ReplayState, ReplayView
 
 
 class Engine:
@@ -78,6 +79,48 @@ def test_a_race_goes_on_as_another_one_on_the_same_port() -> None:
     race.note(Call("telemetry.end_race", ("r2",)), None)
     race.ask_again(engine.ask)
     assert len(engine.asked) == 1
+
+
+def test_those_who_are_in_a_race_are_in_the_one_that_it_goes_on_as() -> None:
+    engine = Engine(create_race=SimpleNamespace(race_id="r2", name="heat", udp_port=5005))
+    race = after(
+        (Call("telemetry.create_race", ("heat", 0)), RACE),
+        (Call("telemetry.join_race", ("r1", "Ada"), {"source_id": "10.0.0.1:5001"}), None),
+        (Call("telemetry.watch_race", ("r1", "Vic")), None),
+        (Call("telemetry.join_race", ("r0", "Ed")), None),  # of a race that is not recorded here
+    )
+    expected = [
+        ("telemetry.join_race", "r2", "Ada", ("source_id", "10.0.0.1:5001")),
+        ("telemetry.watch_race", "r2", "Vic"),
+    ]
+    for _ in range(2):  # the next engine may die too
+        engine.asked.clear()
+        assert race.ask_again(engine.ask) == ()
+        assert engine.asked == [("telemetry.create_race", "heat", 5005), *expected]
+    race.note(Call("telemetry.end_race", ("r2",)), None)
+    engine.asked.clear()
+    assert race.ask_again(engine.ask) == ()
+    assert engine.asked == []
+
+
+def replay_at(position_ns: int, state: ReplayState = ReplayState.PAUSED) -> ReplayView:
+    return ReplayView("replay-1", "r1", "heat", state, 2.0, position_ns, 60, 0, None, None, "", 0)
+
+
+def test_a_replay_goes_on_where_it_was_heard_of_last_under_its_name() -> None:
+    opened, later = replay_at(0), replay_at(20, ReplayState.PLAYING)
+    engine = Engine(open_replay=later)
+    replays = after(
+        (Call("telemetry.open_replay", ("r1",), {"to": "10.0.0.9:9001"}), opened),
+        (Call("telemetry.play", ("replay-1",)), replay_at(10, ReplayState.PLAYING)),
+        (Call("telemetry.replays"), [later]),
+    )
+    replays.ask_again(engine.ask)
+    assert engine.asked == [("telemetry.open_replay", "r1", ("to", "10.0.0.9:9001"), ("resume", later))]
+    replays.note(Call("telemetry.close_replay", ("replay-1",)), None)
+    engine.asked.clear()
+    replays.ask_again(engine.ask)
+    assert engine.asked == []
 
 
 def test_links_are_killed_again_before_anything_else() -> None:
