@@ -29,6 +29,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("soak_seed", range(SOAK_SEEDS))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many random worlds there was time for."""
+    reports = terminalreporter.getreports("passed")
+    worlds = sum(value for report in reports for name, value in report.user_properties if name == "worlds")
+    if worlds:
+        terminalreporter.write_line(f"{worlds} random worlds were played")
+
+
 class _Witness(logging.Handler):
     """Remembers what was logged at WARNING or above."""
 

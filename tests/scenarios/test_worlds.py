@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable
+
 import pytest
 
 from tests.support.random_world import play
-from tests.support.session_world import SessionWorld
+
+
+WORLDS, LEAST = int(os.environ.get("DRS_WORLDS", "2000")), 300
+CPU_S = float(os.environ.get("DRS_WORLDS_CPU_S", "100"))  # no world begins after that, once there were LEAST
+BATCHES = 20
 
 
 @pytest.mark.soak
-def test_a_random_world_ends_with_equal_bytes(soak_seed: int) -> None:
-    play(soak_seed)
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_random_worlds_end_with_equal_bytes(batch: int, record_property: Callable[[str, object], None]) -> None:
+    begun_s, played = time.process_time(), 0
+    for seed in range(batch, WORLDS, BATCHES):
+        if played * BATCHES >= LEAST and time.process_time() - begun_s > CPU_S / BATCHES:
+            break
+        play(seed)
+        played += 1
+    record_property("worlds", played)
+    assert played * BATCHES >= min(LEAST, WORLDS)
 
 
-@pytest.fixture(scope="module")
-def sample() -> list[SessionWorld]:
-    return [play(seed) for seed in range(64)]
-
-
-def test_every_kind_of_trouble_takes_place_in_the_worlds(sample: list[SessionWorld]) -> None:
+def test_every_kind_of_trouble_takes_place_in_the_worlds() -> None:
+    sample = [play(seed) for seed in range(64)]
     links = [link for world in sample for link in (*world.ups, *world.downs)]
     seen = {
         "loss": sum(link.counters.dropped_loss for link in links),
@@ -37,9 +49,11 @@ def test_every_kind_of_trouble_takes_place_in_the_worlds(sample: list[SessionWor
     assert min(seen.values()) > 0, seen
 
 
-def test_a_seed_replays_to_the_byte(sample: list[SessionWorld]) -> None:
-    for world in sample[:6]:
-        again = play(world.seed)
+def test_a_seed_replays_to_the_byte() -> None:
+    digests = set()
+    for seed in range(6):
+        world, again = play(seed), play(seed)
         assert again.trace.digest() == world.trace.digest()
         assert again.now_ns == world.now_ns
-    assert len({world.trace.digest() for world in sample}) == len(sample)
+        digests.add(world.trace.digest())
+    assert len(digests) == 6

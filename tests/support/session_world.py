@@ -279,17 +279,23 @@ class SessionWorld:
     def _drain(self) -> None:
         self.sender.handle_timeout(self.clock_of(self.sender))
         self.receiver.handle_timeout(self.clock_of(self.receiver))
-        for _ in range(10_000):
-            busy = self._handle_sender_events() | self._handle_receiver_events()
-            for side, links in ((self.sender, self.ups), (self.receiver, self.downs)):
-                transmit = side.poll_transmit(self.clock_of(side))
-                if transmit is not None:
-                    busy = True
-                    self._carry(transmit, links[transmit.path % len(links)], side)
-            if not busy:
+        for turn in range(10_000):
+            said = self._handle_sender_events() | self._handle_receiver_events()
+            if turn and not said:  # both have sent all they had to send
                 self.checks.limits(self.sender, self.receiver, self._link_bytes())
                 return
+            self._send_all(self.sender, self.ups)
+            self._send_all(self.receiver, self.downs)
         raise AssertionError(f"seed {self.seed}: the sessions never come to rest")
+
+    def _send_all(self, side: Association, links: Sequence[SimulatedLink]) -> None:
+        """Send what a side has to send now."""
+        for _ in range(10_000):
+            transmit = side.poll_transmit(self.clock_of(side))
+            if transmit is None:
+                return
+            self._carry(transmit, links[transmit.path % len(links)], side)
+        raise AssertionError(f"seed {self.seed}: a session sends for ever")
 
     def _look_at_paths(self) -> None:
         dead = [up.killed or down.killed for up, down in zip(self.ups, self.downs, strict=True)]
