@@ -10,7 +10,6 @@ import pytest
 
 from tests.support.random_world import play
 
-
 WORLDS, LEAST = int(os.environ.get("DRS_WORLDS", "2000")), 300
 CPU_S = float(os.environ.get("DRS_WORLDS_CPU_S", "100"))  # no world begins after that, once there were LEAST
 BATCHES = 20
