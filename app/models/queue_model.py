@@ -191,9 +191,10 @@ class QueueModel(QAbstractTableModel):
         if touched:
             self._tell(touched)
         if fresh:
-            self._append(sorted(fresh.values(), key=_key))
-        if is_moved or fresh:
+            is_moved |= not self._append(sorted(fresh.values(), key=_key))
+        if is_moved:
             self._reorder(sorted(self._jobs, key=_key))
+        if is_moved or fresh:
             self.order_changed.emit()
 
     def remove_jobs(self, file_ids: Iterable[str]) -> None:
@@ -230,12 +231,15 @@ class QueueModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(first, 0), self.index(last, last_column))
             first = last = row
 
-    def _append(self, jobs: list[JobView]) -> None:
+    def _append(self, jobs: list[JobView]) -> bool:
+        """Rows behind all others; whether that is their place."""
         first = len(self._jobs)
+        is_in_order = first == 0 or _key(self._jobs[-1]) <= _key(jobs[0])
         self.beginInsertRows(_ROOT, first, first + len(jobs) - 1)
         self._jobs.extend(jobs)
         self._number(first)
         self.endInsertRows()
+        return is_in_order
 
     def _number(self, start: int = 0) -> None:
         for row in range(start, len(self._jobs)):
