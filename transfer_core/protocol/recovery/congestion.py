@@ -178,6 +178,8 @@ class Congestion:
         """The path is used again after a pause; True if it has to begin with a train."""
         if idle_s > self.rtt_min_s + PAUSE_S:
             self._rounds.restart()
+        if self.mode is Mode.STARTUP and not self._has_train:
+            return True  # what has gone so far was not enough to learn anything from
         if idle_s <= IDLE_KEPT_S:
             return False
         if self._competition is not None:
@@ -187,7 +189,7 @@ class Congestion:
             return False
         self.mode = Mode.STARTUP
         self.rate = self.capacity = self._opening_rate()
-        self._dispersion, self._has_train = None, True  # an old train must not be taken for a new one
+        self._dispersion, self._has_train = None, False
         return True
 
     # --- rounds

@@ -27,7 +27,9 @@ EARLY_PACKETS = 100  # until so many have arrived, each acknowledgement is sent 
 EARLY_TIMES = 3
 EARLY_REPEAT_NS = 4 * NS_PER_MS
 TRAIN_SPAN = 3  # packets that left together and arrived at least so far apart tell the dispersion
-TRAIN_TOLD_PACKETS = 1000
+TRAIN_TOLD_PACKETS = 1000  # of data; so long the train is looked for, and told
+QUIET_NS = 5_000_000_000  # a path on which
+QUIET_PACKETS = 64  # fewer arrive in that time carries no data: the next train is another one
 LOSS_WINDOW_PACKETS = 40
 LOSS_GAIN = 0.2
 _FIRST_MARKS = 8192
@@ -63,6 +65,8 @@ class PathReceiver:
         self._train: Train | None = None
         self._train_tx_us = -1
         self._train_is_over = False
+        self._train_looked_from = 0  # packets received before
+        self._looked_from = (0, 0)  # packets received before, and when
 
     def set_rtt_hint_ns(self, rtt_ns: int) -> None:
         """The round trip, as the sending half of this path knows it."""
@@ -112,6 +116,8 @@ class PathReceiver:
             self._make_room(newest)
         self._marks[pns - self._origin] = True
         self.floor = max(self.floor, int(floors.max()))
+        if now_ns - self._looked_from[1] >= QUIET_NS:
+            self._look_for_train_again(now_ns)
         self.received_total += count
         owd_us = int((np.uint32(now_us) - tx_us).view(np.int32).min())
         self._min_owd_us = owd_us if self._min_owd_us is None else min(self._min_owd_us, owd_us)
@@ -136,9 +142,17 @@ class PathReceiver:
         marks[: len(kept)] = kept
         self._marks, self._origin = marks, keep_from
 
+    def _look_for_train_again(self, now_ns: int) -> None:
+        """Pings alone have come for a while: what begins after them begins with a train of its own."""
+        total, _ = self._looked_from
+        if self.received_total - total < QUIET_PACKETS:
+            self._train, self._train_is_over, self._train_tx_us = None, False, -1
+            self._train_looked_from = self.received_total
+        self._looked_from = (self.received_total, now_ns)
+
     def _note_train(self, pns: NDArray[np.int64], tx_us: NDArray[np.uint32], now_us: int) -> None:
         """Follow the first run of packets that left together, which is told by their common send time."""
-        if self.received_total > TRAIN_TOLD_PACKETS:
+        if self.received_total - self._train_looked_from > TRAIN_TOLD_PACKETS:
             self._train, self._train_is_over = None, True
             return
         train, same = self._train, tx_us == self._train_tx_us

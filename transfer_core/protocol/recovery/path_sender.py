@@ -96,6 +96,8 @@ class PathSender:
         self._received_before = 0
         self._busy_ns = now_ns
         self._has_demand = False
+        self._goes_on = False  # there was something to send when it was asked for last
+        self._train_pn = 0  # the newest opening train begins here
 
     # --- figures
 
@@ -215,6 +217,9 @@ class PathSender:
         """How many datagrams of that UDP payload may go right now."""
         if self._silence.is_silent:
             return self._silence.probes(now_ns)
+        if self._has_demand is not self._goes_on:
+            self._goes_on = self._has_demand
+            self._end_pause(now_ns)
         packet_bytes = datagram_bytes + self._overhead
         self._packet_bytes = self._congestion.packet_bytes = packet_bytes
         room = self._room_packets(packet_bytes)
@@ -266,6 +271,7 @@ class PathSender:
         if not self._has_demand or self._silence.is_silent:
             return
         if self._congestion.on_idle((now_ns - self._busy_ns) / NS_PER_S):
+            self._train_pn = self._packets.next_pn
             self._pacer.grant(TRAIN_PACKETS * self._packet_bytes, now_ns)
         self._pacer.set_rate(self.rate_bytes_per_s, now_ns)
         self._busy_ns = now_ns
@@ -364,7 +370,12 @@ class PathSender:
     def _dispersion(self, ack: Ack) -> float | None:
         """Bytes per second of the opening train at the receiver's clock."""
         train, packets = ack.train, self._packets
-        if train is None or not packets.knows(train.first_pn) or not packets.knows(train.last_pn):
+        if (
+            train is None
+            or train.first_pn < self._train_pn
+            or not packets.knows(train.first_pn)
+            or not packets.knows(train.last_pn)
+        ):
             return None
         span_us = signed32(train.last_rx_us - train.first_rx_us)
         passed = packets.bytes_through(train.last_pn) - packets.bytes_through(train.first_pn)

@@ -129,6 +129,17 @@ def test_the_opening_train_is_told_by_its_common_send_time() -> None:
     assert (train.first_pn, train.first_rx_us, train.last_pn, train.last_rx_us) == (1, 10_000, 10, 19_000)
 
 
+def test_a_train_after_any_number_of_pings_is_told() -> None:
+    receiver = PathReceiver()
+    for pn in range(1500):
+        arrive(receiver, [pn], pn * 1000 * MS, tx_us=pn * 1_000_000)
+    for i in range(10):
+        arrive(receiver, [1500 + i], 1500_000 * MS + i * MS, tx_us=1_500_000_000)
+    train = receiver.build_ack(1500_020 * MS, 0).train
+    assert train is not None
+    assert (train.first_pn, train.last_pn) == (1500, 1509)
+
+
 def test_a_train_out_of_order_tells_nothing() -> None:
     receiver = PathReceiver()
     for i, pn in enumerate((0, 1, 4, 2, 5, 6, 7)):

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 
-from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack
+from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack, Train
 from transfer_core.protocol.recovery.path_sender import PathSender, PathState, Resolved
 
 MS = 1_000_000
@@ -188,12 +190,54 @@ def test_a_rate_cap_from_outside_holds() -> None:
     assert sent * 1500 < 2 * 50_000 + 10 * 1500 + 3000
 
 
+def told_train(ack: Ack, first: int) -> Ack:
+    """Ten packets from `first` on took nine milliseconds at the receiver: 1.5 MB/s."""
+    return replace(ack, train=Train(first, 1_000, first + 9, 10_000))
+
+
+def ping_for(sender: PathSender, peer: Peer, begin_s: int, end_s: int) -> None:
+    sender.set_demand(False)
+    for second in range(begin_s, end_s):
+        sender.budget_datagrams(second * S, 1472)
+        pn = send(sender, second * S, 1, last_bytes=60)
+        sender.on_ack(peer.ack(sender, [pn], second * S + 10 * MS), second * S + 20 * MS)
+
+
+def test_a_path_that_was_only_pinged_begins_with_a_train() -> None:
+    sender, peer = PathSender(0, rtt_hint_ns=20 * MS), Peer()
+    ping_for(sender, peer, 0, 40)
+    sender.set_demand(True)
+    assert sender.budget_datagrams(40 * S, 1472) >= 10
+    first = send(sender, 40 * S, 10)
+    before = sender.rate_bytes_per_s
+    sender.on_ack(
+        told_train(peer.ack(sender, list(range(first, first + 10)), 40 * S + 10 * MS), first), 40 * S + 20 * MS
+    )
+    assert sender.rate_bytes_per_s > before
+
+
+def test_a_train_from_before_a_long_pause_is_not_taken_for_the_new_one() -> None:
+    for is_new in (False, True):
+        sender, peer = PathSender(0, rtt_hint_ns=20 * MS), Peer()
+        sender.set_demand(True)
+        sender.budget_datagrams(0, 1472)
+        send(sender, 0, 10)
+        sender.on_ack(told_train(peer.ack(sender, list(range(10)), 10 * MS), 0), 20 * MS)
+        ping_for(sender, peer, 1, 90)
+        sender.set_demand(True)
+        assert sender.budget_datagrams(90 * S, 1472) >= 10
+        first, before = send(sender, 90 * S, 10), sender.rate_bytes_per_s
+        ack = peer.ack(sender, list(range(first, first + 10)), 90 * S + 10 * MS)
+        sender.on_ack(told_train(ack, first if is_new else 0), 90 * S + 20 * MS)
+        assert (sender.rate_bytes_per_s > before) is is_new
+
+
 def test_a_rate_is_kept_over_a_pause_and_halved_after_a_long_one() -> None:
     for pause_s, share in ((5, 1.0), (30, 0.5)):
         sender, peer = PathSender(0, rtt_hint_ns=20 * MS), Peer()
         sender.set_demand(True)
         send(sender, 0, 10)
-        sender.on_ack(peer.ack(sender, list(range(10)), 10 * MS), 20 * MS)
+        sender.on_ack(told_train(peer.ack(sender, list(range(10)), 10 * MS), 0), 20 * MS)
         rate = sender.rate_bytes_per_s
         send(sender, pause_s * S, 1)
         assert sender.rate_bytes_per_s == rate * share
