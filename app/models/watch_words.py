@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from app.figures import DASH, ms_text
+from app.figures import DASH, age_text, ms_text
 from transfer_core.events import Severity
 from transfer_core.events.watches import WatchState, WatchView
-from transfer_core.units import NS_PER_S, format_bytes, format_duration
+from transfer_core.units import NS_PER_S, format_bytes
 
-ERROR_SHOWN_NS = 600 * NS_PER_S  # after that it is in the count and in the log
 BEHIND_NS = 5 * NS_PER_S  # a camera whose newest frame there is older, with more queued, falls behind
 ERROR_SHOWN_NS = 600 * NS_PER_S  # after that it is in the count and in the log
 
@@ -26,16 +25,18 @@ def state_words(view: WatchView) -> str:
     return _STATE_WORDS[view.state]
 
 
-def problem(view: WatchView, now_ns: int) -> tuple[Severity, str]:
-    """What needs a hand; INFO and nothing if all is well."""
+def problem(view: WatchView, now_ns: int, blocked: str = "") -> tuple[Severity, str]:
+    """What needs a hand; INFO and nothing if all is well. `blocked` says why its destination takes nothing."""
     if view.state is WatchState.WAITING:
         return Severity.SERIOUS, view.why
     if view.online is False and view.state in (WatchState.WATCHING, WatchState.ARMED):
         return Severity.SERIOUS, f"{view.spec.destination} does not answer; frames are queued"
+    if blocked and view.backlog:
+        return Severity.SERIOUS, blocked
     if view.held:
         return Severity.CAUTION, view.held
     if view.error and (view.error_ns is None or now_ns - view.error_ns < ERROR_SHOWN_NS):
-        return Severity.CAUTION, view.error
+        return Severity.CAUTION, without_code(view.error)
     if view.why:
         return Severity.CAUTION, view.why
     there_ns = view.newest_there_ns
@@ -44,34 +45,43 @@ def problem(view: WatchView, now_ns: int) -> tuple[Severity, str]:
     return Severity.INFO, ""
 
 
+def without_code(text: str) -> str:
+    """What happened, without the code before it: that is for the log."""
+    code, colon, words = text.partition(": ")
+    return words if colon and code.startswith("E_") and " " not in code else text
+
+
 def fps_text(fps: float | None) -> str:
     """`29.8`."""
     return DASH if fps is None else f"{fps:.1f}"
 
 
 def age_there_text(view: WatchView, now_ns: int) -> str:
-    """`0.2 s`; a dash while nothing has arrived."""
+    """`0.2 s ago`; a dash while nothing has arrived."""
     if view.newest_there_ns is None:
         return DASH
-    return format_duration(max(0, now_ns - view.newest_there_ns) / NS_PER_S) or ">4 days"
+    return age_text(view.newest_there_ns, now_ns)
 
 
 def figures(view: WatchView, now_ns: int) -> list[tuple[str, str]]:
     """Label and value of each line of a card."""
-    backlog = f"{view.backlog} · {format_bytes(view.backlog_bytes)}" if view.backlog else "0"
+    frames = "1 frame" if view.backlog == 1 else f"{view.backlog:,} frames"
+    backlog = f"{frames} · {format_bytes(view.backlog_bytes)}" if view.backlog else "none"
+    known = view.latency_p50_ms is not None
+    delay = f"{ms_text(view.latency_p50_ms)} ms · p99 {ms_text(view.latency_p99_ms)} ms" if known else DASH
     return [
-        ("in", f"{fps_text(view.fps_in)} fps · {view.frames_in}"),
-        ("out", f"{fps_text(view.fps_out)} fps · {view.frames_out}"),
+        ("in", f"{fps_text(view.fps_in)} fps · {view.frames_in:,}"),
+        ("out", f"{fps_text(view.fps_out)} fps · {view.frames_out:,}"),
         ("backlog", backlog),
-        ("age there", age_there_text(view, now_ns)),
-        ("p50 / p99", f"{ms_text(view.latency_p50_ms)} / {ms_text(view.latency_p99_ms)} ms"),
-        ("errors", str(view.errors)),
+        ("newest there", age_there_text(view, now_ns)),
+        ("delay", delay),
+        ("errors", f"{view.errors:,}"),
     ]
 
 
-def card_text(view: WatchView, now_ns: int) -> str:
+def card_text(view: WatchView, now_ns: int, blocked: str = "") -> str:
     """All of a card as one text, for those who can't see it and for the clipboard."""
     lines = [f"{view.spec.name}: {state_words(view)}", f"{view.spec.directory} to {view.spec.destination}"]
     lines += [f"{label}: {value}" for label, value in figures(view, now_ns)]
-    lines += [text for text in (view.run, problem(view, now_ns)[1]) if text]
+    lines += [text for text in (view.run, problem(view, now_ns, blocked)[1]) if text]
     return "\n".join(lines)

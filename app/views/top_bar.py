@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from app.figures import DASH
 from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.theme.theme import Theme
 from app.widgets.action_button import ActionButton
@@ -96,16 +97,21 @@ class Figure(QWidget):
 
     def __init__(self, label: str) -> None:
         super().__init__()
-        head = QLabel(label)
-        head.setProperty("kind", "caption")
+        self._label, self._head = label, QLabel(label)
+        self._head.setProperty("kind", "caption")
         self.value = QLabel("")
         self.value.setProperty("kind", "total")
         self.value.setAccessibleName(label)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(head)
+        layout.addWidget(self._head)
         layout.addWidget(self.value)
+
+    def show_value(self, text: str) -> None:
+        """A label without a value would promise one."""
+        self.value.setText(text)
+        self._head.setText(self._label if text else "")
 
 
 class TopBar(FittingRow):
@@ -134,7 +140,9 @@ class TopBar(FittingRow):
         for button, rank in ((self.pause, 2), (self.look, 6), (self.menu, 0)):
             self.add(button, rank=rank)
         self.add(self.utc, rank=3)
+        self._is_silent = False
         state.engine_changed.connect(self.show_engine)
+        state.engine_silent.connect(self._show_silence)
         state.destinations_changed.connect(self._show_destinations)
         theme.changed.connect(self._dress)
         self._dress()
@@ -152,18 +160,29 @@ class TopBar(FittingRow):
         severity = (
             max(engine.severity, Severity.CAUTION, key=list(Severity).index) if engine.paused else engine.severity
         )
+        if self._is_silent:
+            severity = max(severity, Severity.SERIOUS, key=list(Severity).index)
+            why = "what you see may be old"
         self.state_button.show_state(severity, word, why, "Go to its place  (F8)")
-        self.total.value.setText(format_rate(engine.rate_bps))
+        self.total.value.setText(DASH if self._is_silent else format_rate(engine.rate_bps))
         files = "1 file" if engine.files_left == 1 else f"{engine.files_left} files"
         self.left.value.setText(f"{files} · {format_bytes(engine.bytes_left)}" if engine.files_left else "nothing")
-        eta = format_duration(engine.eta_s) if engine.files_left else ""
-        self.done.value.setText(eta)
+        eta = format_duration(engine.eta_s) if engine.files_left and not self._is_silent else ""
+        self.done.show_value(eta)
         self._pause.setText("Resume all" if engine.paused else "Pause all")
         self._show_destinations()
+
+    @Slot(bool)
+    def _show_silence(self, is_silent: bool) -> None:
+        """What an engine said that does not answer is how it was; its rate and its end are no longer known."""
+        self._is_silent = is_silent
+        self.show_engine(self._state.engine)
 
     def _word(self, engine: EngineView) -> str:
         if engine is ENGINE_UNKNOWN:
             return "Starting"
+        if self._is_silent:
+            return "Not answering"
         if engine.paused:
             return "Paused"
         if engine.severity is not Severity.INFO or engine.online:

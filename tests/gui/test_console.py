@@ -148,8 +148,29 @@ def test_an_engine_that_does_not_answer_is_told_until_it_does(
     banner = console.window.banner
     service.emit(EngineSilent(True))
     qtbot.waitUntil(lambda: "does not answer" in banner.text.text())
+    top = console.window.top
+    assert top.state_button.text() == "Not answering"
+    assert (top.total.value.text(), top.done.value.text()) == ("—", "")
     service.emit(EngineSilent(False))
     qtbot.waitUntil(lambda: not banner.isVisible() or "does not answer" not in banner.text.text())
+    assert top.state_button.text() != "Not answering"
+    assert top.total.value.text() == "174.5 Mbit/s"
+
+
+def test_cancelling_and_queueing_are_taken_back_with_one_click(
+    console: Console, service: FakeService, qtbot: QtBot, tmp_path: Path
+) -> None:
+    toast, queue = console.window.toast, console.window.page("queue")
+    queue.cancel_wanted.emit(["job2", "job3"])
+    qtbot.waitUntil(lambda: toast.text.text() == "Cancelled 2 files")
+    toast.undo_button.click()
+    qtbot.waitUntil(lambda: service.called("retry") == [(["job2", "job3"],)])
+    (tmp_path / "lap.bin").write_bytes(b"lap")
+    queue.files_wanted.emit([str(tmp_path / "lap.bin")], None)
+    qtbot.waitUntil(lambda: toast.text.text() == "Queued 1 file for factory")
+    (added,) = [job.file_id for job in service.jobs() if job.path.endswith("lap.bin")]
+    toast.undo_button.click()
+    qtbot.waitUntil(lambda: service.called("remove") == [([added],)])
 
 
 def test_an_engine_that_ends_again_and_again_waits_for_a_click(

@@ -80,3 +80,16 @@ def test_copying_takes_the_selection_or_else_all_that_is_shown(page, state) -> N
     page.copy_lines()
     assert QGuiApplication.clipboard().text().endswith("two")
     assert "one" not in QGuiApplication.clipboard().text()
+
+
+def test_without_lines_the_page_says_what_comes_there_and_why_a_search_shows_none(page, state) -> None:
+    page.on_shown()
+    assert page.empty.isVisibleTo(page)
+    assert "Nothing has happened yet" in page.empty.text()
+    state.noticed.emit(notice("wifi lost"))
+    page.flush()
+    assert page.count.text() == "1 line"
+    assert not page.empty.isVisibleTo(page)
+    page.find.setText("no such word")
+    assert page.empty.isVisibleTo(page)
+    assert "None of 1 line" in page.empty.text()

@@ -67,6 +67,7 @@ def test_an_unknown_end_is_blank_and_an_empty_queue_says_nothing_is_left(shown: 
     assert shown.window.top.done.value.text() == ""
     shown.state.apply([EngineChanged(demo_engine(files_left=0, bytes_left=0, eta_s=3.0))])
     assert shown.window.top.left.value.text() == "nothing"
+    assert "done in" not in [label.text() for label in shown.window.top.findChildren(QLabel)]
     assert shown.window.top.done.value.text() == ""
 
 

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.models.console_state import ConsoleState
 from app.models.queue_model import Column, QueueModel
 from app.theme.theme import Theme
+from app.views.queue.empty import DropZone
 from app.views.queue.page import QueuePage
 from tests.support.console_world import colours_in
 from transfer_core.engine.system import SystemClock
@@ -139,6 +140,8 @@ def test_files_dropped_on_the_page_are_wanted(page: QueuePage, qtbot: QtBot) -> 
     enter = QDragEnterEvent(QPoint(20, 20), Qt.DropAction.CopyAction, mime, buttons, keys)
     page.dragEnterEvent(enter)
     assert enter.isAccepted()
+    (zone,) = page.findChildren(DropZone)
+    assert (zone.isVisibleTo(page), zone.text) == (True, "Drop to queue 2 files and folders")
     drop = QDropEvent(QPointF(20, 20), Qt.DropAction.CopyAction, mime, buttons, keys)
     with qtbot.waitSignal(page.files_wanted) as wanted:
         page.dropEvent(drop)

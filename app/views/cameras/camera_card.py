@@ -44,6 +44,7 @@ class CameraCard(QWidget):
         self._picture = QImage()
         self._is_chosen = False
         self._now_ns = 0
+        self._problem = (Severity.INFO, "")
         self.picture_path = ""
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -64,16 +65,17 @@ class CameraCard(QWidget):
         self.updateGeometry()
         self.update()
 
-    def show_view(self, view: WatchView, now_ns: int) -> None:
+    def show_view(self, view: WatchView, now_ns: int, blocked: str = "") -> None:
         """Take over the newest view; painted anew only if it reads otherwise."""
         self._view, self._now_ns = view, now_ns
-        shown = (tuple(figures(view, now_ns)), view.state, view.run, problem(view, now_ns), view.spec)
+        self._problem = problem(view, now_ns, blocked)
+        shown = (tuple(figures(view, now_ns)), view.state, view.run, self._problem, view.spec)
         if shown != self._shown:
             self._shown = shown
             self.setAccessibleName(view.spec.name)
-            self.setAccessibleDescription(card_text(view, now_ns))
+            self.setAccessibleDescription(card_text(view, now_ns, blocked))
             place = f"{view.spec.directory}\nto {view.spec.destination}: {view.spec.dest_path or '/'}"
-            self.setToolTip("\n".join(filter(None, (place, view.run, problem(view, now_ns)[1]))))
+            self.setToolTip("\n".join(filter(None, (place, view.run, self._problem[1]))))
             self.update()
 
     def show_picture(self, path: str, picture: QImage) -> None:
@@ -200,7 +202,7 @@ class CameraCard(QWidget):
 
     def _paint_foot(self, painter: QPainter, box: QRect, view: WatchView) -> None:
         look = self._look
-        severity, words = problem(view, self._now_ns)
+        severity, words = self._problem
         painter.setFont(look.small)
         small = QFontMetrics(look.small)
         if words:

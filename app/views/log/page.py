@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEd
 from app.actions import make_action, name_field
 from app.models.log_model import LINES_MOST, LogColumn, LogFilter, LogModel
 from app.models.table_model import SUBJECT_ROLE
-from app.views.page import Page, page_column
+from app.views.page import Page, empty_label, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
 from app.widgets.row_table import Columns, Index, RowTable
@@ -81,6 +81,8 @@ class LogPage(Page):
         layout = page_column(self)
         layout.addLayout(bar)
         layout.addWidget(self.table, 1)
+        self.empty = empty_label("")
+        layout.addWidget(self.empty, 1)
         self._add_actions()
         self._update_count()
 
@@ -103,8 +105,8 @@ class LogPage(Page):
 
     @property
     def first_focus(self) -> QWidget:
-        """The lines."""
-        return self.table
+        """The lines, or what looks through them."""
+        return self.table if self.table.isVisibleTo(self) else self.find
 
     def show_subject(self, subject: str) -> None:
         """Select the line of that moment, given as UTC ISO 8601."""
@@ -200,7 +202,15 @@ class LogPage(Page):
 
     def _update_count(self) -> None:
         shown, all_lines = self._filter.rowCount(), self._model.rowCount()
-        self.count.setText(f"{shown} lines" if shown == all_lines else f"{shown} of {all_lines} lines")
+        lines = "1 line" if all_lines == 1 else f"{all_lines} lines"
+        self.count.setText(lines if shown == all_lines else f"{shown} of {lines}")
+        self.empty.setText(
+            f"None of {lines} is so severe and has these words."
+            if all_lines
+            else "Nothing has happened yet. Links, files, relays and their errors are told here."
+        )
+        self.table.setVisible(bool(shown))
+        self.empty.setVisible(not shown)
 
     @Slot()
     def _apply_look(self) -> None:

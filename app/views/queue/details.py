@@ -152,6 +152,8 @@ class DetailsPanel(QFrame):
             self._ask()
 
     def _show_heads(self, job: JobView) -> None:
+        links_known = self._map is None or any(name != UNKNOWN_LINK for name in self._map.links)
+        self._map_head.setText("chunks, by the link that carried most of each" if links_known else "chunks")
         more = f"  (and {self._others} more selected)" if self._others else ""
         self._dress_name("heading")
         self.name.setText(_breakable(PurePath(job.path).name) + more)

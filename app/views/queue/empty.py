@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
@@ -61,12 +63,15 @@ class DropZone(QWidget):
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
+        self.text = ""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAccessibleName("Drop files here")
         self.hide()
 
-    def show_over(self, area: QRect) -> None:
-        """Cover that part of the parent."""
+    def show_over(self, area: QRect, names: Sequence[str]) -> None:
+        """Cover that part of the parent, and say what would be queued."""
+        one = names[0] if len(names) == 1 else f"{len(names)} files and folders"
+        self.text = f"Drop to queue {one}"
         self.setGeometry(area.adjusted(8, 8, -8, -8))
         self.raise_()
         self.show()
@@ -81,5 +86,6 @@ class DropZone(QWidget):
         painter.drawRoundedRect(self.rect().adjusted(2, 2, -2, -2), 8, 8)
         painter.setFont(self._theme.font("big", strong=True))
         painter.setPen(QColor(tokens.text))
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), "Drop to queue")
+        text = painter.fontMetrics().elidedText(self.text, Qt.TextElideMode.ElideMiddle, self.width() - 32)
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), text)
         painter.end()

@@ -292,9 +292,10 @@ class QueuePage(Page):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Files may be dropped anywhere on the page."""
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
+        names = [url.fileName() or url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if names:
             event.acceptProposedAction()
-            self._zone.show_over(self.rect())
+            self._zone.show_over(self.rect(), names)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Take the zone away."""

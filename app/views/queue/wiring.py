@@ -21,10 +21,10 @@ class QueueWiring:
         for signal, verb in (
             (page.pause_wanted, "pause"),
             (page.resume_wanted, "resume"),
-            (page.cancel_wanted, "cancel"),
             (page.retry_wanted, "retry"),
         ):
             signal.connect(partial(self._call, verb))
+        page.cancel_wanted.connect(self._cancel)
         page.undo_wanted.connect(self._undo)
         page.remove_wanted.connect(self._remove)
         page.priority_wanted.connect(self._set_priority)
@@ -44,6 +44,11 @@ class QueueWiring:
 
     def _remove(self, file_ids: list[str]) -> None:
         self._call("remove", file_ids, on_result=lambda _: self._tell_done(f"Removed {_files(file_ids)}"))
+
+    def _cancel(self, file_ids: list[str]) -> None:
+        """What was cancelled is queued again by Undo, and goes on from what is there."""
+        text, again = f"Cancelled {_files(file_ids)}", partial(self._call, "retry", file_ids)
+        self._call("cancel", file_ids, on_result=lambda _: self._page.done.emit(text, again))
 
     def _clear(self) -> None:
         self._call("clear_completed", on_result=lambda _: self._tell_done("What has arrived is off the list"))
@@ -76,6 +81,11 @@ class QueueWiring:
         self._page.adding.added(len(result.added), len(result.skipped))
         if before is not None and result.added:
             self._call("move", [job.file_id for job in result.added], before)
+        if result.added:
+            ids = [job.file_id for job in result.added]
+            where = {job.destination for job in result.added}
+            text = f"Queued {_files(ids)} for {', '.join(sorted(where))}"
+            self._page.done.emit(text, partial(self._call, "remove", ids))
         if result.skipped:
             several = "; ".join(f"{each.path}: {each.why}" for each in result.skipped[:3])
             self._page.noted.emit(f"Left out {len(result.skipped)}: {several}")
