@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from transfer_core.errors import NameRefused, WriteFailed
-from transfer_core.storage.durable import sync_file, sync_folder
+from transfer_core.storage.durable import start_sync, sync_file, sync_folder
 from transfer_core.storage.incoming import storage_error
 from transfer_core.storage.rename import rename_new, swap
 from transfer_core.sync.disk_reading import MARKER, DiskReading, stat_of
@@ -92,6 +92,7 @@ class DiskTree(DiskReading):
             try:
                 for piece in pieces:
                     _write(fd, piece)
+                start_sync(fd)
             finally:
                 os.close(fd)
             os.utime(token, ns=(mtime_ns, mtime_ns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -79,6 +79,8 @@ class SharedFolder:
         self._dirty: set[str] = set()
         self._look_due_ns = 0
         self._scan_due_ns = 0
+        self._scanning: Iterator[None] | None = None
+        self._scanned, self._meant = ScanResult(), False
         self._work_due_ns = 0
         self._tidy_due_ns = 0
         self._has_news = True
@@ -103,7 +105,7 @@ class SharedFolder:
     def follow(self, share: Share) -> None:
         """Its row has changed."""
         if (share.paused, share.deletes_are_meant) != (self.share.paused, self.share.deletes_are_meant):
-            self._scan_due_ns, self._has_news, self._trouble = 0, True, None
+            self._scan_due_ns, self._has_news, self._trouble, self._scanning = 0, True, None, None
         self.share = share
 
     # --- what happens
@@ -174,7 +176,7 @@ class SharedFolder:
         if self.share.paused:
             return
         try:
-            if now_ns >= self._scan_due_ns:
+            if self._scanning is not None or now_ns >= self._scan_due_ns:
                 self._scan(now_ns)
             elif self._dirty and now_ns >= self._look_due_ns:
                 self._look(now_ns)
@@ -191,21 +193,37 @@ class SharedFolder:
             self._stumble(SyncState.FAILED, error, now_ns)
 
     def _stumble(self, state: SyncState, error: DrsError, now_ns: int) -> None:
+        self._scanning = None
         self._trouble = (state, f"{error.message}. {error.hint}")
         self._scan_due_ns = now_ns + RETRY_NS
         self._dirty.clear()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a scan is under way, which goes on in the next turn."""
+        return self._scanning is not None and not self.share.paused
+
     def _scan(self, now_ns: int) -> None:
-        if self._watcher is None and self._tree.is_there():
-            self._watcher = FolderWatcher(self._tree.root, self._on_changes)
-            self._is_blind = not self._watcher.start()
-        meant = self.share.deletes_are_meant
-        self._dirty.clear()
-        result = self.node.scan(deletes_are_meant=meant)
-        if meant:
+        """Begin to look at everything, or take the next step of it."""
+        if self._scanning is None:
+            if self._watcher is None and self._tree.is_there():
+                self._watcher = FolderWatcher(self._tree.root, self._on_changes)
+                self._is_blind = not self._watcher.start()
+            self._dirty.clear()
+            self._scan_due_ns = now_ns + RETRY_NS  # who wants another one meanwhile says so again
+            self._scanned, self._meant = ScanResult(), self.share.deletes_are_meant
+            self._scanning = self.node.scan_in_steps(self._scanned, deletes_are_meant=self._meant)
+        if next(self._scanning, self) is not self:
+            return
+        self._scanning = None
+        self._scan_ended(self._scanned, now_ns)
+
+    def _scan_ended(self, result: ScanResult, now_ns: int) -> None:
+        if self._meant:
             self._store.deletes_done(self.share.name)
         self._trouble = None
-        self._scan_due_ns = now_ns + (RESCAN_BLIND_NS if self._is_blind else RESCAN_NS)
+        if self._scan_due_ns:  # else another one has been asked for meanwhile
+            self._scan_due_ns = now_ns + (RESCAN_BLIND_NS if self._is_blind else RESCAN_NS)
         self._reports = result.reports
         self._took(result, now_ns)
 

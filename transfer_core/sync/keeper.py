@@ -88,7 +88,7 @@ class Keeper:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                self.turn()
+                self.turn(0.0 if any(folder.is_busy for folder in self.folders.values()) else TURN_S)
         except BaseException as error:
             self.failure = error
             _LOG.exception("folder sync ended")

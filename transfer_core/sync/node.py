@@ -11,7 +11,7 @@ again, and a node that lost its index says how far it has heard. All methods are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from transfer_core.errors import DiskFull, DrsError, RemoteProtocolError
@@ -99,9 +99,17 @@ class Node:
 
     def scan(self, *, deletes_are_meant: bool = False) -> ScanResult:
         """Look at the whole folder and tell what changed. FolderGone, MassDelete."""
-        result = self._scanner.scan(deletes_are_meant=deletes_are_meant)
-        self.tell()
+        result = ScanResult()
+        for _ in self.scan_in_steps(result, deletes_are_meant=deletes_are_meant):
+            pass
         return result
+
+    def scan_in_steps(self, result: ScanResult, *, deletes_are_meant: bool = False) -> Iterator[None]:
+        """The same, told while it goes on; between the steps anything else may be done."""
+        for _ in self._scanner.scan(result, deletes_are_meant=deletes_are_meant):
+            self.tell()
+            yield
+        self.tell()
 
     def look(self, paths: Iterable[str]) -> ScanResult:
         """Look at some paths, and at what is in those that are new folders; tell what changed. FolderGone."""

@@ -11,7 +11,7 @@ entry says exactly that content, it is that entry, not a new edit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from transfer_core.errors import ConflictError, SourceError
@@ -58,8 +58,11 @@ class Scanner:
     def __init__(self, tree: Tree, index: Index, wall_ns: Callable[[], int], name: str) -> None:
         self._tree, self._index, self._wall_ns, self._name = tree, index, wall_ns, name
 
-    def scan(self, *, deletes_are_meant: bool = False) -> ScanResult:
-        """Look at everything. FolderGone, MassDelete: then nothing was entered."""
+    def scan(self, result: ScanResult, *, deletes_are_meant: bool = False) -> Iterator[None]:
+        """Look at everything, and enter what differs in steps, between which the node may do anything else.
+
+        FolderGone, MassDelete: then nothing was entered.
+        """
         if not self._tree.is_there():
             raise FolderGone("the folder is not there, or its marker is missing")
         listing = Listing()
@@ -69,16 +72,24 @@ class Scanner:
         gone = [path for path in left if self._is_gone(path, listing)]
         if 2 * len(gone) > live > SMALL_FOLDER and not deletes_are_meant:
             raise MassDelete(f"{len(gone)} of {live} files and folders are gone at once")
-        result = ScanResult(reports=listing.reports)
+        result.reports += listing.reports
         for at in range(0, len(changed), ENTER_AT_ONCE):
+            some = changed[at : at + ENTER_AT_ONCE]
             with self._index.change():
-                for path, stat in changed[at : at + ENTER_AT_ONCE]:
+                self._index.look_up(path for path, _ in some)
+                for path, stat in some:
                     self._look_into(path, stat, self._index.entry(path), result)
+            yield
         if gone:
             with self._index.change():
                 for path in gone:
-                    result.deleted.append(self._enter(path, Kind.DELETED, self._index.entry(path), None, None))
-        return result
+                    self._enter_gone(path, result)
+
+    def _enter_gone(self, path: str, result: ScanResult) -> None:
+        """It was not there when the folder was walked; it may be by now."""
+        entry = self._index.entry(path)
+        if entry is not None and entry.is_live and self._tree.stat(path) is None:
+            result.deleted.append(self._enter(path, Kind.DELETED, entry, None, None))
 
     def _is_gone(self, path: str, listing: Listing) -> bool:
         """Whether a path that the walk did not meet is not there, as far as can be told."""
