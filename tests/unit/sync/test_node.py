@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from tests.support.sync_world import Machine, World
+from transfer_core.sync.scanner import ScanResult
 
 TEXT = b"time,speed\n" + b"".join(b"%d,%d\n" % (i * 20, i * 7919 % 350) for i in range(40_000))
 
@@ -82,3 +83,37 @@ def test_a_large_file_is_asked_for_bit_by_bit_and_leaves_no_chunk_behind() -> No
     assert b.tree.files() == {"lap.bin": large}
     assert most < 20 << 20
     assert b.database.execute("SELECT count(*) FROM arrived").fetchone()[0] == 0
+
+
+def test_what_a_scan_finds_is_told_while_it_goes_on() -> None:
+    world, a, b = two()
+    world.heal()
+    for number in range(450):
+        a.tree.save(f"lap{number}.csv", b"%d" % number)
+    result = ScanResult()
+    steps = a.node.scan_in_steps(result)
+    next(steps)
+    while world.wire:
+        world.deliver(0)
+    b.node.work()
+    assert 100 < len(b.tree.files()) < 450
+    assert sum(1 for _ in steps) == 2
+    world.heal()
+    assert len(result.edited) == len(b.tree.files()) == 450
+
+
+def test_a_file_that_comes_back_while_a_scan_goes_on_is_not_deleted() -> None:
+    world, a, b = two()
+    for name in ("one.log", "two.log", "three.log", "four.log", "five.log"):
+        a.tree.save(name, name.encode())
+    world.heal()
+    a.tree.delete("one.log")
+    a.tree.save("new.log", b"new")
+    result = ScanResult()
+    steps = a.node.scan_in_steps(result)
+    next(steps)
+    a.tree.save("one.log", b"again")
+    assert list(steps) == []
+    assert result.deleted == []
+    world.heal()
+    assert b.tree.files()["one.log"] == a.tree.files()["one.log"] == b"again"
