@@ -178,10 +178,10 @@ class Congestion:
         """The path is used again after a pause; True if it has to begin with a train."""
         if idle_s > self.rtt_min_s + PAUSE_S:
             self._rounds.restart()
-        if self.mode is Mode.STARTUP and not self._has_train:
-            return True  # what has gone so far was not enough to learn anything from
         if idle_s <= IDLE_KEPT_S:
             return False
+        if self.mode is Mode.STARTUP and not self._has_train:
+            return True  # what has gone so far was not enough to learn anything from
         if self._competition is not None:
             self._leave_competition()
         if idle_s <= IDLE_FORGOTTEN_S:

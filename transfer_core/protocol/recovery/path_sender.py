@@ -98,6 +98,7 @@ class PathSender:
         self._has_demand = False
         self._goes_on = False  # there was something to send when it was asked for last
         self._train_pn = 0  # the newest opening train begins here
+        self._train_has_gone = False
 
     # --- figures
 
@@ -265,13 +266,14 @@ class PathSender:
             self._silence.on_probes_sent(count)
             if packets.in_flight_packets >= TRAIN_PACKETS:
                 self._busy_ns = now_ns
+                self._train_has_gone = True
         return first
 
     def _end_pause(self, now_ns: int) -> None:
         if not self._has_demand or self._silence.is_silent:
             return
-        if self._congestion.on_idle((now_ns - self._busy_ns) / NS_PER_S):
-            self._train_pn = self._packets.next_pn
+        if self._congestion.on_idle((now_ns - self._busy_ns) / NS_PER_S) or not self._train_has_gone:
+            self._train_pn, self._train_has_gone = self._packets.next_pn, False
             self._pacer.grant(TRAIN_PACKETS * self._packet_bytes, now_ns)
         self._pacer.set_rate(self.rate_bytes_per_s, now_ns)
         self._busy_ns = now_ns
