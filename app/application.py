@@ -233,6 +233,8 @@ def run_console(
         QTimer.singleShot(PICTURE_LIMIT_MS, take)
     with _quit_on_signals(application):
         code = application.exec()
+    console.window.hide()  # also where a signal ended it: what is left to do needs no window
+    application.processEvents()
     console.stop()
     return int(code)
 

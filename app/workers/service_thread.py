@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -26,6 +27,7 @@ from transfer_core.service import Subscription, TransferService
 
 DRAIN_MS = 50
 STOP_WAIT_MS = 15_000
+LANES_MS = 500  # what runs has mostly ended by then
 SLOW_VERBS = frozenset(
     {
         "add_paths",
@@ -283,8 +285,9 @@ class ServiceThread(QObject):
         ended = True
         for thread in lanes:
             thread.quit()
-        for thread in lanes:
-            ended &= thread.wait(STOP_WAIT_MS) or not thread.isRunning()
+        _wait_for(lanes, LANES_MS)
+        self._give_up_one_that_stands_still()
+        ended &= _wait_for(lanes, STOP_WAIT_MS)
         if pump.isRunning():
             self._finish.emit()
             ended &= pump.wait(STOP_WAIT_MS)
@@ -292,6 +295,12 @@ class ServiceThread(QObject):
             _left_running.extend(thread for thread in self._threads if thread.isRunning())
             _log.error("a thread of the service did not end within %d s", STOP_WAIT_MS // 1000)
         return ended
+
+    def _give_up_one_that_stands_still(self) -> None:
+        """An engine in another process may never answer; once it is stopped, nobody waits for it any more."""
+        answers: Callable[[], bool] | None = getattr(self._service, "answers", None)
+        if self._service is not None and answers is not None and not answers():
+            self._service.stop()
 
     # --- in the GUI thread
 
@@ -341,3 +350,11 @@ def _is_there(function: Callable[..., None]) -> bool:
     """False for a method of a Qt object whose C++ part is deleted."""
     owner = getattr(function, "__self__", None)
     return not isinstance(owner, QObject) or isValid(owner)
+
+
+def _wait_for(threads: Sequence[QThread], wait_ms: int) -> bool:
+    """Whether all of them have ended in that time."""
+    end = time.monotonic() + wait_ms / 1000
+    return all(
+        thread.wait(max(0, round(1000 * (end - time.monotonic())))) or not thread.isRunning() for thread in threads
+    )

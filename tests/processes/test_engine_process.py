@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from operator import attrgetter
@@ -128,6 +129,23 @@ def test_the_engine_ends_with_its_console_and_leaves_the_state_free(
     lock.acquire("now")
     lock.release()
     assert "Traceback" not in console.err
+
+
+def test_a_console_ends_soon_though_its_engine_stands_still(field: Field, qtbot: QtBot) -> None:
+    state = field.folder / "a"
+    console = field.start("console")
+    lock = StateLock(state, "agent")
+    qtbot.waitUntil(lock.is_held, timeout=WAIT_MS)
+    engine = engine_of(state)
+    assert engine is not None
+    engine.suspend()
+    console.process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    assert console.wait() == 0
+    assert time.monotonic() - began < 10.0  # 3 s on an idle machine; all waits together would be 27 s
+    engine.wait(30.0)
+    lock.acquire("now")
+    lock.release()
 
 
 def test_an_engine_that_stands_still_is_told_of_until_it_goes_on(

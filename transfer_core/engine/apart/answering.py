@@ -13,7 +13,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, BinaryIO
 
-from transfer_core.engine.apart.verbs import DRAIN, OPEN, SUBSCRIBE, UNSUBSCRIBE, VERBS
+from transfer_core.engine.apart.verbs import DRAIN, OPEN, PING, SUBSCRIBE, UNSUBSCRIBE, VERBS
 from transfer_core.engine.apart.wire import Call, Frame, FrameWriter, Kind, failure_of, pack, read_frame
 from transfer_core.errors import ConflictError, DrsError, EngineGone, LocalProtocolError
 from transfer_core.events import Event
@@ -36,6 +36,7 @@ class Answerer:
         self._subscriptions: dict[int, Subscription] = {}
         self._own: dict[str, Callable[..., object]] = {
             OPEN: self._open,
+            PING: _here,
             SUBSCRIBE: self._subscribe,
             DRAIN: self._drain,
             UNSUBSCRIBE: self._unsubscribe,
@@ -106,3 +107,7 @@ class Answerer:
 
     def _unsubscribe(self, number: int) -> None:
         self._subscriptions.pop(number).close()
+
+
+def _here() -> None:
+    """Who asks wants to know whether anybody answers."""

@@ -76,6 +76,14 @@ class Asker:
         """Ask nothing more: the other side reads the end and ends. False if it reads nothing for so long."""
         return self._writer.close(timeout_s)
 
+    def give_up(self) -> None:
+        """No answer is waited for any longer: who does gets EngineGone."""
+        with self._lock:
+            self._ended = True
+            left, self._waiting = list(self._waiting.values()), {}
+        for waiting in left:
+            waiting.woken.set()
+
     def join(self, timeout_s: float) -> None:
         """Wait until all that the other side wrote is read."""
         self._reader.join(timeout_s)
@@ -91,10 +99,6 @@ class Asker:
             if waiting is not None:
                 waiting.answer = frame
                 waiting.woken.set()
-        with self._lock:
-            self._ended = True
-            left, self._waiting = list(self._waiting.values()), {}
-        for waiting in left:
-            waiting.woken.set()
+        self.give_up()
         self._answers.close()
         self._on_end()

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from transfer_core.engine.apart.asking import Asker, Pending
-from transfer_core.engine.apart.verbs import OPEN
+from transfer_core.engine.apart.reaper import leave_behind
+from transfer_core.engine.apart.verbs import OPEN, PING
 from transfer_core.errors import EngineGone
 
 MODULE = "transfer_core.engine.apart"
@@ -22,6 +23,8 @@ SOURCES = Path(__file__).resolve().parents[3]
 _INSTALLED = ("site-packages", "dist-packages")  # these every interpreter finds by itself
 ORDER_S = 12.0  # for it to put everything in order when it is to end
 END_S = 3.0  # for the system to say how it ended
+PULSE_S = 1.5  # for it to say that it is there; an answer takes a millisecond on an idle machine
+STUCK_S = 0.2  # for a pipe that is not read any more
 LINES_KEPT = 40
 
 _log = logging.getLogger(__name__)
@@ -35,7 +38,7 @@ class EngineProcess:
 
     def __init__(self, on_end: Callable[[EngineProcess], None], *, module: str = MODULE) -> None:
         self._on_end = on_end
-        self._closing = False
+        self._closing = self._stands_still = False
         self._said: deque[str] = deque(maxlen=LINES_KEPT)
         try:
             self._process = _start(module)
@@ -91,18 +94,42 @@ class EngineProcess:
         """See `Asker.begin`."""
         return self._asker.begin(verb, *args, **kwargs)
 
+    def answers(self) -> bool:
+        """Whether it does, within PULSE_S. One that does not is not waited for by `close`."""
+        if not self._stands_still:
+            try:
+                self._asker.begin(PING).result(PULSE_S)
+            except TimeoutError:
+                self._stands_still = True
+            except EngineGone:
+                return False
+        return not self._stands_still
+
     def close(self) -> None:
-        """Have it put everything in order and end; end it if that takes too long."""
+        """Have it put everything in order and end; end it if that takes too long.
+
+        One that stands still is left behind: it gets the same time, but nobody waits for it.
+        """
         self._closing = True
+        if not self.answers() and not self.why and self._leave():
+            return
         in_order = self._asker.hang_up(END_S)
         try:
-            self._process.wait(ORDER_S if in_order else 0.1)
+            self._process.wait(ORDER_S if in_order and not self._stands_still else STUCK_S)
         except subprocess.TimeoutExpired:
             _log.error("the engine's process did not end within %d s", ORDER_S)
             self._process.kill()
             self._process.wait(END_S)
         self._asker.join(END_S)
         self._listener.join(END_S)
+
+    def _leave(self) -> bool:
+        self._asker.hang_up(STUCK_S)
+        self._asker.give_up()
+        if not leave_behind(self._process, ORDER_S):
+            return False
+        _log.info("the engine's process stands still; it is left to end, and ended in %d s if it does not", ORDER_S)
+        return True
 
     def _ended(self) -> None:
         """In the reading thread: the process has closed its end."""

@@ -1,6 +1,7 @@
 """The service's verbs, answered by an engine in a process of its own, which is started again if it ends unasked.
 
 While no process answers, a verb waits a little for the next one and then fails with EngineGone; `drain` never waits.
+A verb that was under way when the process ended is asked again where that does no harm (`ASKED_AGAIN`).
 The queue goes on from where the disk says, as after any crash; what was switched on in the old process alone is
 switched on again (`standing`). After a few failures in a row it is left alone until `restart_engine`.
 """
@@ -20,7 +21,7 @@ from transfer_core.engine.apart.process import EngineProcess
 from transfer_core.engine.apart.restarts import Restarts
 from transfer_core.engine.apart.standing import Standing
 from transfer_core.engine.apart.subscription import Asked, RemoteSubscription
-from transfer_core.engine.apart.verbs import PARTS, VERBS
+from transfer_core.engine.apart.verbs import ASKED_AGAIN, PARTS, VERBS
 from transfer_core.engine.apart.wire import Call
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import DrsError, EngineGone, UsageError
@@ -48,6 +49,10 @@ class Process(Asked, Protocol):
 
     def open(self, state_dir: Path, simulation: Path | None) -> None:
         """See `EngineProcess.open`."""
+        ...
+
+    def answers(self) -> bool:
+        """See `EngineProcess.answers`."""
         ...
 
     def close(self) -> None:
@@ -137,7 +142,7 @@ class RemoteService(_Verbs):
             self._begin_keeper(0.0)
 
     def stop(self) -> None:
-        """See `TransferService`. The process has ended afterwards."""
+        """See `TransferService`. The process has ended afterwards, unless it stands still."""
         with self._changed:
             self._is_stopping = True
             closing = [each for each in (self._process, self._coming) if each is not None]
@@ -148,8 +153,20 @@ class RemoteService(_Verbs):
         if keeper is not None:
             keeper.join()
 
+    def answers(self) -> bool:
+        """Whether the process does; false if there is none. Takes a second or two where it stands still."""
+        process = self._process
+        return process is not None and process.answers()
+
     def _ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
-        result = self._sent(verb, *args, **kwargs).result()
+        for left in reversed(range(TRIES if verb in ASKED_AGAIN else 1)):
+            pending = self._sent(verb, *args, **kwargs)
+            try:
+                result = pending.result()
+                break
+            except EngineGone:
+                if not left or self._is_stopping:
+                    raise
         self._standing.note(Call(verb, args, kwargs), result)
         return result
 

@@ -103,6 +103,6 @@ class RemoteSubscription:
         process = self._answering()
         if process is not None and process is self._process and self._number is not None and self._pending is None:
             try:
-                process.ask(UNSUBSCRIBE, self._number)
-            except EngineGone:
+                process.begin(UNSUBSCRIBE, self._number).result(DRAIN_WAIT_S)
+            except (EngineGone, TimeoutError):
                 return

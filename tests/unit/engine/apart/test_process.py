@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,6 +96,32 @@ def test_an_engine_that_does_not_end_is_ended(
     assert time.monotonic() - began < 10.0
     assert not psutil.pid_exists(process.pid)
     assert ended.empty()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pidfd_open(2)")
+def test_an_engine_that_stands_still_is_left_behind_and_ended_later(
+    start: Start, ended: queue.SimpleQueue[EngineProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_module, "ORDER_S", 5.0)
+    monkeypatch.setattr(process_module, "PULSE_S", 1.0)
+    process = start("state")
+    child = psutil.Process(process.pid)
+    assert process.answers()
+    child.suspend()
+    waits = threading.Thread(target=suppressed, args=(process, "jobs"), daemon=True)
+    waits.start()
+    assert not process.answers()
+    process.close()
+    assert child.status() == psutil.STATUS_STOPPED  # it has its time, though nobody waits
+    waits.join(10.0)
+    assert not waits.is_alive()  # whoever waited for an answer waits no more
+    child.wait(60.0)
+    assert ended.empty()
+
+
+def suppressed(process: EngineProcess, verb: str) -> None:
+    with contextlib.suppress(EngineGone):
+        process.ask(verb)
 
 
 def test_the_present_folder_is_not_searched_for_modules(

@@ -14,8 +14,8 @@ import pytest
 from transfer_core.engine.apart import remote, restarts
 from transfer_core.engine.apart.remote import RemoteService
 from transfer_core.engine.apart.subscription import SILENT_S
-from transfer_core.engine.apart.verbs import DRAIN, SUBSCRIBE, UNSUBSCRIBE
-from transfer_core.errors import EngineGone, PortInUse, StateLocked, StateNewer
+from transfer_core.engine.apart.verbs import ASKED_AGAIN, DRAIN, SUBSCRIBE, UNSUBSCRIBE, VERBS
+from transfer_core.errors import EngineGone, NotFoundError, PortInUse, StateLocked, StateNewer
 from transfer_core.events import EngineFound, EngineLost, EngineSilent, Event, JobsChanged, Notice
 from transfer_core.sim.manual_clock import ManualClock
 from transfer_core.units import NS_PER_S
@@ -60,6 +60,9 @@ class FakeProcess:
         if self.why:
             raise EngineGone("dead")
         return FakePending(self, verb, *args, **kwargs)
+
+    def answers(self) -> bool:
+        return not self.why and not self.world.is_slow
 
     def close(self) -> None:
         self.is_closed = True
@@ -306,6 +309,41 @@ def test_a_verb_that_was_under_way_is_not_asked_twice(world: World, service: Rem
         service.cancel(["job1"])
     service.jobs()
     assert "cancel" not in world.made[1].verbs()
+
+
+def test_a_verb_that_reads_is_asked_of_the_next_engine_too(
+    world: World, service: RemoteService, expect_log: Any
+) -> None:
+    expect_log("is gone")
+    world.answers["watches.views"] = ["a view"]
+    process = world.made[0]
+
+    def die_of_it(verb: str, *args: Any, **kwargs: Any) -> Any:
+        process.die()
+        raise EngineGone("the engine's process ended before it answered")
+
+    process.ask = die_of_it  # type: ignore[method-assign]
+    assert service.watches.views() == ["a view"]
+    assert world.made[1].verbs() == ["watches.views"]
+
+
+def test_what_is_asked_again_is_a_verb_and_adds_or_takes_away_nothing() -> None:
+    assert ASKED_AGAIN < VERBS
+    doing = ("add", "create", "delete", "end", "export", "forget", "join", "mark", "move", "open", "pair", "remove")
+    assert not [verb for verb in ASKED_AGAIN if verb.rpartition(".")[2].split("_")[0] in doing]
+
+
+def test_an_error_of_a_verb_that_reads_is_its_answer(world: World, service: RemoteService) -> None:
+    world.answers["job"] = NotFoundError("there is no such job")
+    with pytest.raises(NotFoundError):
+        service.job("x")
+    assert world.made[0].verbs() == ["job"]
+
+
+def test_it_says_whether_the_engine_answers(world: World, service: RemoteService) -> None:
+    assert service.answers()
+    world.is_slow = True
+    assert not service.answers()
 
 
 def test_an_engine_that_does_not_answer_is_told_once_and_when_it_does_again(
