@@ -74,10 +74,11 @@ def state_words(job: JobView) -> str:
     words = _WORDS[JobState.PENDING if is_ahead else job.status]
     if not job.reason:
         return words
+    reason = job.reason.removeprefix(f"{PurePath(job.path).name} ")  # the row names the file already
     if job.status in (JobState.PENDING, JobState.UPLOADING):
-        return f"Waiting: {job.reason}"
+        return f"Waiting: {reason}"
     if job.status is JobState.FAILED:
-        return f"Failed: {job.reason}"
+        return f"Failed: {reason}"
     return words
 
 

@@ -66,7 +66,7 @@ QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabl
   background: $chrome; border-color: $border; }
 QLineEdit[readOnly="true"], QPlainTextEdit[readOnly="true"] { background: $chrome; }
 QComboBox::drop-down { border: none; width: 24px; subcontrol-origin: padding; subcontrol-position: center right; }
-QComboBox::down-arrow { image: url("$icons/chevron-down.svg"); width: 10px; height: 10px; }
+QComboBox::down-arrow { image: url("$icons/chevron-down-$name.svg"); width: 10px; height: 10px; }
 QPushButton#linkSwitch { font-size: ${small_px}px; padding: 0 ${gap_px}px; min-height: ${small_height}px; }
 QPushButton#linkSwitch:focus { padding: 0 ${small_focus_padding}px; min-height: ${small_focus_height}px; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { border: none; width: 20px; background: transparent;
@@ -74,8 +74,8 @@ QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { border: none; width
 QAbstractSpinBox::up-button { subcontrol-position: top right; margin: 2px 2px 0 0; }
 QAbstractSpinBox::down-button { subcontrol-position: bottom right; margin: 0 2px 2px 0; }
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: $raised; }
-QAbstractSpinBox::up-arrow { image: url("$icons/chevron-up.svg"); width: 9px; height: 9px; }
-QAbstractSpinBox::down-arrow { image: url("$icons/chevron-down.svg"); width: 9px; height: 9px; }
+QAbstractSpinBox::up-arrow { image: url("$icons/chevron-up-$name.svg"); width: 9px; height: 9px; }
+QAbstractSpinBox::down-arrow { image: url("$icons/chevron-down-$name.svg"); width: 9px; height: 9px; }
 QCheckBox::indicator, QListView::indicator { width: 14px; height: 14px; border: 1px solid $border_strong;
   border-radius: 3px; background: $card; }
 QCheckBox::indicator:checked, QListView::indicator:checked { background: $accent; border-color: $accent;
@@ -86,6 +86,15 @@ QComboBox QAbstractItemView { background: $card; border: 1px solid $border_stron
 QCheckBox { spacing: ${gap_px}px; min-height: 24px; }
 QCheckBox:focus { color: $accent; }
 QCheckBox::indicator:focus { border: ${focus_width}px solid $focus; }
+
+QSlider { min-height: 24px; }
+QSlider::groove:horizontal { height: 4px; background: $track; border-radius: 2px; }
+QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
+QSlider::handle:horizontal { width: 12px; margin: -6px 0; border-radius: 8px; background: $card;
+  border: 2px solid $accent; }
+QSlider::handle:horizontal:focus { background: $accent; border-color: $text; }
+QSlider::sub-page:horizontal:disabled { background: $track; }
+QSlider::handle:horizontal:disabled { border-color: $border_strong; }
 
 QTabWidget::pane { border: none; }
 QTabBar { background: $chrome; qproperty-drawBase: 0; }

@@ -151,6 +151,8 @@ def test_files_dropped_on_the_page_are_wanted(page: QueuePage, qtbot: QtBot) -> 
 def test_a_waiting_job_says_why(model: QueueModel) -> None:
     model.update_jobs([job("a", reason="the relay does not answer")])
     assert model.index(0, Column.STATE).data() == "Waiting: the relay does not answer"
+    model.update_jobs([job("a", reason="a.bin needs 15.0 MB, there are 0 B")])
+    assert model.index(0, Column.STATE).data() == "Waiting: needs 15.0 MB, there are 0 B"
 
 
 def test_ten_thousand_rows_take_a_move_of_five_hundred(qtbot: QtBot) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
+from importlib import resources
 
 import pytest
 from PySide6.QtGui import QColor, QPalette
@@ -45,6 +47,15 @@ def test_severities_focus_and_links_stand_out_where_they_are_drawn(tokens: Token
         for back in ("card", "chrome")
     }
     assert {pair: round(ratio, 2) for pair, ratio in found.items() if ratio < LEAST_SHAPE} == {}
+
+
+def test_the_edges_of_fields_and_the_arrows_in_them_stand_out(tokens: Tokens) -> None:
+    """1.4.11 again: where to write, and what to press, is told by these lines alone."""
+    assert contrast_ratio(tokens.border_strong, tokens.card) >= LEAST_SHAPE
+    for direction in ("up", "down"):
+        picture = (resources.files("resources") / "icons" / f"chevron-{direction}-{tokens.name}.svg").read_text()
+        (colour,) = set(re.findall("#[0-9a-f]{6}", picture))
+        assert contrast_ratio(colour, tokens.card) >= LEAST_TEXT[tokens.name]
 
 
 def test_no_link_has_the_colour_of_a_severity(tokens: Tokens) -> None:

@@ -244,3 +244,16 @@ def test_a_chunk_is_put_down_to_the_link_that_carried_most_of_it_not_to_the_last
     of_bytes = file.path_bytes[1] / sum(file.path_bytes.values())
     assert file.path_bytes[1] > 200_000
     assert chunks[1] / chunks.sum() <= of_bytes
+
+
+@pytest.mark.parametrize("full_after_ms", [0, 300])
+def test_a_file_that_had_to_wait_for_room_is_known_to_go_on(full_after_ms: int) -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=20, delay_ms=5)], seed=7)
+    world.add_file(_file("a", 2_000_000))
+    world.at(full_after_ms * MS, lambda: world.fill_disk(400 * MS))
+    if not full_after_ms:
+        world.fill_disk(400 * MS)
+    assert world.run(limit_s=20)
+    assert "waits" in [what for what, _ in world.told]
+    assert world.told[-1][0] == "goes on"
+    world.assert_equal()

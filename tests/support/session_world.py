@@ -127,6 +127,7 @@ class SessionWorld:
         self.is_up = True  # both programs run
         self.trace = blake3.blake3()  # of every datagram sent, with its time
         self._held: set[int] = set()  # files that wait for room
+        self.told: list[tuple[str, int]] = []  # what the relay said about waiting, to the sender
         self._unsynced: list[tuple[int, int]] = []
         self._sync_due = False
         self._old: list[bytes] = []
@@ -388,15 +389,16 @@ class SessionWorld:
                     self.checks.fail_if(True, f"rejected: {code} {text}")
                 case FileProgress():
                     self.checks.stored(self.sender, self.disk)
-                case FileAccepted():
+                case FileAccepted(number):
+                    self.told.append(("goes on", number))
                     self.checks.stored(self.sender, self.disk)
                 case PostArrived(post, data):
                     self.posts_arrived.append(data)
                     self.sender.take_post(post)
                 case FeedAnswered():
                     self.feed_answers.append(event)
-                case FileWaits():
-                    pass
+                case FileWaits(number):
+                    self.told.append(("waits", number))
         return busy
 
     def _handle_receiver_events(self) -> bool:

@@ -429,9 +429,9 @@ class SenderSession(Association):
             file.arrived_bytes = min(file.size, file.arrived_bytes + fresh * file.chunk_bytes)
 
     def _start_sending(self, file: OutgoingFile) -> None:
-        was_opening = file.state is FileState.OPENING
+        was_waiting = file.state in (FileState.OPENING, FileState.HELD)
         file.state = FileState.SENDING
-        if was_opening:
+        if was_waiting:
             self._events.append(FileAccepted(file.number, file.arrived_bytes))
         self._to_read.add(file)
         self._to_send.add(file)
