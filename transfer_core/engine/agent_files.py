@@ -12,7 +12,7 @@ from transfer_core.engine.live_feeds import LiveFeeds
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.under_way import Figures
 from transfer_core.engine.uplink import AgentListener, AgentMail, Uplink
-from transfer_core.errors import DrsError, NameRefused, error_from_code
+from transfer_core.errors import DrsError, NameRefused, SourceUnreadable, error_from_code
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.sender_events import (
     ChunksWanted,
@@ -53,11 +53,18 @@ class AgentFiles:
             self.offer(uplink, job)
 
     def offer(self, uplink: Uplink, job: OutgoingJob) -> None:
-        """Offer it to its session."""
-        assert uplink.session is not None
+        """Offer it to its session. One of a single chunk is read before, so that all of it leaves at once."""
+        session = uplink.session
+        assert session is not None
+        if job.chunks == 1 and not job.is_resumed:
+            self._reads.add(lambda: self._read_first(uplink, session, job), is_patient=True)
+        else:
+            self._open(uplink, session, job)
+
+    def _open(self, uplink: Uplink, session: SenderSession, job: OutgoingJob) -> None:
         row, source = job.job, job.source.fingerprint
         try:
-            job.number = uplink.session.open_file(
+            job.number = session.open_file(
                 file_id=row.file_id,
                 path=row.dest_path,
                 size=source.size,
@@ -66,7 +73,7 @@ class AgentFiles:
                 fingerprint=source.digest,
                 priority=row.priority,
                 position=row.position,
-                resumed=row.bytes_done > 0 or row.attempts > 1 or job.offered,
+                resumed=job.is_resumed,
             )
         except NameRefused as error:
             self._forget(uplink, job)
@@ -155,6 +162,9 @@ class AgentFiles:
                     session.provide_chunk(event.file, chunk, None)
             return
         match event:
+            case ChunksWanted(number, 0, 1) if job.record is not None:
+                record, job.record = job.record, None
+                session.provide_chunk(number, 0, record)
             case ChunksWanted(number, first, count):
                 work = lambda: self._read(uplink, session, job, number, first, count)  # noqa: E731
                 self._reads.add(work, is_patient=job.chunks == 1)
@@ -217,6 +227,24 @@ class AgentFiles:
             self.say_failed(job, error)
 
     # --- the disk thread
+
+    def _read_first(self, uplink: Uplink, session: SenderSession, job: OutgoingJob) -> Answer:
+        records = job.read_records(0, 1)
+        job.finish_digest_early()
+        failed = job.failed
+
+        def offer() -> None:
+            if uplink.session is not session or uplink.jobs.get(job.job.file_id) is not job:
+                return  # stopped, or offered to another session, meanwhile
+            if failed is not None or records is None:
+                self._forget(uplink, job)
+                self.say_failed(job, failed or SourceUnreadable(f"{job.job.path} can't be read"))
+                return
+            job.record = records[0]
+            self._open(uplink, session, job)
+            self.drain(uplink)
+
+        return offer
 
     def _read(
         self, uplink: Uplink, session: SenderSession, job: OutgoingJob, number: int, first: int, count: int

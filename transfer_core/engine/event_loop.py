@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import selectors
 import socket
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -28,6 +29,7 @@ SENDS_PER_TURN, SEND_BYTES_PER_TURN = 8, 1 << 19
 SLEEP_MAX_NS = NS_PER_S
 SPIN_NS = 50_000  # a deadline nearer than this is not worth a sleep
 SOON_NS = 4 * NS_PER_MS
+SWITCH_S = 0.001  # a thread that works holds the loop up no longer: more of it would look like a queue on the link
 
 
 class Driven(Protocol):
@@ -81,6 +83,7 @@ class EventLoop:
     def start(self, driven: Driven) -> None:
         """Begin to run."""
         self._driven = driven
+        sys.setswitchinterval(SWITCH_S)
         self._thread.start()
 
     def post(self, call: Callable[[], None]) -> None:

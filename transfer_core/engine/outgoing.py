@@ -65,6 +65,7 @@ class OutgoingJob:
     carried: dict[str, int] = field(default_factory=dict)  # bytes by link, once it has arrived
     resent_bytes: int = 0
     known_digest: str | None = None
+    record: bytearray | None = None  # of its only chunk, read before it was offered
 
     @classmethod
     def open(cls, job: Job, chunk_bytes: int) -> OutgoingJob:
@@ -88,6 +89,11 @@ class OutgoingJob:
     def chunks(self) -> int:
         """How many chunks the source has."""
         return -(-self.source.fingerprint.size // self.chunk_bytes)
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the relay may have some of it."""
+        return self.job.bytes_done > 0 or self.job.attempts > 1 or self.offered
 
     def read_records(self, first: int, count: int) -> list[bytearray] | None:
         """The records of so many chunks, read at once; None and `failed` if the source can't be read any more."""

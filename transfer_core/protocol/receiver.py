@@ -225,6 +225,11 @@ class ReceiverSession(Association):
 
     # --- what the owner answers
 
+    def is_coming(self, number: int) -> bool:
+        """Whether the rest of a file that is offered is on its way already: all of it was read and sent."""
+        file = self.files.get(number)
+        return file is not None and file.digest is not None and len(file.early) < file.chunks <= EARLY_CHUNKS
+
     def whole_early(self, number: int) -> list[tuple[int, memoryview]]:
         """All chunks of a file that is offered, with their offsets, if they are here already; else none.
 

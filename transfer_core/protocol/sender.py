@@ -79,7 +79,8 @@ from transfer_core.protocol.wire.messages import (
 
 SLOTS = 1024
 READ_RUN_CHUNKS = 16  # chunks asked for at once
-READ_AHEAD_CHUNKS = 24  # at least so many chunks are ready or being read, ahead of the paths
+READ_AHEAD_BYTES = 24 * WINDOW_CHUNK_BYTES  # at least so much is ready or being read, ahead of the paths
+READ_AHEAD_BYTES_MAX = 256 * WINDOW_CHUNK_BYTES
 READ_AHEAD_NS = 40_000_000  # or as much as all paths send in this time
 DATAGRAM_BYTES_BASE = BASE_BYTES - IPV6_UDP_BYTES
 
@@ -112,7 +113,7 @@ class SenderSession(Association):
         self._window = window_chunks
         self._reading = 0
         self._reading_bytes = 0
-        self._ready_slots = 0
+        self._ready_bytes = 0  # of chunks of which nothing was sent
         self._events: deque[SenderEvent] = deque()
         self._next_file = 1
         self._posts = PostsIn()
@@ -234,7 +235,7 @@ class SenderSession(Association):
         file.slots[chunk] = slot
         file.fresh.append(slot)
         self._to_send.add(file)
-        self._ready_slots += 1
+        self._ready_bytes += rows.nbytes
         self._finish_if_read(file)
 
     def provide_digest(self, number: int, digest: str) -> None:
@@ -311,7 +312,7 @@ class SenderSession(Association):
     def _drop_file(self, file: OutgoingFile) -> None:
         for slot in file.slots.values():
             if slot.unsent_from == 0:
-                self._ready_slots -= 1
+                self._ready_bytes -= slot.rows.nbytes
             self._slots.release(slot)
         self._reading_bytes -= file.reading * file.largest_chunk_bytes
         file.fresh.clear()
@@ -327,20 +328,21 @@ class SenderSession(Association):
 
     # --- asking for chunks
 
-    def _ahead_chunks(self) -> int:
+    def _ahead_bytes(self) -> int:
+        """How much may be ready or being read, ahead of the paths."""
         rate = sum(path.sender.rate_bytes_per_s for path in self.paths.values() if not path.sender.is_silent)
-        return min(256, max(READ_AHEAD_CHUNKS, int(rate * READ_AHEAD_NS / 1e9) // 65536))
+        return min(READ_AHEAD_BYTES_MAX, max(READ_AHEAD_BYTES, int(rate * READ_AHEAD_NS / 1e9)))
 
     def _ask_for_chunks(self) -> None:
         file = self._to_read.first()
         if file is None:
             return
-        ahead = self._ahead_chunks()
-        if self._ready_slots + self._reading > ahead // 2:
+        ahead_bytes = self._ahead_bytes()
+        if self._ready_bytes + self._reading_bytes > ahead_bytes // 2:
             return  # to ask for many at a time costs less than to ask for each as soon as there is room
         while file is not None:
             room = min(
-                ahead - self._ready_slots - self._reading,
+                (ahead_bytes - self._ready_bytes - self._reading_bytes) // file.largest_chunk_bytes,
                 self._window_room_bytes() // file.largest_chunk_bytes,
                 self._slots.free - self._reading,
             )
@@ -569,7 +571,7 @@ class SenderSession(Association):
 
     def _take_fresh(self, file: OutgoingFile, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
         if slot.unsent_from == 0:
-            self._ready_slots -= 1
+            self._ready_bytes -= slot.rows.nbytes
         end = min(slot.slices, slot.unsent_from + most)
         slices = np.arange(slot.unsent_from, end)
         slot.unsent_from = end
@@ -586,7 +588,7 @@ class SenderSession(Association):
         rows = np.zeros((slices, slice_bytes), np.uint8)
         rows.reshape(-1)[:length] = flat
         if slot.unsent_from == 0:
-            self._ready_slots -= 1
+            self._ready_bytes -= slot.rows.nbytes
         if slot.unsent_from < slot.slices:
             file.fresh.remove(slot)
         file.lost.pop(slot.number, None)
@@ -595,7 +597,7 @@ class SenderSession(Association):
         file.slots[slot.chunk] = anew
         file.fresh.appendleft(anew)
         self._to_send.add(file)
-        self._ready_slots += 1
+        self._ready_bytes += rows.nbytes
 
     def _idle_due_ns(self, path: Path) -> int | None:
         """When an idle path wants to look for copies, though nothing happens meanwhile."""

@@ -267,7 +267,7 @@ class Relay:
     def next_timeout_ns(self) -> int | None:
         """The sessions' earliest deadline, and the next checkpoint while files arrive."""
         deadlines = [session.protocol.next_timeout_ns() for session in self._admission.guests.sessions.values()]
-        return min((at for at in (*deadlines, self._files.sync_due_ns) if at is not None), default=None)
+        return min((at for at in (*deadlines, self._files.due_ns) if at is not None), default=None)
 
     def next_transmit(self, now_ns: int) -> tuple[UdpPort, Transmit] | None:
         """Acknowledgements and messages."""

@@ -37,9 +37,10 @@ from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.intake import Arriving, Intake, Offer, Stored
 from transfer_core.server.relay_live import NO_DESK, SILENT_NS, RelayLive
 from transfer_core.server.relay_session import RelaySession
-from transfer_core.units import NS_PER_S
+from transfer_core.units import NS_PER_MS, NS_PER_S
 
 _LOG = logging.getLogger(__name__)
+COMING_NS = 20 * NS_PER_MS  # so long is waited for the rest of a small file, to take it at once
 
 
 class RelayFiles:
@@ -63,7 +64,7 @@ class RelayFiles:
         self._write = GatheredWork(loop, self._write_thread)
         self.sync_thread = DiskThread("relay-sync")
         self._by_file: dict[Arriving, tuple[RelaySession, int]] = {}
-        self._offers: list[tuple[RelaySession, int]] = []
+        self._offers: list[tuple[RelaySession, int, int]] = []  # with the time until which the rest is waited for
         self._whole: list[tuple[Arriving, str]] = []
         self._whole_lock = threading.Lock()
         self._sync_due_ns = 0
@@ -101,15 +102,20 @@ class RelayFiles:
                 self.sync_thread.post(self._sync_now)
 
     @property
-    def sync_due_ns(self) -> int | None:
-        """When `sync_if_due` has something to do; None while no file arrives."""
-        return self._sync_due_ns if self._by_file else None
+    def due_ns(self) -> int | None:
+        """When `flush` or `sync_if_due` has something to do; None while no file arrives."""
+        due = [self._offers[0][2]] if self._offers else []
+        return min([*due, self._sync_due_ns] if self._by_file else due, default=None)
 
     def flush(self) -> None:
         """Hand what has come up in this turn over to the disk."""
         offers, self._offers = self._offers, []
-        for session, number in offers:
-            self._offer(session, number)
+        now_ns = self._clock.monotonic_ns() if offers else 0
+        for session, number, due_ns in offers:
+            if now_ns < due_ns and not session.is_ended and session.protocol.is_coming(number):
+                self._offers.append((session, number, due_ns))
+            else:
+                self._offer(session, number)
         self._write.flush()
 
     def drain(self, session: RelaySession) -> None:
@@ -120,7 +126,7 @@ class RelayFiles:
     def _on_session_event(self, session: RelaySession, event: ReceiverEvent) -> None:
         match event:
             case FileOffered(number):
-                self._offers.append((session, number))
+                self._offers.append((session, number, self._clock.monotonic_ns() + COMING_NS))
             case ChunkReady(number, chunk, offset, data) if number in session.parcels.buffers:
                 session.parcels.write(number, offset, data)
                 session.protocol.chunk_written(number, chunk)

@@ -69,11 +69,13 @@ def test_a_file_that_is_here_as_a_whole_before_it_is_accepted_is_verified_withou
     for index, data in enumerate(cut[:-1]):
         give(side, peer.data(1, 0, index, data), NOW_NS)
     assert side.whole_early(1) == []
-    give(side, peer.data(1, 0, len(cut) - 1, cut[-1]), NOW_NS)
-    ((offset, data),) = side.whole_early(1)
-    assert (offset, bytes(data)) == (0, CHUNK)
     if is_finished:
         give(side, peer.frames(peer.message(wire.FileFinish(1, "blake3:1"))), NOW_NS)
+    assert side.is_coming(1) is is_finished
+    give(side, peer.data(1, 0, len(cut) - 1, cut[-1]), NOW_NS)
+    assert not side.is_coming(1)
+    ((offset, data),) = side.whole_early(1)
+    assert (offset, bytes(data)) == (0, CHUNK)
     before = side.messages_pending
     assert side.accept_file(1, np.ones(1, np.bool_)) == len(CHUNK)
     said = side.messages_pending - before
