@@ -83,6 +83,11 @@ class SourcesModel(TableModel):
                 self._texts[number] = text
                 self.tell_rows(number, number)
 
+    @property
+    def rows(self) -> tuple[SourceRow, ...]:
+        """All of them."""
+        return self._rows
+
     def row(self, number: int) -> SourceRow:
         """One row."""
         return self._rows[number]

@@ -8,18 +8,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QDropEvent, QGuiApplication
+from PySide6.QtGui import QAction, QColor, QDropEvent, QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
+from app.models.sources_model import SourceRow
+from app.models.telemetry_alarms import Alarm
 from app.theme.theme import Theme
 from app.views.telemetry.alarms_dialog import AlarmsDialog
 from app.views.telemetry.join_dialog import JoinDialog
 from app.views.telemetry.live_words import live_words
 from app.views.telemetry.mode_bar import Mode
 from app.views.telemetry.page import TelemetryPage
-from app.views.telemetry.picture import PLOTTED_MOST
+from app.views.telemetry.picture import PLOTTED_MOST, recorded_source
 from app.views.telemetry.receive_dialog import ReceiveDialog
+from app.views.telemetry.track_view import TrackView, Trail
+from app.widgets.fixed_items import FixedCurve
+from app.widgets.look import look_of
 from app.widgets.status_shape import SEVERITY_SHAPES
 from app.workers.calls_here import CallsHere
 from tests.support.fake_service import FakeService
@@ -53,8 +58,13 @@ def state(clock: ManualClock) -> ConsoleState:
 
 
 @pytest.fixture
-def page(qtbot: QtBot, service: FakeService, state: ConsoleState) -> Iterator[TelemetryPage]:
-    shown = TelemetryPage(state, Theme())
+def theme() -> Theme:
+    return Theme()
+
+
+@pytest.fixture
+def page(qtbot: QtBot, service: FakeService, state: ConsoleState, theme: Theme) -> Iterator[TelemetryPage]:
+    shown = TelemetryPage(state, theme)
     qtbot.addWidget(shown)
     shown.resize(1150, 650)
     shown.connect_to(CallsHere(service))
@@ -434,3 +444,63 @@ def test_the_band_says_what_comes_from_where_and_where_it_goes() -> None:
     assert "→ factory, 3 not there" in live_words([passed_on], [], 0)
     assert "→ factory (there is no connection" in live_words([waits], [], 0)
     assert "UDP 9007 from track, 4 missing" in live_words([from_afar], [], 0)
+
+
+def test_who_needs_a_hand_stands_in_the_band_since_the_table_may_have_no_room() -> None:
+    own = FakeTelemetry().listeners()[0]
+    sources = [recorded_source(name) for name in ("Ada", "Grace", "Vic", "Ed")]
+    silent, fine = Alarm(Severity.SERIOUS, "silent"), Alarm(Severity.INFO, "live")
+    rows = [SourceRow(source, silent, (), place) for place, source in enumerate(sources)]
+    assert live_words([own], [], 0, rows).startswith("◆ Ada: silent, Grace: silent, and 2 more")
+    assert live_words([own], [], 0, [replace(rows[0], alarm=fine), rows[1]]).startswith("◆ Grace: silent   UDP")
+    assert live_words([own], [], 0, [replace(row, alarm=fine) for row in rows]).startswith("UDP")
+
+
+@pytest.mark.parametrize("mode", [Mode.REPLAY, Mode.COMPARE])
+def test_the_band_needs_no_more_width_than_a_window_at_150_percent_has(page: TelemetryPage, mode: Mode) -> None:
+    page.bar.show_mode(mode, "a race with a name that is longer than any window has room for " * 3)
+    assert page.bar.minimumSizeHint().width() <= 640
+
+
+def test_the_name_of_a_race_has_as_many_lines_as_it_needs(page: TelemetryPage, qtbot: QtBot) -> None:
+    long = race_view("r7", "a race with a name that is longer than the list at the left is wide")
+    page.desk.note_races((long,))
+    view = page.races.view
+    wide = view.viewport().width()
+    index = page.races.model.index(page.races.model.row_of("r7"))
+    qtbot.waitUntil(lambda: view.visualRect(index).height() > 2 * view.fontMetrics().height())
+    assert view.visualRect(index).width() <= wide
+
+
+def test_a_comparison_is_drawn_anew_in_another_theme(page: TelemetryPage, theme: Theme) -> None:
+    for race_id in ("r1", "r2"):
+        race = page.desk.race(race_id)
+        assert race is not None
+        page.comparison.choose(race)
+    assert page.bar.mode is Mode.COMPARE
+
+    def colours() -> set[str]:
+        return {item.opts["pen"].color().name() for item in page.plot.items() if isinstance(item, FixedCurve)}
+
+    mine = page.picture.colour("1 Ada").name()
+    assert mine in colours()
+    theme.set_name("dark")
+    assert page.picture.colour("1 Ada").name() != mine
+    assert page.picture.colour("1 Ada").name() in colours()
+
+
+def test_names_of_drones_lie_neither_on_each_other_nor_on_dots(qtbot: QtBot) -> None:
+    track = TrackView(look_of(Theme()))
+    qtbot.addWidget(track)
+    track.resize(300, 300)
+    track.show()
+    here = np.array([0.0, 10.0])
+    trails = {
+        name: Trail(here, here + shift, name, is_old=False)
+        for name, shift in (("Ada", 0.0), ("Grace", 0.2), ("Vic", 5.0))
+    }
+    track.draw(trails, dict.fromkeys(trails, QColor("red")))
+    places = track.label_places()
+    assert set(places) >= {"Ada", "Vic"}
+    boxes = list(places.values())
+    assert not any(one.intersects(other) for at, one in enumerate(boxes) for other in boxes[at + 1 :])

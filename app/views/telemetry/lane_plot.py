@@ -235,13 +235,12 @@ class LanePlot(StillPlot):
         return 1.0 - (number + 1) * lane + lane * GAP, lane * (1 - 2 * GAP)
 
     def _draw_grid(self) -> None:
-        key = (self._span_s, self.pixels, len(self._lanes))
+        key = (self._span_s, self.pixels, len(self._lanes), self._from_start)
         if key == self._grid_key:
             return
         self._grid_key = key
         levels = [level for number in range(len(self._lanes)) for level in _ends(self._place(number))]
-        step = _time_step_s(self._span_s, self.pixels)
-        times = np.arange(-step, -self._span_s, -step)
+        times = np.array(self._times_s(self.pixels))
         x = np.concatenate((np.tile([-self._span_s, 0.0], len(levels)), np.repeat(times, 2)))
         y = np.concatenate((np.repeat(levels, 2), np.tile([0.0, 1.0], len(times))))
         self._grid.setData(x, y)
@@ -261,6 +260,9 @@ class LanePlot(StillPlot):
         for number, (channel, scale) in enumerate(zip(self._lanes, self._scales, strict=True)):
             bottom, tall = self._place(number)
             top_px, bottom_px = round((1 - bottom - tall) * height), round((1 - bottom) * height)
+            if bottom_px - top_px < 2 * line - 4:
+                self._write_low_lane(painter, channel, scale, (top_px + bottom_px - line) // 2)
+                continue
             middle = (top_px + bottom_px) // 2
             name = painter.fontMetrics().elidedText(channel.name, Qt.TextElideMode.ElideRight, wide)
             painter.setPen(look.text)
@@ -279,20 +281,40 @@ class LanePlot(StillPlot):
             painter.setPen(look.muted)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, EMPTY)
 
+    def _write_low_lane(self, painter: QPainter, channel: ChannelView, scale: Scale, top: int) -> None:
+        """All in one line, where a lane has no room for two."""
+        metrics = painter.fontMetrics()
+        box = QRect(8, top, self._left - 14, metrics.height())
+        told = f"{_figure(scale.low)} … {_figure(scale.high)}" if scale.low < scale.high else ""
+        painter.setPen(self._look.muted)
+        painter.drawText(box, Qt.AlignmentFlag.AlignRight, told)
+        wide = box.width() - metrics.horizontalAdvance(told) - 6
+        painter.setPen(self._look.text)
+        name = metrics.elidedText(channel.name, Qt.TextElideMode.ElideRight, wide)
+        painter.drawText(box, Qt.AlignmentFlag.AlignLeft, name)
+
     def _draw_times(self, painter: QPainter, height: int) -> None:
         right = self.viewport().width() - 8
         width = right - self._left
-        step = _time_step_s(self._span_s, max(2, width))
-        ago = step
-        painter.setPen(self._look.muted)
-        while ago < self._span_s:
-            x = right - round(width * ago / self._span_s)
-            text = f"{self._span_s - ago:.0f} s" if self._from_start else f"−{ago:g} s"
-            painter.drawText(QRect(x - 40, height, 80, BOTTOM), Qt.AlignmentFlag.AlignCenter, text)
-            ago += step
         painter.setPen(self._look.text)
+        last = painter.fontMetrics().horizontalAdvance(self._end_text)
         side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(QRect(right - 160, height, 164, BOTTOM), side, self._end_text)
+        painter.drawText(QRect(right - last, height, last + 4, BOTTOM), side, self._end_text)
+        painter.setPen(self._look.muted)
+        for at_s in self._times_s(max(2, width)):
+            x = right + round(width * at_s / self._span_s)
+            text = f"{self._span_s + at_s:.0f} s" if self._from_start else f"−{-at_s:g} s"
+            half = painter.fontMetrics().horizontalAdvance(text) // 2 + 4
+            if x + half <= right - last:
+                painter.drawText(QRect(x - half, height, 2 * half, BOTTOM), Qt.AlignmentFlag.AlignCenter, text)
+
+    def _times_s(self, width: int) -> list[float]:
+        """Marks of the time axis, in seconds before the end; round ones before it, or from the start."""
+        step = _time_step_s(self._span_s, width)
+        count = int(self._span_s / step - 1e-9)
+        if self._from_start:
+            return [number * step - self._span_s for number in range(1, count + 1)]
+        return [-number * step for number in range(1, count + 1)]
 
     # --- the mouse reads; keys are the page's
     def mouseMoveEvent(self, event: QMouseEvent) -> None:

@@ -6,9 +6,10 @@ from enum import Enum
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from app.widgets.action_button import ActionButton
+from app.widgets.elided_label import ElidedLabel
 from app.widgets.look import Look
 from transfer_core.events.telemetry import ReplayState, ReplayView
 from transfer_core.units import NS_PER_S
@@ -31,7 +32,8 @@ def clock(position_ns: int) -> str:
 
 
 class ModeBar(QWidget):
-    """A band over the whole width. Live it is quiet; otherwise it is filled, and says what is shown."""
+    """A band over the whole width. Live it is quiet; otherwise it is filled, and says what is shown. What steers a
+    replay has a line of its own, so that it fits a narrow window."""
 
     sought = Signal(object)  # position in ns, more than an int of Qt holds
 
@@ -41,28 +43,33 @@ class ModeBar(QWidget):
         self.mode = Mode.LIVE
         self._duration_ns = 1
         self.badge = QLabel(Mode.LIVE.value)
-        self.words = QLabel()
-        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.words = ElidedLabel()
         self.slider = QSlider(Qt.Orientation.Horizontal, maximum=SLIDER_STEPS)
         self.slider.setAccessibleName("Position of the replay")
         self.slider.setToolTip("Where the replay is  (Tab, then Left or Right)")
-        self.slider.setMinimumWidth(160)
+        self.slider.setMinimumWidth(40)
         self.slider.valueChanged.connect(self._slid)
         self.speed = QLabel("1x")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 5, 10, 5)
-        row.setSpacing(8)
-        row.addWidget(self.badge)
-        row.addWidget(self.words, 1)
+        self.position = QLabel()
         self.buttons = {name: ActionButton(action, self) for name, action in actions.items()}
-        for name in ("play", "back"):
-            row.addWidget(self.buttons[name])
-        row.addWidget(self.slider, 2)
-        for name in ("step", "slower"):
-            row.addWidget(self.buttons[name])
-        row.addWidget(self.speed)
-        for name in ("faster", "loop", "live"):
-            row.addWidget(self.buttons[name])
+        said, steering = QHBoxLayout(), QHBoxLayout()
+        said.addWidget(self.badge)
+        said.addWidget(self.words, 1)
+        said.addWidget(self.position)
+        said.addWidget(self.buttons["live"])
+        for name in ("play", "back", "step"):
+            steering.addWidget(self.buttons[name])
+        steering.addWidget(self.slider, 1)
+        steering.addWidget(self.buttons["slower"])
+        steering.addWidget(self.speed)
+        for name in ("faster", "loop"):
+            steering.addWidget(self.buttons[name])
+        lines = QVBoxLayout(self)
+        lines.setContentsMargins(10, 5, 10, 5)
+        lines.setSpacing(5)
+        for line in (said, steering):
+            line.setSpacing(6)
+            lines.addLayout(line)
         for button in self.buttons.values():
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.apply_look(look)
@@ -81,7 +88,7 @@ class ModeBar(QWidget):
         replaying = mode is Mode.REPLAY
         for name, button in self.buttons.items():
             button.setVisible(replaying or (name == "live" and mode is not Mode.LIVE))
-        for part in (self.slider, self.speed):
+        for part in (self.slider, self.speed, self.position):
             part.setVisible(replaying)
         self.setAccessibleName(f"{mode.value} {words}")
         self._dress()
@@ -102,8 +109,8 @@ class ModeBar(QWidget):
         )
         state = "" if replay.state is ReplayState.PLAYING else f", {replay.state.value}"
         wrong = f" — {replay.error}" if replay.error else ""
-        at = f"{clock(replay.position_ns)} of {clock(replay.duration_ns)}"
-        self.show_words(f"{replay.name}  {at}{loop}{state}{wrong}")
+        self.show_words(f"{replay.name}{loop}{state}{wrong}")
+        self.position.setText(f"{clock(replay.position_ns)} of {clock(replay.duration_ns)}")
         self.speed.setText(f"{replay.speed:g}x")
         self.buttons["play"].setText("Hold" if replay.state is ReplayState.PLAYING else "Play")
         if not self.slider.isSliderDown():
@@ -122,7 +129,8 @@ class ModeBar(QWidget):
             f"color: {text.name()}; font-weight: {int(weight)}; font-size: {look.strong.pixelSize() + 1}px;"
         )
         self.words.setStyleSheet(f"color: {(look.text if self.mode is Mode.LIVE else text).name()};")
-        self.speed.setStyleSheet(f"color: {text.name()};")
+        for part in (self.speed, self.position):
+            part.setStyleSheet(f"color: {text.name()};")
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:

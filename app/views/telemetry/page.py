@@ -205,7 +205,7 @@ class TelemetryPage(Page):
         self.bar.show_replay(replay)
 
     def _live_words(self) -> str:
-        return live_words(self.feed.listeners, self.desk.running, self.picture.left_out)
+        return live_words(self.feed.listeners, self.desk.running, self.picture.left_out, self.rows.rows)
 
     # --- the picture
     @Slot()
@@ -214,14 +214,14 @@ class TelemetryPage(Page):
         if self.bar.mode is Mode.COMPARE:
             return
         self._frames += 1
+        if self.canvas.draw() and (self._frames % TABLE_EVERY == 1 or self.picture.cursor_s is not None):
+            self.canvas.fill_table(self._state.now_ns())
         replay = self.feed.replay
         if self._frames % TABLE_EVERY == 1:
             if replay is None:
                 self.bar.show_words(self._live_words())
             else:
                 self.bar.show_replay(replay)
-        if self.canvas.draw() and (self._frames % TABLE_EVERY == 1 or self.picture.cursor_s is not None):
-            self.canvas.fill_table(self._state.now_ns())
 
     def _lane_names(self) -> tuple[str, ...]:
         return self.channels.model.checked
@@ -319,11 +319,14 @@ class TelemetryPage(Page):
         self.picture.forget()
         self.rows.show_rows((), (), 0)
         self.bar.show_mode(Mode.COMPARE, self.comparison.words)
+        self.channels.show_names(channel_names(self.comparison.channels), "")
+        self._draw_series()
+        self._read_comparison()
+
+    def _draw_series(self) -> None:
         shown = self.comparison
-        self.channels.show_names(channel_names(shown.channels), "")
         lanes = shown.lanes(self._lane_names())
         self.picture.draw_series(shown.series, lanes, shown.starts_ns, shown.dashed, shown.duration_s)
-        self._read_comparison()
 
     def _read_comparison(self) -> None:
         shown = self.comparison
@@ -353,3 +356,5 @@ class TelemetryPage(Page):
         self.table.apply_look(self._look)
         self.picture.apply_look(self._look)
         self.canvas.redraw_held()
+        if self.bar.mode is Mode.COMPARE:
+            self._draw_series()

@@ -29,6 +29,7 @@ POINTS_MOST = 60_000  # of all lines together; more costs a frame too much time
 CELLS_LEAST = 120
 TRACK_EVERY = 2  # frames, between two of the track, since an eye follows dots at less than lines
 CROWD_EVERY = 8  # frames, between two of the track, where there are more sources than that
+NO_TRACK = "no track here"
 HEARD_WITHIN_S = 0.5  # sources are asked about four times a second
 
 
@@ -179,9 +180,9 @@ class Picture(QObject):
                 if lane.name in found
             ]
         colours = {line: self.colour(line) for line in series}
-        end_text = f"{duration_s:.1f} s from the start"
+        end_text = f"{duration_s:.1f} s"
         self._plot.draw(traces, colours, duration_s, duration_s, end_text=end_text, dashed=dashed, from_start=True)
-        self._track.draw({}, {})
+        self._track.forget(NO_TRACK)
 
     def fill_table_of_series(
         self,

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QItemSelectionModel, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLabel, QLineEdit, QListView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QLabel,
+    QLineEdit,
+    QListView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.actions import make_action, name_field
 from app.models.name_list import KEY_ROLE, Named, NameList
 from transfer_core.events.telemetry import ChannelView, RaceState, RaceView
 from transfer_core.units import format_duration
+
+LEAST_PX = 44  # of a list's height, in a low window
 
 
 class FoundList(QWidget):
@@ -32,7 +42,12 @@ class FoundList(QWidget):
         self.view.setModel(self.model)
         self.view.setAccessibleName(title)
         self.view.setToolTip(f"{tip}  (Tab, then Up or Down)")
-        self.view.setUniformItemSizes(True)
+        self.view.setMinimumHeight(LEAST_PX)
+        self.view.setUniformItemSizes(checkable)  # names that people gave may need two lines
+        self.view.setWordWrap(not checkable)
+        self.view.setResizeMode(QListView.ResizeMode.Adjust)
+        if not checkable:
+            self.view.setItemDelegate(_Wrapped(self.view))
         self.view.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.view.taken.connect(self.chosen)
         self.empty = QLabel(wordWrap=True)
@@ -70,6 +85,17 @@ class FoundList(QWidget):
         row = self.model.row_of(key)
         if row >= 0:
             self.view.setCurrentIndex(self.model.index(row))
+
+
+class _Wrapped(QStyledItemDelegate):
+    """Lines as wide as the list, and as high as they need then."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """Of one."""
+        view = self.parent()
+        assert isinstance(view, QListView)
+        option.rect.setWidth(view.viewport().width())  # type: ignore[attr-defined]
+        return QSize(view.viewport().width(), super().sizeHint(option, index).height())
 
 
 class _List(QListView):

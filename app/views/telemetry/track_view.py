@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 
 from app.models.sample_rings import Floats
 from app.widgets.look import Look
@@ -15,6 +16,8 @@ from app.widgets.still_plot import StillPlot
 
 POINTS_MOST = 400  # of one trail
 MARGIN = 0.08
+DOT = 6  # px around the middle of one
+FROM_ABOVE = "from above, north is up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class TrackView(StillPlot):
         self._bounds: tuple[float, float, float, float] | None = None
         self._trails: dict[str, pg.PlotCurveItem] = {}
         self._heads: list[tuple[float, float, str, QColor, bool]] = []
+        self._words = FROM_ABOVE
         self.setProperty("kind", "plot")
         plot = self.getPlotItem()
         plot.setAspectLocked(True)
@@ -52,8 +56,9 @@ class TrackView(StillPlot):
         """Who is shown."""
         return [name for _, _, name, _, _ in self._heads]
 
-    def forget(self) -> None:
-        """Other data comes."""
+    def forget(self, words: str = FROM_ABOVE) -> None:
+        """Other data comes; `words` stand above it."""
+        self._words = words
         self._bounds = None
         for curve in self._trails.values():
             self.removeItem(curve)
@@ -100,22 +105,48 @@ class TrackView(StillPlot):
             )
 
     def drawForeground(self, painter: QPainter, _area: object) -> None:
-        """Dots and names over the trails; a name that would lie on another one is left out."""
+        """Dots and names over the trails; a name that has no room beside its dot is left out."""
         look = self._look
         painter.setFont(look.small)
         painter.setPen(look.muted)
-        painter.drawText(8, 6 + painter.fontMetrics().ascent(), "from above, north is up")
-        box, taken = self.getPlotItem().getViewBox(), []
-        for east, north, name, colour, is_old in self._heads:
-            at = self.mapFromScene(box.mapViewToScene(pg.Point(east, north)))
+        words = painter.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.viewport().width() - 16)
+        painter.drawText(8, 6 + painter.fontMetrics().ascent(), words)
+        labels = self.label_places()
+        for at, (_, _, name, colour, is_old) in zip(self._dots(), self._heads, strict=True):
             painter.setPen(QPen(colour, 2))
             painter.setBrush(look.card if is_old else colour)
             painter.drawEllipse(at, 4, 4)
-            wide = painter.fontMetrics().horizontalAdvance(name)
-            x = at.x() + 8 if at.x() + 8 + wide < self.viewport().width() else at.x() - 8 - wide
-            place = painter.fontMetrics().boundingRect(name).translated(x, at.y() + 4)
-            if name and not any(place.intersects(other) for other in taken):
-                painter.fillRect(place, look.card)
+            if name in labels:
                 painter.setPen(look.muted if is_old else look.text)
-                painter.drawText(x, at.y() + 4, name)
-                taken.append(place)
+                painter.drawText(labels[name], Qt.AlignmentFlag.AlignCenter, name)
+
+    def _dots(self) -> list[QPoint]:
+        box = self.getPlotItem().getViewBox()
+        return [self.mapFromScene(box.mapViewToScene(pg.Point(east, north))) for east, north, *_ in self._heads]
+
+    def label_places(self) -> dict[str, QRect]:
+        """Where names stand, of those that have room."""
+        metrics = QFontMetrics(self._look.small)
+        places = self._dots()
+        dots = [QRect(at.x() - DOT, at.y() - DOT, 2 * DOT, 2 * DOT) for at in places]
+        found: dict[str, QRect] = {}
+        for number, (at, name) in enumerate(zip(places, self.names, strict=True)):
+            place = self._room_for(metrics, name, at, [*found.values(), *dots[:number], *dots[number + 1 :]])
+            if place is not None:
+                found[name] = place
+        return found
+
+    def _room_for(self, metrics: QFontMetrics, name: str, at: QPoint, others: Sequence[QRect]) -> QRect | None:
+        """Beside a dot, right, left, above or below, where nothing else is."""
+        wide, tall = metrics.horizontalAdvance(name) + 2, metrics.height()
+        whole = self.viewport().rect()
+        for left, top in (
+            (DOT + 2, -tall // 2),
+            (-DOT - 2 - wide, -tall // 2),
+            (-wide // 2, -DOT - 2 - tall),
+            (-wide // 2, DOT + 2),
+        ):
+            place = QRect(at.x() + left, at.y() + top, wide, tall)
+            if name and whole.contains(place) and not any(place.intersects(other) for other in others):
+                return place
+        return None
