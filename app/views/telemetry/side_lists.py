@@ -94,8 +94,10 @@ class _Wrapped(QStyledItemDelegate):
         """Of one."""
         view = self.parent()
         assert isinstance(view, QListView)
-        option.rect.setWidth(view.viewport().width())  # type: ignore[attr-defined]
-        return QSize(view.viewport().width(), super().sizeHint(option, index).height())
+        bar = view.verticalScrollBar()
+        wide = view.viewport().width() - (0 if bar.isVisible() else bar.sizeHint().width())  # it may come by this
+        option.rect.setWidth(wide)  # type: ignore[attr-defined]
+        return QSize(wide, super().sizeHint(option, index).height())
 
 
 class _List(QListView):

@@ -17,7 +17,7 @@ from app.widgets.still_plot import StillPlot
 POINTS_MOST = 400  # of one trail
 MARGIN = 0.08
 DOT = 6  # px around the middle of one
-FROM_ABOVE = "from above, north is up"
+FROM_ABOVE = "north is up"
 
 
 @dataclass(frozen=True, slots=True)

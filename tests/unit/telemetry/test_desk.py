@@ -14,7 +14,7 @@ from transfer_core.events.telemetry import RaceRemoved, RacesChanged, RaceState,
 from transfer_core.telemetry.catalog import Catalog
 from transfer_core.telemetry.desk import TelemetryDesk
 from transfer_core.telemetry.log import LogReader
-from transfer_core.telemetry.recording_verbs import NOT_QUEUED_YET
+from transfer_core.telemetry.sealing_verbs import NOT_QUEUED_YET
 
 
 @pytest.fixture
