@@ -157,9 +157,11 @@ def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
         pytest.importorskip("boto3", reason="boto3 is not installed: uploads to buckets are NOT tested")
         pytest.importorskip("nanio", reason="nanio is not installed: uploads to buckets are NOT tested")
     made = Stage(tmp_path, kind)
-    made.add_destination()
-    yield made
-    made.close()
+    try:
+        made.add_destination()
+        yield made
+    finally:
+        made.close()
 
 
 def test_1_a_recording_arrives(stage: Stage) -> None:

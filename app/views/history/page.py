@@ -34,10 +34,19 @@ _SAMPLES = {
     HistoryColumn.DURATION: "59 min 59 s",
     HistoryColumn.RATE: "1000.0",
     HistoryColumn.DESTINATION: "destination",
-    HistoryColumn.FILE: "telemetry_car23_stint12.mcap",
-    HistoryColumn.LINKS: "the relay refuses the name",
+    HistoryColumn.FILE: "car23_stint12.mcap",
+    HistoryColumn.LINKS: "the relay refuses it",
 }
-_DROPPED = ((HistoryColumn.ATTEMPTS,), (HistoryColumn.DESTINATION,), (HistoryColumn.DURATION, HistoryColumn.RATE))
+_DROPPED = tuple(
+    (column,)
+    for column in (
+        HistoryColumn.ATTEMPTS,
+        HistoryColumn.DESTINATION,
+        HistoryColumn.RATE,
+        HistoryColumn.SIZE,
+        HistoryColumn.DURATION,
+    )
+)
 _RETRIABLE = (JobState.FAILED, JobState.CANCELLED)
 
 
