@@ -55,6 +55,7 @@ class SimTree:
         self.unsynced: set[str] = set()
         self.trashed: list[bytes] = []
         self.mounted = True
+        self.unreadable = ""  # a folder that can't be looked into
         self.full = False
         self.crash_in: int | None = None
         self.steps = 0
@@ -127,7 +128,9 @@ class SimTree:
 
     def walk(self, listing: Listing, folder: str = "") -> Iterator[tuple[str, Stat]]:
         for path, file in sorted(self.visible.items()):
-            if not folder or path == folder or path.startswith(folder + "/"):
+            if self.unreadable and path.startswith(self.unreadable + "/"):
+                listing.unknown.add(self.unreadable)
+            elif not folder or path == folder or path.startswith(folder + "/"):
                 yield path, file.stat()
 
     def is_ignored(self, path: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tests.support.sync_world import HOUR_NS, Machine, World, memory_database
@@ -97,6 +99,19 @@ def test_a_folder_that_lost_more_than_half_asks_first() -> None:
     assert len(contents(b)) == 3
 
 
+def test_what_cannot_be_read_is_not_deleted() -> None:
+    world, a, b = two()
+    shared(world, ("runs/one.log", b"one"), ("runs/two.log", b"two"), (PATH, b"three"))
+    files = b.tree.files()
+    a.tree.unreadable = "runs"
+    a.tree.delete(PATH)
+    result = a.node.scan()
+    assert [entry.path for entry in result.deleted] == [PATH]
+    world.heal()
+    del files[PATH]
+    assert b.tree.files() == files
+
+
 def test_what_a_delete_took_away_is_in_the_trash() -> None:
     world, a, b = two()
     shared(world, (PATH, b"one"), ("other", b"two"))
@@ -146,6 +161,57 @@ def test_a_file_that_was_only_touched_is_no_edit() -> None:
     b.tree.save(PATH, b"edited")
     world.heal()
     assert a.tree.files() == {PATH: b"edited"}
+
+
+def test_a_folder_whose_times_and_inodes_are_all_new_makes_no_conflict_and_no_edit() -> None:
+    world, a, b = two()
+    files = {f"runs/lap{number}.csv": b"%d" % number for number in range(20)}
+    shared(world, *files.items())
+    before = {machine.name: machine.node.index.seq for machine in (a, b)}
+    world.now_ns += HOUR_NS
+    for machine in (a, b):  # as a backup program or a new disk puts it back
+        for path, content in files.items():
+            machine.tree.save(path, content)
+    world.heal()
+    for machine in (a, b):
+        assert {path: machine.tree.files()[path] for path in files} == files
+        assert not [path for path in machine.tree.files() if is_conflict_copy(path)]
+        assert machine.node.index.seq == before[machine.name]
+
+
+def test_conflict_copies_are_never_dropped_however_many_there_are() -> None:
+    world, a, b = two()
+    made: set[bytes] = set()
+    for turn in range(14):
+        for machine in (a, b):
+            made.add(content := f"{machine.name} {turn}".encode())
+            machine.tree.save(PATH, content)
+        world.heal()
+    copies = [path for path in a.tree.files() if is_conflict_copy(path)]
+    assert world.is_equal()
+    assert len(copies) == 14
+    assert contents(a) <= made
+
+
+def test_a_first_sync_cut_off_at_any_step_leaves_no_half_file_that_could_win() -> None:
+    whole = random.Random(4).randbytes(900_000)
+    for step in range(1, 60):
+        world, a, b = two()
+        a.tree.save(PATH, whole)
+        a.node.scan()
+        b.tree.crash_in = step
+        for _ in range(20):
+            while world.wire:
+                world.deliver(0)
+            world.guard("node1", b.node.work)
+            a.node.work()
+        assert contents(b) <= {whole}
+        was_hit = b.tree.crash_in is None
+        world.heal()
+        assert a.tree.files() == b.tree.files() == {PATH: whole}
+        if not was_hit:
+            return
+    pytest.fail("the steps never end")
 
 
 def test_conflicts_of_conflict_copies_overwrite_none() -> None:
