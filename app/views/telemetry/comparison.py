@@ -1,4 +1,4 @@
-"""Two recordings side by side: which, what is fetched of them, and how they are named."""
+"""Two recordings side by side: which, what is fetched of them, how they are named and shown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 
 from app.views.page import ServiceCalls
+from app.views.telemetry.picture import Picture
 from transfer_core.events.telemetry import ChannelView, RaceView, RecordedSourceView, ThinnedSeries
 from transfer_core.units import NS_PER_S
 
@@ -86,6 +87,14 @@ class Comparison(QObject):
         """Draw these; what is not there yet is fetched."""
         self._wanted = tuple(channel.name for channel in self.lanes(names))
         self._fetch()
+
+    def draw(self, picture: Picture, names: Sequence[str]) -> None:
+        """Show the series of these channels."""
+        picture.draw_series(self.series, self.lanes(names), self.starts_ns, self.dashed, self.duration_s)
+
+    def read(self, picture: Picture, names: Sequence[str]) -> None:
+        """Say in the table what they hold at the reading line."""
+        picture.fill_table_of_series(self.series, self.lanes(names), self.starts_ns, self.duration_s)
 
     def _take_sources(self, generation: int, race: RaceView, sources: list[RecordedSourceView]) -> None:
         if generation != self._generation:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from app.theme.theme import Theme
 
 TABLE_EVERY = 6  # frames
-SUFFIXES = (".drslog", ".mcap")
+CURSOR_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
 class TelemetryPage(Page):
@@ -258,19 +258,16 @@ class TelemetryPage(Page):
         """Read everything at that many seconds before the newest moment; None ends it."""
         self.picture.show_cursor(x_s)
         if self.bar.mode is Mode.COMPARE:
-            self._read_comparison()
+            self.comparison.read(self.picture, self._lane_names())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Space freezes; Left and Right move the reading line, Esc takes it away."""
         span_s = self.comparison.duration_s if self.bar.mode is Mode.COMPARE else self.canvas.span_s
-        step_s = span_s / 120
-        at_s = self.picture.cursor_s
         if event.key() == Qt.Key.Key_Space:
             self._toggle_frozen()
-        elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-            move_s = -step_s if event.key() == Qt.Key.Key_Left else step_s
-            self.show_cursor(min(0.0, max(-span_s, (-span_s / 2 if at_s is None else at_s) + move_s)))
-        elif event.key() == Qt.Key.Key_Escape and at_s is not None:
+        elif event.key() in CURSOR_STEPS:
+            self.show_cursor(self.picture.cursor_after(CURSOR_STEPS[Qt.Key(event.key())], span_s))
+        elif event.key() == Qt.Key.Key_Escape and self.picture.cursor_s is not None:
             self.show_cursor(None)
         else:
             super().keyPressEvent(event)
@@ -320,19 +317,8 @@ class TelemetryPage(Page):
         self.rows.show_rows((), (), 0)
         self.bar.show_mode(Mode.COMPARE, self.comparison.words)
         self.channels.show_names(channel_names(self.comparison.channels), "")
-        self._draw_series()
-        self._read_comparison()
-
-    def _draw_series(self) -> None:
-        shown = self.comparison
-        lanes = shown.lanes(self._lane_names())
-        self.picture.draw_series(shown.series, lanes, shown.starts_ns, shown.dashed, shown.duration_s)
-
-    def _read_comparison(self) -> None:
-        shown = self.comparison
-        self.picture.fill_table_of_series(
-            shown.series, shown.lanes(self._lane_names()), shown.starts_ns, shown.duration_s
-        )
+        self.comparison.draw(self.picture, self._lane_names())
+        self.comparison.read(self.picture, self._lane_names())
 
     def _delete(self) -> None:
         if self.races.current:
@@ -357,4 +343,4 @@ class TelemetryPage(Page):
         self.picture.apply_look(self._look)
         self.canvas.redraw_held()
         if self.bar.mode is Mode.COMPARE:
-            self._draw_series()
+            self.comparison.draw(self.picture, self._lane_names())

@@ -29,6 +29,7 @@ POINTS_MOST = 60_000  # of all lines together; more costs a frame too much time
 CELLS_LEAST = 120
 TRACK_EVERY = 2  # frames, between two of the track, since an eye follows dots at less than lines
 CROWD_EVERY = 8  # frames, between two of the track, where there are more sources than that
+CURSOR_STEPS = 120  # of the reading line, over the whole width
 NO_TRACK = "no track here"
 HEARD_WITHIN_S = 0.5  # sources are asked about four times a second
 
@@ -161,6 +162,11 @@ class Picture(QObject):
         """The reading line; None takes it away."""
         self.cursor_s = x_s
         self._plot.show_cursor(x_s)
+
+    def cursor_after(self, steps: int, span_s: float) -> float:
+        """Where the reading line is after so many steps to the right; from the middle if it is nowhere."""
+        at_s = -span_s / 2 if self.cursor_s is None else self.cursor_s
+        return min(0.0, max(-span_s, at_s + steps * span_s / CURSOR_STEPS))
 
     def draw_series(
         self,
