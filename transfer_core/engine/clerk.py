@@ -211,7 +211,8 @@ class Clerk:
             self.runner.uploads.turn(now_ns)
         if now_ns >= self._figures_due_ns:
             self._figures_due_ns = now_ns + FIGURES_NS
-            self._loop.loop.post(self.runner.collect)
+            if len(self.runner.under_way):
+                self._loop.loop.post(self.runner.collect)
         if now_ns >= self._keep_due_ns:
             self._keep_due_ns = now_ns + KEEP_NS
             self.runner.keep_progress()

@@ -7,7 +7,7 @@ Only names are kept while a folder is read, since it may hold hundreds of thousa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 
 
@@ -34,11 +34,18 @@ class Refusals:
             self.first.append(text)
 
 
-def walk(root: str, enter: Callable[[str], None], refusals: Refusals, start: str = "") -> Iterator[str]:
+def walk(
+    root: str,
+    enter: Callable[[str], None],
+    refusals: Refusals,
+    start: str = "",
+    *,
+    leave_out: Container[str] = (),
+) -> Iterator[str]:
     """Relative paths of all that is no folder and no link below `root`, from the folder `start` on.
 
-    `enter` is called for each folder before it is read, so that what comes later is told by events. A folder that can't
-    be read is left out; OSError if that is the root itself.
+    `enter` is called for each folder before it is read, so that what comes later is told by events. Folders in
+    `leave_out` are not read, and one that can't be read is left out; OSError if that is the root itself.
     """
     todo = [start]
     while todo:
@@ -53,7 +60,7 @@ def walk(root: str, enter: Callable[[str], None], refusals: Refusals, start: str
                 refusals.add_unreadable(folder, error)
             continue
         yield from files
-        todo.extend(reversed(folders))
+        todo.extend(inner for inner in reversed(folders) if inner not in leave_out)
 
 
 def _list(path: str, folder: str, refusals: Refusals) -> tuple[list[str], list[str]]:

@@ -1,11 +1,14 @@
 """One watched folder: events, scans and verdicts become complete frames.
 
 Theory of operation. A file becomes a candidate by an event or by a scan, and leaves as a `Frame` when `completion` says
-so, or when it is gone. Events are quick but get lost, so the folder is scanned again all the time: seldom where there
-are events, all the time where there are none (a network share, another system, no inotify watch left), and never for
-more than a small share of the processor. A scan goes on in slices, and rests while there are many candidates, so that
-neither a huge folder nor a huge backlog makes events wait or memory grow. A folder that is gone, or another one under
-its name (unmounted, mounted again), is noticed within a second and begun anew.
+so, or when it is gone. Events are quick but get lost, so the folder is scanned again all the time where there are none
+(a network share, another system, no inotify watch left). Where there are events that is done seldom, and in between
+those folders alone are read again whose time of change says that names came or went; a file that is changed in its
+place is told of by an event, or found by the next whole scan. Scans take a small share of the processor at most.
+
+A scan goes on in slices, and rests while there are many candidates, so that neither a huge folder nor a huge backlog
+makes events wait or memory grow. A folder that is gone, or another one under its name (unmounted, mounted again), is
+noticed within a second and begun anew.
 
 Driven from outside: call `turn` when `events_fd` is readable, and at `due_ns` at the latest. One thread.
 """
@@ -31,7 +34,10 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 CANDIDATES_MAX = 5000
 SLICE_NS = 20 * NS_PER_MS
 ROOT_CHECK_NS = NS_PER_S
-RESCAN_NS, RESCAN_SHARE = 5 * NS_PER_S, 100  # with events: at most a hundredth of the time
+CHECK_NS, CHECK_SHARE = 5 * NS_PER_S, 200  # with events, of folders that have changed: at most 1/200 of the time
+RESCAN_NS, RESCAN_SHARE = 60 * NS_PER_S, 200  # and of everything
+SETTLED_NS = 2 * NS_PER_S  # a folder that changed so shortly before it was read may have changed again in the same tick
+UNSETTLED = -1
 POLL_NS, POLL_SHARE = 50 * NS_PER_MS, 20
 HELD_LONG_NS = 10 * NS_PER_S
 STALE_PART_S = 3600.0
@@ -105,6 +111,9 @@ class FolderWatcher:
         self._scan_refusals = Refusals()
         self._scan_cost_ns = 0
         self._scan_due_ns = 0
+        self._rescan_due_ns = 0  # of everything
+        self._is_check = False  # the scan under way looks into folders that have changed, alone
+        self._read_at: dict[str, int] = {}  # by folder: its time of change when it was read
         self._root_due_ns = 0
         self._knows_writers = True
 
@@ -155,7 +164,7 @@ class FolderWatcher:
     def rescan(self) -> None:
         """Events were lost, or a person wants to be sure: look at everything again."""
         self._scan = None
-        self._scan_due_ns = 0
+        self._scan_due_ns = self._rescan_due_ns = 0
 
     def tell(self, relative: str) -> None:
         """A trigger says that this frame is complete; it is waited for if it is not there yet."""
@@ -191,6 +200,7 @@ class FolderWatcher:
         self._uses_events = False
         self._folders.clear()
         self._keys.clear()
+        self._read_at.clear()
         self._new_folders.clear()
         self._candidates.clear()
         self._held.clear()
@@ -247,11 +257,16 @@ class FolderWatcher:
         self._events = None if remote or self._polls else open_folder_events()
         self._uses_events = self._events is not None
         self._knows_writers = not remote
-        self._scan_due_ns = 0
+        self._scan_due_ns = self._rescan_due_ns = 0
 
     def _enter(self, folder: str) -> None:
         """Begin to watch a folder before it is read."""
-        if not self._uses_events or self._events is None or folder in self._keys:
+        if not self._uses_events or self._events is None:
+            return
+        read_at_ns = self._settled_ns(folder)
+        if read_at_ns is not None:
+            self._read_at[folder] = read_at_ns
+        if folder in self._keys:
             return
         key = self._events.add(self._path(folder) if folder else self.root, follow=not folder)
         if key is None:  # the system has no watch left: polling sees as much, only later
@@ -268,7 +283,8 @@ class FolderWatcher:
     def _scan_slice(self, now_ns: int) -> None:
         if self._scan is None:
             self._scan_refusals, self._scan_cost_ns = Refusals(), 0
-            self._scan = walk(self.root, self._enter, self._scan_refusals)
+            self._is_check = self._uses_events and now_ns < self._rescan_due_ns
+            self._scan = self._changed() if self._is_check else walk(self.root, self._enter, self._scan_refusals)
         begun_ns, seen = self._clock.monotonic_ns(), 0
         try:
             for relative in self._scan:
@@ -286,6 +302,23 @@ class FolderWatcher:
             return
         self._scan_cost_ns += self._clock.monotonic_ns() - begun_ns
 
+    def _changed(self) -> Iterator[str]:
+        """What is in the folders in which names came or went since they were read, and in new ones inside them."""
+        for folder, read_at_ns in list(self._read_at.items()):
+            changed_ns = self._settled_ns(folder)
+            if changed_ns is None:
+                del self._read_at[folder]
+            elif changed_ns == UNSETTLED or changed_ns != read_at_ns:
+                yield from walk(self.root, self._enter, self._scan_refusals, folder, leave_out=self._read_at)
+
+    def _settled_ns(self, folder: str) -> int | None:
+        """A folder's time of change; UNSETTLED if that is too new to tell of the next one; None if it is gone."""
+        try:
+            facts = os.stat(self._path(folder) if folder else self.root)  # noqa: PTH116 - names need not be valid Unicode
+        except OSError:
+            return None
+        return facts.st_mtime_ns if self._clock.wall_ns() - facts.st_mtime_ns > SETTLED_NS else UNSETTLED
+
     def _meet_folder(self, folder: str) -> None:
         """A folder came, perhaps with files in it."""
         for relative in walk(self.root, self._enter, self.refusals, folder):
@@ -297,8 +330,15 @@ class FolderWatcher:
     def _end_scan(self, begun_ns: int) -> None:
         now_ns = self._clock.monotonic_ns()
         cost_ns = self._scan_cost_ns + now_ns - begun_ns
-        at_least_ns, share = (RESCAN_NS, RESCAN_SHARE) if self._uses_events else (POLL_NS, POLL_SHARE)
-        self._scan, self._scan_due_ns = None, now_ns + max(at_least_ns, share * cost_ns)
+        self._scan = None
+        if not self._uses_events:
+            self._scan_due_ns = now_ns + max(POLL_NS, POLL_SHARE * cost_ns)
+        elif self._is_check:
+            self._scan_due_ns = now_ns + max(CHECK_NS, CHECK_SHARE * cost_ns)
+            return
+        else:
+            self._scan_due_ns = now_ns + CHECK_NS
+            self._rescan_due_ns = now_ns + max(RESCAN_NS, RESCAN_SHARE * cost_ns)
         self.refusals = self._scan_refusals
         self.scans_done += 1
 

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from transfer_core.clock import Clock
 from transfer_core.engine.system import SystemClock
 from transfer_core.ingest.completion import CompletionRules, Facts
 from transfer_core.ingest.selection import NamePattern
 from transfer_core.ingest.watcher import FolderWatcher, Frame
+from transfer_core.sim.manual_clock import ManualClock
 
 PATIENCE_S = 10.0
 
@@ -33,13 +35,21 @@ class Everything:
 class WatchedFolder:
     """Runs a watcher in the foreground."""
 
-    def __init__(self, root: Path | str, pattern: str = "*", *, polls: bool = False, cleanup: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path | str,
+        pattern: str = "*",
+        *,
+        polls: bool = False,
+        cleanup: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
         self.wanted = Everything(pattern)
         self.frames: list[Frame] = []
         self.watcher = FolderWatcher(
             os.fspath(root),
             self.wanted,
-            SystemClock(),
+            clock or SystemClock(),
             rules=CompletionRules(),
             lookahead=4,
             polls=polls,
@@ -54,9 +64,22 @@ class WatchedFolder:
         wait_s = min(at_most_s, max(0.0, (self.watcher.due_ns() - time.monotonic_ns()) / 1e9))
         fd = self.watcher.events_fd
         select.select([] if fd is None else [fd], [], [], wait_s)
-        for frame in self.watcher.turn():
+        self._take(self.watcher.turn())
+
+    def _take(self, frames: list[Frame]) -> None:
+        for frame in frames:
             self.wanted.taken.add((frame.relative, frame.facts))
             self.frames.append(frame)
+
+    def play(self, clock: ManualClock, seconds: float) -> int:
+        """Let that much of the manual clock's time pass, with a turn whenever one is due; how many these were."""
+        end_ns, turns = clock.monotonic_ns() + round(seconds * 1e9), 0
+        while clock.monotonic_ns() < end_ns:
+            now_ns = clock.monotonic_ns()
+            clock.advance(min(max(self.watcher.due_ns(), now_ns + 1_000_000), end_ns) - now_ns)
+            self._take(self.watcher.turn())
+            turns += 1
+        return turns
 
     def until(self, holds: Callable[[], bool]) -> None:
         end = time.monotonic() + PATIENCE_S
