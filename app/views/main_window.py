@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
@@ -17,15 +16,16 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMainWindow, QMenu, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
-from app.actions import COMMANDS, WINDOW, Command, make_action
+from app.actions import COMMANDS, make_action
 from app.models.announcer import LinkAnnouncer
 from app.models.conditions import Condition, state_condition
 from app.models.console_state import ConsoleState
 from app.models.link_history import LinkHistory
 from app.theme.theme import Theme
+from app.views.alerts import Alerts
+from app.views.command_menu import command_menu
 from app.views.dialogs.about import AboutDialog
 from app.views.dialogs.shortcuts import ShortcutsDialog
-from app.views.lasting import Lasting
 from app.views.link_strip import LinkStrip
 from app.views.page import Page, Parts
 from app.views.top_bar import TopBar
@@ -36,10 +36,6 @@ from app.widgets.toast import Toast
 from transfer_core.events import Notice, Severity
 
 CLOCK_MS = 500
-MENUS = (
-    *("Queue", "Order", "Links", "Cameras", "Destinations", "Sync", "Telemetry"),
-    *("History", "Log", "Settings", "View", "Help"),
-)
 
 
 class MainWindow(QMainWindow):
@@ -55,20 +51,18 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1366, 768)
         self._state, self._theme = state, theme
-        self._lasting = Lasting(state)
-        self._shown: Condition | None = None
-        self._dirty = True
         self._announcer = LinkAnnouncer()
         self.state_place = ""  # where the state is kept, for people
         self.link_history = LinkHistory(state, self)
-        self.window_actions = self._make_actions()
+        self.banner = Banner(theme)
+        self._alerts = Alerts(state, self.banner, self)
+        self._alerts.place_wanted.connect(self.go_to)
+        self.window_actions = self._make_actions() | self._alerts.actions
         self.pages = tuple(make_pages(Parts(state, theme, self.link_history, self.window_actions)))
         self.strip = LinkStrip(state, theme, self.link_history)
         self.ticker = EventTicker(theme)
         self._build()
         state.noticed.connect(self._notice)
-        for signal in (state.engine_changed, state.destinations_changed, state.relay_changed):
-            signal.connect(self._look_later)
         self.ticker.log_wanted.connect(lambda: self.go_to("log"))
         theme.changed.connect(self._dress)
         self._clock = QTimer(self, interval=CLOCK_MS)
@@ -94,7 +88,6 @@ class MainWindow(QMainWindow):
         }
         left_to_others = ("add_files", "add_folder", "pair", "undo", "restart_engine")
         slots |= dict.fromkeys(left_to_others, _left_to_others)
-        slots |= {f"{name}_banner": partial(self._banner_key, name) for name in ("help", "copy", "close")}
         return {f"window.{name}": make_action(f"window.{name}", self, slot) for name, slot in slots.items()}
 
     def _build(self) -> None:
@@ -104,9 +97,6 @@ class MainWindow(QMainWindow):
             self._state, self._theme, *(actions[f"window.{name}"] for name in ("pause_all", "theme", "menu"))
         )
         self.top.state_clicked.connect(self.go_to_worst)
-        self.banner = Banner(self._theme)
-        self.banner.closed.connect(self._put_away)
-        self.banner.help_wanted.connect(self._help)
         self._build_tabs()
         self.toast = Toast(actions["window.undo"], self.tabs)
         self.strip.done.connect(self.toast.tell)
@@ -175,8 +165,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def go_to_worst(self) -> None:
         """Open the place of the worst state; the log where nothing is wrong."""
-        self._look()
-        worst = self._lasting.worst
+        worst = self._alerts.worst
         if worst is None or not worst.page:
             self.go_to("log")
         else:
@@ -199,26 +188,7 @@ class MainWindow(QMainWindow):
 
     def make_menu(self) -> QMenu:
         """All commands that can be given on the page shown."""
-        menu = QMenu(self)
-        go = menu.addMenu("Go to")
-        go.addActions([action for action in self.actions() if action.objectName().startswith("page.")])
-        here = self.current_page
-        by_menu: dict[str, list[QAction]] = {name: [] for name in MENUS}
-        for command in COMMANDS.values():
-            action = self._action_of(command, here)
-            if command.menu and action is not None:
-                by_menu[command.menu].append(action)
-        for name, actions in by_menu.items():
-            if actions:
-                menu.addMenu(name).addActions(actions)
-        return menu
-
-    def _action_of(self, command: Command, here: QWidget) -> QAction | None:
-        action = self.findChild(QAction, command.name)
-        if action is None or command.page == WINDOW:
-            return action
-        owner = action.parent()
-        return action if owner is here or here.isAncestorOf(owner) else None
+        return command_menu(self, self.current_page)
 
     @Slot()
     def show_shortcuts(self) -> None:
@@ -238,13 +208,11 @@ class MainWindow(QMainWindow):
 
     def tell(self, condition: Condition) -> None:
         """Something that lasts; it stays until it is put away."""
-        self._lasting.tell(condition)
-        self._look()
+        self._alerts.tell(condition)
 
     def take_back(self, key: str) -> None:
         """What was told under that key does not hold any more."""
-        self._lasting.take_back(key)
-        self._look()
+        self._alerts.take_back(key)
 
     @Slot(str)
     def note(self, text: str) -> None:
@@ -258,56 +226,6 @@ class MainWindow(QMainWindow):
         if condition is not None:
             self.tell(condition)
 
-    @Slot()
-    def _look_later(self) -> None:
-        self._dirty = True
-
-    def _look(self) -> None:
-        self._dirty = False
-        self._show_banner(self._lasting.for_banner())
-
-    def _show_banner(self, shown: list[Condition]) -> None:
-        self._shown = shown[0] if shown else None
-        if self._shown is None:
-            self.banner.hide()
-            return
-        helps = None
-        if self._shown.command:
-            action = self.findChild(QAction, self._shown.command)
-            command = COMMANDS[self._shown.command]
-            helps = (action.text() if action else command.text, action.toolTip() if action else command.tool_tip())
-        elif self._shown.page:
-            title = self.page(self._shown.page).title
-            helps = (f"Show {title.lower()}", f"Go to {title}")
-        more = "\n".join(each.text for each in shown[1:])
-        self.banner.show_message(
-            self._shown.severity, self._shown.text, helps=helps, detail=self._shown.detail, more=more
-        )
-
-    def _banner_key(self, name: str) -> None:
-        """Press the banner's button, if there is a banner that has it."""
-        button = {"help": self.banner.helps, "copy": self.banner.copy, "close": self.banner.close_button}[name]
-        if button.isVisible():
-            button.click()
-
-    @Slot()
-    def _put_away(self) -> None:
-        if self._shown is not None:
-            self._lasting.put_away(self._shown)
-            self._look()
-
-    @Slot()
-    def _help(self) -> None:
-        if self._shown is None:
-            return
-        action = self.findChild(QAction, self._shown.command) if self._shown.command else None
-        if action is not None:
-            if self._shown.page:
-                self.go_to(self._shown.page)
-            action.trigger()
-        elif self._shown.page:
-            self.go_to(self._shown.page, self._shown.subject)
-
     # --- following
 
     @Slot()
@@ -315,8 +233,7 @@ class MainWindow(QMainWindow):
         self.top.tick()
         for words in self._announcer.follow(self._state.links, self._state.now_ns()):
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, words))
-        if self._dirty:
-            self._look()
+        self._alerts.tick()
 
     @Slot()
     def _pause_clicked(self) -> None:

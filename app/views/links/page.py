@@ -13,17 +13,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import (
-    QFrame,
-    QScrollArea,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from app.models.link_history import LinkHistory
 from app.models.links_model import LinksModel
 from app.models.sample_rings import SampleRings
+from app.views.links.card_column import CardColumn
 from app.views.links.figures_table import FiguresTable
 from app.views.links.frame_drawer import FrameDrawer, Moment
 from app.views.links.lane_axis import LaneAxis
@@ -32,7 +27,7 @@ from app.views.links.link_card import LinkCard
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.links.time_ruler import TimeRuler
 from app.views.links.toolbar import Toolbar
-from app.views.page import Page, ServiceCalls, empty_label, page_column
+from app.views.page import Page, ServiceCalls, page_column
 from app.widgets.look import look_of
 from transfer_core.events import LinkMark, LinkState, LinkView
 
@@ -72,7 +67,6 @@ class LinksPage(Page):
         self._history = history or LinkHistory(state, self)
         self._clock = clock
         self._look = look_of(theme)
-        self._cards: dict[str, LinkCard] = {}
         self._span_s = 60.0
         self._frozen: tuple[SampleRings, tuple[LinkMark, ...], int] | None = None
         self._frozen_at = ""
@@ -94,25 +88,15 @@ class LinksPage(Page):
 
     # --- building
     def _build(self) -> None:
-        self._column = QWidget()
-        self._cards_layout = QVBoxLayout(self._column)
-        self._cards_layout.setContentsMargins(0, 0, 0, 0)
-        self._cards_layout.setSpacing(8)
-        self._empty = empty_label("No link yet. Links show up here as soon as one is found.")
-        self._cards_layout.addWidget(self._empty)
-        scroll = QScrollArea()
-        scroll.setWidget(self._column)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll = scroll
+        self._cards = CardColumn(self._look)
+        self._cards.hovered.connect(self.show_cursor)
+        self._cards.mark_clicked.connect(self._open_mark)
         self._ruler = TimeRuler(self._look)
         plots = QWidget()
         plots_layout = QVBoxLayout(plots)
         plots_layout.setContentsMargins(0, 0, 0, 0)
         plots_layout.setSpacing(2)
-        plots_layout.addWidget(scroll, 1)
+        plots_layout.addWidget(self._cards, 1)
         plots_layout.addWidget(self._ruler)
         self._split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=True)
         self._split.addWidget(plots)
@@ -156,7 +140,7 @@ class LinksPage(Page):
 
     def card(self, link: str) -> LinkCard:
         """The card of a link. KeyError if it has none."""
-        return self._cards[link]
+        return self._cards.cards[link]
 
     # --- page contract
     def connect_to(self, service: ServiceCalls) -> None:
@@ -166,8 +150,7 @@ class LinksPage(Page):
 
     def show_subject(self, subject: str) -> None:
         """Bring that link's card into view."""
-        if subject in self._cards:
-            self._scroll.ensureWidgetVisible(self._cards[subject])
+        self._cards.bring_into_view(subject)
 
     def layout_widgets(self) -> dict[str, QWidget]:
         """The splitter between plots and figures."""
@@ -202,39 +185,19 @@ class LinksPage(Page):
         """Take over the links; cards are made anew only when the set of links differs."""
         self._standing = tuple((link.name, link.state, link.why) for link in links)
         used = [(place, link) for place, link in enumerate(links) if link.state is not LinkState.UNUSED]
-        if [link.name for _, link in used] != list(self._cards):
-            self._make_cards(used)
+        if self._cards.set_links(used):
+            self._drawer.reset()
+            self._is_new = True  # they have their places with the next turn of the loop; then all are drawn at once
+            self._timer.setInterval(FRAME_MS // max(1, len(used)))
         now_ns = self._told_ns = self._state.now_ns()
         for _, link in used:
-            self._cards[link.name].show_link(link, now_ns)
+            self._cards.cards[link.name].show_link(link, now_ns)
         rows = self._model.rowCount()
         self._model.show_links([link for _, link in used], now_ns)
         if rows != self._model.rowCount():
             self._table.fit()
             table = min(self.height() // 4, self._table.maximumHeight())
             self._split.setSizes([self.height() - table, table])
-        self._empty.setVisible(not used)
-
-    def _make_cards(self, used: list[tuple[int, LinkView]]) -> None:
-        kept, self._cards = self._cards, {}
-        for row, (place, link) in enumerate(used):
-            card = kept.pop(link.name, None)
-            if card is None:
-                card = LinkCard(self._look, place)
-                card.plot.hovered.connect(self.show_cursor)
-                card.plot.mark_clicked.connect(self._open_mark)
-            else:
-                card.apply_look(self._look, place)
-                self._cards_layout.removeWidget(card)
-            card.set_frozen(self.is_frozen)
-            self._cards_layout.insertWidget(row, card, 1)
-            self._cards[link.name] = card
-        for card in kept.values():
-            self._cards_layout.removeWidget(card)
-            card.deleteLater()
-        self._drawer.reset()
-        self._is_new = True  # they have their places with the next turn of the loop; then all are drawn at once
-        self._timer.setInterval(FRAME_MS // max(1, len(self._cards)))
 
     # --- the picture
     @Slot()
@@ -264,11 +227,11 @@ class LinksPage(Page):
 
     def _begin(self, rings: SampleRings, marks: tuple[LinkMark, ...], end_ns: int) -> None:
         self._frames += 1
-        self._drawer.begin(self._cards, Moment(rings, marks, end_ns, self._span_s))
+        self._drawer.begin(self._cards.cards, Moment(rings, marks, end_ns, self._span_s))
         self._place_ruler()
 
     def _place_ruler(self) -> None:
-        card = next(iter(self._cards.values()), None)
+        card = next(iter(self._cards.cards.values()), None)
         if card is None:
             return
         left = LaneAxis.width_for(self._look) + card.plot.x()
@@ -303,8 +266,7 @@ class LinksPage(Page):
             self._frozen_at = self._clock()
         else:
             self._frozen, self._frozen_at = None, ""
-        for card in self._cards.values():
-            card.set_frozen(frozen)
+        self._cards.set_frozen(frozen)
         if self._frozen is not None:  # all cards at the same moment
             self._draw(*self._frozen)
         self.toolbar.show_frozen(self._frozen_at, self._look)
@@ -316,8 +278,7 @@ class LinksPage(Page):
     def show_cursor(self, x_s: float | None) -> None:
         """Read all lanes of all links at that many seconds before the newest moment; None ends it."""
         self._cursor_s = x_s
-        for card in self._cards.values():
-            card.show_cursor(x_s)
+        self._cards.show_cursor(x_s)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Space freezes; Left and Right move the cursor, Esc takes it away."""
@@ -339,14 +300,14 @@ class LinksPage(Page):
 
     def _chosen_link(self) -> str:
         """The one chosen in the table, or else the first."""
-        names = list(self._cards)
+        names = list(self._cards.cards)
         return next((names[row] for row in self._table.chosen_rows() if row < len(names)), "".join(names[:1]))
 
     @Slot()
     def open_limits(self) -> None:
         """Ask what a link may."""
-        if self._service is not None and self._cards:
-            dialog = LimitsDialog(self._service, list(self._cards), self._chosen_link(), self.done.emit, self)
+        if self._service is not None and self._cards.cards:
+            dialog = LimitsDialog(self._service, list(self._cards.cards), self._chosen_link(), self.done.emit, self)
             dialog.open_beside()
 
     @Slot()
@@ -361,8 +322,7 @@ class LinksPage(Page):
     @Slot()
     def _apply_look(self) -> None:
         self._look = look_of(self._theme)
-        for card in self._cards.values():
-            card.apply_look(self._look)
+        self._cards.apply_look(self._look)
         self._ruler.apply_look(self._look)
         self._table.apply_look(self._look)
         self.toolbar.show_frozen(self._frozen_at, self._look)

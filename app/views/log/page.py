@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QColor, QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from app.actions import make_action, name_field
 from app.models.log_model import LINES_MOST, LogColumn, LogFilter, LogModel
 from app.models.table_model import SUBJECT_ROLE
-from app.views.page import Page, empty_label, page_column
+from app.views.page import Page, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
 from app.widgets.row_table import Columns, Index, RowTable
@@ -81,8 +81,9 @@ class LogPage(Page):
         layout = page_column(self)
         layout.addLayout(bar)
         layout.addWidget(self.table, 1)
-        self.empty = empty_label("")
-        layout.addWidget(self.empty, 1)
+        self.empty = QLabel(alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.empty.setProperty("kind", "muted")
+        QVBoxLayout(self.table.viewport()).addWidget(self.empty)
         self._add_actions()
         self._update_count()
 
@@ -105,8 +106,8 @@ class LogPage(Page):
 
     @property
     def first_focus(self) -> QWidget:
-        """The lines, or what looks through them."""
-        return self.table if self.table.isVisibleTo(self) else self.find
+        """The lines."""
+        return self.table
 
     def show_subject(self, subject: str) -> None:
         """Select the line of that moment, given as UTC ISO 8601."""
@@ -209,7 +210,6 @@ class LogPage(Page):
             if all_lines
             else "Nothing has happened yet. Links, files, relays and their errors are told here."
         )
-        self.table.setVisible(bool(shown))
         self.empty.setVisible(not shown)
 
     @Slot()
