@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from transfer_core.cli.telemetry.forward import (
     TelemetryTo,
     pass_on,
 )
+from transfer_core.units import utc_iso
 
 
 def agent(
@@ -45,6 +47,7 @@ def agent(
             state, links=link_names(links), simulation=simulate, policy=policy, trace=trace
         ) as service,
     ):
+        began_at = utc_iso(time.time_ns())  # it sends before it can be watched
         service.start()
         passed_on = pass_on(service, telemetry or [], telemetry_to, telemetry_format, telemetry_decoder)
         with compose.open_api(service, api_address) as api_where:
@@ -55,7 +58,8 @@ def agent(
                 output.line(f"API on http://{api_where}")
             if passed_on and not json:
                 output.line("Telemetry that comes to " + ", ".join(passed_on) + " is passed on live")
-            watch = follow(service, choose_reporter(as_json=json, bars=False), stop, drained(service) if once else None)
+            until = drained(service) if once else None
+            watch = follow(service, choose_reporter(as_json=json, bars=False), stop, until, began_at=began_at)
     failed, left = watch.failed(), watch.left()
     if json:
         counts = {"completed": len(watch.completed()), "failed": len(failed), "left": len(left)}

@@ -19,14 +19,19 @@ PAUSED_HINT = "Let it go on with `drs-sync resume --all`."
 
 
 def follow(
-    service: TransferService, reporter: Reporter, stop: threading.Event, finished: Callable[[Watch], bool] | None
+    service: TransferService,
+    reporter: Reporter,
+    stop: threading.Event,
+    finished: Callable[[Watch], bool] | None,
+    *,
+    began_at: str = "",
 ) -> Watch:
     """Report what happens until `stop` is set or `finished`, asked five times a second, holds. None: run on.
 
     While somebody waits for the end: ConflictError if the queue as a whole is paused, and the relays' own error if
     all that is left is for relays that refuse this agent.
     """
-    watch = Watch()
+    watch = Watch(began_at)
     subscription = service.subscribe()
     try:
         with reporter:

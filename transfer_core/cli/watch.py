@@ -37,9 +37,13 @@ class Changes:
 
 
 class Watch:
-    """Everything as the events tell it. `at_first` holds the jobs that had ended before the watch began."""
+    """Everything as the events tell it. What had ended before it began is no news.
 
-    def __init__(self) -> None:
+    `began_at` (UTC, ISO 8601) is for a watch that is made after what it watches: it counts as begun then.
+    """
+
+    def __init__(self, began_at: str = "") -> None:
+        self._began_at = began_at
         self.jobs: dict[str, JobView] = {}
         self.links: dict[str, LinkView] = {}
         self.destinations: dict[str, DestinationView] = {}
@@ -80,8 +84,11 @@ class Watch:
                 case _:
                     pass
         if self._over_at_first is None:
-            self._over_at_first = {job.file_id for job in self.jobs.values() if job.status.is_final}
+            self._over_at_first = {job.file_id for job in self.jobs.values() if self._was_over(job)}
         return changes
+
+    def _was_over(self, job: JobView) -> bool:
+        return job.status.is_final and not (self._began_at and (job.completed_at or "") >= self._began_at)
 
     def failed(self) -> list[JobView]:
         """Jobs that failed since the watch began."""
