@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from app.views.page import ServiceCalls
 
 FRAME_MS = 28
-SOURCES_EVERY = 8  # frames
+SOURCES_EVERY = 4  # frames; who falls silent is to be seen soon
+CROWD = 32  # sources; of more of them it is asked half as often
 REPLAY_EVERY = 3
 CROWD_EVERY = 8
 
@@ -36,6 +37,7 @@ class TelemetryFeed(QObject):
 
     ticked = Signal()
     sources_changed = Signal()
+    silence_changed = Signal()  # one has fallen silent, or is heard again
     replay_gone = Signal()
 
     def __init__(self, state: ConsoleState, parent: QObject | None = None) -> None:
@@ -123,7 +125,7 @@ class TelemetryFeed(QObject):
         """Ask for what is new, and for a frame."""
         if self._service is None:
             return
-        if self._frames % SOURCES_EVERY == 0:
+        if self._frames % (SOURCES_EVERY if len(self.sources) <= CROWD else 2 * SOURCES_EVERY) == 0:
             self._ask("sources", self._take_sources, self.feed)
             if self.feed == LIVE:
                 self._ask("listeners", self._take_listeners)
@@ -169,7 +171,10 @@ class TelemetryFeed(QObject):
             self.replay_gone.emit()
 
     def _take_sources(self, sources: list[SourceView]) -> None:
+        before = {source.source_id for source in self.sources if source.stale}
         self.sources = tuple(sources)
+        if before != {source.source_id for source in sources if source.stale}:
+            self.silence_changed.emit()
         there = {source.source_id for source in sources if source.samples}
         for gone in self.rings.keys() - there:
             del self.rings[gone]

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from app.models.console_state import ConsoleState
 from app.models.sources_model import SourceRow
 from app.models.telemetry_alarms import Alarm
+from app.models.telemetry_feed import SOURCES_EVERY
 from app.theme.theme import Theme
 from app.views.telemetry.alarms_dialog import AlarmsDialog
 from app.views.telemetry.join_dialog import JoinDialog
@@ -150,6 +151,17 @@ def test_more_sources_than_anyone_tells_apart_are_left_to_the_table(page, servic
     fly(page, service.telemetry, clock, 1.0)
     assert len(page.track.names) == page.rows.rowCount() == PLOTTED_MOST + 6
     assert "plots leave 6 sources out" in page.bar.words.text()
+
+
+def test_who_falls_silent_is_said_to_be_within_a_few_frames(page, telemetry, clock) -> None:
+    fly(page, telemetry, clock, 2.0)
+    telemetry.silent = {1}
+    telemetry.fly(0.05)
+    clock.advance(NS_PER_S // 20)
+    for _ in range(SOURCES_EVERY + 1):
+        page.feed.tick()
+    assert next(line["state"] for name, line in rows(page).items() if "Grace" in name) == "silent"
+    assert "Grace: silent" in page.bar.words.text()
 
 
 def test_a_silent_source_is_said_to_be_and_shows_no_value(page, telemetry, clock) -> None:

@@ -52,6 +52,7 @@ class TelemetryPage(Page):
         self._look = look_of(theme)
         self._shown = False
         self._frames = 0
+        self._table_is_due = False
         self.feed = TelemetryFeed(state, self)
         self.desk = RaceDesk(self)
         self.wishes = Wishes(self, self.desk, self.feed)
@@ -61,6 +62,7 @@ class TelemetryPage(Page):
         self._build()
         self.feed.ticked.connect(self.refresh)
         self.feed.sources_changed.connect(self._show_channels)
+        self.feed.silence_changed.connect(self._fill_table_next)
         self.feed.replay_gone.connect(self.go_live)
         self.desk.races_changed.connect(self._show_races)
         self.desk.replay_opened.connect(self._replay_opened)
@@ -214,14 +216,18 @@ class TelemetryPage(Page):
         if self.bar.mode is Mode.COMPARE:
             return
         self._frames += 1
-        if self.canvas.draw() and (self._frames % TABLE_EVERY == 1 or self.picture.cursor_s is not None):
+        is_due = self._frames % TABLE_EVERY == 1 or self._table_is_due
+        self._table_is_due = False
+        if self.canvas.draw() and (is_due or self.picture.cursor_s is not None):
             self.canvas.fill_table(self._state.now_ns())
-        replay = self.feed.replay
-        if self._frames % TABLE_EVERY == 1:
-            if replay is None:
-                self.bar.show_words(self._live_words())
-            else:
-                self.bar.show_replay(replay)
+        if is_due and self.feed.replay is None:
+            self.bar.show_words(self._live_words())
+        elif is_due:
+            self.bar.show_replay(self.feed.replay)
+
+    @Slot()
+    def _fill_table_next(self) -> None:
+        self._table_is_due = True
 
     def _lane_names(self) -> tuple[str, ...]:
         return self.channels.model.checked
