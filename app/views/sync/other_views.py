@@ -44,8 +44,18 @@ class Versions(QWidget):
         self.head.setProperty("kind", "strong")
         self.drawing = CausalView(look)
         self.model = RowsModel(VECTOR_HEADERS, right=(2,), parent=self)
-        samples = ("this machine", "deleted", "1000.0 MB", "a laptop's name", "2026-11-21 14:32:07", "concurrent", "")
-        self.table = TextTable(self.model, look, "Version vectors", "sync.vectors", page, wide=6, samples=samples)
+        samples = (
+            "this machine",
+            "deleted",
+            "1000.0 MB",
+            "a laptop's name",
+            "2026-11-21 14:32:07",
+            "concurrent",
+            "pit2 ...713990",
+        )
+        self.table = TextTable(
+            self.model, look, "Version vectors", "sync.vectors", page, wide=6, samples=samples, dropped=((1,), (2,))
+        )
         layout = _column(self)
         layout.addWidget(self.head)
         layout.addWidget(self.drawing, 2)
@@ -76,8 +86,10 @@ class Delta(QWidget):
         super().__init__()
         self.bars = SavingBars(look)
         self.model = RowsModel(SAVING_HEADERS, right=(1, 2, 3, 4, 5), parent=self)
-        samples = ("", "1,000", "1000.0 MB", "1000.0 MB", "1000.0 MB", "−100 %", "2026-11-21 14:32:07")
-        self.table = TextTable(self.model, look, "Bytes by file", "sync.savings", page, samples=samples)
+        samples = ("run 01/lap 07.csv", "1,000", "1000.0 MB", "1000.0 MB", "1000.0 MB", "−100 %", "2026-11-21 14:32:07")
+        self.table = TextTable(
+            self.model, look, "Bytes by file", "sync.savings", page, samples=samples, dropped=((1,), (6,))
+        )
         layout = _column(self)
         layout.addWidget(self.bars)
         layout.addWidget(self.table, 1)
@@ -113,10 +125,12 @@ class Monitor(QWidget):
             "2026-11-21 14:32:07",
             "a folder's name",
             "received",
-            "",
+            "run 01/lap 07.csv",
             "from a laptop's name, and some more words",
         )
-        self.table = TextTable(self.model, look, "What happens", "sync.events", page, wide=3, samples=samples)
+        self.table = TextTable(
+            self.model, look, "What happens", "sync.events", page, wide=3, samples=samples, dropped=((1,), (4,))
+        )
         layout = _column(self)
         layout.addWidget(self.figures)
         layout.addWidget(self.progress)

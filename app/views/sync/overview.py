@@ -65,10 +65,17 @@ class Overview(QWidget):
             "100,000",
             "conflicts",
             "factory relay",
-            "",
+            "/a/folder's/path",
         )
         self.folders = TextTable(
-            self.folder_model, look, "Shared folders", "sync.folders", page, wide=8, samples=samples
+            self.folder_model,
+            look,
+            "Shared folders",
+            "sync.folders",
+            page,
+            wide=8,
+            samples=samples,
+            dropped=((3,), (7,)),
         )
         self.folders.draw_shapes(1, self._shape)
         self.folders.selectionModel().selectionChanged.connect(self._choose)
@@ -79,7 +86,8 @@ class Overview(QWidget):
             "Files of the folder",
             "sync.files",
             page,
-            samples=("", "deleted", "1000.0 MB", "a laptop's name", "2026-11-21 14:32:07"),
+            samples=("run 01/lap 07.csv", "deleted", "1000.0 MB", "a laptop's name", "2026-11-21 14:32:07"),
+            dropped=((1,), (3,)),
         )
         self.files.activated.connect(lambda index: self.file_opened.emit(str(index.data(SUBJECT_ROLE))))
         self.peer_model = RowsModel(PEER_HEADERS, right=(2,), parent=self)
@@ -89,7 +97,8 @@ class Overview(QWidget):
             "Machines of the folder",
             "sync.machines",
             page,
-            samples=("", "through factory", "1,000"),
+            samples=("engineer 3", "through factory", "1,000"),
+            dropped=((2,),),
         )
         self.find = QLineEdit(placeholderText="Find in files", clearButtonEnabled=True)
         name_field("sync.find", self.find)

@@ -15,7 +15,8 @@ from app.widgets.row_table import Columns, RowTable
 
 
 class TextTable(RowTable):
-    """`command` gives it the keyboard, and tells its key. The column `wide` takes what room is left."""
+    """`command` gives it the keyboard, and tells its key. The column `wide` takes what room is left;
+    `dropped` are left out where there is none, see `Columns`."""
 
     def __init__(
         self,
@@ -27,8 +28,9 @@ class TextTable(RowTable):
         *,
         wide: int = 0,
         samples: Sequence[str] = (),
+        dropped: Sequence[Sequence[int]] = (),
     ) -> None:
-        columns = Columns(dict(enumerate(samples)), wide=wide)
+        columns = Columns(dict(enumerate(samples)), wide=wide, dropped=dropped)
         super().__init__(model, look, name, COMMANDS[command].tool_tip(), columns)
         self._rows = model
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
