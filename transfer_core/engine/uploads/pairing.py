@@ -17,12 +17,9 @@ from transfer_core.jobs.store import Destination
 from transfer_core.protocol.security.handshake import Hello, Initiator
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.units import NS_PER_S
-from transfer_core.upload.door import Step
-from transfer_core.upload.judge import raise_for
-from transfer_core.upload.kinds import Target
-from transfer_core.upload.probe import perform, probe
 
 if TYPE_CHECKING:
+    from transfer_core.upload.kinds import Target
     from transfer_core.upload.session import LinkSession
 
 UDP_FIRST_NS = 2 * NS_PER_S
@@ -57,6 +54,8 @@ class HttpPairing:
 
     def ask(self, relay: Destination | None, target: Target, session: LinkSession) -> None:
         """Is it there, and does it take this agent? Pair with it if it does not and there is a token. DrsError."""
+        from transfer_core.upload.probe import probe  # noqa: PLC0415 - an agent that starts sends first
+
         try:
             probe(target, session)
         except ServerRefused:
@@ -71,6 +70,10 @@ class HttpPairing:
 
     def _pair(self, relay: Destination, target: Target, session: LinkSession) -> None:
         """ServerRefused; TokenExpired, TokenUsed, UnknownPeer, VersionRefused; what a request raises."""
+        from transfer_core.upload.door import Step  # noqa: PLC0415
+        from transfer_core.upload.judge import raise_for  # noqa: PLC0415
+        from transfer_core.upload.probe import perform  # noqa: PLC0415
+
         index = int.from_bytes(self._entropy.token_bytes(4), "big")
         hello = Hello(self._counter(relay.name), self._clock.wall_ns(), self._me.name, relay.secret)
         initiator = Initiator(self._me.identity, relay.public_key, index, hello, self._entropy)
