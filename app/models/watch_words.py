@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from app.figures import DASH, age_text, ms_text
+from app.figures import DASH, age_text, ms_text, span_text
 from transfer_core.events import Severity
 from transfer_core.events.watches import WatchState, WatchView
-from transfer_core.units import NS_PER_S, format_bytes
+from transfer_core.units import NS_PER_MS, NS_PER_S, format_bytes
 
 BEHIND_NS = 5 * NS_PER_S  # a camera whose newest frame there is older, with more queued, falls behind
 ERROR_SHOWN_NS = 600 * NS_PER_S  # after that it is in the count and in the log
@@ -56,24 +56,30 @@ def fps_text(fps: float | None) -> str:
     return DASH if fps is None else f"{fps:.1f}"
 
 
+def delay_text(delay_ms: float | None) -> str:
+    """`22 ms`, `4.6 s`."""
+    if delay_ms is None or delay_ms < 1000:
+        return f"{ms_text(delay_ms)} ms"
+    return span_text(round(delay_ms * NS_PER_MS))
+
+
 def age_there_text(view: WatchView, now_ns: int) -> str:
-    """`0.2 s ago`; a dash while nothing has arrived."""
+    """`there 0.2 s ago`; a dash while nothing has arrived."""
     if view.newest_there_ns is None:
         return DASH
-    return age_text(view.newest_there_ns, now_ns)
+    return f"there {age_text(view.newest_there_ns, now_ns)}"
 
 
 def figures(view: WatchView, now_ns: int) -> list[tuple[str, str]]:
     """Label and value of each line of a card."""
-    frames = "1 frame" if view.backlog == 1 else f"{view.backlog:,} frames"
-    backlog = f"{frames} · {format_bytes(view.backlog_bytes)}" if view.backlog else "none"
+    backlog = f"{view.backlog:,} · {format_bytes(view.backlog_bytes)}" if view.backlog else "0"
     known = view.latency_p50_ms is not None
-    delay = f"{ms_text(view.latency_p50_ms)} ms · p99 {ms_text(view.latency_p99_ms)} ms" if known else DASH
+    delay = f"{delay_text(view.latency_p50_ms)} · p99 {delay_text(view.latency_p99_ms)}" if known else DASH
     return [
         ("in", f"{fps_text(view.fps_in)} fps · {view.frames_in:,}"),
         ("out", f"{fps_text(view.fps_out)} fps · {view.frames_out:,}"),
         ("backlog", backlog),
-        ("newest there", age_there_text(view, now_ns)),
+        ("newest", age_there_text(view, now_ns)),
         ("delay", delay),
         ("errors", f"{view.errors:,}"),
     ]

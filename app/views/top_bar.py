@@ -133,7 +133,7 @@ class TopBar(FittingRow):
         self.row.setContentsMargins(14, 4, 16, 5)
         self.row.setSpacing(8)
         self.add(name, rank=5)
-        self.add(self.state_button, shrinks_at=3)
+        self.add(self.state_button, shrinks_at=2)
         for figure, rank in ((self.total, 0), (self.left, 0), (self.done, 1), (self.to, 4)):
             self.add(figure, rank=rank)
         self.row.addStretch(1)

@@ -36,9 +36,14 @@ _SAMPLES = {
     DestinationColumn.NAME: "factory-bucket",
     DestinationColumn.KIND: "HTTP chunks",
     DestinationColumn.FREE: "999.9 GB",
-    DestinationColumn.WHY: "no answer over UDP: files go over HTTP, slowly",
+    DestinationColumn.WHY: "no answer over UDP",
+    DestinationColumn.ADDRESS: "https://192.0.2.200:65535",
 }
-_COLUMNS = Columns(_SAMPLES, dropped=((DestinationColumn.ADDRESS,), (DestinationColumn.KIND,)))  # the tool tip has them
+_DROPPED = (  # the tool tip has them
+    *((DestinationColumn.ADDRESS,), (DestinationColumn.KIND,)),
+    *((DestinationColumn.FREE,), (DestinationColumn.FAILED,)),
+)
+_COLUMNS = Columns(_SAMPLES, wide=DestinationColumn.WHY, dropped=_DROPPED)
 
 
 class DestinationsPage(Page):

@@ -158,7 +158,7 @@ class DetailsPanel(QFrame):
         self._dress_name("heading")
         self.name.setText(_breakable(PurePath(job.path).name) + more)
         self.name.setToolTip(job.path)
-        chunks = "" if self._map is None else f" · {self._map.chunks_done} of {self._map.chunks_total} chunks"
+        chunks = "" if self._map is None else f" · {self._map.chunks_done:,} of {self._map.chunks_total:,} chunks"
         self.done.setText(f"{format_bytes(job.bytes_done)} of {format_bytes(job.size)}{chunks}")
         self.state.setText(state_words(job))
 
