@@ -135,7 +135,8 @@ class UnderWay:
         rows = []
         for file_id, running in self._jobs.items():
             figures = running.figures
-            if running.counted_ns is not None and figures.durable_bytes != running.kept_bytes:
+            kept_bytes = running.kept_bytes if running.kept_bytes >= 0 else running.out.job.bytes_done
+            if running.counted_ns is not None and figures.durable_bytes != kept_bytes:
                 running.kept_bytes = figures.durable_bytes
                 rows.append((file_id, figures.durable_bytes, dict(figures.links), figures.resent_bytes))
         return rows
