@@ -8,7 +8,7 @@ SECONDS ?= 60
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test unit lint types fmt bench soak fuzz kills pins
+.PHONY: help setup demo run test unit lint types fmt bench soak fuzz kills package pins
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ fuzz: ## give every parser of network bytes odd ones: make fuzz SECONDS=600
 kills: setup ## kill agent and relay again and again: make kills KILLS=20
 	DRS_KILLS=$(KILLS) $(PY) -m pytest tests/processes/test_kill.py tests/processes/test_http_relay.py \
 		tests/processes/test_uploads.py -k "killed or kills" -s --timeout 0 $(ARGS)
+
+package: ## a program that needs no Python, in dist/, run once to see that it works
+	@bash packaging/bootstrap.sh dev,package
+	$(PY) packaging/build.py $(ARGS)
 
 pins: ## write constraints.txt anew from what pyproject.toml allows today
 	@bash packaging/pin.sh

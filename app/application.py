@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import resources
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from app.models.conditions import SERVICE, SILENT, failure_condition, found_condition, lost_condition, silent_condition
@@ -53,7 +55,17 @@ def qt_application() -> QApplication:
     application = QApplication(["drs-sync"])
     application.setApplicationName("drs-sync")
     application.setDesktopFileName("drs-sync")
+    application.setWindowIcon(QIcon(str(resources.files("resources") / "icons" / "drs-sync.svg")))
+    _stand_alone_in_the_taskbar()
     return application
+
+
+def _stand_alone_in_the_taskbar() -> None:
+    """Windows would show the window as one of the interpreter's, with its icon."""
+    if sys.platform == "win32":
+        import ctypes  # noqa: PLC0415 - only there
+
+        ctypes.windll.shell32.SetCurrentProcessExplicitAppUserModelID("drs-sync.console")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 "${PYTHON:-python3}" -m venv "$scratch/venv"
-"$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".[dev,bench,fuzz]"
+"$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".[dev,bench,fuzz,package]"
 {
   echo "# Exact versions of everything, for each extra. Written by \`make pins\`; install with -c constraints.txt."
   "$scratch/venv/bin/python" -m pip freeze --disable-pip-version-check --exclude-editable --exclude drs-sync

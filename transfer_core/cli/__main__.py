@@ -54,6 +54,8 @@ GROUPS: Mapping[str, str] = {
     "telemetry": "telemetry.group",
 }
 """Several commands under one name: the `group` of that module."""
+HIDDEN = ("engine-process",)
+"""Likewise; for programs, not for people."""
 PLAIN = ("agent",)
 """Commands that have to be quick: what is plain in their lines is read without typer."""
 
@@ -71,6 +73,9 @@ def command_line(only: str | None = None) -> typer.Typer:
     for name in COMMANDS:
         if only in (None, name):
             whole.command(name)(_function(name))
+    for name in HIDDEN:
+        if only in (None, name):
+            whole.command(name, hidden=True)(_function(name))
     for name, module in GROUPS.items():
         if only in (None, name):
             whole.add_typer(import_module(f"{ROOM}.{module}").group, name=name)
@@ -99,7 +104,7 @@ def _perform(arguments: Sequence[str]) -> Any:
                 return function(**found)
             except typer.Exit as end:
                 return end.exit_code
-    command = typer.main.get_command(command_line(name if name in COMMANDS or name in GROUPS else None))
+    command = typer.main.get_command(command_line(name if name in (*COMMANDS, *HIDDEN, *GROUPS) else None))
     return command.main(list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False)
 
 

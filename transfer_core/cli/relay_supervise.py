@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import typer
 
 from transfer_core.cli import output
 from transfer_core.cli.stop_signal import stop_on_signals
+from transfer_core.engine.own_program import own_command
 from transfer_core.errors import DrsError
 
 TURN_S = 0.1
@@ -31,13 +31,6 @@ def supervise(context: typer.Context) -> None:
     with stop_on_signals() as stop:
         code = run_again_and_again(words, stop, as_json=as_json)
     raise typer.Exit(code)
-
-
-def own_command(*words: str) -> list[str]:
-    """A command line of this very program, frozen into one file or not."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, *words]
-    return [sys.executable, "-m", "transfer_core.cli", *words]
 
 
 def run_again_and_again(words: Sequence[str], stop: threading.Event, *, as_json: bool) -> int:

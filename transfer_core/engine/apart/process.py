@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from transfer_core.engine.apart.asking import Asker, Pending
 from transfer_core.engine.apart.reaper import leave_behind
 from transfer_core.engine.apart.verbs import OPEN, PING
+from transfer_core.engine.own_program import module_command
 from transfer_core.errors import EngineGone
 
 MODULE = "transfer_core.engine.apart"
@@ -164,8 +165,7 @@ def _start(module: str) -> subprocess.Popen[bytes]:
     else:
         more = {"process_group": 0}  # a terminal's Ctrl+C is for the window alone
     pipe = subprocess.PIPE
-    words = [sys.executable, "-P", "-m", module]
-    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, **more)
+    return subprocess.Popen(module_command(module), stdin=pipe, stdout=pipe, stderr=pipe, env=environment, **more)
 
 
 def _signal_name(number: int) -> str:
