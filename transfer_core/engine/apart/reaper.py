@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 
+from transfer_core.engine.own_program import is_packaged
+
 _SCRIPT = (
     "import select, signal, sys; held = int(sys.argv[1]); "
     "select.select([held], [], [], float(sys.argv[2]))[0] or signal.pidfd_send_signal(held, signal.SIGKILL)"
@@ -20,7 +22,7 @@ _left: list[subprocess.Popen[bytes]] = []  # an object must outlive its process,
 
 def leave_behind(process: subprocess.Popen[bytes], patience_s: float) -> bool:
     """Have it killed unless it ends within `patience_s`. False where the system can't; then nothing is done."""
-    if sys.platform != "linux":
+    if sys.platform != "linux" or is_packaged():  # a package has no interpreter to run this
         return False
     try:
         held = os.pidfd_open(process.pid)
