@@ -52,13 +52,17 @@ class ScoreWeights:
     zero_rtt_ms: float = 200.0  # this and more scores 0
 
 
+ATTEMPTS_MAX = 8
+"""How often a job is tried in vain, unless a person says another number."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicyConfig:
     """Exponential backoff with full jitter (AWS architecture blog, 2015)."""
 
     base_delay_s: float = 1.0
     max_delay_s: float = 300.0
-    max_attempts: int = 8  # attempts that made no progress at all; waiting for a network is no attempt
+    max_attempts: int = ATTEMPTS_MAX  # attempts that made no progress at all; waiting for a network is no attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,22 @@ def concurrent(
         _change(service, replace(service.uploads.limits(), concurrent=count), as_json=json)
 
 
+@group.command("attempts")
+def attempts(
+    context: typer.Context,
+    count: Annotated[int, typer.Argument(min=1, max=1000, metavar="N", help="Waiting for a network is no attempt.")],
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Set how often a job is tried in vain, one time after the other, before it has failed."""
+    with compose.open_service(state or context.obj) as service:
+        service.change_settings(replace(service.settings(), attempts_max=count))
+    if json:
+        output.json_document({"attempts_max": count})
+        return
+    output.line(f"attempts: {count}")
+
+
 def parse_cap(text: str, *, may_be_zero: bool = False) -> float | None:
     """`20mbit` in bits per second; None for `none`. UsageError."""
     if text.strip().lower() == NONE:

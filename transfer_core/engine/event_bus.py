@@ -30,10 +30,11 @@ RowsBehind = Callable[[JobView | None, int], list[JobView]]
 class BusSubscription:
     """One listener's backlog. Newest view of each job; samples, marks and notices in order, the oldest dropped."""
 
-    def __init__(self, on_close: Callable[[BusSubscription], None], rows: RowsBehind) -> None:
+    def __init__(self, on_close: Callable[[BusSubscription], None], rows: RowsBehind, *, in_portions: bool) -> None:
         self._lock = threading.Lock()
         self._on_close = on_close
         self._rows = rows
+        self._in_portions = in_portions
         self._last_row: JobView | None = None  # up to here the list has been read
         self._is_read = False  # to its end
         self._jobs: dict[str, JobView] = {}
@@ -81,17 +82,17 @@ class BusSubscription:
                 self._newest[type(event)] = event
 
     def drain(self) -> list[Event]:
-        """See `service.Subscription`. The list as it is comes with the first few drains, its front at once."""
+        """See `service.Subscription`. In portions, the list comes with the first few drains, its front first."""
         if not self._is_read:
-            self._read_on()
+            self.read_on()
         with self._lock:
             return self._take_all()
 
-    def _read_on(self) -> None:
+    def read_on(self) -> None:
         """The next rows of the list. What was published of one meanwhile is kept: what is newer than both will come."""
         limit = ROWS_FIRST if self._last_row is None else ROWS_AT_ONCE
-        rows = self._rows(self._last_row, limit)
-        self._is_read = len(rows) < limit
+        rows = self._rows(self._last_row, limit if self._in_portions else -1)
+        self._is_read = len(rows) < limit or not self._in_portions
         if rows:
             self._last_row = rows[-1]
         with self._lock:
@@ -127,12 +128,16 @@ class EventBus:
         self._lock = threading.Lock()
         self._subscriptions: list[BusSubscription] = []
 
-    def subscribe(self, first: Callable[[], list[Event]], rows: RowsBehind) -> BusSubscription:
+    def subscribe(
+        self, first: Callable[[], list[Event]], rows: RowsBehind, *, in_portions: bool = False
+    ) -> BusSubscription:
         """A new subscription that begins with these events and rows; none that comes while they are made is lost."""
-        subscription = BusSubscription(self._drop, rows)
+        subscription = BusSubscription(self._drop, rows, in_portions=in_portions)
         with self._lock:
             self._subscriptions.append(subscription)
         subscription.begin(first())
+        if not in_portions:
+            subscription.read_on()
         return subscription
 
     def _drop(self, subscription: BusSubscription) -> None:

@@ -81,6 +81,7 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         super().__init__(state_dir, clock or SystemClock(), config or EngineConfig())
         self._upload_verbs: UploadVerbs | None = None
         self._stopped = False
+        self.in_portions = False  # whoever subscribes gets a long queue bit by bit: for a window, which shows its front
 
     @property
     def uploads(self) -> UploadVerbs:
@@ -224,7 +225,7 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
 
     def subscribe(self) -> BusSubscription:
         """See `TransferService`."""
-        return self._bus.subscribe(self._whole_picture, self.jobs_behind)
+        return self._bus.subscribe(self._whole_picture, self.jobs_behind, in_portions=self.in_portions)
 
     def _whole_picture(self) -> list[Event]:
         return [

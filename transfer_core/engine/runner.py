@@ -63,6 +63,7 @@ class JobRunner:
     ) -> None:
         self._store, self._loop, self._clock, self._entropy = store, loop, clock, entropy
         self._bus, self._config, self._notify, self._post = bus, config, notify, post
+        self.retry = config.retry  # how often jobs are tried, from now on
         self.under_way = UnderWay()
         self.uploads: UploadDesk | None = None
         self.watches: WatchListener | None = None
@@ -170,9 +171,9 @@ class JobRunner:
             return
         moved = running is not None and running.figures.durable_bytes > job.bytes_done
         decision = after_failure(
-            job.idle_attempts, error, made_progress=moved, config=self._config.retry, entropy=self._entropy
+            job.idle_attempts, error, made_progress=moved, config=self.retry, entropy=self._entropy
         )
-        if isinstance(error, SourceChanged) and job.attempts >= self._config.retry.max_attempts:
+        if isinstance(error, SourceChanged) and job.attempts >= self.retry.max_attempts:
             decision = type(decision)(Outcome.GIVE_UP)
         if decision.outcome is Outcome.GIVE_UP:
             self._store.fail(file_id, error.code, error.message)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from types import MappingProxyType
 
-from transfer_core.config import Policy, ScoreWeights, parse_priority
+from transfer_core.config import ATTEMPTS_MAX, Policy, ScoreWeights, parse_priority
 from transfer_core.engine.path_policy import LinkRules
 from transfer_core.engine.service_parts import ServiceParts
 from transfer_core.errors import ConfigError, DrsError
@@ -17,6 +17,7 @@ from transfer_core.units import NS_PER_S
 
 SETTINGS_KEY = "settings"
 APPLY_VERB = "apply_settings"
+ATTEMPTS_LIMIT = 1000
 ROLES = ("primary", "overflow", "backup")
 BYTES_PER_S_PER_MBPS = 125_000.0
 NO_CAPS: Mapping[str, float] = MappingProxyType({})
@@ -38,6 +39,7 @@ class SettingsVerbs(ServiceParts):
             score_weights(settings)
             link_rules(settings)
             link_quotas(settings)
+            check_attempts(settings)
         except (ValueError, TypeError, AttributeError, DrsError):
             return Settings()
         return settings
@@ -50,6 +52,7 @@ class SettingsVerbs(ServiceParts):
         link_quotas(settings)
         if not 0.1 <= settings.probe_interval_s <= 60:
             raise ConfigError(f"probe_interval_s is {settings.probe_interval_s}; it must be from 0.1 to 60")
+        check_attempts(settings)
         if not BASE_BYTES <= settings.packet_bytes_max <= MOST_BYTES:
             raise ConfigError(f"packet_bytes_max must be from {BASE_BYTES} to {MOST_BYTES}")
         self._store.set_setting(SETTINGS_KEY, asdict(settings))
@@ -63,6 +66,10 @@ class SettingsVerbs(ServiceParts):
         settings, loop, desk = self.settings(), self._loop, self._desk
         if loop is None or desk is None:
             return
+        if self._clerk is not None and settings.attempts_max != ATTEMPTS_MAX:
+            self._clerk.runner.retry = replace(self._config.retry, max_attempts=settings.attempts_max)
+        elif self._clerk is not None:
+            self._clerk.runner.retry = self._config.retry
         desk.weights = score_weights(settings)
         desk.packet_bytes_max = settings.packet_bytes_max
         if self._sync_desk is not None:
@@ -101,6 +108,12 @@ def link_rules(
 def link_quotas(settings: Settings) -> dict[str, LinkQuota]:
     """The links' quotas. ConfigError says what is wrong with them."""
     return {name: LinkQuota.parse(values) for name, values in settings.link_quotas.items()}
+
+
+def check_attempts(settings: Settings) -> None:
+    """ConfigError unless jobs can be tried so often."""
+    if not 1 <= settings.attempts_max <= ATTEMPTS_LIMIT:
+        raise ConfigError(f"a job can be tried from 1 to {ATTEMPTS_LIMIT} times, not {settings.attempts_max}")
 
 
 def score_weights(settings: Settings) -> ScoreWeights:

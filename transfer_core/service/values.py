@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from transfer_core.config import Policy
+from transfer_core.config import ATTEMPTS_MAX, Policy
 from transfer_core.events import Event, JobView, Skipped
 
 
@@ -52,6 +52,7 @@ class Settings:
     default_destination: str = ""
     default_priority: int = 5
     probe_interval_s: float = 1.0
+    attempts_max: int = ATTEMPTS_MAX  # failed ones in a row that moved nothing, after which a job has failed
     packet_bytes_max: int = 9000  # IP packets larger than this are not tried
     weights: Mapping[str, float] = field(
         default_factory=lambda: {"throughput": 0.4, "rtt": 0.3, "loss": 0.2, "stability": 0.1}

@@ -131,11 +131,15 @@ class SettingsPage(Page):
         card.add_row("Default &destination", self.destination, "Where dropped files go")
         card.add_row("Default &priority", self.priority, "1 goes first, 10 last")
         self.direct = QCheckBox("Reach machines on one network directly")
+        self.attempts = QSpinBox(minimum=1, maximum=1000)
+        pad_spin(self.attempts)
+        card.add_row("&Attempts", self.attempts, "How often a job is tried in vain before it has failed")
         card.add_row("Pro&be every", self.probe, "How often an idle link is measured")
         card.add_row("Shared fold&ers", self.direct, "Machines of a shared folder need no relay on one network")
         self.policy.currentIndexChanged.connect(self._edited)
         self.destination.currentIndexChanged.connect(self._edited)
         self.priority.valueChanged.connect(self._edited)
+        self.attempts.valueChanged.connect(self._edited)
         self.direct.toggled.connect(self._edited)
         return card
 
@@ -241,6 +245,7 @@ class SettingsPage(Page):
         self._choose_destination(settings.default_destination)
         self.priority.setValue(settings.default_priority)
         self.probe.setValue(settings.probe_interval_s)
+        self.attempts.setValue(settings.attempts_max)
         self.direct.setChecked(settings.sync_direct)
         for name, box in self.weights.items():
             box.setValue(settings.weights.get(name, 0.0))
@@ -264,6 +269,7 @@ class SettingsPage(Page):
             default_destination=self.destination.currentText(),
             default_priority=self.priority.value(),
             probe_interval_s=round(self.probe.value(), 2),
+            attempts_max=self.attempts.value(),
             sync_direct=self.direct.isChecked(),
             weights={name: round(box.value(), 4) for name, box in self.weights.items()},
             link_roles=roles,

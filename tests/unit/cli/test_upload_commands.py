@@ -117,6 +117,8 @@ def test_limits_are_kept_and_told(drs: Drs, state: Path, server: TusServer) -> N
         "sun 0-24: nothing",
         "at once: 4",
     ]
+    assert drs("limit", "attempts", "5", "--state", state)[:2] == (0, "attempts: 5\n")
+    assert drs("limit", "attempts", "0", "--state", state)[0] == 2
     drs("limit", "hours", "daily", "none", "--state", state)
     drs("limit", "rate", "none", "--state", state)
     _, out, _ = drs("limit", "rate", "none", "--to", "box", "--json", "--state", state)

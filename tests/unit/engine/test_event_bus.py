@@ -26,7 +26,7 @@ class Listed:
     def behind(self, after: JobView | None, limit: int) -> list[JobView]:
         start = 0 if after is None else int(after.position) + 1
         self.reads.append(limit)
-        return self.rows[start : start + limit]
+        return self.rows[start:] if limit < 0 else self.rows[start : start + limit]
 
 
 def jobs_in(events: Sequence[Event]) -> list[JobView]:
@@ -35,11 +35,22 @@ def jobs_in(events: Sequence[Event]) -> list[JobView]:
 
 def test_the_front_of_a_long_list_comes_first_and_all_of_it_soon() -> None:
     listed = Listed(ROWS)
-    subscription = EventBus().subscribe(list, listed.behind)
+    subscription = EventBus().subscribe(list, listed.behind, in_portions=True)
     portions = [jobs_in(subscription.drain()) for _ in range(4)]
     assert [len(each) for each in portions] == [ROWS_FIRST, ROWS_AT_ONCE, 10, 0]
     assert [job for each in portions for job in each] == listed.rows
     assert listed.reads == [ROWS_FIRST, ROWS_AT_ONCE, ROWS_AT_ONCE]
+
+
+def test_without_portions_the_whole_list_is_there_at_once() -> None:
+    listed = Listed(ROWS)
+    subscription = EventBus().subscribe(list, listed.behind)
+    listed.rows[0] = replace(listed.rows[0], status=JobState.FAILED)  # afterwards
+    (whole,) = subscription.drain()
+    assert isinstance(whole, JobsChanged)
+    assert len(whole.jobs) == ROWS
+    assert whole.jobs[0].status is JobState.PENDING
+    assert subscription.drain() == []
 
 
 def test_what_is_published_while_the_list_is_read_is_neither_lost_nor_overwritten() -> None:

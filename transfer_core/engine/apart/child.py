@@ -32,7 +32,9 @@ def make_service(state_dir: Path, simulation: Path | None = None) -> TransferSer
     """What this process is for. Imported here, so that who asks gets the errors of that too."""
     from transfer_core.engine.local_service import LocalService  # noqa: PLC0415
 
-    return LocalService(state_dir, simulation=simulation)
+    service = LocalService(state_dir, simulation=simulation)
+    service.in_portions = True
+    return service
 
 
 class _LogToParent(logging.Handler):

@@ -10,7 +10,7 @@ import pytest
 from tests.support.chunk_server import ChunkServer
 from tests.support.small_server import Handler, Reply, json_reply, login_page, lose_answer
 from tests.support.upload_world import UploadWorld, wait_until
-from transfer_core.errors import BadAnswer, ConflictError, ServerSilent, UsageError
+from transfer_core.errors import BadAnswer, ConfigError, ConflictError, ServerSilent, UsageError
 from transfer_core.events import JobState
 from transfer_core.service import NewDestination, Settings, UploadLimits
 
@@ -123,6 +123,16 @@ def test_a_server_that_fails_again_and_again_without_progress_is_given_up(
     job = world.wait_for(world.queue(world.file("lap.bin", MB)), JobState.FAILED)
     assert job.attempts == 3
     assert job.error == "E_SERVER_BUSY"
+
+
+def test_a_person_says_how_often_a_job_is_tried(world: UploadWorld, server: ChunkServer) -> None:
+    world.agent.change_settings(Settings(attempts_max=1))
+    server.faults.append(lambda _: json_reply(500, error="broken"))
+    world.destination(server.url)
+    job = world.wait_for(world.queue(world.file("lap.bin", MB)), JobState.FAILED)
+    assert job.attempts == 1
+    with pytest.raises(ConfigError):
+        world.agent.change_settings(Settings(attempts_max=0))
 
 
 def test_a_full_server_is_waited_for(world: UploadWorld, server: ChunkServer) -> None:
