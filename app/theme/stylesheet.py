@@ -99,15 +99,15 @@ QSlider::handle:horizontal:disabled { border-color: $border_strong; }
 QTabWidget::pane { border: none; }
 QTabBar { background: $chrome; qproperty-drawBase: 0; }
 
-QAbstractItemView { background: $card; border: 1px solid $border; gridline-color: $grid;
+QAbstractItemView { background: $card; border: 1px solid $border; padding: ${view_padding}px; gridline-color: $grid;
   selection-background-color: $selection; selection-color: $text; alternate-background-color: $card; }
-QAbstractItemView:focus { border: 1px solid $accent; }
+QAbstractItemView:focus { border: ${focus_width}px solid $focus; padding: 0; }
 QTableView::item { padding: 0 4px 0 5px; border: none; }
 QListView::item { padding: 3px 6px; border: none; }
 QListView::item:selected { background: $selection; color: $text; }
 QGraphicsView[kind="plot"] { border: 1px solid $border; }
 QTableView::item:selected { background: $selection; color: $text; }
-QHeaderView { background: $chrome; border: none; border-bottom: 1px solid $border; }
+QHeaderView { background: $chrome; border: none; border-bottom: 1px solid $border; padding: 0; }
 QHeaderView::section { background: $chrome; color: $muted; font-size: ${small_px}px; border: none;
   border-bottom: 1px solid $border; padding: 4px ${gap_px}px; }
 QTableCornerButton::section { background: $chrome; border: none; }
@@ -161,6 +161,7 @@ def stylesheet(tokens: Tokens) -> str:
         small_height=tokens.control_height - 6,
         small_focus_height=tokens.control_height - 6 - 2 * thicker,
         small_focus_padding=tokens.gap_px - thicker,
+        view_padding=thicker,
         focus_padding=tokens.space_m - thicker,
         field_focus_padding=tokens.gap_px - thicker,
         text_focus_padding=max(0, tokens.space_xs - thicker),

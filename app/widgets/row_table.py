@@ -14,7 +14,7 @@ from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from app.widgets.look import Look
-from app.widgets.shape_delegate import ShapeDelegate, ShapeOf
+from app.widgets.shape_delegate import NameDelegate, ShapeDelegate, ShapeOf
 
 CHOOSE = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 SIDES = 16  # px left and right of a cell's text
@@ -26,13 +26,15 @@ Index = QModelIndex | QPersistentModelIndex
 class Columns:
     """How wide columns are: each as its heading or its sample, `wide` as what is left (the last one, if not said).
 
-    `dropped` are groups of columns that are left out, one group after the other, where there is no room.
+    `names` are cut in their middle. `dropped` are groups of columns that are left out, one group after the other, where
+    there is no room.
     """
 
     samples: Mapping[int, str] = field(default_factory=dict)
     wide: int | None = None
     sample: str = ""  # for columns without one of their own
     dropped: Sequence[Sequence[int]] = ()
+    names: Sequence[int] = ()
 
 
 class RowTable(QTableView):
@@ -68,6 +70,8 @@ class RowTable(QTableView):
         if small:
             self.setProperty("kind", "small")
             self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for column in columns.names:
+            self.setItemDelegateForColumn(column, NameDelegate(self))
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header = self.horizontalHeader()

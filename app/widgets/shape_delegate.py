@@ -48,6 +48,15 @@ class DimDelegate(QStyledItemDelegate):
             option.backgroundBrush = QBrush(self._look.border, Qt.BrushStyle.BDiagPattern)
 
 
+class NameDelegate(QStyledItemDelegate):
+    """Cells with names and addresses, whose beginning and end both matter: what does not fit goes from the middle."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        """Cut elsewhere."""
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideMiddle
+
+
 class ShapeDelegate(QStyledItemDelegate):
     """Asks `shape_of(index)` for the shape and colour; None leaves the cell as it is."""
 

@@ -4,11 +4,21 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import (
+    QApplication,
+    QPushButton,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.models.rows_model import RowsModel, TextRow
 from app.models.table_model import SUBJECT_ROLE
+from app.theme.stylesheet import stylesheet
 from app.theme.theme import Theme
+from app.theme.tokens import THEMES
 from app.widgets.look import look_of
 from app.widgets.row_table import Columns, RowTable
 from app.widgets.status_shape import Shape
@@ -98,3 +108,47 @@ def test_columns_that_matter_least_are_left_out_where_there_is_no_room(qtbot: Qt
     assert shown_at(260) == [True, True, False]
     assert shown_at(150) == [True, False, False]
     assert shown_at(600) == [True, True, True]
+
+
+def test_names_are_cut_in_their_middle_and_sentences_at_their_end(qtbot: QtBot, model: RowsModel) -> None:
+    table = RowTable(model, look_of(Theme()), "Names", "Some names", Columns(wide=1, names=(0,)))
+    qtbot.addWidget(table)
+
+    def cut_at(column: int) -> Qt.TextElideMode:
+        option = QStyleOptionViewItem()
+        option.textElideMode = table.textElideMode()
+        index = model.index(0, column)
+        delegate = table.itemDelegateForIndex(index)
+        assert isinstance(delegate, QStyledItemDelegate)
+        delegate.initStyleOption(option, index)
+        return option.textElideMode
+
+    assert cut_at(0) == Qt.TextElideMode.ElideMiddle
+    assert cut_at(1) != Qt.TextElideMode.ElideMiddle
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_the_keyboards_ring_is_as_thick_as_elsewhere_and_moves_nothing(
+    qtbot: QtBot, qapp: QApplication, model: RowsModel, name: str
+) -> None:
+    theme = Theme(name)
+    holder = QWidget(styleSheet=stylesheet(theme.tokens))
+    qtbot.addWidget(holder)
+    other = QPushButton("other")
+    table = RowTable(model, look_of(theme), "Names", "Some names", Columns(wide=1))
+    layout = QVBoxLayout(holder)
+    layout.addWidget(other)
+    layout.addWidget(table)
+    with qtbot.waitExposed(holder):
+        holder.show()
+    holder.activateWindow()
+    other.setFocus()
+    qtbot.waitUntil(other.hasFocus)
+    before = table.viewport().geometry()
+    table.setFocus()
+    qtbot.waitUntil(table.hasFocus)
+    picture, ratio = table.grab().toImage(), table.devicePixelRatio()
+    middle = picture.height() // 2
+    ring = [picture.pixelColor(round(x * ratio), middle).name() for x in range(theme.tokens.focus_width)]
+    assert ring == [theme.tokens.focus] * theme.tokens.focus_width
+    assert table.viewport().geometry() == before

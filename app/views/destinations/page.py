@@ -43,7 +43,7 @@ _DROPPED = (  # the tool tip has them
     *((DestinationColumn.ADDRESS,), (DestinationColumn.KIND,)),
     *((DestinationColumn.FREE,), (DestinationColumn.FAILED,)),
 )
-_COLUMNS = Columns(_SAMPLES, wide=DestinationColumn.WHY, dropped=_DROPPED)
+_COLUMNS = Columns(_SAMPLES, wide=DestinationColumn.WHY, dropped=_DROPPED, names=(DestinationColumn.ADDRESS,))
 
 
 class DestinationsPage(Page):

@@ -105,7 +105,7 @@ class HistoryPage(Page):
             self._look,
             "History of jobs",
             tip,
-            Columns(_SAMPLES, wide=HistoryColumn.LINKS, dropped=_DROPPED),
+            Columns(_SAMPLES, wide=HistoryColumn.LINKS, dropped=_DROPPED, names=(HistoryColumn.FILE,)),
         )
         table.draw_shapes(HistoryColumn.OUTCOME, self._shape)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)

@@ -22,6 +22,7 @@ _DROPPED = (  # the plots, the cards' heads and the tiles' tool tips have them t
 )
 _AGEING = frozenset(LinkColumn) - {LinkColumn.LINK, LinkColumn.STATE, LinkColumn.ROLE, LinkColumn.AGE}
 LINK_MOST = 220  # px for the names
+EDGES = 8  # px for the ring around it, above and below
 ROWS_MOST = 6  # more are scrolled to
 _SAMPLES = {
     LinkColumn.LINK: "wlan0 (wlan0)",
@@ -66,7 +67,7 @@ class FiguresTable(RowTable):
         rows = min(ROWS_MOST, max(1, self.model().rowCount()))
         head = self.horizontalHeader().height()
         self.setMinimumHeight(head + self.row_height)
-        self.setMaximumHeight(head + self.row_height * rows + 4)
+        self.setMaximumHeight(head + self.row_height * rows + EDGES)
 
     def _shape(self, index: Index) -> tuple[Shape, QColor]:
         state = self._links.state(index.row())
