@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,14 @@ import pytest
 
 from transfer_core.engine.system import SystemClock, SystemEntropy
 from transfer_core.protocol.endpoint import Received
+from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.security.handshake import Hello, Initiator
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.tokens import parse_token
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.server.relay import Relay
+from transfer_core.server.relay_live import Answer
 
 WAIT_S = 10.0
 
@@ -130,3 +132,58 @@ def test_an_agent_that_only_says_hello_is_not_online(relay: Relay, agent: Agent,
         agent.hello()
     assert relay.agents_online() == 0
     assert [event["event"] for event in events] == ["ready"]
+
+
+class Silences:
+    """Takes every feed, and notes of which agent nothing comes any more."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+        self.told: list[bool] = []
+
+    def on_feed(self, agent: bytes, name: str, feed: int, about: bytes, answer: Answer) -> None:
+        self.taken.append(feed)
+        answer(None)
+
+    def on_live(self, agent: bytes, feed: int, datagrams: Sequence[LiveDatagram], missing: int) -> None:
+        raise AssertionError("nothing live is sent here")
+
+    def on_feed_ended(self, agent: bytes, feed: int) -> None:
+        raise AssertionError("no feed ends here")
+
+    def on_silence(self, agent: bytes, *, silent: bool) -> None:
+        self.told.append(silent)
+
+    def on_gone(self, agent: bytes) -> None:
+        """With the relay, at the end."""
+
+
+def test_an_agent_with_live_feeds_is_missed_before_its_session_ends_and_heard_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transfer_core.server.relay_files.SILENT_NS", 500_000_000)
+    silences = Silences()
+    relay = Relay(tmp_path / "state", tmp_path / "in", ("127.0.0.1", 0), None, None, SystemClock())
+    relay.live = silences
+    relay.start()
+    agent = Agent(relay)
+    try:
+        session = agent.hello()
+        agent.ping(session)
+        assert agent.is_answered(session, WAIT_S)
+        time.sleep(1.5)  # without a feed nobody minds
+        assert silences.told == []
+        session.open_feed(7, b"{}")
+        agent.ping(session)
+        for told in ([True], [True, False], [True, False, True]):
+            end = time.monotonic() + WAIT_S
+            while silences.told != told:
+                assert time.monotonic() < end, silences.told
+                if told[-1] is False:
+                    agent.ping(session)
+                time.sleep(0.05)
+        assert silences.taken == [7]
+        assert relay.agents_online() == 1
+    finally:
+        agent.close()
+        relay.stop()
