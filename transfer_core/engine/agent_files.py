@@ -74,6 +74,7 @@ class AgentFiles:
                 priority=row.priority,
                 position=row.position,
                 resumed=job.is_resumed,
+                is_read=job.record is not None,
             )
         except NameRefused as error:
             self._forget(uplink, job)

@@ -153,10 +153,12 @@ class SenderSession(Association):
         priority: int,
         position: float,
         resumed: bool,
+        is_read: bool = False,
     ) -> int:
         """Offer a file to the relay; gives its number within the session.
 
         `resumed`: some of it may be there already, so it waits for the relay's word before anything is sent.
+        `is_read`: its only chunk is in memory, and is asked for at once where it can be, however much else is ready.
         NameRefused if the path is longer than a message may be.
         """
         long = len(path.encode("utf-8", "surrogateescape"))
@@ -184,6 +186,8 @@ class SenderSession(Association):
             FileOpen(number, priority, size, chunk_bytes, mtime_ns, fingerprint, file_id, path),
         )
         if file.eager:
+            if is_read and self._slots.free > self._reading and self._window_room_bytes() >= file.largest_chunk_bytes:
+                self._want(file, 1)
             self._ask_for_chunks()
             self._finish_if_read(file)
         return number
@@ -348,13 +352,17 @@ class SenderSession(Association):
             )
             if room <= 0:
                 return
-            first, count = self._next_run(file, min(room, READ_RUN_CHUNKS, _room_to_read(file)))
-            file.unread -= count
-            file.reading += count
-            self._reading += count
-            self._reading_bytes += count * file.largest_chunk_bytes
-            self._events.append(ChunksWanted(file.number, first, count))
+            self._want(file, min(room, READ_RUN_CHUNKS, _room_to_read(file)))
             file = self._to_read.first()
+
+    def _want(self, file: OutgoingFile, most: int) -> None:
+        """Ask for the next chunks of a file."""
+        first, count = self._next_run(file, most)
+        file.unread -= count
+        file.reading += count
+        self._reading += count
+        self._reading_bytes += count * file.largest_chunk_bytes
+        self._events.append(ChunksWanted(file.number, first, count))
 
     def _window_room_bytes(self) -> int:
         """What may still be read: a chunk of the window stands for one of the usual size, and always one may be."""
