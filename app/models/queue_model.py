@@ -147,7 +147,8 @@ class QueueModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in _RIGHT:
             return _FIGURE_ALIGNMENT
         if role == Qt.ItemDataRole.ToolTipRole:
-            return job.path if index.column() == Column.FILE else self._text(job)[Column.STATE]
+            words = f"{job.status.value.upper()}: {self._text(job)[Column.STATE]}"  # as programs call it, and people
+            return job.path if index.column() == Column.FILE else words
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{self._text(job)[Column.FILE]}, {self._text(job)[Column.STATE]}"
         return None

@@ -71,6 +71,17 @@ def test_rows_stand_in_the_order_of_priority_and_position(model: QueueModel) -> 
     assert [each.file_id for each in model.jobs] == ["urgent", "a", "b", "c", "d", "late"]
 
 
+def test_a_state_is_told_in_the_words_of_programs_too(model: QueueModel) -> None:
+    model.update_jobs([job("b", status=JobState.PAUSED), job("c", status=JobState.FAILED, reason="the disk broke")])
+    tips = {
+        model.job_at(row).file_id: model.index(row, Column.STATE).data(Qt.ItemDataRole.ToolTipRole)
+        for row in range(model.rowCount())
+    }
+    assert tips["a"] == "PENDING: Next in line"
+    assert tips["b"] == "PAUSED: Paused"
+    assert tips["c"] == "FAILED: Failed: the disk broke"
+
+
 def test_a_job_with_another_place_moves_and_one_that_is_gone_goes(model: QueueModel) -> None:
     model.update_jobs([job("a", position=2.5)])
     assert order(model) == "bcad"
