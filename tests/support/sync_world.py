@@ -19,7 +19,7 @@ from transfer_core.sync.index import Index
 from transfer_core.sync.index_rows import MIGRATIONS
 from transfer_core.sync.node import Node
 from transfer_core.sync.parcel import Parcel, decode_parcel, encode_parcel
-from transfer_core.sync.scanner import FolderGone
+from transfer_core.sync.scanner import FolderGone, ScanResult
 from transfer_core.sync.tree import Listing, NameClash, Stat, TargetChanged
 from transfer_core.units import NS_PER_S
 
@@ -257,6 +257,7 @@ class Machine:
     node: Node
     up: bool = True
     edits: set[bytes] = field(default_factory=set)
+    scanning: Iterator[None] | None = None
 
     def copied(self) -> sqlite3.Connection:
         """The database as it is now."""
@@ -296,7 +297,7 @@ class World:
     # --- machines and the network
 
     def _boot(self, machine: Machine) -> None:
-        post = _Post(self, machine.name)
+        post, machine.scanning = _Post(self, machine.name), None
         machine.node = Node(
             "f",
             machine.name,
@@ -395,7 +396,7 @@ class World:
         elif what < 0.21:
             self.person_deletes(machine)
         elif what < 0.35:
-            self.guard(machine.name, lambda: machine.node.scan(deletes_are_meant=True))
+            self.guard(machine.name, lambda: self._scan(machine))
         elif what < 0.60 and self.wire:
             self.deliver(self.chance.randrange(len(self.wire)) if self.chance.random() < 0.3 else 0)
         elif what < 0.80:
@@ -412,6 +413,17 @@ class World:
             machine.tree.on_step = self._saves_in_between(machine)
         else:
             self.cut_or_mend()
+
+    def _scan(self, machine: Machine) -> None:
+        """A whole scan, or a step of one, between which anything else may happen."""
+        steps, machine.scanning = machine.scanning, None
+        if steps is None:
+            steps = machine.node.scan_in_steps(ScanResult(), deletes_are_meant=True)
+        if self.chance.random() < 0.5:
+            for _ in steps:
+                pass
+        elif next(steps, self) is not self:
+            machine.scanning = steps
 
     def _saves_in_between(self, machine: Machine) -> Callable[[str], None]:
         """Somebody saves a file while the node is at work."""

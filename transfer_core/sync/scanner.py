@@ -61,7 +61,7 @@ class Scanner:
     def scan(self, result: ScanResult, *, deletes_are_meant: bool = False) -> Iterator[None]:
         """Look at everything, and enter what differs in steps, between which the node may do anything else.
 
-        FolderGone, MassDelete: then nothing was entered.
+        FolderGone, MassDelete: then no delete was entered.
         """
         if not self._tree.is_there():
             raise FolderGone("the folder is not there, or its marker is missing")
@@ -81,6 +81,8 @@ class Scanner:
                     self._look_into(path, stat, self._index.entry(path), result)
             yield
         if gone:
+            if not self._tree.is_there():
+                raise FolderGone("the folder has just gone, or its marker")
             with self._index.change():
                 for path in gone:
                     self._enter_gone(path, result)

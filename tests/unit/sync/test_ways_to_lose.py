@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.sync_world import HOUR_NS, Machine, World, memory_database
 from transfer_core.sync.entry import is_conflict_copy
-from transfer_core.sync.scanner import FolderGone, MassDelete
+from transfer_core.sync.scanner import FolderGone, MassDelete, ScanResult
 from transfer_core.units import NS_PER_S
 
 PATH = "setup.json"
@@ -83,6 +83,22 @@ def test_an_unmounted_disk_is_not_an_emptied_folder() -> None:
     a.tree.mounted = True
     world.heal()
     assert contents(b) == {b"one", b"two"}
+
+
+def test_a_disk_that_goes_while_a_scan_goes_on_deletes_nothing() -> None:
+    world, a, b = two()
+    shared(world, *((f"lap{number}", b"%d" % number) for number in range(6)))
+    a.tree.delete("lap0")
+    a.tree.save(PATH, b"new")
+    steps = a.node.scan_in_steps(ScanResult())
+    next(steps)
+    a.tree.mounted = False
+    with pytest.raises(FolderGone):
+        next(steps)
+    while world.wire:
+        world.deliver(0)
+    b.node.work()
+    assert b.tree.files()["lap0"] == b"0"
 
 
 def test_a_folder_that_lost_more_than_half_asks_first() -> None:
