@@ -57,6 +57,7 @@ QToolButton::menu-indicator { image: none; width: 0; }
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: $card;
   border: 1px solid $border_strong; border-radius: ${radius}px; padding: 0 ${gap_px}px;
   selection-background-color: $accent; selection-color: $on_accent; }
+QLineEdit, QPlainTextEdit { placeholder-text-color: $muted; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: ${button_height}px; }
 QPlainTextEdit, QTextEdit { padding: ${space_xs}px; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {
@@ -109,7 +110,7 @@ QGraphicsView[kind="plot"] { border: 1px solid $border; }
 QTableView::item:selected { background: $selection; color: $text; }
 QHeaderView { background: $chrome; border: none; border-bottom: 1px solid $border; padding: 0; }
 QHeaderView::section { background: $chrome; color: $muted; font-size: ${small_px}px; border: none;
-  border-bottom: 1px solid $border; padding: 4px ${gap_px}px; }
+  padding: 4px ${gap_px}px; }
 QTableCornerButton::section { background: $chrome; border: none; }
 
 QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }

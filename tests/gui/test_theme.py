@@ -8,6 +8,7 @@ from importlib import resources
 
 import pytest
 from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
 
 from app.theme.stylesheet import stylesheet
 from app.theme.theme import ZOOM_STEPS, Theme
@@ -128,3 +129,13 @@ def test_installing_dresses_the_application_and_follows_changes(qapp) -> None:
         qapp.setStyleSheet(before[0])
         qapp.setPalette(before[1])
         qapp.setFont(before[2])
+
+
+def test_what_a_field_would_hold_can_be_read_too(qtbot, tokens: Tokens) -> None:
+    for kind in (QLineEdit, QPlainTextEdit):
+        field = kind(placeholderText="as the relay calls itself")
+        field.setStyleSheet(stylesheet(tokens))
+        qtbot.addWidget(field)
+        with qtbot.waitExposed(field):
+            field.show()
+        assert field.palette().color(QPalette.ColorRole.PlaceholderText).name() == tokens.muted
