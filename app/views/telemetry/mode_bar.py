@@ -131,6 +131,7 @@ class ModeBar(QWidget):
         self.words.setStyleSheet(f"color: {(look.text if self.mode is Mode.LIVE else text).name()};")
         for part in (self.speed, self.position):
             part.setStyleSheet(f"color: {text.name()};")
+        self.slider.setStyleSheet(f"QSlider::sub-page:horizontal {{ background: {text.name()}; }}")
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:

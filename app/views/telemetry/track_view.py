@@ -117,6 +117,7 @@ class TrackView(StillPlot):
             painter.setBrush(look.card if is_old else colour)
             painter.drawEllipse(at, 4, 4)
             if name in labels:
+                painter.fillRect(labels[name], look.card)  # trails go through under it
                 painter.setPen(look.muted if is_old else look.text)
                 painter.drawText(labels[name], Qt.AlignmentFlag.AlignCenter, name)
 
