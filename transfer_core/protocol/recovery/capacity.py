@@ -50,6 +50,7 @@ class Sample:
     owd_s: float  # least one-way delay since the acknowledgement before, any origin
     packets_since: int  # how many packets that is the least of
     dispersion: float | None = None  # bytes per second of the opening train
+    receiver_clock_s: float = 0.0  # as it stands there, common to all flows to one receiver; wraps
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ the queue that it predicts from what is sent but not yet reflected in the newest
     r   = C (1 + K (q_t - q_p) / max(RTT_min, 2 q_t))
 
 which takes the delay out of the loop; steering by the measured queue swings for ever. The target q_t falls with the
-logarithm of the rate: of two flows that see the same queue the smaller one wants a little more of it, and that is the
-whole force towards fairness. No queue seen: if faster sending arrives as fast as it is sent, the rate grows, faster
-each time. Now and then the queue is drained, so that the base delay stays known.
+logarithm of the rate, so that flows on one line come to equal shares, and the queue is drained now and then, so that
+the base delay stays known (see `standing_queue`). A flow that shares a line gets as it sends; so half of each change of
+the rate is taken for a change of its capacity at once, which halves the time to equal shares. No queue seen: if faster
+sending arrives as fast as it is sent, the rate grows, faster each time.
 
 STARTUP sends a train back to back, whose spread at the receiver tells the order of the capacity; then doubles per
 round until a queue shows or the train's figure is reached. CRUISE holds the queue. Loss is no sign of congestion while
@@ -22,7 +23,6 @@ Rates are bytes per second in sent terms (lost packets included), times are seco
 
 from __future__ import annotations
 
-import math
 from enum import Enum, auto
 
 from transfer_core.protocol.recovery.capacity import DISPERSION_MAX, QueueMeter, Round, RoundMeter, Sample, round_span_s
@@ -31,12 +31,14 @@ from transfer_core.protocol.recovery.loss import LossWindows
 from transfer_core.protocol.recovery.loss_response import LossResponse, Situation
 from transfer_core.protocol.recovery.rtt import RttEstimator
 from transfer_core.protocol.recovery.sent_packets import InOrder
+from transfer_core.protocol.recovery.standing_queue import DRAIN_RATE, EMPTY, Drain, queue_target_s
 from transfer_core.units import NS_PER_S
 
 GAIN = 0.5
+LEAD = 0.5  # of what the rate is steered by is expected to arrive: a share of a line follows the rate
+REFILL_ROUNDS = 3  # after a drain a queue that is empty does not mean that more would go
 TRAIN_PACKETS = 10
 BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
-QUEUE_TARGET_MIN_S = 0.003  # less is not told apart from two programs' own pauses
 RATE_MAX = 2.5e9
 WANDER_MATTERS = 0.1  # of the queue target
 PAUSE_S = 0.1  # a round that spans more of a pause than this is void
@@ -56,7 +58,7 @@ class Mode(Enum):
 class Congestion:
     """One path's controller. Owns no clock, no packets, no count of what is in flight."""
 
-    def __init__(self, now_s: float, rtt: RttEstimator, packet_bytes: int) -> None:
+    def __init__(self, rtt: RttEstimator, packet_bytes: int) -> None:
         self.mode = Mode.STARTUP
         self.packet_bytes = packet_bytes
         self.rtt = rtt
@@ -74,8 +76,8 @@ class Congestion:
         self._rises = 0
         self._misses = 0
         self._has_braked = False
-        self._drain_due_s = now_s + self._drain_every_s()
-        self._drained_rounds = 0
+        self._drain = Drain()
+        self._refill_rounds = 0
         self._watch = QueueWatch()
         self._competition: Competition | None = None
         self._capacity_most = self.capacity  # of late
@@ -95,11 +97,7 @@ class Congestion:
     @property
     def queue_target_s(self) -> float:
         """The queue to keep standing."""
-        rtt_s = self.rtt.min_ns / NS_PER_S
-        slope = min(9.2, max(1.0, 9.2 - math.log2(max(self.rate * 8e-6, 1e-3))))
-        by_rtt = min((rtt_s / 20 + 0.0008) * slope, 0.2 * rtt_s + 0.012)
-        by_packets = min(2.5 * self.packet_bytes / max(self.rate, 1.0), 0.030)
-        return max(by_rtt, by_packets, QUEUE_TARGET_MIN_S)
+        return queue_target_s(self.rtt.min_ns / NS_PER_S, self.rate, self.packet_bytes)
 
     def in_flight_cap_bytes(self, reorder_s: float, ack_gap_s: float) -> float:
         """A safety net only, never the regulator."""
@@ -119,8 +117,6 @@ class Congestion:
         target_s = self.queue_target_s
         if self.queue.queue_s > 1.5 * target_s:
             self.response.long_queue_s = sample.now_s
-        elif self.queue.queue_s < 0.1 * target_s:
-            self._drain_due_s = sample.now_s + self._drain_every_s()
         if sample.dispersion is not None and not self._has_train:
             self._take_dispersion(sample.dispersion)
         measured = self._rounds.on_sample(sample, self.rtt_min_s, self.lateness_s, self._wander_s())
@@ -197,9 +193,6 @@ class Congestion:
     def _opening_rate(self) -> float:
         return TRAIN_PACKETS * self.packet_bytes / max(self.rtt_min_s, 0.001)
 
-    def _drain_every_s(self) -> float:
-        return max(5.0, 20 * self.rtt_min_s)
-
     def _take_dispersion(self, dispersion: float) -> None:
         self._has_train = True
         if self.mode is not Mode.STARTUP:
@@ -266,7 +259,10 @@ class Congestion:
         factor = 1 + GAIN * (target_s - predicted_s) / span_s
         if self._wander_s() and not self._was_saturated:
             factor = max(factor, 1.05)  # enough to find out whether more arrives
-        self.rate = self.capacity * min(most, max(0.5, factor))
+        factor = min(most, max(0.5, factor))
+        self.rate = self.capacity * factor
+        if self._was_saturated and most > 1:
+            self.capacity *= 1 + LEAD * (factor - 1)
 
     def _is_short_of_data(self, measured: Round) -> bool:
         return max(measured.sending, measured.arriving) < 0.6 * self.rate
@@ -282,11 +278,14 @@ class Congestion:
                 is_sure = not self._was_saturated and not self._wander_s()
                 self.capacity = arriving if is_sure else (self.capacity + arriving) / 2
             self._was_saturated, self._speed_up, self._rises = True, 1.0, 0
+            self._refill_rounds = 0
+        elif self._refill_rounds:
+            self._refill_rounds -= 1
         else:
             self._was_saturated = False
             self._look_for_more(measured)
         is_held = self.response.is_holding(sample.now_s) and self.queue.queue_s <= target_s
-        if self.response.is_trying or is_held or self._drain(sample):
+        if self.response.is_trying or is_held or self._drains(sample):
             return
         before, is_short = self.rate, self._is_short_of_data(measured)
         if self._speed_up > 1 and self.response.suspicions == 0:
@@ -336,17 +335,15 @@ class Congestion:
         step = min(1.5, 1 + GAIN * self._speed_up * target_s / span_s)
         self.rate = min(self.rate * step, 1.8 * self.capacity, self.response.step_limit(now_s, self.rate))
 
-    def _drain(self, sample: Sample) -> bool:
+    def _drains(self, sample: Sample) -> bool:
         """Now and then empty the queue, so that the base delay is seen again."""
-        if self._drained_rounds == 0 and sample.now_s < self._drain_due_s:
-            return False
-        self._drained_rounds += 1
-        if self.queue.queue_s < 0.1 * self.queue_target_s or self._drained_rounds > 3:
-            self._drained_rounds = 0
-            self._drain_due_s = sample.now_s + self._drain_every_s()
-            return False
-        self.rate = 0.75 * self.capacity
-        return True
+        is_empty = self.queue.queue_s < EMPTY * self.queue_target_s
+        drains = self._drain.on_round(sample.receiver_clock_s, self.rtt_min_s, is_empty)
+        if drains:
+            self.rate = DRAIN_RATE * self.capacity
+        elif drains is None:
+            self._refill_rounds = REFILL_ROUNDS
+        return bool(drains)
 
     def _is_not_ours(self, sample: Sample, measured: Round) -> bool:
         """The queue does not obey: then it is a longer way, or somebody else's."""

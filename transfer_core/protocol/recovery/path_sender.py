@@ -84,7 +84,7 @@ class PathSender:
         self._packets = SentPackets()
         self._rtt = RttEstimator(rtt_hint_ns)
         self._reorder = ReorderWindow()
-        self._congestion = Congestion(now_ns / NS_PER_S, self._rtt, PACKET_BYTES)
+        self._congestion = Congestion(self._rtt, PACKET_BYTES)
         self._pacer = Pacer(now_ns, self._congestion.rate, TRAIN_PACKETS * PACKET_BYTES)
         self._silence = Silence(now_ns)
         self._packet_bytes = PACKET_BYTES
@@ -367,6 +367,7 @@ class PathSender:
             owd_s=signed32(ack.min_owd_us - self._owd_reference_us) / 1e6,
             packets_since=packets_since,
             dispersion=self._dispersion(ack),
+            receiver_clock_s=ack.largest_rx_us / 1e6,
         )
 
     def _dispersion(self, ack: Ack) -> float | None:

@@ -40,15 +40,37 @@ def test_when_cubic_has_gone_the_queue_is_small_again() -> None:
     assert share(ours, 24 * S, 30 * S) > 0.95
 
 
-def test_two_of_ours_share_a_line_and_keep_the_queue_small() -> None:
-    conditions, line = Conditions(50, 60), Bottleneck()
-    first = PathModel(conditions, 1, bottleneck=line)
-    second = PathModel(conditions, 2, bottleneck=line, begins_ns=300 * MS)
-    run_together([first, second], 14 * S)
-    shares = [share(each, 7 * S, 14 * S) for each in (first, second)]
+def test_beside_cubic_with_a_short_round_trip_each_gets_its_part() -> None:
+    conditions, line = Conditions(50, 10, queue_ms=10), Bottleneck()
+    ours = PathModel(conditions, 1, bottleneck=line)
+    cubic = CubicFlow(conditions, line, 6)
+    run_together([ours, cubic], 16 * S)
+    assert share(ours, 8 * S, 16 * S) >= 0.3
+    assert cubic.mbps(8 * S, 16 * S) / 50 >= 0.3
+
+
+LATER = [  # Mbit/s, round trip in ms, how much later the second one begins, seed
+    (50, 60, 500, 1),
+    (50, 60, 8000, 2),
+    (20, 60, 8000, 3),
+    (50, 10, 500, 4),
+    (50, 200, 8000, 5),
+]
+
+
+@pytest.mark.parametrize(("rate_mbps", "rtt_ms", "later_ms", "seed"), LATER)
+def test_two_of_ours_come_to_equal_shares_and_keep_the_queue_small(
+    rate_mbps: int, rtt_ms: int, later_ms: int, seed: int
+) -> None:
+    conditions, line = Conditions(rate_mbps, rtt_ms), Bottleneck()
+    first = PathModel(conditions, seed, bottleneck=line)
+    second = PathModel(conditions, 100 + seed, bottleneck=line, begins_ns=later_ms * MS)
+    from_ns = (later_ms + 9000) * MS
+    run_together([first, second], from_ns + 6 * S)
+    shares = [share(each, from_ns, from_ns + 6 * S) for each in (first, second)]
     assert sum(shares) > 0.95
     assert 0.85 < shares[0] / (sum(shares) / 2) < 1.15
-    assert first.queue_ms(0.5, 7 * S) < 0.25 * 60 + 20
+    assert first.queue_ms(0.5, from_ns) < 0.25 * rtt_ms + 20
 
 
 # --- the parts

@@ -1,0 +1,41 @@
+from itertools import pairwise
+
+import pytest
+
+from transfer_core.protocol.recovery.standing_queue import DRAIN_ROUNDS, Drain, queue_target_s
+
+MBPS = 125_000
+
+
+@pytest.mark.parametrize("rtt_ms", [10, 60, 200])
+def test_the_smaller_flow_wants_the_longer_queue_and_none_is_long(rtt_ms: int) -> None:
+    targets = [queue_target_s(rtt_ms / 1000, mbps * MBPS, 1500) for mbps in (10, 20, 40, 80, 160, 320)]
+    assert all(slower >= faster for slower, faster in pairwise(targets))
+    assert targets[0] > targets[2] > targets[4]
+    assert targets[0] < 0.25 * rtt_ms / 1000 + 0.02
+
+
+def test_a_short_round_trip_leaves_room_in_a_queue_of_one_of_it() -> None:
+    assert queue_target_s(0.010, 25 * MBPS, 1500) < 0.005
+
+
+def rounds(drain: Drain, begin_s: float, end_s: float, *, is_empty: bool = False) -> list[float]:
+    """When it drained."""
+    clock = [begin_s + 0.1 * i for i in range(int((end_s - begin_s) / 0.1))]
+    return [at for at in clock if drain.on_round(at, 0.06, is_empty)]
+
+
+def test_flows_drain_at_the_same_time_of_the_receivers_clock() -> None:
+    early, late = rounds(Drain(), 100.0, 130.0), rounds(Drain(), 117.3, 130.0)
+    assert late == pytest.approx([at for at in early if at > 117.3], abs=0.11)
+    assert 3 * DRAIN_ROUNDS <= len(late) <= 4 * DRAIN_ROUNDS
+
+
+def test_a_drain_ends_when_the_queue_is_empty() -> None:
+    assert len(rounds(Drain(), 101.0, 107.0, is_empty=True)) == 1
+
+
+def test_a_drain_says_when_it_is_over() -> None:
+    drain = Drain()
+    said = [drain.on_round(at, 0.06, False) for at in (103.9, 104.1, 104.2, 104.3, 104.4, 104.5)]
+    assert said == [False, True, True, True, None, False]

@@ -1,0 +1,60 @@
+"""The queue that a path keeps standing at its bottleneck: how long it is to be, and when it is drained.
+
+Theory of operation. The target rises by one step for each halving of the rate, so that of two flows on a line, which
+see the same queue, the smaller one wants a little more of it. That is the whole force towards equal shares, and it
+works only while both know the same base delay. One that begins in another's queue takes that queue for the base; it
+sees less of it than there is, and so gets more. So the queue is drained now and then, and by all at the same time: when
+the receiver's clock, which all flows to one receiver are told, passes a multiple of the same span. Each by itself
+would only make room for the others.
+"""
+
+from __future__ import annotations
+
+import math
+
+QUEUE_TARGET_MIN_S = 0.003  # less is not told apart from two programs' own pauses
+STEP = 1.6  # for each halving of the rate: of a twentieth of the round trip,
+STEP_MIN_S = 0.0002  # and this
+NO_QUEUE_LOG2_MBPS = 8.0  # a path of so many doublings of a megabit per second would need none
+PACKETS_MIN = 2.5
+PACKETS_MIN_S = 0.030
+EVERY_MIN_S = 4.0
+EVERY_RTTS = 20
+DRAIN_RATE = 0.75  # of the capacity
+DRAIN_ROUNDS = 3
+EMPTY = 0.1  # of the target
+_KNEE = 1 / math.log(2)  # from here on the target falls as the rate grows, without a bend
+
+
+def queue_target_s(rtt_s: float, rate: float, packet_bytes: int) -> float:
+    """The queue to keep standing at that least round trip and rate, bytes per second."""
+    halvings = NO_QUEUE_LOG2_MBPS - math.log2(max(rate * 8e-6, 1e-3))
+    if halvings < _KNEE:
+        halvings = _KNEE * 2 ** (halvings - _KNEE)
+    by_rtt = min(STEP * (rtt_s / 20 + STEP_MIN_S) * halvings, rtt_s / 4 + 0.018)
+    by_packets = min(PACKETS_MIN * packet_bytes / max(rate, 1.0), PACKETS_MIN_S)
+    return max(by_rtt, by_packets, QUEUE_TARGET_MIN_S)
+
+
+class Drain:
+    """When the queue is drained, and for how many rounds."""
+
+    def __init__(self) -> None:
+        self._turn: int | None = None
+        self._rounds = 0
+
+    def on_round(self, receiver_clock_s: float, rtt_min_s: float, is_empty: bool) -> bool | None:
+        """Whether to drain in the next round; None at the end of a drain.
+
+        The least round trip decides how often, by a power of two, so that flows of different round trips meet.
+        """
+        if self._rounds == 0:
+            every_s = max(EVERY_MIN_S, 2.0 ** math.ceil(math.log2(max(EVERY_RTTS * rtt_min_s, 1e-3))))
+            before, self._turn = self._turn, int(receiver_clock_s / every_s)
+            if before is None or before == self._turn:
+                return False
+        elif is_empty or self._rounds >= DRAIN_ROUNDS:
+            self._rounds = 0
+            return None
+        self._rounds += 1
+        return True
