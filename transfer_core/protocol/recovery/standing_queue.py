@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 
 QUEUE_TARGET_MIN_S = 0.003  # less is not told apart from two programs' own pauses
-STEP = 1.6  # for each halving of the rate: of a twentieth of the round trip,
-STEP_MIN_S = 0.0002  # and this
+STEP = 1.6  # for each halving of the rate: of a twentieth of the round trip and this,
+STEP_MORE_S = 0.0008
+STEP_RTT = 0.07  # but no more of the round trip: beside CUBIC a short one's buffer is soon full
 NO_QUEUE_LOG2_MBPS = 8.0  # a path of so many doublings of a megabit per second would need none
 PACKETS_MIN = 2.5
 PACKETS_MIN_S = 0.030
@@ -31,7 +32,7 @@ def queue_target_s(rtt_s: float, rate: float, packet_bytes: int) -> float:
     halvings = NO_QUEUE_LOG2_MBPS - math.log2(max(rate * 8e-6, 1e-3))
     if halvings < _KNEE:
         halvings = _KNEE * 2 ** (halvings - _KNEE)
-    by_rtt = min(STEP * (rtt_s / 20 + STEP_MIN_S) * halvings, rtt_s / 4 + 0.018)
+    by_rtt = min(STEP * min(rtt_s / 20 + STEP_MORE_S, STEP_RTT * rtt_s) * halvings, rtt_s / 4 + 0.018)
     by_packets = min(PACKETS_MIN * packet_bytes / max(rate, 1.0), PACKETS_MIN_S)
     return max(by_rtt, by_packets, QUEUE_TARGET_MIN_S)
 
