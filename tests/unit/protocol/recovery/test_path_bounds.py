@@ -60,6 +60,13 @@ def test_a_dead_path_gives_its_work_back_and_resumes_at_its_rate(rtt_ms: int, lo
     assert model.delivered_mbps(3700 * MS, 4 * S) >= 0.8 * 50 * (1 - loss)
 
 
+@pytest.mark.parametrize("rtt_ms", [10, 60])
+def test_a_buffer_of_a_second_is_not_filled(rtt_ms: int) -> None:
+    model = run(Conditions(50, rtt_ms, queue_ms=1000), 5 * S)
+    assert model.queue_ms(0.5, 2 * S) < 0.25 * rtt_ms + 20
+    assert model.goodput_share(1 * S) > 0.95
+
+
 def test_a_rate_step_down_and_up_is_followed() -> None:
     model = PathModel(Conditions(100, 60), 1)
     model.run_until(2 * S)
