@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.upload_world import UploadWorld, wait_until
 from transfer_core.engine.local_service import LocalService
-from transfer_core.errors import PortInUse
+from transfer_core.errors import PortInUse, TokenUsed
 from transfer_core.events import JobState
 from transfer_core.protocol.security.tokens import parse_token
 
@@ -76,16 +76,20 @@ def test_an_agent_whose_udp_does_not_get_through_sends_to_it_over_http(host: Loc
     assert (shown.files_done, shown.bytes_received) == (1, 3_000_000)
 
 
-def test_one_that_the_relay_does_not_know_waits_and_says_so_instead_of_failing(
+def test_one_whose_token_somebody_else_has_used_waits_and_says_so_instead_of_failing(
     host: LocalService, tmp_path: Path
 ) -> None:
     host.start_relay(str(tmp_path / "in"), "127.0.0.1:0", "127.0.0.1:0")
-    token = host.relay_token(addresses=(f"127.0.0.1:{_silent_port()}",))
-    world = UploadWorld(tmp_path / "agent")
+    token = host.relay_token(addresses=(f"127.0.0.1:{_silent_port()}",))  # pairing is left to HTTP
+    first, second = UploadWorld(tmp_path / "first"), UploadWorld(tmp_path / "second")
     try:
-        world.agent.pair(token.text, "pit")  # the token is spent over UDP alone, which does not get through
-        job = world.queue(world.file("stint.bin", 1000), to="pit")
-        wait_until(lambda: "does not know this agent" in world.job(job).reason, "the reason")
-        assert world.job(job).status is JobState.PENDING
+        assert first.agent.pair(token.text, "pit").name == "pit"
+        assert first.arrive(first.queue(first.file("stint.bin", 1000), to="pit")).status is JobState.COMPLETED
+        with pytest.raises(TokenUsed):
+            second.agent.pair(token.text, "pit")
+        job = second.queue(second.file("stint.bin", 1000), to="pit")
+        wait_until(lambda: "token" in second.job(job).reason, "the reason")
+        assert second.job(job).status is JobState.PENDING
     finally:
-        world.stop()
+        first.stop()
+        second.stop()

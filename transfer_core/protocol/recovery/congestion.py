@@ -10,8 +10,8 @@ the queue that it predicts from what is sent but not yet reflected in the newest
 which takes the delay out of the loop; steering by the measured queue swings for ever. The target q_t falls with the
 logarithm of the rate, so that flows on one line come to equal shares, and the queue is drained now and then, so that
 the base delay stays known (see `standing_queue`). A flow that shares a line gets as it sends; so half of each change of
-the rate is taken for a change of its capacity at once, which halves the time to equal shares. No queue seen: if faster
-sending arrives as fast as it is sent, the rate grows, faster each time.
+the rate (less on a short way) is taken for a change of its capacity at once, which halves the time to equal shares. No
+queue seen: if faster sending arrives as fast as it is sent, the rate grows, faster each time.
 
 STARTUP sends a train back to back, whose spread at the receiver tells the order of the capacity; then doubles per
 round until a queue shows or the train's figure is reached. CRUISE holds the queue. Loss is no sign of congestion while
@@ -36,6 +36,7 @@ from transfer_core.units import NS_PER_S
 
 GAIN = 0.5
 LEAD = 0.5  # of what the rate is steered by is expected to arrive: a share of a line follows the rate
+LEAD_RTT_S = 0.060  # less of it on a shorter way, whose queue would swing
 REFILL_ROUNDS = 3  # after a drain a queue that is empty does not mean that more would go
 TRAIN_PACKETS = 10
 BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
@@ -262,7 +263,7 @@ class Congestion:
         factor = min(most, max(0.5, factor))
         self.rate = self.capacity * factor
         if self._was_saturated and most > 1:
-            self.capacity *= 1 + LEAD * (factor - 1)
+            self.capacity *= 1 + LEAD * min(1.0, self.rtt_min_s / LEAD_RTT_S) * (factor - 1)
 
     def _is_short_of_data(self, measured: Round) -> bool:
         return max(measured.sending, measured.arriving) < 0.6 * self.rate

@@ -304,7 +304,7 @@ class PathSender:
         lost = packets.lose(ack.floor, told_end, largest_tx_ns - self._reorder_window_ns())
         if len(fresh) or len(late) or advanced:
             self.last_delivery_ns = now_ns
-            if self._silence.on_life(now_ns, was_in_flight):
+            if self._silence.on_life(now_ns, was_in_flight, self._rtt.smoothed_ns):
                 self._congestion.on_resume()
         resolved = Resolved(
             packets.tags_of(fresh),

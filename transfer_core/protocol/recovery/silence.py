@@ -44,9 +44,10 @@ class Silence:
         """Something is in flight where nothing was."""
         self._clock_from_ns = max(self._clock_from_ns, now_ns)
 
-    def on_life(self, now_ns: int, was_in_flight: bool) -> bool:
+    def on_life(self, now_ns: int, was_in_flight: bool, srtt_ns: int) -> bool:
         """An acknowledgement brought news; True if that ends a silence."""
-        gap_ns = now_ns - max(self.last_life_ns, self._clock_from_ns)
+        begins = self._clock_from_ns > self.last_life_ns  # then the first answer takes a round trip, which is no gap
+        gap_ns = max(0, now_ns - (self._clock_from_ns + srtt_ns if begins else self.last_life_ns))
         if was_in_flight and not self.is_silent and gap_ns < NS_PER_S:
             self.ack_gap_ns += int(GAP_GAIN * (gap_ns - self.ack_gap_ns))
         self.last_life_ns = self._clock_from_ns = now_ns

@@ -36,7 +36,7 @@ def test_when_cubic_has_gone_the_queue_is_small_again() -> None:
     beside = [ms for when_ns, ms in ours.queue_samples if 8 * S <= when_ns - ours.start_ns < 10 * S]
     after = [ms for when_ns, ms in ours.queue_samples if when_ns - ours.start_ns >= 24 * S]
     assert sorted(beside)[len(beside) // 2] > 30
-    assert sorted(after)[len(after) // 2] < 0.25 * 60 + 20
+    assert sorted(after)[len(after) // 2] < 25
     assert share(ours, 24 * S, 30 * S) > 0.95
 
 
@@ -51,13 +51,7 @@ def test_beside_cubic_with_a_short_round_trip_each_gets_its_part() -> None:
 
 LATER = [  # Mbit/s, round trip in ms, how much later the second one begins, seed, how far off half
     (50, 60, 8000, 2, 0.15),
-    (
-        50,
-        10,
-        500,
-        4,
-        0.25,
-    ),  # a halving of the rate is worth a millisecond of queue here, hardly more than is told apart
+    (50, 10, 500, 4, 0.15),
     pytest.param(50, 60, 500, 1, 0.15, marks=pytest.mark.slow),
     pytest.param(20, 60, 8000, 3, 0.15, marks=pytest.mark.slow),
     pytest.param(50, 200, 8000, 5, 0.15, marks=pytest.mark.slow),

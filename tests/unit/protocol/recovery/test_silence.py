@@ -6,19 +6,27 @@ MS = 1_000_000
 def test_the_wait_follows_round_trip_and_gaps() -> None:
     silence = Silence(0)
     for i in range(1, 100):
-        silence.on_life(i * 10 * MS, True)
+        silence.on_life(i * 10 * MS, True, 60 * MS)
     assert abs(silence.ack_gap_ns - 10 * MS) < MS
     assert 150 * MS < silence.wait_ns(60 * MS) < 160 * MS
 
 
 def test_pauses_do_not_count_as_gaps() -> None:
     silence = Silence(0)
-    silence.on_life(10 * MS, True)
+    silence.on_life(10 * MS, True, 20 * MS)
     before_ns = silence.ack_gap_ns
     silence.on_first_in_flight(900 * MS)
-    silence.on_life(910 * MS, True)
+    silence.on_life(910 * MS, True, 20 * MS)
     assert silence.ack_gap_ns <= before_ns
     assert silence.due_ns(20 * MS) > 910 * MS
+
+
+def test_the_round_trip_of_a_lone_packet_is_no_gap() -> None:
+    silence = Silence(0)
+    for i in range(50):
+        silence.on_first_in_flight(i * 200 * MS + 1)
+        silence.on_life(i * 200 * MS + 62 * MS, True, 60 * MS)
+    assert silence.ack_gap_ns < 4 * MS
 
 
 def test_two_probes_go_at_once_then_two_at_a_time_ever_less_often() -> None:
@@ -38,5 +46,5 @@ def test_two_probes_go_at_once_then_two_at_a_time_ever_less_often() -> None:
 def test_an_answer_ends_it() -> None:
     silence = Silence(0)
     silence.begin(0, None)
-    assert silence.on_life(5 * MS, False)
+    assert silence.on_life(5 * MS, False, 0)
     assert not silence.is_silent
