@@ -43,6 +43,7 @@ START_MS = 50  # for the window to be painted
 SWITCH_S = 0.0005
 KEEP_MS = 10_000  # changed looks are kept so often, for when the power goes
 LAYOUT_NAME = "console.json"
+MADE_BETWEEN = 50_000  # objects between two looks of the collector: those of a long queue stay, and it finds nothing
 
 
 def qt_application() -> QApplication:
@@ -257,6 +258,7 @@ def begin(console: Console, first: Callable[[TransferService], object] | None = 
     The collector stops the window while it looks at everything; so it need not look at all that again.
     """
     gc.freeze()
+    gc.set_threshold(MADE_BETWEEN)
     console.start(first)
 
 

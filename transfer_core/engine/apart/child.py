@@ -8,6 +8,7 @@ goes to that program's log.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ from transfer_core.engine.apart.wire import FrameWriter, Kind, LogLine, pack
 from transfer_core.errors import EngineGone
 from transfer_core.service import TransferService
 
+MADE_BETWEEN = 50_000  # objects between two looks of the collector: those of a long queue stay, and it finds nothing
 ORDER_S = 20.0  # to put everything in order; then it ends anyway
 
 _IN, _OUT, _ERR = 0, 1, 2
@@ -32,6 +34,7 @@ def make_service(state_dir: Path, simulation: Path | None = None) -> TransferSer
     """What this process is for. Imported here, so that who asks gets the errors of that too."""
     from transfer_core.engine.local_service import LocalService  # noqa: PLC0415
 
+    gc.set_threshold(MADE_BETWEEN)
     service = LocalService(state_dir, simulation=simulation)
     service.in_portions = True
     return service

@@ -55,8 +55,9 @@ def test_a_packed_upload_goes_on_with_the_same_bytes_after_a_restart(
     world: UploadWorld, server: ChunkServer, tmp_path: Path
 ) -> None:
     source = tmp_path / "big.bin"
-    source.write_bytes(bytes(12_000_000) + world.file("half.bin", 12_000_000).read_bytes())
-    server.rate_bytes_per_s = 4e6
+    # twice as many chunks as are under way at once, which may all arrive at the same moment
+    source.write_bytes(bytes(12_000_000) + world.file("half.bin", 30_000_000).read_bytes())
+    server.rate_bytes_per_s = 8e6
     world.destination(server.url, compress="zstd")
     file_id = world.queue(source)
     wait_until(lambda: 0 < world.job(file_id).bytes_done < world.job(file_id).size, "the first chunk")
