@@ -254,4 +254,5 @@ def test_kills_at_random_moments_lose_nothing_and_cost_a_chunk_each(stage: Stage
         f"{stage.kind}: {killed} kills of the {victim}: {again / 1e6:.1f} of {size / 1e6:.0f} MB were sent again, "
         f"{again / killed / 1e6:.2f} MB for each\n"
     )
-    assert stage.proxy.body_bytes_read < size + MB + killed * CHUNK
+    # once, what the proxy has whole when the agent dies may get to the server after the next agent has asked for it
+    assert stage.proxy.body_bytes_read < size + MB + (killed + 1) * CHUNK
