@@ -31,7 +31,7 @@ from app.workers.calls_here import CallsHere
 from app.workers.layout_file import LayoutFile
 from app.workers.service_thread import ServiceThread
 from transfer_core.engine.apart.remote import remote_service
-from transfer_core.engine.system import SystemClock
+from transfer_core.engine.system import SystemClock, collect_less_often
 from transfer_core.errors import DrsError, UsageError
 from transfer_core.events import EngineFound, EngineLost, Event
 from transfer_core.service import TransferService
@@ -43,7 +43,6 @@ START_MS = 50  # for the window to be painted
 SWITCH_S = 0.0005
 KEEP_MS = 10_000  # changed looks are kept so often, for when the power goes
 LAYOUT_NAME = "console.json"
-MADE_BETWEEN = 50_000  # objects between two looks of the collector: those of a long queue stay, and it finds nothing
 
 
 def qt_application() -> QApplication:
@@ -258,7 +257,7 @@ def begin(console: Console, first: Callable[[TransferService], object] | None = 
     The collector stops the window while it looks at everything; so it need not look at all that again.
     """
     gc.freeze()
-    gc.set_threshold(MADE_BETWEEN)
+    collect_less_often()
     console.start(first)
 
 

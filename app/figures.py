@@ -53,10 +53,9 @@ def span_text(span_ns: int) -> str:
     seconds = max(0, span_ns) // NS_PER_S
     if seconds < 60:
         return format_duration(max(0, span_ns) / NS_PER_S)
-    for unit, size in (("days", 2 * 86400), ("h", 3600)):
-        if seconds >= size:
-            return f"{seconds // (86400 if unit == 'days' else size)} {unit}"
-    return f"{seconds // 60} min"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 2 * 86400 else f"{seconds // 86400} days"
 
 
 def since_text(state: LinkState, since_ns: int | None, now_ns: int) -> str:

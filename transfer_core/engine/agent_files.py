@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
@@ -12,7 +13,7 @@ from transfer_core.engine.live_feeds import LiveFeeds
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.under_way import Figures
 from transfer_core.engine.uplink import AgentListener, AgentMail, Uplink
-from transfer_core.errors import DrsError, NameRefused, SourceUnreadable, error_from_code
+from transfer_core.errors import DrsError, NameRefused, error_from_code
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.sender_events import (
     ChunksWanted,
@@ -167,7 +168,7 @@ class AgentFiles:
                 record, job.record = job.record, None
                 session.provide_chunk(number, 0, record)
             case ChunksWanted(number, first, count):
-                work = lambda: self._read(uplink, session, job, number, first, count)  # noqa: E731
+                work = partial(self._read, uplink, session, job, number, first, count)
                 self._reads.add(work, is_patient=job.chunks == 1)
             case DigestWanted(number) if job.known_digest is not None:
                 session.provide_digest(number, job.known_digest)
@@ -230,18 +231,18 @@ class AgentFiles:
     # --- the disk thread
 
     def _read_first(self, uplink: Uplink, session: SenderSession, job: OutgoingJob) -> Answer:
-        records = job.read_records(0, 1)
+        (record,) = job.read_records(0, 1) or (None,)
         job.finish_digest_early()
         failed = job.failed
 
         def offer() -> None:
             if uplink.session is not session or uplink.jobs.get(job.job.file_id) is not job:
                 return  # stopped, or offered to another session, meanwhile
-            if failed is not None or records is None:
+            if failed is not None:
                 self._forget(uplink, job)
-                self.say_failed(job, failed or SourceUnreadable(f"{job.job.path} can't be read"))
+                self.say_failed(job, failed)
                 return
-            job.record = records[0]
+            job.record = record
             self._open(uplink, session, job)
             self.drain(uplink)
 

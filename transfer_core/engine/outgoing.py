@@ -103,7 +103,7 @@ class OutgoingJob:
         offsets = range(first * step, (first + count) * step, step)
         made = [new_record(self.job.file_id, min(step, size - offset)) for offset in offsets]
         try:
-            self.source.read_into(offsets[0], *(data for _, data in made if data))
+            self.source.read_into(offsets[0], *(data for _, data in made))
         except DrsError as error:
             self.failed = error
             return None

@@ -6,13 +6,12 @@ session: what stands beside it in the uplink changes with each hello that is sai
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 PATHS_MOST = 512  # remembered; beyond that the oldest are forgotten
 
 
-@dataclass(frozen=True, slots=True)
-class PathCounts:
+class PathCounts(NamedTuple):
     """Of one path, from the beginning of its session or since the last look."""
 
     data_bytes: int = 0
@@ -34,4 +33,4 @@ class PathTally:
         self._before[session, path] = now
         if len(self._before) > PATHS_MOST:
             del self._before[next(iter(self._before))]
-        return PathCounts(*(new - old for new, old in zip(astuple(now), astuple(before), strict=True)))
+        return PathCounts(*(new - old for new, old in zip(now, before, strict=True)))

@@ -66,10 +66,9 @@ class SettingsVerbs(ServiceParts):
         settings, loop, desk = self.settings(), self._loop, self._desk
         if loop is None or desk is None:
             return
-        if self._clerk is not None and settings.attempts_max != ATTEMPTS_MAX:
-            self._clerk.runner.retry = replace(self._config.retry, max_attempts=settings.attempts_max)
-        elif self._clerk is not None:
-            self._clerk.runner.retry = self._config.retry
+        if self._clerk is not None:
+            retry, is_chosen = self._config.retry, settings.attempts_max != ATTEMPTS_MAX
+            self._clerk.runner.retry = replace(retry, max_attempts=settings.attempts_max) if is_chosen else retry
         desk.weights = score_weights(settings)
         desk.packet_bytes_max = settings.packet_bytes_max
         if self._sync_desk is not None:

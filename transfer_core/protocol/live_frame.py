@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.endpoint import Address
-from transfer_core.protocol.recovery.mtu import BASE_BYTES
-from transfer_core.protocol.wire.datagram import IPV6_UDP_BYTES, PREFIX_BYTES, SEALED_OVERHEAD
+from transfer_core.protocol.recovery.mtu import BASE_FRAMES_BYTES
 
 FRAME_LIVE = 0x04
-FRAME_BYTES_MAX = BASE_BYTES - IPV6_UDP_BYTES - SEALED_OVERHEAD - PREFIX_BYTES
 SPAN_NS = 1 << 32  # of one frame
 _HEAD = struct.Struct(">BHHQIq")
 _ENTRY = struct.Struct(">BBIHBH")
-ENTRIES_BYTES_MAX = FRAME_BYTES_MAX - _HEAD.size
+ENTRIES_BYTES_MAX = BASE_FRAMES_BYTES - _HEAD.size
 """What a frame has room for."""
 
 

@@ -12,12 +12,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from transfer_core.errors import LocalProtocolError, RemoteProtocolError
-from transfer_core.protocol.recovery.mtu import BASE_BYTES
-from transfer_core.protocol.wire.datagram import IPV6_UDP_BYTES, PREFIX_BYTES, SEALED_OVERHEAD
+from transfer_core.protocol.recovery.mtu import BASE_FRAMES_BYTES
 
 FRAME_MESSAGE = 0x02
 MESSAGE_HEAD = struct.Struct(">BIH")  # FRAME_MESSAGE, sequence number, length of the body that follows
-MESSAGE_BYTES_MAX = BASE_BYTES - IPV6_UDP_BYTES - SEALED_OVERHEAD - PREFIX_BYTES - MESSAGE_HEAD.size
+MESSAGE_BYTES_MAX = BASE_FRAMES_BYTES - MESSAGE_HEAD.size
 """What the smallest datagrams have room for."""
 MESSAGES_AHEAD = 4096  # a message further ahead than this is refused
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from app.theme.theme import Theme
 
 TABLE_EVERY = 6  # frames
-CURSOR_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+CURSOR_KEYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
 class TelemetryPage(Page):
@@ -271,8 +271,8 @@ class TelemetryPage(Page):
         span_s = self.comparison.duration_s if self.bar.mode is Mode.COMPARE else self.canvas.span_s
         if event.key() == Qt.Key.Key_Space:
             self._toggle_frozen()
-        elif event.key() in CURSOR_STEPS:
-            self.show_cursor(self.picture.cursor_after(CURSOR_STEPS[Qt.Key(event.key())], span_s))
+        elif event.key() in CURSOR_KEYS:
+            self.show_cursor(self.picture.cursor_after(CURSOR_KEYS[Qt.Key(event.key())], span_s))
         elif event.key() == Qt.Key.Key_Escape and self.picture.cursor_s is not None:
             self.show_cursor(None)
         else:

@@ -21,7 +21,6 @@ from transfer_core.protocol.live import (
     LiveOut,
 )
 from transfer_core.protocol.live_frame import (
-    FRAME_BYTES_MAX,
     Entry,
     LiveDatagram,
     LiveFrame,
@@ -29,6 +28,7 @@ from transfer_core.protocol.live_frame import (
     encode_frame,
     frame_length,
 )
+from transfer_core.protocol.recovery.mtu import BASE_FRAMES_BYTES
 
 MS = 1_000_000
 SENDER = ("10.0.0.7", 5001)
@@ -70,7 +70,7 @@ def test_datagrams_of_any_size_come_back_in_order_whatever_the_order_of_frames(s
     for each in sent:
         out.add(1, [each], 0)
         frames += frames_of(out)
-    assert all(len(frame) <= FRAME_BYTES_MAX for frame in frames)
+    assert all(len(frame) <= BASE_FRAMES_BYTES for frame in frames)
     rng.shuffle(frames)
     assert come(into, frames + frames[:3]) == sent
     assert (into.received, into.missing) == (len(sent), 0)

@@ -8,7 +8,6 @@ goes to that program's log.
 from __future__ import annotations
 
 import faulthandler
-import gc
 import logging
 import os
 import signal
@@ -21,10 +20,10 @@ from typing import BinaryIO
 
 from transfer_core.engine.apart.answering import Answerer
 from transfer_core.engine.apart.wire import FrameWriter, Kind, LogLine, pack
+from transfer_core.engine.system import collect_less_often
 from transfer_core.errors import EngineGone
 from transfer_core.service import TransferService
 
-MADE_BETWEEN = 50_000  # objects between two looks of the collector: those of a long queue stay, and it finds nothing
 ORDER_S = 20.0  # to put everything in order; then it ends anyway
 
 _IN, _OUT, _ERR = 0, 1, 2
@@ -34,7 +33,7 @@ def make_service(state_dir: Path, simulation: Path | None = None) -> TransferSer
     """What this process is for. Imported here, so that who asks gets the errors of that too."""
     from transfer_core.engine.local_service import LocalService  # noqa: PLC0415
 
-    gc.set_threshold(MADE_BETWEEN)
+    collect_less_often()
     service = LocalService(state_dir, simulation=simulation)
     service.in_portions = True
     return service

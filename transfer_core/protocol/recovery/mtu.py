@@ -24,9 +24,12 @@ from __future__ import annotations
 import math
 from enum import Enum, auto
 
+from transfer_core.protocol.wire.datagram import IPV6_UDP_BYTES, PREFIX_BYTES, SEALED_OVERHEAD
 from transfer_core.units import NS_PER_S
 
 BASE_BYTES = 1280  # RFC 8200 section 5
+BASE_FRAMES_BYTES = BASE_BYTES - IPV6_UDP_BYTES - SEALED_OVERHEAD - PREFIX_BYTES
+"""What frames may take of a datagram that every path carries."""
 USUAL_BYTES = 1500
 SIZES = (1280, 1360, 1400, 1420, 1460, 1480, 1492, 1500, 9000)
 MOST_BYTES = SIZES[-1]
