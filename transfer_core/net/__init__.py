@@ -2,6 +2,7 @@
 
     base           what a port is                    udp            opens the best one that there is
     udp_plain      one datagram a call, anywhere     udp_linux      bursts (UDP_SEGMENT, UDP_GRO)
+    shared_port    several processes on one port     (Linux)
     bind_device dont_fragment socket_buffers         what is asked of a socket, per system
     memory_port    two ports joined in memory        simulated_port a simulated link laid over any port
 

@@ -34,6 +34,21 @@ def open_udp_port(
     LinkDown if the address or the device is not here; BindRefused.
     """
     family = socket.AF_INET6 if six or (bind is not None and ":" in bind[0]) else socket.AF_INET
+    sock, notes = prepare_socket(family, device=device, buffer_bytes=buffer_bytes)
+    try:
+        bind_socket(sock, bind or ("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
+    except BaseException:
+        sock.close()
+        raise
+    if sys.platform == "linux" and not plain:
+        return LinuxUdpPort(sock, device, notes)
+    return PlainUdpPort(sock, device, notes)
+
+
+def prepare_socket(
+    family: socket.AddressFamily, *, device: str | None = None, buffer_bytes: int = BUFFER_BYTES
+) -> tuple[socket.socket, tuple[str, ...]]:
+    """A socket as every port of ours wants it, not bound, with notes for people. LinkDown."""
     try:
         sock = socket.socket(family, socket.SOCK_DGRAM)
     except OSError as error:
@@ -47,16 +62,14 @@ def open_udp_port(
             notes += bind_to_device(sock, device)
         notes += forbid_fragments(sock)
         mark_bulk(sock)
-        _bind(sock, bind or ("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
     except BaseException:
         sock.close()
         raise
-    if sys.platform == "linux" and not plain:
-        return LinuxUdpPort(sock, device, notes)
-    return PlainUdpPort(sock, device, notes)
+    return sock, notes
 
 
-def _bind(sock: socket.socket, address: Address) -> None:
+def bind_socket(sock: socket.socket, address: Address) -> None:
+    """Bind it; an IPv6 socket on `::` speaks IPv4 too. PortInUse, BindRefused, LinkDown."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address[0] != "::"))
     try:

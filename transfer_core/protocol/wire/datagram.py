@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OUTER_BYTES = 12
+SESSION_AT = 2  # of a hello: the agent's own
 TAG_BYTES = 16
 PREFIX_BYTES = 6  # floor u16, send time u32
 DATA_HEAD_BYTES = 17  # the prefix, then file u32, chunk u32, slice u16, slices in this datagram u8
