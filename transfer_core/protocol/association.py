@@ -342,7 +342,9 @@ class Association:
         self._ping_interval_ns = interval_ns
 
     def _ping_due_ns(self, path: Path) -> int | None:
-        if self._ping_interval_ns is None:
+        """None while as much is on its way as asks for an answer anyway, which may be more than the path may send."""
+        sender = path.sender
+        if self._ping_interval_ns is None or sender.is_silent or sender.in_flight_packets >= CONTROL_PACKETS_FREE:
             return None
         return path.last_sent_ns + self._ping_interval_ns
 

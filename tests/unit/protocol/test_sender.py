@@ -66,6 +66,30 @@ def test_a_chunk_that_can_not_be_read_is_not_asked_for_again_and_again_and_holds
     assert {number for number, _ in _wanted(session)} == {third}
 
 
+def test_a_path_whose_window_is_full_is_not_to_be_pinged() -> None:
+    session = _session()
+    session.remove_path(0, NOW_NS)
+    session.add_path(1, ("10.0.0.1", 9000), NOW_NS, rtt_hint_ns=20 * 10**9)  # so slow that no answer is missing yet
+    number = _open(session, "f", chunks=400)
+    now_ns, gone = NOW_NS, 0
+    for _ in range(300):
+        for file, chunk in _wanted(session):
+            record, place = new_record("f", 4096)
+            place[:] = bytes(4096)
+            seal_record(record, "f", chunk, chunk * 4096, 4096)
+            session.provide_chunk(file, chunk, record)
+        session.handle_timeout(now_ns)
+        while (transmit := session.poll_transmit(now_ns)) is not None:
+            gone += transmit.datagrams
+        due_ns = session.next_timeout_ns()
+        assert due_ns is not None
+        assert due_ns > now_ns, f"{(now_ns - NOW_NS) / 1e9} s: a deadline has passed, and nothing goes"
+        now_ns = min(due_ns, now_ns + 10**8)
+    assert gone > 8
+    assert number in session.files
+    assert now_ns > NOW_NS + 10**9
+
+
 def _open_as(session: SenderSession, path: str) -> int:
     return session.open_file(
         file_id="f",

@@ -7,7 +7,10 @@ found to have changed; clocks of both sides are never compared.
 
 from __future__ import annotations
 
+from transfer_core.units import NS_PER_S
+
 RTT_MIN_NS = 20_000  # less than this is not told apart from the two programs' own time
+RTT_MAX_NS = 10 * NS_PER_S  # an answer that lay there while the machine slept tells nothing of the path
 _UNKNOWN_NS = 100_000_000
 
 
@@ -33,7 +36,7 @@ class RttEstimator:
 
     def on_sample(self, rtt_ns: int) -> None:
         """Take one measured round trip."""
-        rtt_ns = max(rtt_ns, RTT_MIN_NS)
+        rtt_ns = min(max(rtt_ns, RTT_MIN_NS), RTT_MAX_NS)
         if self.latest_ns is not None:
             self.jitter_ns += (abs(rtt_ns - self.latest_ns) - self.jitter_ns) // 16  # RFC 3550 section 6.4.1
         self.latest_ns = rtt_ns

@@ -34,3 +34,12 @@ def test_a_round_trip_is_never_zero() -> None:
     rtt = RttEstimator(None)
     rtt.on_sample(0)
     assert rtt.min_ns > 0
+
+
+def test_an_answer_that_lay_there_while_the_machine_slept_is_forgotten_within_seconds() -> None:
+    rtt = RttEstimator(50 * MS)
+    rtt.on_sample(3_600_000 * MS)
+    assert rtt.smoothed_ns < 2_000 * MS
+    for _ in range(40):
+        rtt.on_sample(50 * MS)
+    assert rtt.smoothed_ns < 60 * MS
