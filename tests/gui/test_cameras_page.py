@@ -236,6 +236,17 @@ def test_pause_and_resume_follow_the_state_and_only_what_stands_still_is_forgott
     assert page.chosen == "camera02"
 
 
+def test_what_is_forgotten_comes_back_with_undo(page: CamerasPage, service: FakeService, qtbot: QtBot) -> None:
+    do(page, "pause")
+    with qtbot.waitSignal(page.done) as done:
+        do(page, "remove")
+    text, undo = done.args
+    assert text == "camera01 is forgotten; its files stay"
+    undo()
+    assert service.watches.calls[-1] == ("restore", "camera01")
+    assert page.card("camera01").view is not None
+
+
 def test_a_verb_that_fails_is_told(page: CamerasPage, service: FakeService, qtbot: QtBot) -> None:
     service.watches.fail["pause"] = NotFoundError("there is no watch")
     with qtbot.waitSignal(page.failed) as failed:

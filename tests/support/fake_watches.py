@@ -82,7 +82,12 @@ class FakeWatches:
 
     def remove(self, name: str) -> None:
         self._note("remove", name)
-        self.by_name.pop(name)
+        self.removed = self.by_name.pop(name)
+        self._changed()
+
+    def restore(self, name: str) -> None:
+        self._note("restore", name)
+        self.by_name[name] = self.removed
         self._changed()
 
     def rescan(self, name: str) -> None:

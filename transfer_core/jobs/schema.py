@@ -127,4 +127,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE job ADD COLUMN receipt TEXT NOT NULL DEFAULT '';
     ALTER TABLE outbox ADD COLUMN created_ns INTEGER NOT NULL DEFAULT 0
     """,
+    """
+    ALTER TABLE watch ADD COLUMN removed INTEGER NOT NULL DEFAULT 0
+    """,
 )

@@ -85,7 +85,7 @@ class WatchTable(StateDatabase):
     def watches(self) -> list[WatchRow]:
         """All of them by name."""
         with self._read() as db:
-            rows = db.execute("SELECT spec, paused, ended, taken FROM watch ORDER BY name").fetchall()
+            rows = db.execute("SELECT spec, paused, ended, taken FROM watch WHERE removed = 0 ORDER BY name").fetchall()
         found = [(_spec_of(row[0]), row) for row in rows]
         return [WatchRow(spec, bool(row[1]), bool(row[2]), row[3]) for spec, row in found if spec is not None]
 
@@ -93,6 +93,7 @@ class WatchTable(StateDatabase):
         """Keep new ones, all or none. ConflictError if a name is taken."""
         with self._write() as db:
             for spec in specs:
+                db.execute("DELETE FROM watch WHERE name = ? AND removed = 1", (spec.name,))
                 try:
                     db.execute(
                         "INSERT INTO watch (name, spec, created_at) VALUES (?, ?, ?)",
@@ -108,13 +109,21 @@ class WatchTable(StateDatabase):
         """Hold it, or let it go on; one that had ended begins again."""
         with self._write() as db:
             again = "" if paused else ", ended = 0"
-            _require(db.execute(f"UPDATE watch SET paused = ?{again} WHERE name = ?", (int(paused), name)), name)
+            change = f"UPDATE watch SET paused = ?{again} WHERE name = ? AND removed = 0"
+            _require(db.execute(change, (int(paused), name)), name)
             _watches_changed(db)
 
     def remove_watch(self, name: str) -> None:
-        """Forget it and its frames; what is queued stays queued."""
+        """Forget it; what is queued stays queued. The last one forgotten keeps its frames, for `restore_watch`."""
         with self._write() as db:
-            _require(db.execute("DELETE FROM watch WHERE name = ?", (name,)), name)
+            _require(db.execute("UPDATE watch SET removed = 1 WHERE name = ? AND removed = 0", (name,)), name)
+            db.execute("DELETE FROM watch WHERE removed = 1 AND name <> ?", (name,))
+            _watches_changed(db)
+
+    def restore_watch(self, name: str) -> None:
+        """Take the last `remove_watch` back: it is as it was, and knows what it has sent."""
+        with self._write() as db:
+            _require(db.execute("UPDATE watch SET removed = 0 WHERE name = ? AND removed = 1", (name,)), name)
             _watches_changed(db)
 
     def end_watches(self, names: Sequence[str], runs: Sequence[tuple[str, str]]) -> None:
@@ -145,7 +154,8 @@ class WatchTable(StateDatabase):
         """Runs that have not ended, oldest first."""
         with self._read() as db:
             rows = db.execute(
-                "SELECT run_id, watch, selection, taken FROM watch_run WHERE ended = 0 ORDER BY number, run_id"
+                "SELECT run_id, watch, selection, watch_run.taken FROM watch_run JOIN watch ON watch.name = watch"
+                " WHERE watch_run.ended = 0 AND removed = 0 ORDER BY number, run_id"
             ).fetchall()
         return [RunRow(*row) for row in rows]
 
@@ -155,7 +165,7 @@ class WatchTable(StateDatabase):
         """Queue frames; one transaction for all. Gives the ids of older jobs that were given up for them."""
         wall_ns = self._clock.wall_ns()
         with self._write() as db:
-            known = {row[0] for row in db.execute("SELECT name FROM watch")}
+            known = {row[0] for row in db.execute("SELECT name FROM watch WHERE removed = 0")}
             frames = [frame for frame in frames if frame.watch in known]  # removed in this very moment
             replaced = [file_id for frame in frames for file_id in _open_job_of(db, frame)]
             if replaced:
@@ -214,7 +224,8 @@ class WatchTable(StateDatabase):
         with self._read() as db:
             rows = db.execute(
                 "SELECT watch, run_id, relative, frame.size, mtime_ns, inode, file_id"
-                " FROM frame JOIN job USING (file_id) WHERE frame.settled = 0 AND job.status = 'completed'"
+                " FROM frame JOIN job USING (file_id) JOIN watch ON watch.name = watch"
+                " WHERE frame.settled = 0 AND job.status = 'completed' AND removed = 0"
             ).fetchall()
         return [_frame_of(row) for row in rows]
 
@@ -222,8 +233,9 @@ class WatchTable(StateDatabase):
         """The frames that these jobs send."""
         with self._read() as db:
             rows = db.execute(
-                "SELECT watch, run_id, relative, size, mtime_ns, inode, file_id FROM frame"
-                " WHERE file_id IN (SELECT value FROM json_each(?))",
+                "SELECT watch, run_id, relative, size, mtime_ns, inode, file_id"
+                " FROM frame JOIN watch ON watch.name = watch"
+                " WHERE removed = 0 AND file_id IN (SELECT value FROM json_each(?))",
                 (as_set(file_ids),),
             ).fetchall()
         return [_frame_of(row) for row in rows]

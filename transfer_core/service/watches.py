@@ -45,6 +45,10 @@ class WatchService(Protocol):
         """Forget the watch; what is queued goes on, and no file is deleted. NotFoundError."""
         ...
 
+    def restore(self, name: str) -> None:
+        """Take the last `remove` back: it is as it was, and sends nothing twice. NotFoundError if it can't."""
+        ...
+
     def rescan(self, name: str) -> None:
         """Look at everything in the folder again. NotFoundError."""
         ...

@@ -262,9 +262,11 @@ class CamerasPage(Page):
             self.noted.emit(f"{self._chosen} is looked at again")
 
     def _remove(self) -> None:
-        if self._chosen:
-            self._call("watches.remove", self._chosen)
-            self.noted.emit(f"{self._chosen} is forgotten; its files stay")
+        name, service = self._chosen, self._service
+        if name and service is not None:
+            text, again = f"{name} is forgotten; its files stay", partial(self._call, "watches.restore", name)
+            told = partial(self.done.emit, text, again)
+            service.call("watches.remove", name, on_result=lambda _: told(), on_error=self.failed.emit)
 
     def _copy(self) -> None:
         view = self._chosen_view()

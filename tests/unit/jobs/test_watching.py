@@ -92,7 +92,44 @@ def test_what_is_removed_leaves_its_jobs_in_the_queue(watched: JobStore) -> None
     watched.queue_frames([frame("a.jpg", "1")])
     watched.remove_watch("camera01")
     assert [job.file_id for job in watched.jobs()] == ["1"]
+    assert (watched.watches(), watched.frames_of_jobs(["1"])) == ([], [])
+
+
+def test_a_watch_that_is_added_anew_knows_no_frames_of_the_one_before(watched: JobStore) -> None:
+    watched.queue_frames([frame("a.jpg", "1")])
+    watched.remove_watch("camera01")
+    watched.add_watches([SPEC])
     assert list(watched.frames_of("camera01")) == []
+    with pytest.raises(NotFoundError):
+        watched.restore_watch("camera01")
+
+
+def test_the_watch_that_was_removed_last_comes_back_with_its_frames_its_runs_and_its_pause(watched: JobStore) -> None:
+    watched.add_watches([WatchSpec("camera02", "/d", "pit")])
+    watched.queue_frames([frame("a.jpg", "1"), frame("b.jpg", "2")])
+    watched.add_runs([RunRow("run-1", "camera01", "{}", 0)])
+    complete(watched, "1")
+    watched.pause_watch("camera01", True)
+    watched.remove_watch("camera01")
+    assert (watched.runs(), watched.arrived_frames()) == ([], [])
+    watched.restore_watch("camera01")
+    row = watched.watches()[0]
+    assert (row.spec, row.paused, row.taken) == (SPEC, True, 2)
+    assert [each.relative for each in watched.frames_of("camera01")] == ["a.jpg", "b.jpg"]
+    assert [each.relative for each in watched.arrived_frames()] == ["a.jpg"]
+    assert [run.run_id for run in watched.runs()] == ["run-1"]
+
+
+def test_only_the_watch_that_was_removed_last_can_come_back(watched: JobStore) -> None:
+    watched.add_watches([WatchSpec("camera02", "/d", "pit")])
+    watched.queue_frames([frame("a.jpg", "1")])
+    watched.remove_watch("camera01")
+    watched.remove_watch("camera02")
+    with pytest.raises(NotFoundError):
+        watched.restore_watch("camera01")
+    assert list(watched.frames_of("camera01")) == []
+    watched.restore_watch("camera02")
+    assert [row.spec.name for row in watched.watches()] == ["camera02"]
 
 
 def test_an_arrival_that_nobody_dealt_with_is_found_again(watched: JobStore) -> None:

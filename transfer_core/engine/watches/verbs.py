@@ -109,6 +109,11 @@ class WatchVerbs:
         self._store.remove_watch(name)
         self._poke()
 
+    def restore(self, name: str) -> None:
+        """See `WatchService`."""
+        self._store.restore_watch(name)
+        self._poke()
+
     def rescan(self, name: str) -> None:
         """See `WatchService`."""
         self._row(name)

@@ -62,6 +62,21 @@ def test_a_frame_is_queued_once_however_often_the_agent_starts(tmp_path: Path, c
     agent.stop()
 
 
+def test_a_watch_that_is_taken_back_sends_what_came_meanwhile_and_nothing_twice(agent: Agent, camera: Path) -> None:
+    frame(camera, 1)
+    frame(camera, 2)
+    agent.add(camera)
+    until(lambda: len(agent.names()) == 2)
+    agent.verbs.remove("camera01")
+    until(lambda: not agent.desk.views())
+    agent.send()
+    frame(camera, 3)
+    agent.verbs.restore("camera01")
+    until(lambda: len(agent.names()) == 3)
+    assert [name[-5:] for name in (job.dest_path for job in agent.through())] == ["1.jpg", "2.jpg", "3.jpg"]
+    assert agent.store.open_frames("camera01").keys() == {agent.store.jobs()[-1].file_id}
+
+
 def test_many_frames_cost_few_transactions(agent: Agent, camera: Path) -> None:
     for number in range(1000):
         frame(camera, number)
