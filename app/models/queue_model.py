@@ -23,7 +23,7 @@ JOB_ROLE = int(Qt.ItemDataRole.UserRole)
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 _WORDS = {
-    JobState.PENDING: "Next in line",
+    JobState.PENDING: "Queued",
     JobState.UPLOADING: "Sending",
     JobState.PAUSED: "Paused",
     JobState.COMPLETED: "Arrived, hash equal",

@@ -19,6 +19,7 @@ class Alerts(QObject):
     """Between what lasts and the banner of a window. It looks at everything again when `look` is called."""
 
     place_wanted = Signal(str, str)  # page, subject
+    worst_told = Signal(object)  # Condition or None: the worst that it tells of, or told of until it was put away
 
     def __init__(self, state: ConsoleState, banner: Banner, window: QWidget) -> None:
         super().__init__(window)
@@ -64,6 +65,7 @@ class Alerts(QObject):
         """Look at everything again, and show the worst."""
         self._dirty = False
         shown = self._lasting.for_banner()
+        self.worst_told.emit(self._lasting.worst_told)
         self._shown = shown[0] if shown else None
         if self._shown is None:
             self._banner.hide()

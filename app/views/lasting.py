@@ -23,6 +23,11 @@ class Lasting:
         """The worst of all, also of what is put away."""
         return self._found[0] if self._found else None
 
+    @property
+    def worst_told(self) -> Condition | None:
+        """The worst that the banner tells of, or told of until it was put away."""
+        return next((each for each in self._found if each.in_banner and each.severity is not Severity.INFO), None)
+
     def tell(self, condition: Condition) -> None:
         """This lasts until it is put away."""
         self._told[condition.key] = condition

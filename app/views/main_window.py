@@ -97,6 +97,7 @@ class MainWindow(QMainWindow):
             self._state, self._theme, *(actions[f"window.{name}"] for name in ("pause_all", "theme", "menu"))
         )
         self.top.state_clicked.connect(self.go_to_worst)
+        self._alerts.worst_told.connect(self.top.show_worst)
         self._build_tabs()
         self.toast = Toast(actions["window.undo"], self.tabs)
         self.strip.done.connect(self.toast.tell)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.figures import DASH
+from app.models.conditions import Condition
 from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.theme.theme import Theme
 from app.widgets.action_button import ActionButton
@@ -24,6 +25,10 @@ _WORDS = {
 }
 _PAD = 8
 WHY_MOST = 20  # times the type size
+
+
+def _worse(one: Severity, other: Severity) -> Severity:
+    return max(one, other, key=list(Severity).index)
 
 
 class StateButton(QAbstractButton):
@@ -141,6 +146,7 @@ class TopBar(FittingRow):
             self.add(button, rank=rank)
         self.add(self.utc, rank=3)
         self._is_silent = False
+        self._worst: Condition | None = None
         state.engine_changed.connect(self.show_engine)
         state.engine_silent.connect(self._show_silence)
         state.destinations_changed.connect(self._show_destinations)
@@ -157,13 +163,17 @@ class TopBar(FittingRow):
         why = f"{engine.why} · {links}" if engine.why else links
         if engine is ENGINE_UNKNOWN:
             why = ""
-        severity = (
-            max(engine.severity, Severity.CAUTION, key=list(Severity).index) if engine.paused else engine.severity
-        )
+        severity = _worse(engine.severity, Severity.CAUTION) if engine.paused else engine.severity
         if self._is_silent:
-            severity = max(severity, Severity.SERIOUS, key=list(Severity).index)
+            severity = _worse(severity, Severity.SERIOUS)
             why = "what you see may be old"
-        self.state_button.show_state(severity, word, why, "Go to its place  (F8)")
+        tip = "Go to its place  (F8)"
+        worst = self._worst
+        if worst is not None and _worse(severity, worst.severity) is not severity:
+            severity, tip = worst.severity, f"{worst.text}\n{tip}"
+            if word in _WORDS.values() or severity is Severity.CRITICAL:
+                word = _WORDS[severity]
+        self.state_button.show_state(severity, word, why, tip)
         self.total.value.setText(DASH if self._is_silent else format_rate(engine.rate_bps))
         files = "1 file" if engine.files_left == 1 else f"{engine.files_left} files"
         self.left.value.setText(f"{files} · {format_bytes(engine.bytes_left)}" if engine.files_left else "nothing")
@@ -171,6 +181,13 @@ class TopBar(FittingRow):
         self.done.show_value(eta)
         self._pause.setText("Resume all" if engine.paused else "Pause all")
         self._show_destinations()
+
+    @Slot(object)
+    def show_worst(self, worst: Condition | None) -> None:
+        """What the banner tells of; the state above it is never calmer."""
+        if worst != self._worst:
+            self._worst = worst
+            self.show_engine(self._state.engine)
 
     @Slot(bool)
     def _show_silence(self, is_silent: bool) -> None:

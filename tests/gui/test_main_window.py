@@ -90,6 +90,29 @@ def test_a_server_that_is_away_leads_to_its_row_among_the_destinations(shown: Sh
     assert [index.data() for index in page.table.selectionModel().selectedRows(1)] == ["archive"]
 
 
+def test_the_state_on_top_is_never_calmer_than_the_banner_also_once_that_is_put_away(
+    shown: ShownWindow, qtbot: QtBot
+) -> None:
+    word = shown.window.top.state_button.text
+    bucket = DestinationView("archive", "s3", ("s3://race",), online=False, why="there are no credentials")
+    online = replace(SILENT, online=True, why="")
+    shown.state.apply([EngineChanged(demo_engine(severity=Severity.INFO)), DestinationsChanged((online, bucket))])
+    qtbot.waitUntil(lambda: word() == "Needs a hand")
+    assert "archive can't be reached" in shown.window.top.state_button.toolTip()
+    shown.window.banner.close_button.click()
+    assert (shown.window.banner.isVisible(), word()) == (False, "Needs a hand")
+    shown.state.apply([DestinationsChanged((online,))])
+    qtbot.waitUntil(lambda: word() == "All well")
+
+
+def test_an_engine_that_can_t_start_is_not_starting_for_ever(qtbot: QtBot) -> None:
+    window = MainWindow(ConsoleState(SystemClock()), Theme(), make_pages)
+    qtbot.addWidget(window)
+    assert window.top.state_button.text() == "Starting"
+    window.tell(Condition("service", Severity.CRITICAL, "The queue is not worked here: another agent works it"))
+    assert window.top.state_button.text() == "Stopped"
+
+
 def test_a_banner_that_is_put_away_stays_away_and_comes_back_when_it_is_worse(shown: ShownWindow, qtbot: QtBot) -> None:
     window = shown.window
     window.tell(Condition("disk", Severity.CAUTION, "little room", page="settings", detail="E_X: little room"))

@@ -77,7 +77,7 @@ def test_a_state_is_told_in_the_words_of_programs_too(model: QueueModel) -> None
         model.job_at(row).file_id: model.index(row, Column.STATE).data(Qt.ItemDataRole.ToolTipRole)
         for row in range(model.rowCount())
     }
-    assert tips["a"] == "PENDING: Next in line"
+    assert tips["a"] == "PENDING: Queued"
     assert tips["b"] == "PAUSED: Paused"
     assert tips["c"] == "FAILED: Failed: the disk broke"
 
@@ -328,7 +328,7 @@ def test_a_job_taken_up_ahead_of_its_turn_is_next_in_line_until_bytes_of_it_go(m
         model.update_jobs([replace(FOUR[0], status=JobState.UPLOADING, **changes)])
         return model.index(0, Column.STATE).data()
 
-    assert words() == "Next in line"
+    assert words() == "Queued"
     assert words(bytes_done=1) == "Sending"
     assert words(reason="no link is up") == "Waiting: no link is up"
 

@@ -213,6 +213,8 @@ class Clerk:
             self._figures_due_ns = now_ns + FIGURES_NS
             if len(self.runner.under_way):
                 self._loop.loop.post(self.runner.collect)
+            else:
+                self.runner.take_figures({})  # the rate of what has ended falls
         if now_ns >= self._keep_due_ns:
             self._keep_due_ns = now_ns + KEEP_NS
             self.runner.keep_progress()

@@ -139,7 +139,7 @@ class JobRunner:
 
     def arrived(self, file_id: str, digest: str, stored_as: str, links: dict[str, int], resent_bytes: int) -> None:
         """It is in its place at the destination; kept with others by `complete`."""
-        self.under_way.pop(file_id)
+        self.under_way.arrived(file_id)
         self._arrived.append((file_id, digest, stored_as, links, resent_bytes))
 
     def complete(self) -> None:

@@ -13,6 +13,7 @@ from transfer_core.jobs.policy import aged_priority
 from transfer_core.units import seconds_of
 
 RATE_GAIN = 0.25
+RATE_GAIN_IDLE = 0.5  # once nothing is under way
 RATE_SHOWN_BPS = 1000  # below it no time left can be told
 
 
@@ -72,6 +73,11 @@ class RunningJob:
         return is_new
 
     @property
+    def told_bytes(self) -> int:
+        """What of it a rate has been told from already."""
+        return self.out.job.bytes_done if self.counted_ns is None else self.figures.rate_bytes
+
+    @property
     def unkept_bytes(self) -> int:
         """Bytes that have arrived and that the database does not count yet."""
         return max(0, min(self.figures.arrived_bytes, self.out.job.size) - max(self.kept_bytes, 0))
@@ -93,6 +99,9 @@ class UnderWay:
     def __init__(self) -> None:
         self._jobs: dict[str, RunningJob] = {}
         self._whole_bytes = 0
+        self._moved_bytes = 0  # of those that have ended since figures were taken last
+        self._taken_ns: int | None = None
+        self._rate_bps = 0.0
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -120,10 +129,26 @@ class UnderWay:
             self._whole_bytes -= running.out.job.size
         return running
 
+    def arrived(self, file_id: str) -> None:
+        """It is whole on the other side. What of it no figures told of counts for the rate too."""
+        running = self.pop(file_id)
+        if running is not None:
+            self._moved_bytes += max(0, running.out.job.size - running.told_bytes)
+
     def take(self, found: Mapping[str, Figures], now_ns: int) -> list[RunningJob]:
         """Newer figures; gives those of which they say anything new."""
         present = [(self._jobs[file_id], figures) for file_id, figures in found.items() if file_id in self._jobs]
+        moved_bytes = self._moved_bytes
+        moved_bytes += sum(max(0, figures.rate_bytes - running.told_bytes) for running, figures in present)
+        self._count(moved_bytes, now_ns)
         return [running for running, figures in present if running.take(figures, now_ns)]
+
+    def _count(self, moved_bytes: int, now_ns: int) -> None:
+        if self._taken_ns is not None and now_ns > self._taken_ns:
+            gain = RATE_GAIN if self._jobs or moved_bytes else RATE_GAIN_IDLE
+            self._rate_bps += gain * (moved_bytes * 8e9 / (now_ns - self._taken_ns) - self._rate_bps)
+            self._rate_bps = self._rate_bps if self._rate_bps > RATE_SHOWN_BPS else 0.0
+        self._moved_bytes, self._taken_ns = 0, now_ns
 
     def view(self, job: Job) -> JobView:
         """A row of the queue as it is now."""
@@ -143,8 +168,8 @@ class UnderWay:
 
     @property
     def rate_bps(self) -> float:
-        """All together."""
-        return sum(running.rate_bps for running in self._jobs.values())
+        """All together, with those that began and ended between two looks: frames of cameras are so small."""
+        return self._rate_bps
 
     @property
     def whole_bytes(self) -> int:

@@ -18,6 +18,7 @@ from transfer_core.events.watches import WatchState, WatchView
 
 PICTURE = QSize(148, 111)
 MARGIN = 12
+FIGURES_GAP, LABEL_GAP = 14, 10
 _SHAPES = {
     WatchState.WATCHING: Shape.CIRCLE,
     WatchState.ARMED: Shape.RING,
@@ -96,7 +97,10 @@ class CameraCard(QWidget):
         """Head line, picture with figures beside it, foot line."""
         head, line = QFontMetrics(self._look.strong).height() + 8, QFontMetrics(self._look.small).height() + 6
         rows = 6 * (QFontMetrics(self._look.font).height() + 3)
-        return QSize(2 * MARGIN + PICTURE.width() + 180, 2 * MARGIN + head + max(PICTURE.height(), rows) + 6 + line)
+        room = QFontMetrics(self._look.small).horizontalAdvance("backlog") + LABEL_GAP
+        room += QFontMetrics(self._look.font).horizontalAdvance("999 ms · p99 9.9 s")
+        high = 2 * MARGIN + head + max(PICTURE.height(), rows) + 6 + line
+        return QSize(2 * MARGIN + PICTURE.width() + FIGURES_GAP + room, high)
 
     def minimumSizeHint(self) -> QSize:
         """As `sizeHint`."""
@@ -136,7 +140,7 @@ class CameraCard(QWidget):
         self._paint_head(painter, QRect(area.left(), area.top(), area.width(), head), view)
         middle = QRect(area.left(), area.top() + head, area.width(), area.height() - head - foot - 6)
         self._paint_picture(painter, QRect(middle.topLeft(), PICTURE))
-        self._paint_figures(painter, middle.adjusted(PICTURE.width() + 14, 0, 0, 0), view)
+        self._paint_figures(painter, middle.adjusted(PICTURE.width() + FIGURES_GAP, 0, 0, 0), view)
         self._paint_foot(painter, QRect(area.left(), area.bottom() - foot + 1, area.width(), foot), view)
         painter.end()
 
@@ -188,7 +192,7 @@ class CameraCard(QWidget):
         look = self._look
         step = QFontMetrics(look.font).height() + 3
         small = QFontMetrics(look.small)
-        wide = max(small.horizontalAdvance(label) for label, _ in figures(view, self._now_ns)) + 10
+        wide = max(small.horizontalAdvance(label) for label, _ in figures(view, self._now_ns)) + LABEL_GAP
         for row, (label, value) in enumerate(figures(view, self._now_ns)):
             line = QRect(box.left(), box.top() + row * step, box.width(), step)
             painter.setFont(look.small)

@@ -34,8 +34,8 @@ _SAMPLES = {
     HistoryColumn.DURATION: "59 min 59 s",
     HistoryColumn.RATE: "1000.0",
     HistoryColumn.DESTINATION: "destination",
-    HistoryColumn.FILE: "car23_stint12.mcap",
-    HistoryColumn.LINKS: "the relay refuses it",
+    HistoryColumn.FILE: "telemetry_car23_stint12.mcap",
+    HistoryColumn.LINKS: "wlan0 333 MB · wwan0 333 MB",
 }
 _DROPPED = tuple(
     (column,)
@@ -171,7 +171,7 @@ class HistoryPage(Page):
 
     @Slot()
     def _reload_all(self) -> None:
-        self._ask(max(PAGE_ROWS, self._model.rowCount() + 1), 0)
+        self._ask(max(PAGE_ROWS, self._model.rowCount()), 0)
 
     @Slot(object)
     def _note_ends(self, jobs: Sequence[JobView]) -> None:

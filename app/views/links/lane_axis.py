@@ -78,7 +78,7 @@ class LaneAxis(pg.AxisItem):  # type: ignore[misc]
         for lane, name, unit in (
             (THROUGHPUT, "throughput", "Mbit/s"),
             (RTT, "RTT", self._rtt_unit),
-            (LOSS, "loss", "%"),
+            (LOSS, "loss", "%, log"),
         ):
             top = box.bottom() - lane.top * box.height() - 2
             painter.setPen(look.text)

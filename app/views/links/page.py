@@ -195,9 +195,7 @@ class LinksPage(Page):
         rows = self._model.rowCount()
         self._model.show_links([link for _, link in used], now_ns)
         if rows != self._model.rowCount():
-            self._table.fit()
-            table = min(self.height() // 4, self._table.maximumHeight())
-            self._split.setSizes([self.height() - table, table])
+            self._fit_table()
 
     # --- the picture
     @Slot()
@@ -319,12 +317,21 @@ class LinksPage(Page):
         dialog.open_beside()
 
     # --- looks
+    def _fit_table(self) -> None:
+        """All its rows, as long as the plots keep most of the page."""
+        self._table.fit()
+        table = min(self.height() // 4, self._table.maximumHeight())
+        self._split.setSizes([self.height() - table, table])
+
     @Slot()
     def _apply_look(self) -> None:
         self._look = look_of(self._theme)
         self._cards.apply_look(self._look)
         self._ruler.apply_look(self._look)
+        was_whole = self._table.height() >= self._table.maximumHeight()
         self._table.apply_look(self._look)
+        if was_whole:
+            self._fit_table()
         self.toolbar.show_frozen(self._frozen_at, self._look)
         if self._frozen is not None:
             self._draw(*self._frozen)

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QColor, QGuiApplication
-from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.figures import DASH
 from app.models.console_state import ConsoleState
@@ -88,9 +88,7 @@ class DetailsPanel(QFrame):
         self._facts_form = facts
         self.copy = QWidget(self)  # until there is an action for it
         self.copy.hide()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(6)
+        layout = self._scrolled_layout()
         for widget in (self.name, self.done, self.state):
             layout.addWidget(widget)
         for head, below in ((self._map_head, self.grid), (self._links_head, None)):
@@ -104,6 +102,23 @@ class DetailsPanel(QFrame):
         layout.addLayout(facts)
         layout.addStretch(1)
         self._layout = layout
+
+    def _scrolled_layout(self) -> QVBoxLayout:
+        """What all stands in: a low window scrolls it, and the page beside it keeps still."""
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(6)
+        scroll = QScrollArea(widgetResizable=True, horizontalScrollBarPolicy=Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(body)
+        for ground in (scroll.viewport(), body):
+            ground.setAutoFillBackground(False)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(1, 1, 1, 1)  # the card's edge
+        whole.addWidget(scroll)
+        return layout
 
     def follow_copy(self, action: QAction) -> None:
         """Offer that action below an error."""
@@ -154,6 +169,9 @@ class DetailsPanel(QFrame):
     def _show_heads(self, job: JobView) -> None:
         links_known = self._map is None or any(name != UNKNOWN_LINK for name in self._map.links)
         self._map_head.setText("chunks, by the link that carried most of each" if links_known else "chunks")
+        says_more = links_known or job.status is not JobState.COMPLETED  # than that everything is there
+        self._map_head.setVisible(says_more)
+        self.grid.setVisible(says_more)
         more = f"  (and {self._others} more selected)" if self._others else ""
         self._dress_name("heading")
         self.name.setText(_breakable(PurePath(job.path).name) + more)

@@ -1,12 +1,15 @@
-"""What of the jobs under way is kept in the database."""
+"""What of the jobs under way is kept in the database, and how fast they go together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transfer_core.engine.under_way import Figures, RunningJob, UnderWay
+import pytest
+
+from transfer_core.engine.under_way import RATE_GAIN, RATE_GAIN_IDLE, Figures, RunningJob, UnderWay
 from transfer_core.events import JobState
 from transfer_core.jobs.model import Job
+from transfer_core.units import NS_PER_S
 
 
 @dataclass
@@ -26,3 +29,55 @@ def test_progress_is_kept_when_there_is_some_beyond_what_the_row_says() -> None:
     under_way.take({"fresh": Figures(9000, {"lo": 9000}, 0, 4096), "resumed": Figures(4096, {}, 0, 0)}, 2)
     assert under_way.rows_to_keep() == [("fresh", 4096, {"lo": 9000}, 0), ("resumed", 0, {}, 0)]
     assert under_way.rows_to_keep() == []
+
+
+def under_way_with(*names: str, size: int = 1_000_000) -> UnderWay:
+    under_way = UnderWay()
+    for name in names:
+        add(under_way, name, size)
+    return under_way
+
+
+def add(under_way: UnderWay, name: str, size: int) -> None:
+    job = Job(name, name, size, 5, 1.0, JobState.UPLOADING, "pit", name, "cli")
+    under_way.add(RunningJob(Out(job), "pit", 5, 1.0))
+
+
+def test_files_that_begin_and_end_between_two_looks_have_a_rate_too() -> None:
+    under_way = UnderWay()
+    for look in range(40):
+        add(under_way, f"frame {look}", 100_000)
+        under_way.arrived(f"frame {look}")
+        under_way.take({}, look * NS_PER_S // 4)
+    assert under_way.rate_bps == pytest.approx(4 * 100_000 * 8, rel=0.01)
+
+
+def test_each_byte_of_a_file_counts_once() -> None:
+    under_way = under_way_with("a")
+    told_bits = 0.0
+    for look, found in enumerate([{"a": 0}, {"a": 400_000}, {"a": 900_000}, {}, *[{}] * 80]):
+        if look == 3:
+            under_way.arrived("a")
+        before = under_way.rate_bps
+        under_way.take({name: Figures(count) for name, count in found.items()}, look * NS_PER_S)
+        gain = RATE_GAIN if found or look == 3 else RATE_GAIN_IDLE
+        told_bits += (under_way.rate_bps - (1 - gain) * before) / gain
+    assert told_bits == pytest.approx(8 * 1_000_000, rel=0.01)
+    assert under_way.rate_bps == 0.0
+
+
+def test_what_was_there_before_a_job_was_claimed_is_no_rate() -> None:
+    under_way = UnderWay()
+    job = Job("resumed", "resumed", 9_000_000, 5, 1.0, JobState.UPLOADING, "pit", "x", "cli", bytes_done=8_000_000)
+    under_way.add(RunningJob(Out(job), "pit", 5, 1.0))
+    under_way.take({}, 0)
+    under_way.take({"resumed": Figures(8_000_000)}, NS_PER_S)
+    assert under_way.rate_bps == 0.0
+
+
+def test_what_was_stopped_has_not_moved() -> None:
+    under_way = under_way_with("a")
+    under_way.take({"a": Figures(0)}, 0)
+    under_way.pop("a")
+    under_way.take({}, NS_PER_S)
+    assert under_way.rate_bps == 0.0
