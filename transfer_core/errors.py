@@ -14,6 +14,7 @@
     |- IntegrityError               ChunkHashMismatch FileHashMismatch
     |- StateError                   StateLocked StateCorrupt StateNewer StoreGone
     |- EngineGone                   the engine's own process ended
+    |- NoAnswer                     the engine lives, and does not get through with what it was asked
     `- Cancelled
 
 The `code` of a class never changes: it is logged, sent over the wire and looked up by programs.
@@ -413,6 +414,15 @@ class EngineGone(DrsError):
     default_hint = "It is started again by itself; then look whether what you asked for was done."
     retryable = True
     http_status = 503
+
+
+class NoAnswer(DrsError):
+    """What was asked takes so long that nobody waits for it any more; whether it is done yet is not known."""
+
+    code = "E_NO_ANSWER"
+    default_hint = "Look whether it was done. If nothing gets done, look for a disk that hangs, and start it again."
+    retryable = True
+    http_status = 504
 
 
 class Cancelled(DrsError):

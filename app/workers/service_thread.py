@@ -24,40 +24,12 @@ from shiboken6 import isValid
 
 from transfer_core.errors import DrsError
 from transfer_core.service import Subscription, TransferService
+from transfer_core.service.pace import SLOW_VERBS
 
 DRAIN_MS = 50
 STOP_WAIT_MS = 15_000
 LANES_MS = 500  # what runs has mostly ended by then
-SLOW_VERBS = frozenset(
-    {
-        "add_paths",
-        "chunk_map",
-        "forget_destination",
-        "history",
-        "incoming",
-        "manifest",
-        "pair",
-        "read_token",
-        "relay_token",
-        "scan",
-        "start_relay",
-        "stop_relay",
-        "uploads.add_destination",
-        "uploads.test_destination",
-        "uploads.test_known",
-        "watches.add",
-        "watches.import_file",
-        "watches.trigger",
-        "telemetry.delete_race",
-        "telemetry.end_race",
-        "telemetry.export",
-        "telemetry.open_recording",
-        "telemetry.open_replay",
-        "telemetry.recorded_sources",
-        "telemetry.save_race",
-        "telemetry.series",
-    }
-)
+HANGING_MS = 3_000  # what still runs then hangs, or takes minutes: the service is stopped under it
 OnResult = Callable[[Any], None]
 OnError = Callable[[DrsError], None]
 
@@ -285,8 +257,8 @@ class ServiceThread(QObject):
         ended = True
         for thread in lanes:
             thread.quit()
-        _wait_for(lanes, LANES_MS)
-        self._give_up_one_that_stands_still()
+        if not _wait_for(lanes, LANES_MS):
+            self._stop_under(lanes)
         ended &= _wait_for(lanes, STOP_WAIT_MS)
         if pump.isRunning():
             self._finish.emit()
@@ -296,10 +268,12 @@ class ServiceThread(QObject):
             _log.error("a thread of the service did not end within %d s", STOP_WAIT_MS // 1000)
         return ended
 
-    def _give_up_one_that_stands_still(self) -> None:
+    def _stop_under(self, lanes: Sequence[QThread]) -> None:
         """An engine in another process may never answer; once it is stopped, nobody waits for it any more."""
         answers: Callable[[], bool] | None = getattr(self._service, "answers", None)
-        if self._service is not None and answers is not None and not answers():
+        if self._service is None or answers is None:
+            return
+        if not answers() or not _wait_for(lanes, HANGING_MS):
             self._service.stop()
 
     # --- in the GUI thread

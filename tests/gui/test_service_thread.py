@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
+from app.workers import service_thread
 from app.workers.service_thread import ServiceThread
 from tests.support.fake_service import FakeService
+from transfer_core.engine.apart.process import EngineProcess
+from transfer_core.engine.apart.remote import RemoteService
 from transfer_core.errors import ConflictError, DrsError, StateLocked, StateNewer
 from transfer_core.events import JobsChanged
 
@@ -159,3 +164,19 @@ def test_stopping_at_once_leaves_nothing_running(fake, qtbot) -> None:
     thread.start()
     assert thread.stop()
     assert fake.stopped == fake.started
+
+
+def test_a_verb_that_hangs_in_an_engine_that_answers_holds_up_no_close(qtbot, monkeypatch) -> None:
+    monkeypatch.setattr(service_thread, "HANGING_MS", 300)
+    thread = ServiceThread(
+        lambda: RemoteService(
+            Path("state"), make_process=lambda end: EngineProcess(end, module="tests.support.odd_engine")
+        )
+    )
+    with qtbot.waitSignal(thread.started, timeout=20_000):
+        thread.start()
+    thread.call("notices")
+    thread.call("history")
+    began = time.monotonic()
+    assert thread.stop()
+    assert time.monotonic() - began < 12.0  # all waits together would be 27 s

@@ -33,6 +33,13 @@ class OddService(FakeService):
         logging.getLogger("engine.odd").warning("the disk is slow")
         raise ZeroDivisionError("odd")
 
+    def history(self, **_: object) -> list:
+        """Hangs, as on a disk that has gone, while everything else is answered."""
+        time.sleep(60.0)
+        return []
+
+    notices = history
+
     def stop(self) -> None:
         """Too long, if it was wished."""
         if self._wish == "stuck":

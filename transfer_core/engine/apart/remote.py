@@ -1,6 +1,7 @@
 """The service's verbs, answered by an engine in a process of its own, which is started again if it ends unasked.
 
 While no process answers, a verb waits a little for the next one and then fails with EngineGone; `drain` never waits.
+One of milliseconds has its answer, EngineGone or NoAnswer within `pace.ANSWER_S`, whatever the process does meanwhile.
 A verb that was under way when the process ended is asked again where that does no harm (`ASKED_AGAIN`).
 The queue goes on from where the disk says, as after any crash; what was switched on in the old process alone is
 switched on again (`standing`). After a few failures in a row it is left alone until `restart_engine`.
@@ -24,11 +25,11 @@ from transfer_core.engine.apart.subscription import Asked, RemoteSubscription
 from transfer_core.engine.apart.verbs import ASKED_AGAIN, PARTS, VERBS
 from transfer_core.engine.apart.wire import Call
 from transfer_core.engine.system import SystemClock
-from transfer_core.errors import DrsError, EngineGone, UsageError
+from transfer_core.errors import DrsError, EngineGone, NoAnswer, UsageError
 from transfer_core.events import EngineLost, Notice, Severity
-from transfer_core.units import utc_iso
+from transfer_core.service.pace import ANSWER_S, answer_within_s
+from transfer_core.units import NS_PER_S, utc_iso
 
-PATIENCE_S = 15.0  # how long a verb waits for the next process, which comes within two seconds on an idle machine
 TRIES = 3
 
 _log = logging.getLogger(__name__)
@@ -159,26 +160,33 @@ class RemoteService(_Verbs):
         return process is not None and process.answers()
 
     def _ask(self, verb: str, *args: Any, **kwargs: Any) -> Any:
+        wait_s = answer_within_s(verb)
+        until_ns = self._clock.monotonic_ns() + round(ANSWER_S * NS_PER_S)
         for left in reversed(range(TRIES if verb in ASKED_AGAIN else 1)):
-            pending = self._sent(verb, *args, **kwargs)
+            pending = self._sent(until_ns, verb, *args, **kwargs)
             try:
-                result = pending.result()
+                result = pending.result(None if wait_s is None else self._left_s(until_ns))
                 break
+            except TimeoutError:
+                raise NoAnswer(f"the engine has not got through with `{verb}` in {wait_s:.0f} s") from None
             except EngineGone:
                 if not left or self._is_stopping:
                     raise
         self._standing.note(Call(verb, args, kwargs), result)
         return result
 
-    def _sent(self, verb: str, *args: Any, **kwargs: Any) -> Pending:
+    def _left_s(self, until_ns: int) -> float:
+        return max(0.0, (until_ns - self._clock.monotonic_ns()) / NS_PER_S)
+
+    def _sent(self, until_ns: int, verb: str, *args: Any, **kwargs: Any) -> Pending:
         """Under way. A process that is found dead has not taken it, so that the next one is asked."""
         for _ in range(TRIES):
-            process = self._awaited()
+            process = self._awaited(until_ns)
             try:
                 return process.begin(verb, *args, **kwargs)
             except EngineGone:
                 with self._changed:
-                    self._changed.wait_for(partial(self._is_not, process), PATIENCE_S)
+                    self._changed.wait_for(partial(self._is_not, process), self._left_s(until_ns))
         raise EngineGone(GONE)
 
     def _is_not(self, process: Process) -> bool:
@@ -187,10 +195,10 @@ class RemoteService(_Verbs):
     def _answering(self) -> Process | None:
         return self._process
 
-    def _awaited(self) -> Process:
-        """The process that answers; one that is on its way is waited for a little."""
+    def _awaited(self, until_ns: int) -> Process:
+        """The process that answers; one that is on its way, which takes some two seconds, is waited for."""
         with self._changed:
-            self._changed.wait_for(lambda: self._process is not None or self._keeper is None, PATIENCE_S)
+            self._changed.wait_for(lambda: self._process is not None or self._keeper is None, self._left_s(until_ns))
             if self._process is None:
                 raise EngineGone(GONE, hint="Wait until it is there again, or restart it from the message on top.")
             return self._process

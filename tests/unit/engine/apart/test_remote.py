@@ -12,23 +12,27 @@ from typing import Any
 import pytest
 
 from transfer_core.engine.apart import remote, restarts
+from transfer_core.engine.apart.process import EngineProcess
 from transfer_core.engine.apart.remote import RemoteService
 from transfer_core.engine.apart.subscription import SILENT_S
 from transfer_core.engine.apart.verbs import ASKED_AGAIN, DRAIN, SUBSCRIBE, UNSUBSCRIBE, VERBS
-from transfer_core.errors import EngineGone, NotFoundError, PortInUse, StateLocked, StateNewer
+from transfer_core.errors import EngineGone, NoAnswer, NotFoundError, PortInUse, StateLocked, StateNewer
 from transfer_core.events import EngineFound, EngineLost, EngineSilent, Event, JobsChanged, Notice
+from transfer_core.service.pace import ANSWER_S
 from transfer_core.sim.manual_clock import ManualClock
 from transfer_core.units import NS_PER_S
 
+ODD = "tests.support.odd_engine"
+
 
 class FakePending:
-    """Comes at once, unless the world is slow."""
+    """Comes at once; with events only unless the world is slow."""
 
     def __init__(self, process: FakeProcess, *asked: Any, **kwargs: Any) -> None:
         self._process, self._asked, self._kwargs = process, asked, kwargs
 
     def result(self, timeout_s: float | None = None) -> Any:
-        if self._process.world.is_slow and timeout_s is not None:
+        if self._process.world.is_slow and self._asked[0] in (SUBSCRIBE, DRAIN, UNSUBSCRIBE):
             raise TimeoutError
         return self._process.ask(*self._asked, **self._kwargs)
 
@@ -248,7 +252,7 @@ def test_after_a_few_failures_it_waits_for_a_person(world: World, service: Remot
     began = time.monotonic()
     with pytest.raises(EngineGone):
         service.jobs()
-    assert time.monotonic() - began < remote.PATIENCE_S / 2
+    assert time.monotonic() - began < ANSWER_S / 2
     assert subscription.drain() == []
     count = len(world.made)
     service.restart_engine()
@@ -294,6 +298,37 @@ def test_a_verb_that_finds_its_engine_dead_is_asked_of_the_next(
     assert service.jobs() == ["a job"]
     notice.join()
     assert world.made[1].verbs() == ["jobs"]
+
+
+def test_a_verb_that_hangs_in_an_engine_that_answers_is_an_error_in_time_and_holds_no_other_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remote, "ANSWER_S", 2.0)
+    monkeypatch.setattr(remote, "answer_within_s", lambda verb: None if verb == "history" else 2.0)
+    service = RemoteService(Path("state"), make_process=lambda on_end: EngineProcess(on_end, module=ODD))
+    came: list[str] = []
+
+    def ask_history() -> None:
+        try:
+            service.history()
+        except EngineGone as error:
+            came.append(error.code)
+
+    try:
+        began = time.monotonic()
+        with pytest.raises(NoAnswer, match="`notices`"):
+            service.notices()
+        assert 1.9 < time.monotonic() - began < 10.0
+        assert service.answers()
+        assert service.jobs()
+        slow = threading.Thread(target=ask_history)
+        slow.start()
+        slow.join(2.5)
+        assert slow.is_alive()  # what may take minutes is waited for
+    finally:
+        service.stop()
+    slow.join(10.0)
+    assert came == [EngineGone.code]
 
 
 def test_a_verb_that_was_under_way_is_not_asked_twice(world: World, service: RemoteService, expect_log: Any) -> None:
