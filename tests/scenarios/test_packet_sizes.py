@@ -92,3 +92,14 @@ def test_a_path_that_comes_to_carry_less_leaves_the_other_its_speed() -> None:
     assert world.trouble.too_large > 0
     assert 2 * BIG * 8 * S / (world.now_ns - began_ns) > 0.7 * 40e6
     world.assert_equal()
+
+
+def test_probes_do_not_starve_the_data_of_a_slow_link_with_a_small_queue() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=0.5, delay_ms=1, queue_ms=40)], seed=1)
+    world.trouble.mtu[0] = 1416
+    _add(world, 200_000)
+    began_ns = world.now_ns
+    assert world.run(limit_s=60)
+    assert 200_000 * 8 * S / (world.now_ns - began_ns) > 0.5 * 0.5e6
+    assert _packet_bytes(world) >= 1400
+    world.assert_equal()

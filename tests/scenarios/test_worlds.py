@@ -13,6 +13,7 @@ from tests.support.random_world import play
 WORLDS, LEAST = int(os.environ.get("DRS_WORLDS", "2000")), 300
 CPU_S = float(os.environ.get("DRS_WORLDS_CPU_S", "100"))  # no world begins after that, once there were LEAST
 BATCHES = 20
+BROKE_ONCE = (730_232, 730_517)
 
 
 @pytest.mark.soak
@@ -26,6 +27,11 @@ def test_random_worlds_end_with_equal_bytes(batch: int, record_property: Callabl
         played += 1
     record_property("worlds", played)
     assert played * BATCHES >= min(LEAST, WORLDS)
+
+
+@pytest.mark.parametrize("seed", BROKE_ONCE)
+def test_worlds_that_broke_once_end(seed: int) -> None:
+    play(seed)
 
 
 def test_every_kind_of_trouble_takes_place_in_the_worlds() -> None:

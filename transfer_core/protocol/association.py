@@ -388,7 +388,7 @@ class Association:
                 return self._transmit_control(path, now_ns, with_ack=False)
         if path.search is not None and not path.sender.is_silent:
             size = path.search.next_probe(now_ns, path.sender.loss)
-            if size is not None:
+            if size is not None and self._may_send(path, now_ns):
                 return self._transmit_probe(path, path.search, size, now_ns)
         transmit = self._transmit_data(path, now_ns, min(max_datagrams, seal_rows_max(path.datagram_bytes)))
         if transmit is not None:
@@ -546,7 +546,8 @@ class Association:
 
     def _wants_to_send(self, path: Path) -> bool:
         """Whether this path has something to send as soon as it may."""
-        return (self._outbox.is_waiting and path is self._message_path()) or self._has_live(path)
+        probes = path.search is not None and path.search.has_probes
+        return probes or (self._outbox.is_waiting and path is self._message_path()) or self._has_live(path)
 
     def _idle_due_ns(self, path: Path) -> int | None:
         """When the role wants to be asked for data of an idle path, though nothing happens meanwhile."""

@@ -11,7 +11,8 @@ a word, so that it has to be told from loss:
 
 A search sends a probe of every larger size at once, padding and nothing else, and the largest that is acknowledged is
 used from then on. That takes one round trip, where a search one by one takes ten. A round is repeated while loss may
-explain that the largest was not acknowledged.
+explain that the largest was not acknowledged. Probes go no faster than data, the smallest first: all at once would
+fill the queue of a slow link, and the sizes that fit would be lost with those that do not.
 
 A confirmed path that is silent for a second may have become another path: it falls, too, so that what probes the
 silence gets through wherever anything does.
@@ -84,7 +85,7 @@ class MtuSearch:
         self._silent_since_ns = None
         if self._lost_in_a_row >= HOLE_PACKETS and self.packet_bytes > BASE_BYTES:
             self._fall()
-        if self.state is Size.FALLEN and self._due_ns is None and not self._under_way:
+        if self.state is Size.FALLEN and self._due_ns is None and not self._under_way and not self._to_send:
             self._due_ns = now_ns
 
     def on_silence(self, now_ns: int) -> None:
@@ -117,7 +118,7 @@ class MtuSearch:
             self._due_ns = None
             self._begin_round()
             self._rounds_left = rounds(loss)
-        return self._to_send[-1] if self._to_send else None
+        return self._to_send[0] if self._to_send else None
 
     def on_probe_sent(self, size: int) -> None:
         """That probe has gone."""
@@ -125,9 +126,14 @@ class MtuSearch:
         self._under_way.add(size)
 
     @property
+    def has_probes(self) -> bool:
+        """Whether probes are to go as soon as the path may send."""
+        return bool(self._to_send)
+
+    @property
     def due_ns(self) -> int | None:
-        """When `next_probe` is to be asked again."""
-        return 0 if self._to_send else self._due_ns
+        """When `next_probe` is to be asked again, if there are no probes to send now."""
+        return None if self._to_send else self._due_ns
 
     # --- inside
 

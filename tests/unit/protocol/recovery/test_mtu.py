@@ -104,3 +104,26 @@ def test_a_lossy_path_is_asked_more_often() -> None:
     assert rounds(0.0) == 2
     assert rounds(0.3) == 4
     assert 10 <= rounds(0.7) <= 12
+
+
+def test_a_search_that_finds_nothing_ends_though_small_packets_arrive_between_its_rounds() -> None:
+    search = MtuSearch(1500)
+    search.on_silence(S)
+    search.on_small_acked(S)
+    told = 0
+    for turn in range(100):
+        sent = probe_all(search, 2 * S + turn)
+        told += len(sent)
+        for size in sent:
+            search.on_probe_lost(size, 2 * S + turn)
+        search.on_small_acked(2 * S + turn)
+    assert told == rounds(0.0) * len([size for size in SIZES if BASE_BYTES < size <= 1500])
+    assert search.due_ns is not None
+    assert search.due_ns > AGAIN_NS
+
+
+def test_the_smallest_probe_goes_first() -> None:
+    search = MtuSearch(1500)
+    search.on_silence(S)
+    search.on_small_acked(S)
+    assert probe_all(search, S) == [size for size in SIZES if BASE_BYTES < size <= 1500]
