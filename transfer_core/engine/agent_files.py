@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from transfer_core.clock import Clock
+from transfer_core.engine.bundling import Bundles, make_bundle, share_links
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.gathered_work import Answer, GatheredWork
@@ -36,10 +38,11 @@ LETTER = "letter"  # the source of jobs that are in no queue
 class AgentFiles:
     """See the module. All methods run in the loop's thread, unless they say otherwise."""
 
-    def __init__(self, loop: EventLoop, listener: AgentListener, feeds: LiveFeeds) -> None:
+    def __init__(self, loop: EventLoop, clock: Clock, listener: AgentListener, feeds: LiveFeeds) -> None:
         self._loop, self._listener, self.feeds = loop, listener, feeds
         self._disk = DiskThread("agent-read")
         self._reads = GatheredWork(loop, self._disk)
+        self._bundles = Bundles(clock)
         self._closing: deque[OutgoingJob] = deque()
         self.mail: AgentMail | None = None  # set before the loop starts
 
@@ -47,16 +50,27 @@ class AgentFiles:
         """Read no more. Any thread."""
         self._disk.stop()
 
-    def begin(self, uplink: Uplink, job: OutgoingJob) -> None:
-        """Send this file, as soon as there is a session."""
-        uplink.jobs[job.job.file_id] = job
+    def begin(self, uplink: Uplink, jobs: Sequence[OutgoingJob]) -> None:
+        """Send these files, as soon as there is a session."""
+        uplink.jobs.update((job.job.file_id, job) for job in jobs)
         if uplink.session is not None:
-            self.offer(uplink, job)
+            self.offer(uplink, jobs)
 
-    def offer(self, uplink: Uplink, job: OutgoingJob) -> None:
-        """Offer it to its session. One of a single chunk is read before, so that all of it leaves at once."""
+    def offer(self, uplink: Uplink, jobs: Sequence[OutgoingJob]) -> None:
+        """Offer these to their session. Small ones are read before, so that all of each leaves at once, and together
+        where there are many."""
         session = uplink.session
         assert session is not None
+        for job in jobs:
+            if job.bundle is not None:  # it was in one that came to nothing; the relay may have it
+                job.bundle, job.offered = None, True
+        for group in self._bundles.groups(uplink, session, jobs):
+            if len(group) > 1:
+                self._reads.add(partial(self._read_bundle, uplink, session, group), is_patient=True)
+            else:
+                self._offer_one(uplink, session, group[0])
+
+    def _offer_one(self, uplink: Uplink, session: SenderSession, job: OutgoingJob) -> None:
         if job.chunks == 1 and not job.is_resumed:
             self._reads.add(lambda: self._read_first(uplink, session, job), is_patient=True)
         else:
@@ -75,7 +89,7 @@ class AgentFiles:
                 priority=row.priority,
                 position=row.position,
                 resumed=job.is_resumed,
-                is_read=job.record is not None,
+                is_read=bool(job.records),
             )
         except NameRefused as error:
             self._forget(uplink, job)
@@ -89,7 +103,9 @@ class AgentFiles:
         job = uplink.jobs.pop(file_id, None)
         if job is None:
             return
-        if job.number is not None and uplink.session is not None:
+        if job.bundle is not None:
+            self._stop_bundle(uplink, job.bundle)
+        elif job.number is not None and uplink.session is not None:
             uplink.session.stop_file(job.number, discard=discard)
             uplink.by_number.pop(job.number, None)
         self._close_soon(job)
@@ -122,7 +138,7 @@ class AgentFiles:
             return
         for number, file in uplink.session.files.items():
             job = uplink.by_number.get(number)
-            if job is None:
+            if job is None or job.members:
                 continue
             past = uplink.past_links.setdefault(job.job.file_id, {})
             for path, count in file.path_bytes.items():
@@ -163,10 +179,13 @@ class AgentFiles:
                 for chunk in range(event.first, event.first + event.count):
                     session.provide_chunk(event.file, chunk, None)
             return
+        if job.members and isinstance(event, FileArrived | FileRejected | FileWaits):
+            self._on_bundle(uplink, job, event)
+            return
         match event:
-            case ChunksWanted(number, 0, 1) if job.record is not None:
-                record, job.record = job.record, None
-                session.provide_chunk(number, 0, record)
+            case ChunksWanted(number, first, count) if first in job.records and first + count - 1 in job.records:
+                for chunk in range(first, first + count):
+                    session.provide_chunk(number, chunk, job.records.pop(chunk))
             case ChunksWanted(number, first, count):
                 work = partial(self._read, uplink, session, job, number, first, count)
                 self._reads.add(work, is_patient=job.chunks == 1)
@@ -181,11 +200,10 @@ class AgentFiles:
                 if not self._is_letter(job):
                     self._listener.on_held(job, code, text)
             case FileArrived(_, digest, stored_as, path_bytes, resent_bytes):
-                job.carried = self._by_link(uplink, job, path_bytes)
+                self._note_arrival(uplink, job, path_bytes, stored_as, digest)
                 job.resent_bytes = resent_bytes
-                self._forget(uplink, job)
                 if not self._is_letter(job):
-                    self._listener.on_arrived(job, digest, stored_as)
+                    self._listener.on_arrived([job])
                 elif self.mail is not None:
                     self.mail.on_sent(job, None)
             case FileRejected(_, code, text):
@@ -193,6 +211,42 @@ class AgentFiles:
                 self.say_failed(job, error_from_code(code, text))
             case FileProgress():
                 return
+
+    def _note_arrival(
+        self, uplink: Uplink, job: OutgoingJob, path_bytes: Mapping[int, int], stored_as: str, digest: str
+    ) -> None:
+        job.carried = self._by_link(uplink, job, path_bytes)
+        job.stored_as, job.file_hash = stored_as, digest
+        self._forget(uplink, job)
+
+    def _on_bundle(
+        self,
+        uplink: Uplink,
+        bundle: OutgoingJob,
+        event: FileArrived | FileRejected | FileWaits,
+    ) -> None:
+        if not isinstance(event, FileArrived):
+            self._bundles.refused(uplink)
+            self._stop_bundle(uplink, bundle)
+            return
+        if bundle.number is not None:
+            uplink.by_number.pop(bundle.number, None)
+        there = self._still_wanted(uplink, bundle.members)
+        for job, share in zip(there, share_links(there, event.path_bytes), strict=True):
+            self._note_arrival(uplink, job, share, f"{event.stored_as}/{job.job.dest_path}", job.known_digest or "")
+        if there:
+            there[0].resent_bytes = event.resent_bytes
+            self._listener.on_arrived(there)
+
+    def _stop_bundle(self, uplink: Uplink, bundle: OutgoingJob) -> None:
+        """Send no more of it; those of its members that are still wanted go one by one."""
+        if uplink.session is not None and bundle.number is not None:
+            uplink.session.stop_file(bundle.number, discard=True)
+            uplink.by_number.pop(bundle.number, None)
+            self.offer(uplink, self._still_wanted(uplink, bundle.members))
+
+    def _still_wanted(self, uplink: Uplink, jobs: Sequence[OutgoingJob]) -> list[OutgoingJob]:
+        return [job for job in jobs if uplink.jobs.get(job.job.file_id) is job]
 
     def say_failed(self, job: OutgoingJob, error: DrsError) -> None:
         """Tell whoever waits for it."""
@@ -242,8 +296,27 @@ class AgentFiles:
                 self._forget(uplink, job)
                 self.say_failed(job, failed)
                 return
-            job.record = record
+            if record is not None:
+                job.records = {0: record}
             self._open(uplink, session, job)
+            self.drain(uplink)
+
+        return offer
+
+    def _read_bundle(self, uplink: Uplink, session: SenderSession, members: Sequence[OutgoingJob]) -> Answer:
+        bundle = make_bundle(members, self._bundles.next_number())
+
+        def offer() -> None:
+            if uplink.session is not session:
+                return  # they were all offered to another one meanwhile
+            wanted = self._still_wanted(uplink, members)
+            if bundle is None or len(wanted) < len(members):
+                for job in wanted:
+                    self._offer_one(uplink, session, job)
+                return
+            for job in members:
+                job.bundle = bundle
+            self._open(uplink, session, bundle)
             self.drain(uplink)
 
         return offer

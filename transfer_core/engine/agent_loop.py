@@ -49,7 +49,7 @@ class AgentLoop:
         self.paused = False
         self._clock, self._listener = clock, listener
         self.feeds = LiveFeeds(self.uplinks)
-        self.files = AgentFiles(self.loop, listener, self.feeds)
+        self.files = AgentFiles(self.loop, clock, listener, self.feeds)
         self._hellos = Hellos(identity, name, clock, entropy, listener, self.links, self.on_port_failed)
         self.paths = PathPolicy(Policy.BONDED)
         self._policy_due_ns = 0
@@ -178,13 +178,14 @@ class AgentLoop:
 
     # --- jobs
 
-    def begin(self, relay: str, job: OutgoingJob) -> None:
-        """Send this file, as soon as there is a session."""
+    def begin(self, relay: str, jobs: Sequence[OutgoingJob]) -> None:
+        """Send these files, as soon as there is a session."""
         uplink = self.uplinks.get(relay)
-        if uplink is None:
+        if uplink is not None:
+            self.files.begin(uplink, jobs)
+            return
+        for job in jobs:
             self.files.say_failed(job, LinkError(f"there is no destination {relay}"))
-        else:
-            self.files.begin(uplink, job)
 
     def stop_job(self, relay: str, file_id: str, *, discard: bool) -> None:
         """Send no more of it."""
@@ -194,7 +195,7 @@ class AgentLoop:
 
     def send_letter(self, relay: str, job: OutgoingJob) -> None:
         """Send a letter, now or with a later session: `AgentMail.on_sent` says when it is there."""
-        self.begin(relay, job)
+        self.begin(relay, [job])
 
     def take_post(self, relay: str, session: int, post: int) -> None:
         """A post is durable here."""
@@ -249,8 +250,7 @@ class AgentLoop:
         self.feeds.on_session(uplink)
         self.files.set_online(uplink, True, "")
         self._listener.on_paired(uplink.target.name)
-        for job in sorted(uplink.jobs.values(), key=lambda job: (job.job.priority, job.job.position)):
-            self.files.offer(uplink, job)
+        self.files.offer(uplink, sorted(uplink.jobs.values(), key=lambda job: (job.job.priority, job.job.position)))
 
     # --- the loop calls
 

@@ -31,9 +31,9 @@ class Source(Protocol):
 class Letter:
     """A source that is in memory, and never changes."""
 
-    def __init__(self, data: bytes, number: int) -> None:
+    def __init__(self, data: bytes | bytearray, number: int) -> None:
         self.fingerprint = Fingerprint(len(data), number, 0)
-        self._data = data
+        self._data = memoryview(data)
 
     def read_into(self, offset: int, *views: memoryview) -> None:
         """See `SourceFile`."""
@@ -65,7 +65,11 @@ class OutgoingJob:
     carried: dict[str, int] = field(default_factory=dict)  # bytes by link, once it has arrived
     resent_bytes: int = 0
     known_digest: str | None = None
-    record: bytearray | None = None  # of its only chunk, read before it was offered
+    stored_as: str = ""  # by the relay, once it has arrived, and with which hash
+    file_hash: str = ""
+    records: dict[int, bytearray] = field(default_factory=dict)  # chunks that were read before it was offered
+    members: tuple[OutgoingJob, ...] = ()  # of a bundle, which stands for these
+    bundle: OutgoingJob | None = None  # that this one is in
 
     @classmethod
     def open(cls, job: Job, chunk_bytes: int) -> OutgoingJob:
@@ -81,7 +85,7 @@ class OutgoingJob:
         )
 
     @classmethod
-    def of_letter(cls, job: Job, data: bytes, number: int, chunk_bytes: int) -> OutgoingJob:
+    def of_letter(cls, job: Job, data: bytes | bytearray, number: int, chunk_bytes: int) -> OutgoingJob:
         """A job whose source is in memory; it is in no queue."""
         return cls(job, Letter(data, number), chunk_bytes, FollowingHash(len(data), chunk_bytes))
 

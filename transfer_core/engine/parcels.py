@@ -16,6 +16,7 @@ from transfer_core.errors import DrsError
 from transfer_core.units import MIB
 
 PARCEL_PREFIX = ".drs-sync/"
+BUNDLE_PREFIX = PARCEL_PREFIX + "bundle/"  # many small files as one: see `protocol.wire.bundle`
 PARCELS_MAX = 16  # of one session, at once
 PARCEL_BYTES_MAX = 8 * MIB
 
@@ -41,11 +42,12 @@ class Parcels:
     """What arrives in one session."""
 
     buffers: dict[int, bytearray] = field(default_factory=dict)
+    bytes_max: int = PARCEL_BYTES_MAX
 
     def open(self, number: int, size: int) -> str:
         """Make room for a parcel; says why not, if it can't be."""
-        if size > PARCEL_BYTES_MAX:
-            return f"a parcel may have {PARCEL_BYTES_MAX} bytes"
+        if size > self.bytes_max:
+            return f"a parcel may have {self.bytes_max} bytes"
         if len(self.buffers) >= PARCELS_MAX:
             return f"{PARCELS_MAX} parcels may be under way at once"
         self.buffers[number] = bytearray(size)

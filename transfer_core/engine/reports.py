@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from transfer_core.engine.outgoing import OutgoingJob
@@ -73,12 +74,13 @@ class Reports:
         self._held_there.add(job.job.file_id)
         self._clerk.do(lambda: self._runner.held(job, code, text))
 
-    def on_arrived(self, job: OutgoingJob, digest: str, stored_as: str) -> None:
+    def on_arrived(self, jobs: Sequence[OutgoingJob]) -> None:
         """See `AgentListener`."""
-        self._held_there.discard(job.job.file_id)
+        self._held_there.difference_update(out.job.file_id for out in jobs)
 
         def arrived() -> None:
-            self._runner.arrived(job.job.file_id, digest, stored_as, job.carried, job.resent_bytes)
+            for out in jobs:
+                self._runner.arrived(out.job.file_id, out.file_hash, out.stored_as, out.carried, out.resent_bytes)
 
         self._clerk.do(arrived)
 

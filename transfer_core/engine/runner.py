@@ -73,11 +73,15 @@ class JobRunner:
 
     def begin(self, jobs: Sequence[Job]) -> None:
         """Open their sources, and send them to their relays."""
-        opened = [out for job in jobs if (out := self._open(job)) is not None]
+        opened: dict[str, list[OutgoingJob]] = {}
+        for job in jobs:
+            out = self._open(job)
+            if out is not None:
+                opened.setdefault(job.destination, []).append(out)
 
         def begin() -> None:
-            for out in opened:
-                self._loop.begin(out.job.destination, out)
+            for relay, outs in opened.items():
+                self._loop.begin(relay, outs)
 
         if opened:
             self._loop.loop.post(begin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -69,8 +70,8 @@ class AgentListener(Protocol):
         """The relay asks to wait."""
         ...
 
-    def on_arrived(self, job: OutgoingJob, digest: str, stored_as: str) -> None:
-        """Verified and in its place."""
+    def on_arrived(self, jobs: Sequence[OutgoingJob]) -> None:
+        """Verified and in their places."""
         ...
 
     def on_failed(self, job: OutgoingJob, error: DrsError) -> None:

@@ -195,6 +195,11 @@ ReceiverEvent = (
 )
 
 
+def makes_sense(file_id: str) -> bool:
+    """Whether an agent may call a file so."""
+    return file_id.isprintable() and 0 < len(file_id.encode()) <= FILE_ID_BYTES_MAX
+
+
 class ReceiverSession(Association):
     """A relay's session with one agent. See the module for the life of a file; five verbs as in `endpoint`."""
 
@@ -437,7 +442,7 @@ class ReceiverSession(Association):
         """What is wrong with an offer; nothing is set aside for it before this is empty."""
         if len(self.files) >= FILES_OPEN_MAX:
             return "too many files are open at once"
-        if not offer.file_id.isprintable() or not 0 < len(offer.file_id.encode()) <= FILE_ID_BYTES_MAX:
+        if not makes_sense(offer.file_id):
             return "the file's id makes no sense"
         if not CHUNK_BYTES_MIN <= offer.chunk_bytes <= CHUNK_BYTES_MAX or offer.size > SIZE_MAX:
             return "the file's sizes make no sense"

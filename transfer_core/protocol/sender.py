@@ -158,7 +158,7 @@ class SenderSession(Association):
         """Offer a file to the relay; gives its number within the session.
 
         `resumed`: some of it may be there already, so it waits for the relay's word before anything is sent.
-        `is_read`: its only chunk is in memory, and is asked for at once where it can be, however much else is ready.
+        `is_read`: its chunks are in memory, and are asked for at once where they can be, however much else is ready.
         NameRefused if the path is longer than a message may be.
         """
         long = len(path.encode("utf-8", "surrogateescape"))
@@ -186,8 +186,9 @@ class SenderSession(Association):
             FileOpen(number, priority, size, chunk_bytes, mtime_ns, fingerprint, file_id, path),
         )
         if file.eager:
-            if is_read and self._slots.free > self._reading and self._window_room_bytes() >= file.largest_chunk_bytes:
-                self._want(file, 1)
+            if is_read:
+                room = self._window_room_bytes() // file.largest_chunk_bytes
+                self._want(file, min(room, self._slots.free - self._reading, _room_to_read(file)))
             self._ask_for_chunks()
             self._finish_if_read(file)
         return number
@@ -356,7 +357,9 @@ class SenderSession(Association):
             file = self._to_read.first()
 
     def _want(self, file: OutgoingFile, most: int) -> None:
-        """Ask for the next chunks of a file."""
+        """Ask for the next chunks of a file, if any may be."""
+        if most <= 0:
+            return
         first, count = self._next_run(file, most)
         file.unread -= count
         file.reading += count

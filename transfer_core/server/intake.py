@@ -97,6 +97,10 @@ class Intake:
         """What may still be used on this disk. Any thread."""
         return usable_bytes(self._root, self._config.keep_free_bytes)
 
+    def home_of(self, agent: bytes) -> str:
+        """The folder below `root` in which that agent's files are. Any thread."""
+        return self._store.folder_of(agent)
+
     # --- the write thread
 
     def open(self, offer: Offer, whole: Sequence[tuple[int, memoryview]] = ()) -> Arriving | Stored:

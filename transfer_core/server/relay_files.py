@@ -18,8 +18,8 @@ from transfer_core.config import RelayConfig
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.gathered_work import Answer, GatheredWork
-from transfer_core.engine.parcels import PARCEL_PREFIX, RelayMail
-from transfer_core.errors import DrsError, FileHashMismatch, NotFoundError, StorageError, TooMany
+from transfer_core.engine.parcels import RelayMail
+from transfer_core.errors import DrsError, NotFoundError, StorageError
 from transfer_core.protocol.receiver import (
     ChunkReady,
     FeedArrived,
@@ -34,6 +34,7 @@ from transfer_core.protocol.receiver import (
 )
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
 from transfer_core.protocol.wire.messages import Runs
+from transfer_core.server.in_memory import InMemory
 from transfer_core.server.intake import Arriving, Intake, Offer, Stored
 from transfer_core.server.relay_live import NO_DESK, SILENT_NS, RelayLive
 from transfer_core.server.relay_session import RelaySession
@@ -59,10 +60,11 @@ class RelayFiles:
         ended: Callable[[int], None],
     ) -> None:
         self._loop, self._intake, self._config, self._clock = loop, intake, config, clock
-        self._tell, self._mail, self._live, self._ended = tell, mail, live, ended
+        self._tell, self._live, self._ended = tell, live, ended
         self._write_thread = DiskThread("relay-write")
         self._write = GatheredWork(loop, self._write_thread)
         self.sync_thread = DiskThread("relay-sync")
+        self._memory = InMemory(loop=loop, intake=intake, write=self._write, mail=mail, finish=self._finish_later)
         self._by_file: dict[Arriving, tuple[RelaySession, int]] = {}
         self._offers: list[tuple[RelaySession, int, int]] = []  # with the time until which the rest is waited for
         self._whole: list[tuple[Arriving, str]] = []
@@ -70,7 +72,12 @@ class RelayFiles:
         self._sync_due_ns = 0
         self._sync_running = False
         self.files_done = 0
-        self.bytes_received = 0
+        self._bytes_received = 0
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes of files written since the start."""
+        return self._bytes_received + self._memory.bytes_received
 
     def stop(self) -> None:
         """Make durable what was written, and end; after the loop. Any thread."""
@@ -127,23 +134,18 @@ class RelayFiles:
         match event:
             case FileOffered(number):
                 self._offers.append((session, number, self._clock.monotonic_ns() + COMING_NS))
-            case ChunkReady(number, chunk, offset, data) if number in session.parcels.buffers:
-                session.parcels.write(number, offset, data)
-                session.protocol.chunk_written(number, chunk)
-            case VerifyFile(number, digest) if number in session.parcels.buffers:
-                self._take_parcel(session, number, digest)
+            case _ if self._memory.takes(session, event):
+                pass
             case ChunkReady(number, chunk, offset, data):
                 arriving = session.arriving[number]
                 self._write.add(lambda: self._write_chunk(session, number, arriving, chunk, offset, data))
             case VerifyFile(number, digest):
                 arriving = session.arriving[number]
-                self._finish_later(arriving, digest)
+                self._finish_later([(arriving, digest)])
             case PostDelivered(post):
                 delivered = session.posts.pop(post, None)
                 if delivered is not None:
                     delivered()
-            case FileStopped(number, _, _) if session.parcels.buffers.pop(number, None) is not None:
-                pass
             case FileStopped(number, file_id, discard):
                 arriving_or_none = session.arriving.pop(number, None)
                 if arriving_or_none is not None:
@@ -186,8 +188,8 @@ class RelayFiles:
         file = session.protocol.files.get(number)
         if file is None or session.is_ended:
             return
-        if file.path.startswith(PARCEL_PREFIX):
-            self._offer_parcel(session, number, file.size)
+        if self._memory.offered(session, number):
+            self.drain(session)
             return
         offer = Offer(
             session.agent, file.file_id, file.path, file.size, file.chunk_bytes, file.mtime_ns, file.fingerprint
@@ -205,30 +207,6 @@ class RelayFiles:
 
         self._write.add(work, is_patient=offer.chunks == 1)
 
-    def _offer_parcel(self, session: RelaySession, number: int, size: int) -> None:
-        why = "this relay keeps no shared folders" if self._mail is None else session.parcels.open(number, size)
-        if why:
-            session.protocol.fail_file(number, TooMany.code, why)
-        else:
-            session.protocol.accept_file(number)
-
-    def _take_parcel(self, session: RelaySession, number: int, digest: str) -> None:
-        data = session.parcels.close(number, digest)
-        if data is None or self._mail is None:
-            session.protocol.fail_file(number, FileHashMismatch.code, "the parcel is not what was sent")
-            return
-
-        def done(error: DrsError | None) -> None:
-            self._loop.post(lambda: self._parcel_done(session, number, digest, error))
-
-        self._mail.on_parcel(session.agent, data, done)
-
-    def _parcel_done(self, session: RelaySession, number: int, digest: str, error: DrsError | None) -> None:
-        if error is None:
-            session.protocol.finish_file(number, digest, "")
-        else:
-            session.protocol.fail_file(number, error.code, error.message)
-
     def _offered(self, session: RelaySession, number: int, taken: Arriving | Stored | DrsError) -> None:
         if session.is_ended or number not in session.protocol.files:
             return
@@ -236,7 +214,7 @@ class RelayFiles:
             session.held.pop(number, None)
             session.arriving[number] = taken
             self._by_file[taken] = (session, number)
-            self.bytes_received += session.protocol.accept_file(number, taken.written.copy(), taken.durable.copy())
+            self._bytes_received += session.protocol.accept_file(number, taken.written.copy(), taken.durable.copy())
         elif isinstance(taken, Stored):
             session.protocol.finish_file(number, taken.digest, taken.stored_as)
         elif isinstance(taken, StorageError) and taken.retryable:
@@ -259,7 +237,7 @@ class RelayFiles:
     def _written(self, session: RelaySession, number: int, chunk: int, size: int, error: DrsError | None) -> None:
         session.protocol.chunk_written(number, chunk, ok=error is None)
         if error is None:
-            self.bytes_received += size
+            self._bytes_received += size
         elif number not in session.held:
             self._hold(session, number, error)
         self.drain(session)
@@ -304,11 +282,11 @@ class RelayFiles:
         if place is not None:
             place[0].protocol.chunks_durable(place[1], runs)
 
-    def _finish_later(self, arriving: Arriving, digest: str) -> None:
-        """Have it verified and named; all of it is written."""
+    def _finish_later(self, written: Iterable[tuple[Arriving, str]]) -> None:
+        """Have these verified and named; all of each is written."""
         with self._whole_lock:
-            self._whole.append((arriving, digest))
-            is_first = len(self._whole) == 1
+            is_first = not self._whole
+            self._whole += written
         if is_first:  # those that come until it gets there go with it
             self.sync_thread.post(self._finish_whole)
 
@@ -327,6 +305,7 @@ class RelayFiles:
 
     def _finished(self, arriving: Arriving, result: Stored | DrsError) -> None:
         place = self._by_file.pop(arriving, None)
+        self._memory.finished(arriving, result)
         if isinstance(result, Stored):
             self.files_done += 1
             self._tell(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -272,7 +272,7 @@ class DirectDesk:
     def on_held(self, job: OutgoingJob, code: str, text: str) -> None:
         """See `AgentListener`."""
 
-    def on_arrived(self, job: OutgoingJob, digest: str, stored_as: str) -> None:
+    def on_arrived(self, jobs: Sequence[OutgoingJob]) -> None:
         """See `AgentListener`."""
 
     def on_failed(self, job: OutgoingJob, error: DrsError) -> None:
