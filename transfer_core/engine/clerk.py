@@ -8,7 +8,6 @@ is to write, so while many files are under way it rests between turns, and what 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import queue
@@ -30,7 +29,7 @@ from transfer_core.engine.runner import JobRunner, Notify
 from transfer_core.engine.system import raise_open_files_limit
 from transfer_core.engine.uplink import RelayTarget
 from transfer_core.entropy import Entropy
-from transfer_core.errors import DrsError, LinkError, NoUsableLink
+from transfer_core.errors import DiskFull, DrsError, LinkError, NoUsableLink, StateCorrupt, StateError
 from transfer_core.events import (
     DestinationsChanged,
     DestinationView,
@@ -56,6 +55,7 @@ REST_NS = 20 * NS_PER_MS
 FOLLOW_BUSY_NS = 100 * NS_PER_MS  # while the clerk itself is who changes most
 FIGURES_NS = 250 * NS_PER_MS
 KEEP_NS = NS_PER_S
+TROUBLE_WAIT_S = 0.5  # before a database that took nothing is tried again
 PAUSED_KEY = "paused_all"
 CLOSED_WHY = "the timetable lets nothing pass in this hour"
 
@@ -90,6 +90,8 @@ class Clerk:
             notify=notify,
             post=self._inbox.put,
         )
+        self._call: Callable[[], None] | None = None  # the one of the inbox that is not done yet
+        self._trouble = ""  # why the database takes nothing
         self._open_files = raise_open_files_limit()
         self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
         self._reach = Reach()
@@ -181,23 +183,39 @@ class Clerk:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                self._turn()
-            self.runner.put_back()
-            self._keep_usage()
+                try:
+                    self._turn()
+                    self._end_trouble()
+                except (DiskFull, StateError) as error:
+                    self._wait_for_database(error)
+            if not self._trouble:  # otherwise the next start puts back what was under way
+                self.runner.put_back()
+                self._keep_usage()
         except BaseException as error:
             self.failure = error
             _LOG.exception("the clerk ended")
             self._notify(Severity.CRITICAL, "engine", f"the queue is not worked any more: {error}", repr(error))
             raise
 
+    def _wait_for_database(self, error: DrsError) -> None:
+        if isinstance(error, StateCorrupt):
+            raise error
+        if self._trouble != error.message:
+            self._trouble = error.message
+            self._notify(Severity.SERIOUS, "engine", f"the queue waits: {error.message}", error.one_line())
+        self._stopping.wait(TROUBLE_WAIT_S)
+
+    def _end_trouble(self) -> None:
+        if self._trouble:
+            self._store.release(self._owner, but=[running.out.job.file_id for running in self.runner.under_way])
+            self._trouble = ""
+            self._notify(Severity.INFO, "engine", "the queue goes on", "")
+
     def _turn(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            self._inbox.get(timeout=TURN_S)()
+        self._make_call(TURN_S)
         self._rest()
         for _ in range(1000):
-            try:
-                self._inbox.get_nowait()()
-            except queue.Empty:
+            if not self._make_call(0):
                 break
         self.runner.complete()
         now_ns = self._clock.monotonic_ns()
@@ -224,6 +242,17 @@ class Clerk:
             self._engine_due_ns = now_ns + FIGURES_NS
             self._bus.publish(EngineChanged(self.engine_view()))
         self._rested_ns = self._clock.monotonic_ns()
+
+    def _make_call(self, wait_s: float) -> bool:
+        """The next call of the inbox; whether there was one. What raises is made again by the next turn."""
+        if self._call is None:
+            try:
+                self._call = self._inbox.get(wait_s > 0, wait_s)
+            except queue.Empty:
+                return False
+        self._call()
+        self._call = None
+        return True
 
     def _rest(self) -> None:
         if self._is_busy:

@@ -149,8 +149,8 @@ class JobRunner:
     def complete(self) -> None:
         """Keep, in one transaction, what has arrived since the last time."""
         if self._arrived:
-            arrived, self._arrived = self._arrived, []
-            news = self._store.complete(arrived)
+            news = self._store.complete(self._arrived)
+            self._arrived = []  # only now: a full disk may refuse them for a while
             if self.watches is not None:
                 self.watches.on_arrived(news)
 

@@ -8,30 +8,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
 class Refusals:
-    """What a walk left out, and why; the first few by name."""
+    """What is left out below a root as each folder was last read, and why: of each folder, for the first name."""
 
-    links: int = 0
-    unreadable: int = 0
-    first: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.count = 0
+        self._by_folder: dict[str, tuple[int, str]] = {}
 
-    def add_link(self, relative: str) -> None:
-        """A symbolic link is there."""
-        self.links += 1
-        self._name(f"{relative}: a symbolic link is not followed")
+    def read_again(self, folder: str) -> None:
+        """What was left out of this folder counts no more."""
+        self.count -= self._by_folder.pop(folder, (0, ""))[0]
 
-    def add_unreadable(self, relative: str, error: OSError) -> None:
-        """A folder inside can't be read."""
-        self.unreadable += 1
-        self._name(f"{relative}: {error.strerror or error}")
+    def add(self, folder: str, relative: str, why: str) -> None:
+        """That entry of the folder, or the folder itself, is left out."""
+        text = f"{relative}: {why}"
+        count, first = self._by_folder.get(folder, (0, text))
+        self._by_folder[folder] = count + 1, min(first, text)
+        self.count += 1
 
-    def _name(self, text: str) -> None:
-        if len(self.first) < 5:
-            self.first.append(text)
+    @property
+    def first(self) -> str:
+        """One of them with its reason; empty if nothing is left out."""
+        return next((first for _, first in self._by_folder.values()), "")
 
 
 def walk(
@@ -51,13 +51,14 @@ def walk(
     while todo:
         folder = todo.pop()
         try:
+            refusals.read_again(folder)
             enter(folder)
             files, folders = _list(os.path.join(root, folder) if folder else root, folder, refusals)  # noqa: PTH118
         except OSError as error:
             if not folder:
                 raise
             if not isinstance(error, FileNotFoundError):
-                refusals.add_unreadable(folder, error)
+                refusals.add(folder, folder, error.strerror or str(error))
             continue
         yield from files
         todo.extend(inner for inner in reversed(folders) if inner not in leave_out)
@@ -71,7 +72,7 @@ def _list(path: str, folder: str, refusals: Refusals) -> tuple[list[str], list[s
         for entry in entries:
             relative = prefix + entry.name
             if entry.is_symlink():
-                refusals.add_link(relative)
+                refusals.add(folder, relative, "a symbolic link is not followed")
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(relative)
             else:

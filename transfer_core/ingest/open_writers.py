@@ -11,6 +11,7 @@ import errno
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from transfer_core.ingest.completion import Writer
@@ -42,19 +43,37 @@ def writer_of(path: str) -> Writer:
         os.close(fd)
 
 
-def is_remote(folder: str) -> bool:
-    """Whether other machines may write there, so that neither events nor leases tell of all writers."""
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Where the file system begins that a folder lies on, and what kind it is; empty where that is not known."""
+
+    place: str
+    kind: str
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether other machines may write there, so that neither events nor leases tell of all writers."""
+        return self.kind in _REMOTE or self.kind.startswith("fuse") or (not self.kind and sys.platform != "linux")
+
+
+def mount_of(folder: str) -> Mount:
+    """The file system that a folder lies on."""
     try:
         real = os.path.realpath(folder)
         text = _MOUNTS.read_bytes()
     except OSError:
-        return sys.platform != "linux"
-    longest, kind = -1, ""
+        return Mount("", "")
+    found = Mount("", "")
     for line in text.splitlines():
         fields = line.split(b" ")
         if b"-" not in fields[6:]:
             continue
         place = os.fsdecode(fields[4].replace(b"\\040", b" ").replace(b"\\011", b"\t").replace(b"\\134", b"\\"))
-        if (real == place or real.startswith(place.rstrip("/") + "/")) and len(place) >= longest:
-            longest, kind = len(place), fields[fields.index(b"-", 6) + 1].decode(errors="replace")
-    return kind in _REMOTE or kind.startswith("fuse")
+        if is_inside(real, place) and len(place) >= len(found.place):
+            found = Mount(place, fields[fields.index(b"-", 6) + 1].decode(errors="replace"))
+    return found
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a path is this folder or lies in it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

@@ -8,7 +8,8 @@ place is told of by an event, or found by the next whole scan. Scans take a smal
 
 A scan goes on in slices, and rests while there are many candidates, so that neither a huge folder nor a huge backlog
 makes events wait or memory grow. A folder that is gone, or another one under its name (unmounted, mounted again), is
-noticed within a second and begun anew.
+noticed within a second and begun anew. Where a disk was mounted and is not any more, that is said: the empty folder
+below it looks like a camera that rests.
 
 Driven from outside: call `turn` when `events_fd` is readable, and at `due_ns` at the latest. One thread.
 """
@@ -26,7 +27,7 @@ from transfer_core.clock import Clock
 from transfer_core.ingest.completion import CompletionRules, Facts, FileHistory, Sign, Step, Writer
 from transfer_core.ingest.folder_events import FolderEvent, FolderEvents, Happened, open_folder_events
 from transfer_core.ingest.folder_scan import Refusals, walk
-from transfer_core.ingest.open_writers import is_remote, writer_of
+from transfer_core.ingest.open_writers import is_inside, mount_of, writer_of
 from transfer_core.ingest.selection import PART_SUFFIX, Successors
 from transfer_core.ingest.sent_file import facts_of
 from transfer_core.units import NS_PER_MS, NS_PER_S
@@ -73,7 +74,7 @@ class _Candidate:
 
 
 class FolderWatcher:
-    """See the module. `trouble` says why the folder can't be read, empty if it can."""
+    """See the module. `trouble` says why the folder can't be read, `doubt` why it may be the wrong one; or empty."""
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class FolderWatcher:
         cleanup_part_files: bool = False,
     ) -> None:
         self.root = root
-        self.trouble = ""
+        self.trouble = self.doubt = ""
         self.is_held_back = False
         self.scans_done = 0
         self.parts_removed = 0
@@ -95,6 +96,7 @@ class FolderWatcher:
         self.begun = 0  # how often: each time has a descriptor of its own
         self.refusals = Refusals()
         self.root_identity: tuple[int, int] | None = None
+        self._mounted_at = ""
         self._wanted, self._clock, self._rules = wanted, clock, rules
         self._successors = Successors(lookahead)
         self._polls = polls
@@ -251,13 +253,20 @@ class FolderWatcher:
 
     def _begin(self, identity: tuple[int, int]) -> None:
         self.close()
-        remote = is_remote(self.root)
+        mount = mount_of(self.root)
         self.trouble, self.root_identity = "", identity
+        self._doubt_place(mount.place)
         self.begun += 1
-        self._events = None if remote or self._polls else open_folder_events()
+        self._events = None if mount.is_remote or self._polls else open_folder_events()
         self._uses_events = self._events is not None
-        self._knows_writers = not remote
+        self._knows_writers = not mount.is_remote
         self._scan_due_ns = self._rescan_due_ns = 0
+
+    def _doubt_place(self, mounted_at: str) -> None:
+        if self._mounted_at != mounted_at and is_inside(self._mounted_at, mounted_at):
+            self.doubt = f"nothing is mounted at {self._mounted_at} any more; the folder below it is watched"
+        else:
+            self._mounted_at, self.doubt = mounted_at, ""
 
     def _enter(self, folder: str) -> None:
         """Begin to watch a folder before it is read."""
@@ -282,8 +291,8 @@ class FolderWatcher:
 
     def _scan_slice(self, now_ns: int) -> None:
         if self._scan is None:
-            self._scan_refusals, self._scan_cost_ns = Refusals(), 0
             self._is_check = self._uses_events and now_ns < self._rescan_due_ns
+            self._scan_refusals, self._scan_cost_ns = self.refusals if self._is_check else Refusals(), 0
             self._scan = self._changed() if self._is_check else walk(self.root, self._enter, self._scan_refusals)
         begun_ns, seen = self._clock.monotonic_ns(), 0
         try:
@@ -308,6 +317,7 @@ class FolderWatcher:
             changed_ns = self._settled_ns(folder)
             if changed_ns is None:
                 del self._read_at[folder]
+                self.refusals.read_again(folder)
             elif changed_ns == UNSETTLED or changed_ns != read_at_ns:
                 yield from walk(self.root, self._enter, self._scan_refusals, folder, leave_out=self._read_at)
 
@@ -358,9 +368,16 @@ class FolderWatcher:
         path, facts = self._path(relative), self._facts(relative)
         if facts is None or (self._clock.wall_ns() - facts.mtime_ns) / NS_PER_S < STALE_PART_S:
             return
-        if self._knows_writers and writer_of(path) is Writer.FREE:
+        if not self._knows_writers or writer_of(path) is not Writer.FREE:
+            return
+        try:
             os.unlink(path)  # noqa: PTH108 - names need not be valid Unicode
             self.parts_removed += 1
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            why = f"stale, and can't be deleted: {error.strerror or error}"
+            self._scan_refusals.add(relative.rpartition("/")[0], relative, why)
 
     # --- candidates
 

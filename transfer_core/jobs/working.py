@@ -88,13 +88,14 @@ class JobWorking(JobReading):
             )
             return cursor.rowcount
 
-    def release(self, owner: str) -> int:
-        """The agent stops cleanly: its jobs are pending again, and that was no failed attempt; how many."""
+    def release(self, owner: str, *, but: Sequence[str] = ()) -> int:
+        """An agent works on none of its jobs but these: the others are pending again, which is no failed attempt."""
         with self._write() as db:
             cursor = db.execute(
                 f"UPDATE job SET status = 'pending', {STOP_THE_CLOCK}, changed = :change"
-                " WHERE status = 'uploading' AND lease_owner = :owner",
-                {"change": change_number(db), "now_ns": self._clock.wall_ns(), "owner": owner},
+                " WHERE status = 'uploading' AND lease_owner = :owner"
+                " AND file_id NOT IN (SELECT value FROM json_each(:but))",
+                {"change": change_number(db), "now_ns": self._clock.wall_ns(), "owner": owner, "but": as_set(but)},
             )
             return cursor.rowcount
 

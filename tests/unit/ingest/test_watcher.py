@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ingest.support import WatchedFolder
+from transfer_core.ingest import watcher
 from transfer_core.ingest.completion import Writer
-from transfer_core.ingest.open_writers import is_remote, writer_of
+from transfer_core.ingest.open_writers import Mount, mount_of, writer_of
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="inotify and leases are Linux's")
 
@@ -115,12 +116,37 @@ def test_links_are_refused_and_told_of(folder: WatchedFolder, place: Path) -> No
     (place / "link.jpg").symlink_to(place.parent / "secret" / "key.jpg")
     (place / "linked").symlink_to(place.parent / "secret")
     folder.watcher.rescan()
-    folder.until(lambda: folder.watcher.refusals.links == 2)
+    folder.until(lambda: folder.watcher.refusals.count == 2)
     assert folder.names == []
-    assert sorted(folder.watcher.refusals.first) == [
-        "link.jpg: a symbolic link is not followed",
-        "linked: a symbolic link is not followed",
-    ]
+    assert folder.watcher.refusals.first == "link.jpg: a symbolic link is not followed"
+    (place / "link.jpg").unlink()
+    folder.watcher.rescan()
+    folder.until(lambda: folder.watcher.refusals.count == 1)
+    assert folder.watcher.refusals.first == "linked: a symbolic link is not followed"
+
+
+def test_another_file_system_under_its_name_is_watched_and_doubted_until_the_first_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "disk" / "camera"
+    place.mkdir(parents=True)
+    mounts = {"is": Mount(str(place.parent), "ext4")}
+    monkeypatch.setattr(watcher, "mount_of", lambda _folder: mounts["is"])
+    watched = WatchedFolder(place)
+    (place / "a.jpg").write_bytes(b"a")
+    watched.until(lambda: watched.names == ["a.jpg"])
+    assert watched.watcher.doubt == ""
+    place.parent.rename(tmp_path / "away")
+    place.mkdir(parents=True)
+    mounts["is"] = Mount("/", "ext4")
+    (place / "b.jpg").write_bytes(b"b")
+    watched.until(lambda: watched.names == ["a.jpg", "b.jpg"])
+    assert watched.watcher.doubt == f"nothing is mounted at {place.parent} any more; the folder below it is watched"
+    place.parent.rename(tmp_path / "below")
+    (tmp_path / "away").rename(place.parent)
+    mounts["is"] = Mount(str(place.parent), "ext4")
+    watched.until(lambda: watched.watcher.doubt == "")
+    watched.watcher.close()
 
 
 @linux
@@ -206,6 +232,25 @@ def test_stale_part_files_are_removed_when_asked_for_and_nobody_writes_them(tmp_
 
 
 @linux
+def test_a_stale_part_file_that_can_t_be_deleted_is_told_of_and_keeps_nothing_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: str) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    (tmp_path / "old.jpg.part").write_bytes(b"half")
+    (tmp_path / "whole.jpg").write_bytes(b"whole")
+    os.utime(tmp_path / "old.jpg.part", (1, 1))
+    monkeypatch.setattr(os, "unlink", refused)
+    watched = WatchedFolder(tmp_path, cleanup=True)
+    watched.until(lambda: watched.names == ["whole.jpg"])
+    watched.until(lambda: watched.watcher.refusals.count == 1)
+    assert watched.watcher.refusals.first == "old.jpg.part: stale, and can't be deleted: Operation not permitted"
+    assert not watched.watcher.trouble
+    watched.watcher.close()
+
+
+@linux
 def test_the_system_tells_who_writes(tmp_path: Path) -> None:
     path = tmp_path / "a"
     with path.open("wb"):
@@ -214,4 +259,6 @@ def test_the_system_tells_who_writes(tmp_path: Path) -> None:
     with path.open("rb"):
         assert writer_of(str(path)) is Writer.FREE
     assert writer_of(str(tmp_path / "none")) is Writer.UNKNOWN
-    assert not is_remote(str(tmp_path))
+    assert not mount_of(str(tmp_path)).is_remote
+    assert Mount("/mnt/cameras", "cifs").is_remote
+    assert Mount("/mnt/cameras", "fuse.sshfs").is_remote

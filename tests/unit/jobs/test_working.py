@@ -252,6 +252,13 @@ def test_an_agent_that_stops_gives_its_own_jobs_back(store: JobStore) -> None:
     assert states(store, "ab") == [JobState.PENDING, JobState.UPLOADING]
 
 
+def test_an_agent_gives_back_what_it_claimed_and_does_not_work_on(store: JobStore) -> None:
+    fill(store, "a5 b5 c5")
+    store.claim("me", 2, HERE)
+    assert store.release("me", but=["b", "c"]) == 1
+    assert states(store, "abc") == [JobState.PENDING, JobState.UPLOADING, JobState.PENDING]
+
+
 def test_changes_are_told_once_and_removed_jobs_by_name(store: JobStore) -> None:
     fill(store, "a5 b5")
     newest, jobs, gone = store.changes_since(0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from transfer_core.clock import Clock
 from transfer_core.engine.watches.folder import WatchedFolder
+from transfer_core.errors import DrsError
 from transfer_core.ingest.completion import Facts
 from transfer_core.ingest.sent_file import Removal, remove_sent
 from transfer_core.jobs.store import FrameRow, JobStore
@@ -63,8 +64,14 @@ class Arrivals:
         if due:
             self._later = [each for each in self._later if now_ns < each.due_ns]
         batch, self._todo = self._todo[:BATCH] + due, self._todo[BATCH:]
-        if not batch:
-            return
+        try:
+            self._deal_with(batch, now_ns)
+        except DrsError:
+            self._todo = batch + self._todo  # nothing of it is written down; done once more, it does no more
+            raise
+
+    def _deal_with(self, batch: list[FrameRow], now_ns: int) -> None:
+        later: list[_Later] = []
         settled: list[FrameRow] = []
         forgotten: list[FrameRow] = []
         for row in batch:
@@ -75,7 +82,7 @@ class Arrivals:
                 continue
             removal = self._remove(folder, row)
             if removal is Removal.HELD:
-                self._later.append(_Later(row, now_ns + HELD_AGAIN_NS))
+                later.append(_Later(row, now_ns + HELD_AGAIN_NS))
             elif removal in (Removal.DELETED, Removal.GONE):
                 folder.forget(row)
                 forgotten.append(row)
@@ -83,6 +90,7 @@ class Arrivals:
                 settled.append(row)
         if settled or forgotten:
             self._store.settle_frames(settled, forgotten)
+        self._later += later
 
     def _remove(self, folder: WatchedFolder, row: FrameRow) -> Removal:
         path = os.path.join(folder.spec.directory, row.relative)  # noqa: PTH118 - names need not be valid Unicode

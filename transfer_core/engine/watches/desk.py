@@ -209,10 +209,10 @@ class WatchDesk:
             if watcher.overflows > overflows:
                 text = f"{folder.spec.name}: the system lost events; everything is looked at again"
                 self._notify(Severity.INFO, "watch", text, "")
-            if watcher.trouble != folder.told:
-                folder.told = watcher.trouble
-                severity = Severity.CAUTION if watcher.trouble else Severity.INFO
-                self._notify(severity, "watch", f"{folder.spec.name}: {watcher.trouble or 'its folder is back'}", "")
+            if folder.trouble != folder.told:
+                folder.told = folder.trouble
+                severity = Severity.CAUTION if folder.trouble else Severity.INFO
+                self._notify(severity, "watch", f"{folder.spec.name}: {folder.trouble or 'its folder is back'}", "")
             self._listen_to(folder)
         return frames
 
@@ -236,14 +236,16 @@ class WatchDesk:
     def _queue(self, frames: list[NewFrame]) -> None:
         if not frames:
             return
+        mine = {folder: [frame for frame in frames if frame.watch == name] for name, folder in self._folders.items()}
         try:
             replaced = self._store.queue_frames(frames)
         except DrsError as error:
-            for folder in self._folders.values():
-                mine = [frame for frame in frames if frame.watch == folder.spec.name]
-                if mine:
-                    folder.refused(mine, error)
+            for folder, refused in mine.items():
+                if refused:
+                    folder.refused(refused, error)
             raise
+        for folder, queued in mine.items():
+            folder.queued(queued)
         self._trouble = ""
         for file_id in replaced:
             self._forget(file_id)

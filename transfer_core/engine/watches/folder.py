@@ -142,10 +142,7 @@ class WatchedFolder:
         self.watcher.hold_back(len(self.waiting) >= most or not self._chosen)
         new: list[NewFrame] = []
         for frame in self._in_order(self.watcher, self.watcher.turn()):
-            made = [self._new_frame(chosen, frame) for chosen in self._takers(frame.relative, frame.facts)]
-            if made:
-                self.figures.came(frame.path, frame.complete_ns)
-            new.extend(made)
+            new.extend(self._new_frame(chosen, frame) for chosen in self._takers(frame.relative, frame.facts))
         self._judge_end()
         return new
 
@@ -194,6 +191,11 @@ class WatchedFolder:
         self._names[frame.relative] += 1
         self.waiting[job.file_id] = Waiting(row, frame.complete_ns)
         return NewFrame(spec.name, run_id, frame.relative, job)
+
+    def queued(self, frames: Sequence[NewFrame]) -> None:
+        """The database has them."""
+        for path in dict.fromkeys(frame.job.path for frame in frames):
+            self.figures.came(path, self._clock.monotonic_ns())
 
     def refused(self, frames: Sequence[NewFrame], error: DrsError) -> None:
         """The database did not take them: the next scan finds them again."""
@@ -309,10 +311,13 @@ class WatchedFolder:
         watcher = self.watcher
         if watcher is None:
             return ""
-        refusals = watcher.refusals
-        if watcher.trouble or not (refusals.links or refusals.unreadable):
-            return watcher.trouble
-        return f"{refusals.links + refusals.unreadable} left out: {refusals.first[0]}"
+        left_out = f"{watcher.refusals.count} left out: {watcher.refusals.first}" if watcher.refusals.count else ""
+        return self.trouble or left_out
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with its folder as a whole."""
+        return "" if self.watcher is None else self.watcher.trouble or self.watcher.doubt
 
     def end(self) -> None:
         """It has sent what it was to send."""

@@ -111,6 +111,7 @@ def test_a_full_disk_below_the_queue_is_told_and_no_frame_is_lost(
     told = [text for text in agent.notices if "no room left" in text]
     assert told == ["frames can't be queued: there is no room left for the queue's database"]
     until(lambda: "no room left" in agent.view("camera01").error)
+    until(lambda: agent.view("camera01").frames_in == 3)
 
 
 def test_an_empty_folder_in_its_place_takes_nothing_from_what_is_known(
