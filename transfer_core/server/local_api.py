@@ -22,16 +22,20 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from transfer_core.config import parse_priority, priority_name
-from transfer_core.errors import DrsError, NotFoundError, PortInUse, UsageError
+from transfer_core.errors import DrsError, NoAnswer, NotFoundError, PortInUse, UsageError
 from transfer_core.events import JobsChanged, JobView, LinksChanged, LinkState, LinkView
+from transfer_core.server.link_routes import link_routes
 from transfer_core.server.loopback import is_loopback, names_this_machine
 from transfer_core.server.upload_routes import upload_routes
 from transfer_core.server.watch_routes import watch_routes
 from transfer_core.service import Subscription, TransferService
+from transfer_core.service.pace import ANSWER_S
 from transfer_core.storage.safe_path import free_name, safe_name
 
 PUSH_S = 0.25
-START_WAIT_S = 10.0
+STOP_WAIT_S = 5.0
+TAKES_LONG = ("/api/files/upload", "/api/destinations", "/api/watches", "/api/webhooks")
+"""What takes what it takes: a body of any size, another machine, a folder that is walked through."""
 COPY_BYTES = 1 << 20
 
 
@@ -44,6 +48,7 @@ def link_object(link: LinkView) -> dict[str, Any]:
         "type": link.kind.value,
         "state": link.state.value,
         "why": link.why,
+        "role": link.role,
         "throughput": None if link.throughput_bps is None else link.throughput_bps / 1e6,
         "rtt": link.rtt_ms,
         "packet_loss": link.loss,
@@ -51,6 +56,10 @@ def link_object(link: LinkView) -> dict[str, Any]:
         "stability": None if score is None else score.stability,
         "score": None if score is None else score.score,
         "score_terms": None if score is None else asdict(score),
+        "rate_cap_mbps": None if link.rate_cap_bps is None else link.rate_cap_bps / 1e6,
+        "used_bytes": link.used_bytes,
+        "quota_bytes": link.quota_bytes,
+        "quota_renews": link.quota_renews,
     }
 
 
@@ -85,20 +94,31 @@ def build_app(service: TransferService, spool: Path) -> FastAPI:
     async def only_this_machine(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         if not names_this_machine(request.headers.get("host"), request.headers.get("origin")):
             return JSONResponse({"code": "E_SECURITY", "message": "only this machine may ask"}, 403)
-        return await call_next(request)
+        if request.url.path.startswith(TAKES_LONG):
+            return await call_next(request)
+        answer = asyncio.ensure_future(call_next(request))
+        await asyncio.wait({answer}, timeout=ANSWER_S)
+        if answer.done():
+            return answer.result()
+        answer.cancel()  # the verb's thread can't be: it is waited for no longer
+        return _error_answer(NoAnswer(f"no answer within {ANSWER_S:.0f} s"))
 
     @app.exception_handler(DrsError)
     async def explain(_: Request, error: DrsError) -> JSONResponse:
-        body = {"code": error.code, "message": error.message, "hint": error.hint}
-        return JSONResponse(body, error.http_status)
+        return _error_answer(error)
 
     _add_links(app, service)
+    app.include_router(link_routes(service))
     _add_files(app, service, spool)
     app.include_router(upload_routes(service))
     app.include_router(watch_routes(service))
     _add_simulator(app, service)
     _add_socket(app, service)
     return app
+
+
+def _error_answer(error: DrsError) -> JSONResponse:
+    return JSONResponse({"code": error.code, "message": error.message, "hint": error.hint}, error.http_status)
 
 
 def _add_links(app: FastAPI, service: TransferService) -> None:
@@ -278,7 +298,7 @@ class LocalApi:
         """Stop serving. May be called twice."""
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
-            self._thread.join(START_WAIT_S)
+            self._thread.join(STOP_WAIT_S)
             self._server = None
         if self._socket is not None:
             self._socket.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,47 @@ def test_an_unknown_file_is_404_with_code_and_hint(api: httpx.Client) -> None:
 def test_without_a_link_there_is_no_best_one(api: httpx.Client) -> None:
     assert api.get("/api/links").json() == []
     assert api.get("/api/links/best").status_code == 404
+
+
+def test_the_policy_is_read_and_changed(api: httpx.Client) -> None:
+    assert api.get("/api/policy").json() == {"policy": "bonded"}
+    for policy in ("best", "redundant"):
+        assert api.put("/api/policy", json={"policy": policy}).json() == {"policy": policy}
+        assert api.get("/api/policy").json() == {"policy": policy}
+    assert api.put("/api/policy", json={"policy": "fastest"}).status_code == 422
+
+
+def test_what_a_link_may_is_read_and_changed_in_parts(api: httpx.Client) -> None:
+    free = {"name": "lte", "role": "primary", "cap_mbps": 0.0, "quota_bytes": 0, "reset_day": 1}
+    assert api.get("/api/links/lte/limits").json() == free
+    api.put("/api/links/lte/limits", json={"role": "backup", "quota_bytes": 10**9, "reset_day": 15})
+    changed = api.put("/api/links/lte/limits", json={"cap_mbps": 2.5}).json()
+    assert changed == {"name": "lte", "role": "backup", "cap_mbps": 2.5, "quota_bytes": 10**9, "reset_day": 15}
+    assert api.get("/api/links/lte/limits").json() == changed
+    assert api.get("/api/links/wifi/limits").json() == {**free, "name": "wifi"}
+    for wrong in ({"role": "spare"}, {"cap_mbps": -1}, {"quota_bytes": -1}, {"quota_bytes": 1, "reset_day": 32}):
+        assert api.put("/api/links/lte/limits", json=wrong).json()["code"] == "E_CONFIG"
+    assert api.get("/api/links/lte/limits").json() == changed
+
+
+def test_a_verb_that_hangs_is_an_error_in_time_and_holds_up_no_other_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transfer_core.server.local_api.ANSWER_S", 0.5)
+    service, may_end = LocalService(tmp_path / "state"), threading.Event()
+    monkeypatch.setattr(service, "jobs", lambda: may_end.wait(30.0) and [])
+    server = LocalApi(service, ("127.0.0.1", 0), tmp_path / "spool")
+    server.start()
+    host, port = server.address
+    try:
+        with httpx.Client(base_url=f"http://{host}:{port}", timeout=10) as client:
+            late = client.get("/api/files")
+            assert (late.status_code, late.json()["code"]) == (504, "E_NO_ANSWER")
+            assert client.get("/api/policy").status_code == 200
+    finally:
+        may_end.set()
+        server.stop()
+        service.stop()
 
 
 def test_a_foreign_host_or_origin_is_refused(api: httpx.Client) -> None:
