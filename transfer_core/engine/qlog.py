@@ -7,6 +7,9 @@ Events that QUIC has no name for are `drs:...`.
 
 The loop's thread only puts plain tuples into a queue; a thread of the trace makes JSON of them. If it can't keep up,
 events are left out, counted, and the file says how many.
+
+A file that has grown to `FILE_BYTES_MAX` is kept beside the next one as `NAME.1.qlog`, in place of the one before, so
+that a trace of weeks takes twice that and no more. Each of the two is a whole file, with times since the same moment.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ _LOG = logging.getLogger(__name__)
 METRICS_EVERY_NS = 10 * NS_PER_MS
 EVENTS_WAITING_MAX = 50_000
 FLUSH_S = 0.5
+FILE_BYTES_MAX = 256 << 20  # a viewer holds all of a file in memory
 _SEPARATOR = "\x1e"
 _PACKET_TYPE = "1RTT"
 
@@ -44,6 +48,7 @@ class QlogTrace:
     """One file. `session` gives what watches one session. WriteFailed if the file can't be made."""
 
     def __init__(self, file: FilePath, clock: Clock, *, vantage: str, name: str) -> None:
+        self._place = file
         try:
             self._file: TextIO = file.open("w", encoding="utf-8")
         except OSError as error:
@@ -53,7 +58,9 @@ class QlogTrace:
         self._queue: queue.SimpleQueue[tuple[int, str, Make] | None] = queue.SimpleQueue()
         self._left_out = 0
         self.failure: OSError | None = None
-        self._put(_header(vantage, name, clock.wall_ns() / NS_PER_MS))
+        self._written_bytes = 0
+        self._header = _header(vantage, name, clock.wall_ns() / NS_PER_MS)
+        self._put(self._header)
         self._thread = threading.Thread(target=self._run, name="qlog", daemon=True)
         self._thread.start()
 
@@ -88,9 +95,11 @@ class QlogTrace:
             time_ms = round((now_ns - self._began_ns) / NS_PER_MS, 4)
             for said in make():
                 self._put({"time": time_ms, "group_id": group, **said})
+            if self._written_bytes >= FILE_BYTES_MAX:
+                self._begin_another()
         if self._left_out:
             data = {"type": "events_left_out", "count": self._left_out}
-            self._put({"time": time_ms, "name": "drs:trace", "data": data})
+            self._put({"time": time_ms, "group_id": "trace", "name": "drs:trace", "data": data})
         try:
             self._file.close()
         except OSError as error:
@@ -105,10 +114,25 @@ class QlogTrace:
     def _put(self, record: dict[str, Any]) -> None:
         if self.failure is not None:
             return
+        text = f"{_SEPARATOR}{json.dumps(record, separators=(',', ':'))}\n"
         try:
-            self._file.write(f"{_SEPARATOR}{json.dumps(record, separators=(',', ':'))}\n")
+            self._written_bytes += self._file.write(text)  # all of it is ASCII
         except OSError as error:
             self._fail(error)
+
+    def _begin_another(self) -> None:
+        """Go on in an empty file; what is full is kept until the next one is."""
+        if self.failure is not None or not self._place.is_file():  # a pipe never fills up
+            self._written_bytes = 0
+            return
+        try:
+            self._file.close()
+            self._place.replace(self._place.with_name(f"{self._place.stem}.1{self._place.suffix}"))
+            self._file = self._place.open("w", encoding="utf-8")
+        except OSError as error:
+            self._fail(error)
+        self._written_bytes = 0
+        self._put(self._header)
 
     def _flush(self) -> None:
         try:

@@ -99,6 +99,23 @@ def test_more_than_can_be_written_is_left_out_and_counted(tmp_path: Path, monkey
     _, told = records(tmp_path / "a.qlog")
     assert told["name"] == "drs:trace"
     assert told["data"]["count"] > 100
+    assert told["group_id"]
+
+
+def test_a_trace_that_grows_takes_two_files_at_most_and_each_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transfer_core.engine.qlog.FILE_BYTES_MAX", 100_000)
+    traced_world(tmp_path / "a.qlog")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.1.qlog", "a.qlog"]
+    header, *older = records(tmp_path / "a.1.qlog")
+    again, *newer = records(tmp_path / "a.qlog")
+    assert header == again
+    assert 100_000 <= (tmp_path / "a.1.qlog").stat().st_size < 130_000
+    assert (tmp_path / "a.qlog").stat().st_size < 130_000
+    times = [event["time"] for event in (*older, *newer)]
+    assert times == sorted(times)
+    assert newer[-1]["name"] == "drs:path_removed"  # the newest is there
 
 
 def test_a_file_that_can_not_be_made_is_said(tmp_path: Path) -> None:
