@@ -131,6 +131,9 @@ class SessionWorld:
         self._unsynced: list[tuple[int, int]] = []
         self._sync_due = False
         self._old: list[bytes] = []
+        self._landed: list[tuple[Association, int, bytes]] = []
+        self._read: set[tuple[int, int]] = set()  # chunks of this session by file
+        self._refused = False  # the disk has turned some chunk of this session away
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._epoch = 0
@@ -144,6 +147,8 @@ class SessionWorld:
         self.is_up = True
         self._held.clear()
         self._unsynced.clear()
+        self._read.clear()
+        self._refused = False
         secrets = [self._epoch.to_bytes(4, "big") * 4 + bytes([i]) * 16 for i in range(2)]
         self.sender = SenderSession(
             my_index=1,
@@ -256,6 +261,7 @@ class SessionWorld:
                 return until()
             while self._heap and self._heap[0][0] <= self.now_ns:
                 heapq.heappop(self._heap)[2]()
+            self._hand_over()
         return True
 
     def _lateness_ns(self, passed_ns: int) -> int:
@@ -356,8 +362,14 @@ class SessionWorld:
         if not self.is_up or side not in (self.sender, self.receiver):
             self.trouble.posthumous += 1
         elif link.deliver(1) and datagram:
-            address = ("10.0.0.2", path + 1)
-            received = Received(address, memoryview(datagram), len(datagram))
+            self._landed.append((side, path, datagram))
+
+    def _hand_over(self) -> None:
+        """What has landed since, equal datagrams that came after each other as one burst, as a system has it."""
+        landed, self._landed = self._landed, []
+        for (side, path, width), group in itertools.groupby(landed, lambda each: (each[0], each[1], len(each[2]))):
+            payload = b"".join(datagram for _, _, datagram in group)
+            received = Received(("10.0.0.2", path + 1), memoryview(payload), width)
             side.receive_datagrams(path, received, self.clock_of(side))
 
     def _file(self, number: int) -> WorldFile:
@@ -371,6 +383,9 @@ class SessionWorld:
                 case ChunksWanted(number, first, count):
                     file = self._file(number)
                     for chunk in range(first, first + count):
+                        twice = (number, chunk) in self._read and not self._refused
+                        self.checks.fail_if(twice, f"chunk {chunk} of {file.file_id} had to be read again")
+                        self._read.add((number, chunk))
                         offset = chunk * file.chunk_bytes
                         data = file.data[offset : offset + file.chunk_bytes]
                         record, place = new_record(file.file_id, len(data))
@@ -445,9 +460,11 @@ class SessionWorld:
         if ok:
             self.bytes_written += len(data)
             self.progress.append((self.now_ns, self.bytes_written))
-        elif number not in self._held:
-            self._held.add(number)
-            self.receiver.hold_file(number, "E_DISK_FULL", "the disk is full")
+        else:
+            self._refused = True
+            if number not in self._held:
+                self._held.add(number)
+                self.receiver.hold_file(number, "E_DISK_FULL", "the disk is full")
         written = functools.partial(self._written, self.receiver, number, chunk, ok)
         if self.disk_ns:
             self.at(self.disk_ns, written)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.hostile_peer import HostilePeer, give
+from tests.support.hostile_peer import ADDRESS, HostilePeer, give
+from transfer_core.protocol.endpoint import Received
 from transfer_core.protocol.receiver import ChunkReady, FileOffered, ReceiverSession, VerifyFile
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire import messages as wire
@@ -56,6 +57,24 @@ def test_a_chunk_that_is_cut_anew_is_whole_once_either_cut_is_though_late_slices
     assert side.poll_event() is None
     assert side.files[1].partial == {}
     assert side.files[1].recut == {}
+
+
+@pytest.mark.parametrize("order", [[0, 2, 1, 3, 4], [3, 1, 2, 0, 4], [0, 1, 1, 3, 2, 4], [4, 3, 2, 1, 0]])
+def test_slices_that_come_in_one_burst_find_their_places_though_some_have_overtaken_others_or_come_twice(
+    order: list[int],
+) -> None:
+    side, peer = _pair()
+    give(side, peer.frames(peer.message(wire.FileOpen(1, 5, len(CHUNK), 4096, 0, 1, "f", "f"))), NOW_NS)
+    side.poll_event()
+    side.accept_file(1)
+    cut = _slices(900)
+    assert sorted(set(order)) == list(range(len(cut)))
+    burst = [peer.data(1, 0, index, cut[index]) for index in order]
+    together = Received(ADDRESS, memoryview(b"".join(burst)), len(burst[0]))
+    side.receive_datagrams(0, together, NOW_NS)
+    event = side.poll_event()
+    assert isinstance(event, ChunkReady)
+    assert bytes(event.data) == CHUNK
 
 
 @pytest.mark.parametrize("is_finished", [True, False])
