@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
+from app.models.arrivals import Arrivals
 from transfer_core.clock import Clock
 from transfer_core.config import Policy
 from transfer_core.events import (
@@ -76,6 +77,7 @@ class ConsoleState(QObject):
         self._engine = ENGINE_UNKNOWN
         self._destinations: tuple[DestinationView, ...] = ()
         self._relay = RelayView(running=False)
+        self._arrivals = Arrivals()
 
     @property
     def jobs(self) -> tuple[JobView, ...]:
@@ -141,6 +143,7 @@ class ConsoleState(QObject):
             match event:
                 case JobsChanged(jobs):
                     for job in jobs:
+                        self._arrivals.note(self._jobs.get(job.file_id), job)
                         changed[job.file_id] = self._jobs[job.file_id] = job
                         removed.pop(job.file_id, None)
                 case JobsRemoved(file_ids):
@@ -189,7 +192,8 @@ class ConsoleState(QObject):
                     self.engine_silent.emit(is_silent)
         for mark in marks:
             self.link_marked.emit(mark)
-        for notice in notices:
+        arrival = self._arrivals.line(self.now_ns(), self.wall_ns())
+        for notice in notices if arrival is None else [*notices, arrival]:
             self.noticed.emit(notice)
         if others:
             self.others_arrived.emit(tuple(others))

@@ -124,7 +124,7 @@ def _tip(job: JobView, column: int) -> str:
     if column == HistoryColumn.LINKS and job.links:
         total = max(1, sum(job.links.values()))
         return "\n".join(
-            f"{name}: {format_bytes(count)}, {count * 100 / total:.0f} %" for name, count in job.links.items()
+            f"{name}: {format_bytes(count)}, {count * 100 / total:.0f} %" for name, count in sorted(job.links.items())
         )
     if column == HistoryColumn.RATE:
         return "Mean over the whole time that the job took"
@@ -135,7 +135,7 @@ def _texts(job: JobView) -> tuple[str, ...]:
     took = job.duration_s
     arrived = job.status is JobState.COMPLETED
     rate = mbit_text(job.size * 8 / took) if arrived and took else ""
-    carried = " · ".join(f"{name} {format_bytes(count)}" for name, count in job.links.items() if count)
+    carried = " · ".join(f"{name} {format_bytes(count)}" for name, count in sorted(job.links.items()) if count)
     return (
         _OUTCOMES.get(job.status, job.status.value),
         moment_text(job.completed_at),

@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QFontMetrics, QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
 from app.models.watch_words import figures, problem
 from app.theme.theme import Theme
+from app.theme.tokens import THEMES
+from app.views.cameras.camera_card import MARGIN, PICTURE, CameraCard
 from app.views.cameras.page import CamerasPage
 from app.views.cameras.trigger_dialog import TriggerDialog
 from app.views.cameras.watch_dialog import WatchDialog
+from app.widgets.look import look_of
 from app.workers.calls_here import CallsHere
 from app.workers.thumbnails import Thumbnails, decode
 from tests.support.console_world import job_view
@@ -82,6 +85,16 @@ def test_each_watch_has_a_card_that_says_how_it_does(page: CamerasPage) -> None:
     ):
         assert words in text
     assert not page.empty.isVisible()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_figures_of_a_card_are_whole_in_every_theme(qtbot: QtBot, theme: str) -> None:
+    look = look_of(Theme(theme))
+    card = CameraCard(look)
+    qtbot.addWidget(card)
+    label = QFontMetrics(look.small).horizontalAdvance("backlog")
+    value = max(QFontMetrics(look.font).horizontalAdvance(text) for _, text in figures(demo_watches()[0], NOW_NS))
+    assert card.sizeHint().width() >= PICTURE.width() + label + value + 2 * MARGIN
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from app.models.history_model import PAGE_ROWS
+from app.models.history_model import PAGE_ROWS, HistoryColumn
 from app.views.history.page import HistoryPage
 from tests.support.console_world import HandState, PlainTheme, job_view
 from transfer_core.events import JobState
@@ -40,6 +42,27 @@ def test_without_history_the_page_says_what_will_come(page) -> None:
     page.show_history([])
     assert page.empty.isVisible()
     assert not page.table.isVisible()
+
+
+def test_the_table_gets_the_keyboard_once_it_has_rows_unless_somebody_searches(page, qtbot) -> None:
+    page.on_shown()
+    page.show_history([])
+    page.first_focus.setFocus()
+    page.show_history([job_view(2), job_view(1)])
+    assert page.table.hasFocus()
+    page.find.setFocus()
+    qtbot.keyClicks(page.find, "x")
+    page.show_history([job_view(2)])
+    assert page.find.hasFocus()
+
+
+def test_links_are_named_in_one_order_in_every_row(page) -> None:
+    page.on_shown()
+    page.show_history(
+        [replace(job_view(n), links=links) for n, links in ((2, {"b": 5, "a": 7}), (1, {"a": 7, "b": 5}))]
+    )
+    model = page.table.model()
+    assert {model.index(row, HistoryColumn.LINKS).data() for row in range(2)} == {"a 7 B · b 5 B"}
 
 
 def test_scrolling_to_the_end_asks_for_older_ones(page, qtbot) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
@@ -354,3 +354,28 @@ def test_a_hash_and_a_long_name_at_the_other_end_are_there_whole_and_do_not_wide
     tips = {label.toolTip() for label in page.details.findChildren(QLabel)}
     assert {digest, stored} <= tips
     assert page.details.minimumSizeHint().width() <= page.details.width()
+
+
+def test_a_low_window_scrolls_the_details_and_squeezes_neither_them_nor_the_page(page: QueuePage) -> None:
+    page.details.show_job(job("a", status=JobState.COMPLETED, links={"wifi": 1, "lte": 2}, file_hash="blake3:00"))
+    assert page.details.minimumSizeHint().height() < 150
+    page.resize(1000, 320)
+    QApplication.processEvents()
+    squeezed = [
+        label.text()
+        for label in page.details.findChildren(QLabel)
+        if label.isVisible() and label.height() < label.minimumSizeHint().height()
+    ]
+    assert squeezed == []
+
+
+def test_a_map_that_only_says_that_all_is_there_is_left_out(page: QueuePage) -> None:
+    unknown, known = (ChunkMap((name,), bytes([1, 1]), 2, 2) for name in (UNKNOWN_LINK, "wifi"))
+    page.details.show_job(job("a", status=JobState.COMPLETED))
+    page.details.show_chunk_map("a", unknown)
+    assert not page.details.grid.isVisibleTo(page)
+    page.details.show_chunk_map("a", known)
+    assert page.details.grid.isVisibleTo(page)
+    page.details.show_job(job("b", status=JobState.UPLOADING))
+    page.details.show_chunk_map("b", unknown)
+    assert page.details.grid.isVisibleTo(page)

@@ -157,7 +157,7 @@ class LinkStateJudge:
             return LinkState.SILENT, "nothing comes back"
         is_bad = self._state is LinkState.DEGRADED
         if figures.loss is not None and figures.loss >= (config.loss_good if is_bad else config.loss_bad):
-            return LinkState.DEGRADED, f"{figures.loss:.0%} of the datagrams are lost"
+            return LinkState.DEGRADED, f"{figures.loss * 100:.0f} % of the datagrams are lost"
         if figures.rtt_ms is not None and figures.rtt_ms >= (config.rtt_good_ms if is_bad else config.rtt_bad_ms):
             return LinkState.DEGRADED, f"a round trip takes {figures.rtt_ms:.0f} ms"
         return LinkState.UP, ""

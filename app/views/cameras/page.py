@@ -203,9 +203,10 @@ class CamerasPage(Page):
             card.show_view(view, now_ns, self._blocked.get(view.spec.destination, ""))
             self._ask_for_picture(view, card)
         backlog = sum(view.backlog for view in self._views)
-        waiting = format_bytes(sum(view.backlog_bytes for view in self._views))
+        size = format_bytes(sum(view.backlog_bytes for view in self._views))
+        waiting = f"{backlog:,} {'frame' if backlog == 1 else 'frames'}, {size} to go" if backlog else "nothing to go"
         fps = sum(view.fps_in or 0.0 for view in self._views)
-        self.totals.setText(f"{fps:.0f} fps in · {backlog} frames, {waiting} to go" if self._views else "")
+        self.totals.setText(f"{fps:.1f} fps in · {waiting}" if self._views else "")
 
     def _ask_for_picture(self, view: WatchView, card: CameraCard) -> None:
         name, path = view.spec.name, view.newest_frame

@@ -35,14 +35,14 @@ _SAMPLES = {
     HistoryColumn.RATE: "1000.0",
     HistoryColumn.DESTINATION: "destination",
     HistoryColumn.FILE: "telemetry_car23_stint12.mcap",
-    HistoryColumn.LINKS: "wlan0 333 MB · wwan0 333 MB",
+    HistoryColumn.LINKS: "the relay refuses it",
 }
 _DROPPED = tuple(
     (column,)
     for column in (
         HistoryColumn.ATTEMPTS,
-        HistoryColumn.DESTINATION,
         HistoryColumn.RATE,
+        HistoryColumn.DESTINATION,
         HistoryColumn.SIZE,
         HistoryColumn.DURATION,
     )
@@ -234,8 +234,11 @@ class HistoryPage(Page):
         rows = self._model.rowCount()
         more = "+" if self._model.canFetchMore(QModelIndex()) else ""
         self.count.setText(f"{rows}{more} jobs" if rows != 1 else "1 job")
+        was_empty = not self.table.isVisibleTo(self)
         self.table.setVisible(bool(rows) or bool(self.find.text()))
         self.empty.setVisible(not self.table.isVisibleTo(self))
+        if was_empty and self.find.hasFocus() and not self.find.text():
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)  # it was only lent
 
     # --- looks
     def _shape(self, index: Index) -> tuple[Shape, QColor]:

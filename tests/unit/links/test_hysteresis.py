@@ -128,7 +128,7 @@ def test_loss_has_to_last_before_a_link_is_degraded_and_to_fall_further_before_i
     track.run(5)
     assert track.run(2.5, loss=0.3) is LinkState.UP
     assert track.run(1, loss=0.3) is LinkState.DEGRADED
-    assert track.judge.why == "30% of the datagrams are lost"
+    assert track.judge.why == "30 % of the datagrams are lost"
     assert track.run(20, loss=0.07) is LinkState.DEGRADED
     assert track.run(4, loss=0.02) is LinkState.UP
 
