@@ -10,6 +10,7 @@ import typer
 from transfer_core.cli import compose, output
 from transfer_core.cli.options import Json, State, parse_size
 from transfer_core.config import Policy
+from transfer_core.errors import UsageError
 from transfer_core.service.link_limits import limits_of, with_limits
 
 group = typer.Typer(help="Kill or restore a link of the running agent; say what each link may.")
@@ -18,7 +19,9 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="As `scan` shows it.")
 Role = Annotated[str | None, typer.Option("--role", metavar="primary|overflow|backup", help="When it is used.")]
 Cap = Annotated[float | None, typer.Option("--cap", metavar="MBPS", help="At most so many Mbit/s; 0 is no cap.")]
 Quota = Annotated[str | None, typer.Option("--quota", metavar="20GB", help="Data in a month; 0 is no quota.")]
-ResetDay = Annotated[int, typer.Option("--reset-day", metavar="DAY", help="Day of the month on which it begins anew.")]
+ResetDay = Annotated[
+    int | None, typer.Option("--reset-day", metavar="DAY", help="Day of the month on which it begins anew.")
+]
 
 
 @group.command("kill")
@@ -43,7 +46,7 @@ def set_link(
     role: Role = None,
     cap: Cap = None,
     quota: Quota = None,
-    reset_day: ResetDay = 1,
+    reset_day: ResetDay = None,
     state: State = None,
     json: Json = False,
 ) -> None:
@@ -56,7 +59,11 @@ def set_link(
         if cap is not None:
             limits = replace(limits, cap_mbps=cap)
         if quota is not None:
-            limits = replace(limits, quota_bytes=parse_size(quota), reset_day=reset_day)
+            limits = replace(limits, quota_bytes=parse_size(quota))
+        if reset_day is not None:
+            if not limits.quota_bytes:
+                raise UsageError(f"{name} has no quota that could begin anew", hint="Give it one with --quota.")
+            limits = replace(limits, reset_day=reset_day)
         service.change_settings(with_limits(settings, name, limits))
     _say(name, "set", as_json=json)
 

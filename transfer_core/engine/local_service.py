@@ -236,12 +236,15 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
             SyncChanged(tuple(self.sync.status())),
             *self.first_telemetry_events(),
             WatchesChanged(self.watches.desk.views() if self.watches.desk is not None else ()),
+            *self._marked,
             *self._notices,
         ]
 
     def _on_mark(self, mark: LinkMark) -> None:
         severity = Severity.CAUTION if mark.what in ("kill", "lost", "down") else Severity.INFO
-        self._bus.publish(LinkMarked(mark))
+        event = LinkMarked(mark)
+        self._marked.append(event)
+        self._bus.publish(event)
         self._say(severity, "link", mark.text, "")
 
     def scan(self) -> list[LinkView]:

@@ -17,7 +17,7 @@ from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.state_lock import StateLock
 from transfer_core.engine.system import SystemEntropy
-from transfer_core.events import JobsChanged, JobsRemoved, Notice, Severity
+from transfer_core.events import JobsChanged, JobsRemoved, LinkMarked, Notice, Severity
 from transfer_core.jobs.model import to_view
 from transfer_core.jobs.store import JobStore
 from transfer_core.units import utc_iso
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from transfer_core.engine.sync_desk import SyncDesk
 
 NOTICES_KEPT = 5_000
+MARKS_TOLD = 200
 _T = TypeVar("_T")
 
 
@@ -37,6 +38,7 @@ class ServiceParts:
         self._entropy = SystemEntropy()
         self._bus = EventBus()
         self._notices: deque[Notice] = deque(maxlen=NOTICES_KEPT)
+        self._marked: deque[LinkMarked] = deque(maxlen=MARKS_TOLD)  # to those who begin to listen
         self._lock = threading.RLock()
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._store = JobStore(state_dir, clock)
