@@ -13,7 +13,8 @@ from transfer_core.errors import ConfigError, DrsError, SecurityError, TokenInva
 from transfer_core.protocol.association import Association
 from transfer_core.protocol.endpoint import Received
 from transfer_core.protocol.live_frame import LiveDatagram
-from transfer_core.protocol.receiver import ChunkReady, FeedOffered, FileOffered, ReceiverSession, VerifyFile
+from transfer_core.protocol.receiver import ReceiverSession
+from transfer_core.protocol.receiver_events import ChunkReady, FeedOffered, FileOffered, VerifyFile
 from transfer_core.protocol.recovery.ack import decode_ack
 from transfer_core.protocol.security.handshake import HELLO_BYTES, open_hello
 from transfer_core.protocol.security.keys import PathKeys

@@ -8,7 +8,7 @@ import pytest
 from tests.support.session_world import MS, S, SessionWorld, WorldFile
 from transfer_core.protocol.endpoint import Received
 from transfer_core.protocol.live_frame import LiveDatagram
-from transfer_core.protocol.receiver import SessionEnded
+from transfer_core.protocol.receiver_events import SessionEnded
 from transfer_core.sim.conditions import LinkConditions
 
 DRONES, EVERY_NS = 20, 20 * MS

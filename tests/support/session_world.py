@@ -20,7 +20,8 @@ from tests.support.world_disk import Disk
 from transfer_core.protocol.association import Association
 from transfer_core.protocol.endpoint import Received, Transmit
 from transfer_core.protocol.live_frame import LiveDatagram
-from transfer_core.protocol.receiver import (
+from transfer_core.protocol.receiver import ReceiverSession
+from transfer_core.protocol.receiver_events import (
     ChunkReady,
     FeedArrived,
     FeedEnded,
@@ -28,7 +29,6 @@ from transfer_core.protocol.receiver import (
     FileOffered,
     FileStopped,
     PostDelivered,
-    ReceiverSession,
     VerifyFile,
 )
 from transfer_core.protocol.security.keys import PathKeys

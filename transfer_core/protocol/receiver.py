@@ -14,24 +14,35 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer_core.errors import ChunkHashMismatch, RemoteProtocolError, TooMany
+from transfer_core.errors import RemoteProtocolError, TooMany
 from transfer_core.protocol.association import Association, Path
+from transfer_core.protocol.chunk_assembly import ChunkAssembly
 from transfer_core.protocol.endpoint import Address, Transmit
+from transfer_core.protocol.incoming_file import IncomingFile, PartialChunk, WholeChunk
 from transfer_core.protocol.live import FEEDS_MAX, LiveIn
 from transfer_core.protocol.live_frame import LiveDatagram, LiveFrame
 from transfer_core.protocol.posts import PARTS_AHEAD, PostsOut
+from transfer_core.protocol.receiver_events import (
+    ChunkReady,
+    FeedArrived,
+    FeedEnded,
+    FeedOffered,
+    FileOffered,
+    FileStopped,
+    PostDelivered,
+    ReceiverEvent,
+    SessionEnded,
+    VerifyFile,
+)
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.chunk_record import (
     CHUNK_BYTES_MAX,
     CHUNK_BYTES_MIN,
     WINDOW_CHUNK_BYTES,
-    open_record,
-    record_bytes,
 )
 from transfer_core.protocol.wire.messages import (
     EARLY_CHUNKS,
@@ -61,143 +72,7 @@ FILES_OPEN_MAX = 4096
 REPORT_NS = 2_000_000_000  # how often it is said what has come of live feeds
 SIZE_MAX = 1 << 50
 FILE_ID_BYTES_MAX = 255  # what a chunk record's head can name
-CUTS_MAX = 8  # of one chunk beside the first: packets have few sizes
 CHUNKS_MAX = 1 << 25  # each side keeps a few bytes for each; 2 TiB in chunks of 64 KiB, 32 TiB in those of 1 MiB
-
-
-@dataclass(slots=True, eq=False)
-class PartialChunk:
-    """A chunk of which some slices have arrived."""
-
-    rows: NDArray[np.uint8]
-    got: NDArray[np.bool_]
-    left: int
-
-
-@dataclass(frozen=True, slots=True)
-class WholeChunk:
-    """A chunk that is complete and fits its hash, and how much memory it holds until it is written."""
-
-    data: memoryview
-    held_bytes: int
-
-
-@dataclass(slots=True, eq=False)
-class IncomingFile:
-    """One file of the session, as the receiver knows it."""
-
-    number: int
-    file_id: str
-    path: str
-    size: int
-    chunk_bytes: int
-    chunks: int
-    mtime_ns: int
-    fingerprint: int
-    priority: int
-    accepted: bool = False
-    have: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))  # handed over or on disk
-    missing: int = 0  # chunks not handed over
-    writing: int = 0  # chunks handed over, not written
-    partial: dict[int, PartialChunk] = field(default_factory=dict)  # by chunk, as it was cut first
-    recut: dict[int, dict[int, PartialChunk]] = field(default_factory=dict)  # by chunk and size of slices: cut again
-    early: dict[int, WholeChunk] = field(default_factory=dict)  # they wait for the owner's answer
-    digest: str | None = None
-    verifying: bool = False
-
-    def chunk_size(self, chunk: int) -> int:
-        """Bytes of data in a chunk."""
-        return min(self.chunk_bytes, self.size - chunk * self.chunk_bytes)
-
-
-@dataclass(frozen=True, slots=True)
-class FileOffered:
-    """An agent offers a file: answer with accept_file, hold_file or fail_file."""
-
-    file: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkReady:
-    """Write this chunk, then call `chunk_written`. `data` stays valid until then."""
-
-    file: int
-    chunk: int
-    offset: int
-    data: memoryview
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyFile:
-    """Every chunk is written: check the whole against `digest`, put it in place, then finish_file or fail_file."""
-
-    file: int
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileStopped:
-    """The agent sends no more of it for now; `discard`: drop what is there."""
-
-    file: int
-    file_id: str
-    discard: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PostDelivered:
-    """The agent has this post for good."""
-
-    post: int
-
-
-@dataclass(frozen=True, slots=True)
-class FeedOffered:
-    """An agent has live datagrams: answer with `take_feed` or `refuse_feed`."""
-
-    feed: int
-    about: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class FeedArrived:
-    """Live datagrams, in order."""
-
-    feed: int
-    datagrams: list[LiveDatagram]
-
-
-@dataclass(frozen=True, slots=True)
-class FeedEnded:
-    """No more of a feed that was taken."""
-
-    feed: int
-
-
-@dataclass(frozen=True, slots=True)
-class SessionEnded:
-    """The agent closed the session."""
-
-    code: str
-    text: str
-
-
-ReceiverEvent = (
-    FileOffered
-    | ChunkReady
-    | VerifyFile
-    | FileStopped
-    | PostDelivered
-    | FeedOffered
-    | FeedArrived
-    | FeedEnded
-    | SessionEnded
-)
-
-
-def makes_sense(file_id: str) -> bool:
-    """Whether an agent may call a file so."""
-    return file_id.isprintable() and 0 < len(file_id.encode()) <= FILE_ID_BYTES_MAX
 
 
 class ReceiverSession(Association):
@@ -216,7 +91,7 @@ class ReceiverSession(Association):
         self.files: dict[int, IncomingFile] = {}
         self._window_max = window_chunks
         self._handed_over: dict[tuple[int, int], int] = {}  # bytes of chunks that are being written
-        self._held_bytes = 0  # of those, and of partial chunks
+        self._assembly = ChunkAssembly(2 * window_chunks * WINDOW_CHUNK_BYTES)
         self._offered_up_to = 0
         self._events: deque[ReceiverEvent] = deque()
         self._posts = PostsOut()
@@ -263,7 +138,7 @@ class ReceiverSession(Association):
         came_bytes = 0
         for chunk, whole in early.items():
             if file.have[chunk]:
-                self._held_bytes -= whole.held_bytes
+                self._assembly.release(whole.held_bytes)
                 came_bytes += len(whole.data)
             else:
                 self._hand_over(file, chunk, whole)
@@ -302,7 +177,7 @@ class ReceiverSession(Association):
 
     def chunk_written(self, number: int, chunk: int, *, ok: bool = True) -> None:
         """The chunk's data has been handed to the system; its buffer is free. Not `ok`: it has to come again."""
-        self._held_bytes -= self._handed_over.pop((number, chunk))
+        self._assembly.release(self._handed_over.pop((number, chunk)))
         file = self.files.get(number)
         if file is None:
             return
@@ -380,10 +255,7 @@ class ReceiverSession(Association):
         self.send_message(Close(code, text))
 
     def _drop_file(self, number: int) -> None:
-        file = self.files.pop(number)
-        self._held_bytes -= sum(partial.rows.nbytes for partial in file.partial.values())
-        self._held_bytes -= sum(cut.rows.nbytes for cuts in file.recut.values() for cut in cuts.values())
-        self._held_bytes -= sum(whole.held_bytes for whole in file.early.values())
+        self._assembly.drop(self.files.pop(number))
 
     # --- what the agent says
 
@@ -479,72 +351,22 @@ class ReceiverSession(Association):
             return number <= self._offered_up_to  # late data of a file that is gone
         if chunk >= file.chunks or (file.have[chunk] if file.accepted else chunk in file.early):
             return True
-        partial = self._partial(file, chunk, data.shape[1])
+        partial = self._assembly.partial(file, chunk, data.shape[1])
         if partial is None:
             return False
         if slices.max() >= len(partial.got):
             self.counters.malformed += len(slices)
             return True
-        fresh = ~partial.got[slices]
-        count = int(np.count_nonzero(fresh))
-        is_run = count == len(slices) and bool((np.diff(slices) == 1).all())  # what overtook or came twice is none
-        if is_run:
-            partial.rows[slices[0] : slices[-1] + 1] = data
-        elif count:
-            slices = slices[fresh]
-            partial.rows[slices] = data[fresh]
-        partial.got[slices] = True
-        path.data_bytes += count * data.shape[1]
-        partial.left = len(partial.got) - int(np.count_nonzero(partial.got))
+        path.data_bytes += partial.put(slices, data)
         if partial.left == 0:
             self._complete(file, chunk, partial)
         return True
 
-    def _partial(self, file: IncomingFile, chunk: int, slice_bytes: int) -> PartialChunk | None:
-        """Where slices of that size go. A chunk may be cut anew, for a path with smaller packets or when it is read
-        again, and late slices of the former cut may come in between. Each cut is kept by itself, since the sender
-        does not send again what was acknowledged; the first that is whole will do."""
-        partial = file.partial.get(chunk)
-        if partial is not None and partial.rows.shape[1] == slice_bytes:
-            return partial
-        cuts = file.recut.get(chunk, {})
-        if partial is not None and slice_bytes in cuts:
-            return cuts[slice_bytes]
-        if partial is None and not file.accepted and len(file.early) + len(file.partial) >= EARLY_CHUNKS:
-            return None
-        if len(cuts) >= CUTS_MAX or self._held_bytes >= 2 * self._window_max * WINDOW_CHUNK_BYTES:
-            return None
-        slices = -(-record_bytes(file.file_id, file.chunk_size(chunk)) // slice_bytes)
-        self._held_bytes += slices * slice_bytes
-        anew = PartialChunk(np.empty((slices, slice_bytes), np.uint8), np.zeros(slices, np.bool_), slices)
-        if partial is None:
-            file.partial[chunk] = anew
-        else:
-            file.recut.setdefault(chunk, {})[slice_bytes] = anew
-        return anew
-
     def _complete(self, file: IncomingFile, chunk: int, partial: PartialChunk) -> None:
-        cuts = (file.partial.pop(chunk), *file.recut.pop(chunk, {}).values())
-        self._held_bytes -= sum(cut.rows.nbytes for cut in cuts if cut is not partial)
-        held_bytes = partial.rows.nbytes
-        try:
-            head, data = open_record(memoryview(partial.rows.reshape(-1).data))
-        except (ChunkHashMismatch, RemoteProtocolError):
-            self._held_bytes -= held_bytes
+        whole = self._assembly.finish(file, chunk, partial)
+        if whole is None:
             self.send_message(FileAgain(file.number, ((chunk, 1),)))
-            return
-        fits = (
-            head.file_id == file.file_id
-            and head.chunk == chunk
-            and head.offset == chunk * file.chunk_bytes
-            and head.size == file.chunk_size(chunk)
-        )
-        if not fits:
-            self._held_bytes -= held_bytes
-            self.send_message(FileAgain(file.number, ((chunk, 1),)))
-            return
-        whole = WholeChunk(data, held_bytes)
-        if file.accepted:
+        elif file.accepted:
             self._hand_over(file, chunk, whole)
         else:
             file.early[chunk] = whole
@@ -563,3 +385,8 @@ class ReceiverSession(Association):
     def poll_event(self) -> ReceiverEvent | None:
         """The next thing that the relay has to know or to do."""
         return self._events.popleft() if self._events else None
+
+
+def makes_sense(file_id: str) -> bool:
+    """Whether an agent may call a file so."""
+    return file_id.isprintable() and 0 < len(file_id.encode()) <= FILE_ID_BYTES_MAX

@@ -8,7 +8,7 @@ from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.gathered_work import Answer, GatheredWork
 from transfer_core.engine.parcels import BUNDLE_PREFIX, PARCEL_PREFIX, Parcels, RelayMail
 from transfer_core.errors import DrsError, FileHashMismatch, TooMany
-from transfer_core.protocol.receiver import ChunkReady, FileStopped, ReceiverEvent, VerifyFile
+from transfer_core.protocol.receiver_events import ChunkReady, FileStopped, ReceiverEvent, VerifyFile
 from transfer_core.server.bundles import ArrivingBundle, take_apart
 from transfer_core.server.intake import Arriving, Intake, Stored
 from transfer_core.server.relay_session import RelaySession

@@ -20,7 +20,7 @@ from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.gathered_work import Answer, GatheredWork
 from transfer_core.engine.parcels import RelayMail
 from transfer_core.errors import DrsError, NotFoundError, StorageError
-from transfer_core.protocol.receiver import (
+from transfer_core.protocol.receiver_events import (
     ChunkReady,
     FeedArrived,
     FeedEnded,

@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 from tests.support.hostile_peer import HostilePeer, acks, anything, from_agent, from_relay, give, small, u8, u16, u32
 from transfer_core.protocol.association import Association
 from transfer_core.protocol.ordered_messages import MESSAGES_AHEAD
-from transfer_core.protocol.receiver import (
-    CHUNKS_MAX,
-    WINDOW_CHUNK_BYTES,
-    ChunkReady,
-    FileOffered,
-    ReceiverSession,
-    VerifyFile,
-)
+from transfer_core.protocol.receiver import CHUNKS_MAX, WINDOW_CHUNK_BYTES, ReceiverSession
+from transfer_core.protocol.receiver_events import ChunkReady, FileOffered, VerifyFile
 from transfer_core.protocol.recovery.ack import Ack, encode_ack
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.sender import SenderSession

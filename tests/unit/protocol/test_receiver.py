@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.hostile_peer import ADDRESS, HostilePeer, give
 from transfer_core.protocol.endpoint import Received
-from transfer_core.protocol.receiver import ChunkReady, FileOffered, ReceiverSession, VerifyFile
+from transfer_core.protocol.receiver import ReceiverSession
+from transfer_core.protocol.receiver_events import ChunkReady, FileOffered, VerifyFile
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire import messages as wire
 from transfer_core.protocol.wire.chunk_record import new_record, record_bytes, seal_record

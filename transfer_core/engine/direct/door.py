@@ -19,7 +19,7 @@ from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError, FileHashMismatch, LinkError, NameRefused, TooMany
 from transfer_core.net.base import UdpPort
 from transfer_core.protocol.endpoint import Address, Received, Transmit
-from transfer_core.protocol.receiver import (
+from transfer_core.protocol.receiver_events import (
     ChunkReady,
     FileOffered,
     FileStopped,
