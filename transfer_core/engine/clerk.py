@@ -51,8 +51,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 TURN_S = 0.1
 BUSY_FILES = 32  # so many under way keep the links at work while the clerk rests
+SMALL_SHARE = 4  # of the room for small files, this part has to be free before more are taken
 REST_NS = 20 * NS_PER_MS
-FOLLOW_BUSY_NS = 100 * NS_PER_MS  # while the clerk itself is who changes most
+FOLLOW_BUSY_NS = 250 * NS_PER_MS  # while the clerk itself is who changes most
 FIGURES_NS = 250 * NS_PER_MS
 KEEP_NS = NS_PER_S
 TROUBLE_WAIT_S = 0.5  # before a database that took nothing is tried again
@@ -358,21 +359,20 @@ class Clerk:
 
     # --- jobs
 
-    def _room_for_files(self) -> int:
-        """How many more jobs may begin: small ones many at once, or each would wait for the round trip of another."""
-        config, count = self._config, len(self.runner.under_way)
-        few = config.open_files_max - count
-        if few >= config.open_files_max // 2 or self.runner.under_way.whole_bytes >= config.small_files_bytes:
-            return few
-        most = min(config.small_files_max, self._open_files // 4)
-        return max(few, min(most - count, config.open_files_max // 2))  # not all at once: the next may be large
-
     def _claim(self) -> None:
-        room = self._room_for_files()
-        if self.paused or self._closed or room <= 0:
+        """Begin more jobs. Small ones many at once, or each would wait for the round trip of another; and when there
+        is room for many, since those that begin together travel together."""
+        if self.paused or self._closed:
+            return
+        config, under_way = self._config, self.runner.under_way
+        few = max(0, config.open_files_max - len(under_way))
+        many_max = min(config.small_files_max, self._open_files // 4)
+        many = many_max - len(under_way)
+        if not few and many < many_max // SMALL_SHARE:
             return
         ready = [each.name for each in self._targets if each.kind == "relay" and self._reach.own(each.name)]
-        self.runner.begin(self._store.claim(self._owner, room, ready))
+        room_bytes = config.small_files_bytes - under_way.whole_bytes
+        self.runner.begin(self._store.claim(self._owner, few, ready, small_limit=many, small_bytes=room_bytes))
         if self.runner.uploads is not None:
             self._claim_uploads(self.runner.uploads)
 

@@ -9,7 +9,7 @@ from transfer_core.engine.clerk import PAUSED_KEY
 from transfer_core.engine.settings_verbs import SettingsVerbs
 from transfer_core.errors import NotFoundError
 from transfer_core.events import JobState, JobView
-from transfer_core.jobs.model import new_file_id, to_view
+from transfer_core.jobs.model import FileIds, to_view
 from transfer_core.jobs.sources import expand
 from transfer_core.jobs.store import NewJob
 from transfer_core.service import AddResult
@@ -38,9 +38,9 @@ class QueueVerbs(SettingsVerbs):
             )
         rank = parse_priority(settings.default_priority if priority is None else priority)
         entries, skipped = expand(paths, dest_path)
+        file_ids = FileIds(self._entropy)
         new = [
-            NewJob(new_file_id(self._entropy), entry.path, entry.size, rank, name, entry.dest_path, source)
-            for entry in entries
+            NewJob(file_ids.next(), entry.path, entry.size, rank, name, entry.dest_path, source) for entry in entries
         ]
         added = self._store.add_many(new) if new else []
         self._changed([job.file_id for job in added])

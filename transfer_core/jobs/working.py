@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from transfer_core.errors import ConflictError, UsageError
 from transfer_core.events import JobState
@@ -59,16 +60,21 @@ class JobWorking(JobReading):
             insert_jobs(db, jobs, self._now_text())
             return jobs_by_id(db, [new.file_id for new in jobs])
 
-    def claim(self, owner: str, limit: int, destinations: Sequence[str]) -> list[Job]:
-        """Take the next jobs for those destinations, at most `limit`; they are `uploading` from now on."""
-        if limit <= 0 or not destinations:
+    def claim(
+        self, owner: str, limit: int, destinations: Sequence[str], *, small_limit: int = 0, small_bytes: int = 0
+    ) -> list[Job]:
+        """Take the next jobs for those destinations; they are `uploading` from now on.
+
+        At most `limit`, or up to `small_limit` as long as all together have no more than `small_bytes`.
+        """
+        if max(limit, small_limit) <= 0 or not destinations:
             return []
         wall_ns = self._clock.wall_ns()
         with self._read() as db:
             if not _is_any_ready(db, wall_ns, destinations):  # asked often, so that nothing is written for nothing
                 return []
         with self._write_soon() as db:  # a claim that is lost is made again
-            ids = _ready(db, wall_ns, limit, destinations)
+            ids = _first(_ready(db, wall_ns, max(limit, small_limit), destinations), limit, small_bytes)
             db.execute(
                 "UPDATE job SET status = 'uploading', lease_owner = ?, claimed_ns = ?, attempts = attempts + 1,"
                 " reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL,"
@@ -296,13 +302,23 @@ def _is_any_ready(db: sqlite3.Connection, wall_ns: int, destinations: Sequence[s
     return any(db.execute(asked, (destination, wall_ns)).fetchone() for destination in destinations)
 
 
-def _ready(db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str]) -> list[str]:
+def _first(ready: Sequence[_Ready], limit: int, small_bytes: int) -> list[str]:
+    """The first so many, and the next ones as long as all together are small."""
+    sums = accumulate(job.size for job in ready)
+    return [
+        job.file_id
+        for at, (job, total) in enumerate(zip(ready, sums, strict=True))
+        if at < limit or total <= small_bytes
+    ]
+
+
+def _ready(db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str]) -> list[_Ready]:
     """The next jobs: in the order of the list within a priority, and the priorities as they count with age."""
     queues = [found for rank in range(1, 11) if (found := _ready_of(db, wall_ns, limit, destinations, rank))]
-    taken: list[str] = []
+    taken: list[_Ready] = []
     while queues and len(taken) < limit:
         first = min(queues, key=lambda queue: (queue[-1].counts_as, queue[-1].priority))
-        taken.append(first.pop().file_id)
+        taken.append(first.pop())
         if not first:
             queues.remove(first)
     return taken
@@ -313,6 +329,7 @@ class _Ready:
     """A job that may be claimed."""
 
     file_id: str
+    size: int
     priority: int
     counts_as: float
 
@@ -324,13 +341,15 @@ def _ready_of(
     rows: list[sqlite3.Row] = []
     for destination in destinations:
         rows += db.execute(
-            "SELECT position, file_id, created_at FROM job WHERE status = 'pending' AND listed = 1"
+            "SELECT position, file_id, created_at, size FROM job WHERE status = 'pending' AND listed = 1"
             " AND destination = ? AND priority = ? AND next_try_ns <= ? ORDER BY position, file_id LIMIT ?",
             (destination, priority, wall_ns, limit),
         )
     rows.sort(key=lambda row: (row[0], row[1]), reverse=True)
     now_s = wall_ns / NS_PER_S
-    return [_Ready(row[1], priority, aged_priority(priority, now_s - seconds_of(row[2]))) for row in rows[-limit:]]
+    return [
+        _Ready(row[1], row[3], priority, aged_priority(priority, now_s - seconds_of(row[2]))) for row in rows[-limit:]
+    ]
 
 
 def _check(new: NewJob) -> None:

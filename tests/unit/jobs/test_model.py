@@ -8,10 +8,10 @@ from transfer_core.errors import ConflictError
 from transfer_core.events import JobState
 from transfer_core.jobs.model import (
     TRANSITIONS,
+    FileIds,
     Job,
     LiveFigures,
     check_transition,
-    new_file_id,
     states_before,
     to_view,
 )
@@ -84,10 +84,15 @@ def test_bytes_left_are_never_negative() -> None:
     assert job(size=1000, bytes_done=1300).bytes_left == 0
 
 
-def test_a_file_id_is_a_random_uuid_of_version_4() -> None:
+def test_file_ids_are_uuids_that_rise_and_differ_in_their_beginnings() -> None:
+    file_ids = FileIds(SeededEntropy(7))
+    made = [file_ids.next() for _ in range(300)]
+    assert made == sorted(made)
+    assert len({each[:8] for each in made}) == len({each[8:] for each in made}) == 300
+    assert {(uuid.UUID(each).version, uuid.UUID(each).variant) for each in made} == {(8, uuid.RFC_4122)}
+    assert [str(uuid.UUID(each)) for each in made] == made
+
+
+def test_two_makers_of_file_ids_begin_at_different_places() -> None:
     entropy = SeededEntropy(7)
-    one, two = new_file_id(entropy), new_file_id(entropy)
-    assert one != two
-    parsed = uuid.UUID(one)
-    assert str(parsed) == one
-    assert (parsed.version, parsed.variant) == (4, uuid.RFC_4122)
+    assert FileIds(entropy).next()[:8] != FileIds(entropy).next()[:8]

@@ -71,6 +71,15 @@ def test_a_claim_takes_the_first_pending_jobs_of_the_destinations_asked_for(
     assert store.claim("me", 0, ["pit"]) == store.claim("me", 5, []) == []
 
 
+def test_a_claim_takes_more_jobs_than_asked_for_only_while_all_of_them_are_small(store: JobStore) -> None:
+    store.add_many([new(name, size=100) for name in "abcdefgh"])
+    claimed = store.claim("me", 2, HERE, small_limit=6, small_bytes=450)
+    assert [job.file_id for job in claimed] == list("abcd")
+    assert [job.file_id for job in store.claim("me", 1, HERE, small_limit=3, small_bytes=50)] == ["e"]
+    assert [job.file_id for job in store.claim("me", 0, HERE, small_limit=2, small_bytes=1000)] == ["f", "g"]
+    assert store.claim("me", 0, HERE, small_limit=5, small_bytes=50) == []
+
+
 def test_asking_for_work_when_there_is_none_writes_nothing(store: JobStore) -> None:
     fill(store, "a5")
     store.claim("me", 1, HERE)

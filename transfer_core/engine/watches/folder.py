@@ -20,7 +20,7 @@ from transfer_core.events.watches import WatchState, WatchView
 from transfer_core.ingest.completion import CompletionRules, Facts
 from transfer_core.ingest.selection import NamePattern, Selection, dest_path_of, own_selection
 from transfer_core.ingest.watcher import FolderWatcher, Frame
-from transfer_core.jobs.model import new_file_id
+from transfer_core.jobs.model import FileIds
 from transfer_core.jobs.store import FrameRow, NewFrame, NewJob, WatchRow
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
@@ -63,7 +63,7 @@ class WatchedFolder:
         self.met_known_scan = -1  # the scan that last met a file that was queued before
         self.told = ""  # the trouble that was told of last
         self.listens_to: tuple[int | None, int] = (None, 0)  # the descriptor of events that is waited for, and whose
-        self._clock, self._entropy = clock, entropy
+        self._clock, self._file_ids = clock, FileIds(entropy)
         self._pattern = NamePattern(row.spec.pattern)
         self._chosen: dict[str, Chosen] = {}
         self._names: Counter[str] = Counter()  # frames not yet arrived, by name
@@ -175,7 +175,7 @@ class WatchedFolder:
         spec, facts, run_id = self.spec, frame.facts, chosen.selection.run_id
         target = dest_path_of(chosen.selection.folder, frame.relative, preserve_structure=spec.preserve_structure)
         job = NewJob(
-            new_file_id(self._entropy),
+            self._file_ids.next(),
             frame.path,
             facts.size,
             spec.priority,

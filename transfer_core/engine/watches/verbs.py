@@ -22,7 +22,7 @@ from transfer_core.ingest.camera_config import parse_camera_config
 from transfer_core.ingest.config_file import read_camera_config
 from transfer_core.ingest.selection import Selection, ball_folder
 from transfer_core.ingest.trigger import Trigger, make_trigger
-from transfer_core.jobs.model import new_file_id
+from transfer_core.jobs.model import FileIds
 from transfer_core.jobs.store import JobStore, WatchRow
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
@@ -147,7 +147,7 @@ class WatchVerbs:
             )
         self._require_frame(named.spec, trigger)
         others = [row for row in rows if row.spec.on_trigger and not row.paused and not row.ended and row is not named]
-        run_id = new_file_id(self._entropy)
+        run_id = FileIds(self._entropy).next()
         taking = [named.spec, *(row.spec for row in others)]
         self._store.add_runs([run_row(spec.name, _selection(spec, trigger, named.spec, run_id)) for spec in taking])
         self._poke()
