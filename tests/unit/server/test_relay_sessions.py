@@ -181,7 +181,7 @@ def test_an_agent_with_live_feeds_is_missed_before_its_session_ends_and_heard_ag
                 assert time.monotonic() < end, silences.told
                 if told[-1] is False:
                     agent.ping(session)
-                time.sleep(0.05)
+                agent.is_answered(session, 0.05)
         assert silences.taken == [7]
         assert relay.agents_online() == 1
     finally:
