@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
 import sys
@@ -11,7 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 MEMORY_DISK = Path("/dev/shm")
+SCRATCH = "drs-bench-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,9 @@ class Bench:
     @contextmanager
     def scratch(self, *, in_memory: bool = False) -> Iterator[Path]:
         """A folder of its own, on the disk or on a memory disk, removed at the end."""
-        parent = MEMORY_DISK if in_memory and MEMORY_DISK.is_dir() else None
-        folder = Path(tempfile.mkdtemp(prefix="drs-bench-", dir=parent))
+        parent = MEMORY_DISK if in_memory and MEMORY_DISK.is_dir() else Path(tempfile.gettempdir())
+        _remove_what_the_dead_left(parent)
+        folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-", dir=parent))
         try:
             yield folder
         finally:
@@ -84,6 +89,14 @@ class Figure:
     about: str
     measure: Callable[[Bench], Result]
     order: int = 100
+
+
+def _remove_what_the_dead_left(parent: Path) -> None:
+    """Of runs that were killed: on a memory disk it is memory."""
+    for folder in parent.glob(f"{SCRATCH}*-*"):
+        owner = folder.name.removeprefix(SCRATCH).partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def median(values: Iterable[float]) -> float:

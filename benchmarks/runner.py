@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 
 from benchmarks import machine, page
 from benchmarks.figure import Bench, Figure, Goal, Result
@@ -32,6 +34,8 @@ def run(package: str, command: str, words: Sequence[str]) -> int:
         for figure in figures:
             print(f"{figure.name:<14} {figure.title}")
         return 0
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(number, _end)  # so that what a figure has made is taken down
     wanted = [figure for figure in figures if not options.figures or figure.name in options.figures]
     page.PICTURES.mkdir(parents=True, exist_ok=True)
     bench = Bench(runs=1 if options.quick else options.runs, quick=options.quick, pictures=page.PICTURES)
@@ -51,6 +55,10 @@ def run(package: str, command: str, words: Sequence[str]) -> int:
         print(f"broken: {name}; its part of the page is as it was")
     print(f"see {page.PAGE.relative_to(page.ROOT)}")
     return 2 if broken else 1 if missed else 0
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _take(figure: Figure, bench: Bench, command: str) -> Result | None:

@@ -1,8 +1,8 @@
 """The links: carries packets between pairs of TUN devices through the product's link model. A process of its own.
 
 `python -m benchmarks.netlab.forwarder` reads one JSON object a line: first the settings of all links, then verbs for
-one `link` (`kill`, `restore`, `change` with `values`, `history`); it answers each with one line. It ends with its
-standard input. One process serves all links, since waking up costs more than a packet.
+one `link` (`kill`, `restore`, `change` with `values`, `history`, `heard`); it answers each with one line. It ends with
+its standard input. One process serves all links, since waking up costs more than a packet.
 
 A packet that comes to an idle link is read at once and released when its time has come. A busy link is served every
 PERIOD_NS, so that it costs a bounded number of calls of the model. A packet is read half a period late on average, and
@@ -19,6 +19,7 @@ import os
 import select
 import sys
 import time
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -37,6 +38,7 @@ HELD_BYTES_MAX = 256 * 1024 * 1024
 BIN_NS = 50 * NS_PER_MS
 IDLE_S = 0.5
 ORDERS_EVERY = 8  # periods
+HEARD_PACKETS = 256
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class Direction:
         self._polices = polices
         self.link = link
         self.tally = Tally()
+        self.heard: deque[bytes] = deque(maxlen=HEARD_PACKETS)  # one of each batch, for who plays a listener on the way
         self._target_fd = target_fd
         self._heap: list[tuple[int, int, bytes]] = []
         self._order = 0
@@ -69,6 +72,7 @@ class Direction:
         if not packets:
             return False
         now_ns = time.monotonic_ns()
+        self.heard.append(packets[-1])
         sizes = np.fromiter(map(len, packets), np.int64, len(packets))
         self.tally.offered_bytes += int(sizes.sum())
         releases = self.link.offer(now_ns, np.maximum(sizes - IP_UDP_OVERHEAD_BYTES, 0))
@@ -150,6 +154,8 @@ class Line:
                 self.link.change((self.link.conditions or LinkConditions()).changed(order["values"]))
             case "history":
                 return {"bin_ns": BIN_NS, "up": _told(self.up), "down": _told(self.down)}
+            case "heard":
+                return {"up": [packet.hex() for packet in self.up.heard]}
         return {}
 
 

@@ -13,11 +13,13 @@ from typing import Any
 
 from benchmarks.netlab.namespaces import Side, two_sides
 from benchmarks.page import ROOT
+from transfer_core.protocol.wire.datagram import IPV4_UDP_BYTES
 from transfer_core.sim.conditions import LinkConditions
 
 RELAY_HOST = "10.99.0.1"
 QUEUE_PACKETS = "4000"
 BUFFER_BYTES = 64 * 1024 * 1024
+IPV4_PLAIN, UDP = b"\x45", 17  # version 4 without options, and the protocol's number
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,11 @@ class RunningLink:
         """Up (near to far) and down so far."""
         answer = self._ask("history")
         return _count(answer["up"], answer["bin_ns"]), _count(answer["down"], answer["bin_ns"])
+
+    def heard(self) -> list[bytes]:
+        """Payloads of UDP datagrams that went up lately, as somebody on the way sees them."""
+        packets = [bytes.fromhex(text) for text in self._ask("heard")["up"]]
+        return [packet[IPV4_UDP_BYTES:] for packet in packets if packet[:1] == IPV4_PLAIN and packet[9] == UDP]
 
     def cpu_s(self) -> float:
         """What the process that carries all links has taken."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psutil
+
+PREFIX = "drs-bench-"
 AHEAD = ("chrt", "--rr", "1")
 """What is measured must not wait for a processor that another program has; nor must the links."""
 
@@ -60,8 +65,12 @@ class Side:
 
 @contextmanager
 def two_sides() -> Iterator[tuple[Side, Side]]:
-    """Make `near` and `far`; removed at the end, with every process's device that is still in them."""
-    sides = Side(f"drs-bench-near-{os.getpid()}"), Side(f"drs-bench-far-{os.getpid()}")
+    """Make `near` and `far`; removed at the end, with every process's device that is still in them.
+
+    What a run left that was killed is removed first, so that no lab stays for longer than until the next one.
+    """
+    _remove_what_the_dead_left()
+    sides = Side(f"{PREFIX}near-{os.getpid()}"), Side(f"{PREFIX}far-{os.getpid()}")
     try:
         for side in sides:
             ip("netns", "add", side.name)
@@ -69,4 +78,19 @@ def two_sides() -> Iterator[tuple[Side, Side]]:
         yield sides
     finally:
         for side in sides:
-            subprocess.run(["ip", "netns", "delete", side.name], capture_output=True, check=False)
+            _remove(side.name)
+
+
+def _remove_what_the_dead_left() -> None:
+    for line in ip("netns", "list").splitlines():
+        name = line.split()[0]
+        owner = name.rpartition("-")[2]
+        if name.startswith(PREFIX) and owner.isdigit() and not psutil.pid_exists(int(owner)):
+            for pid in ip("netns", "pids", name).split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            _remove(name)
+
+
+def _remove(name: str) -> None:
+    subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)

@@ -39,7 +39,7 @@ def _send(field: Field, name: str) -> float:
 
 
 def _flood(field: Field, seconds: float) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "tests.support.flood", field.listen, str(seconds), str(field.folder / "seen")]
+    words = [sys.executable, "-m", "benchmarks.flood", field.listen, str(seconds), str(field.folder / "seen")]
     return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 

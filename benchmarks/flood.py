@@ -1,4 +1,4 @@
-"""`python -m tests.support.flood HOST:PORT SECONDS FILE`: send what the file holds, and worse, 10,000 times a second.
+"""`python -m benchmarks.flood HOST:PORT SECONDS FILE`: send what the file holds, and worse, 10,000 times a second.
 
 The file has a datagram a line, in hex. Prints how many were sent, and how many came back.
 """
