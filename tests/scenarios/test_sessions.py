@@ -45,13 +45,15 @@ def test_three_unequal_links_carry_nearly_their_sum() -> None:
     world.assert_equal()
 
 
-def test_a_short_file_over_three_unequal_links_takes_little_more_than_the_ideal_time() -> None:
+@pytest.mark.parametrize("idle_s", [0, 3, 6])
+def test_a_short_file_over_three_unequal_links_takes_little_more_than_the_ideal_time(idle_s: int) -> None:
     links = (
         LinkConditions(rate_mbps=80, delay_ms=8, loss=0.01),
         LinkConditions(rate_mbps=20, delay_ms=30, loss=0.005),
         LinkConditions(rate_mbps=100, delay_ms=15, burst_loss=0.003),
     )
     world = SessionWorld(links, seed=3)
+    world.run(lambda: world.now_ns >= (1 + idle_s) * S, limit_s=idle_s + 1)
     world.add_file(_file("a", 20_000_000))
     began_ns = world.now_ns
     assert world.run(limit_s=10)

@@ -44,6 +44,7 @@ from transfer_core.protocol.wire.datagram import (
 from transfer_core.protocol.wire.messages import Message, decode_message, encode_message
 
 COPIES_LOSS_MIN = 0.02  # below this loss a message is sent once
+COPIES_FIRST = 2  # but for the first after a pause: a start hangs on it, and nothing behind it tells that it was lost
 COPIES_MISS = 0.02  # above it so often that all copies are lost this rarely,
 COPIES_MAX = 12  # but not more often,
 COPIES_BYTES = 6000  # nor more than so much in all
@@ -461,7 +462,8 @@ class Association:
         """How often a packet with messages is sent at once: a lost one would cost a round trip and more."""
         loss = max(path.sender.loss, path.receiver.loss)
         if loss < COPIES_LOSS_MIN:
-            return 1
+            is_first = all(each.sender.in_flight_packets == 0 for each in self.paths.values())
+            return COPIES_FIRST if is_first else 1
         wanted = math.ceil(math.log(COPIES_MISS) / math.log(min(loss, 0.95)))
         return max(1, min(wanted, COPIES_BYTES // frames_bytes, COPIES_MAX))
 

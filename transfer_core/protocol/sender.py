@@ -532,6 +532,8 @@ class SenderSession(Association):
     def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         if not path.carries_data:
             return None
+        if self._to_send.first() is not None:
+            path.sender.set_demand(True)  # before it is asked what may go: a pause ends with this
         budget = min(max_datagrams, path.sender.budget_datagrams(now_ns, path.datagram_bytes))
         others = [other for other in self.paths.values() if other is not path]
         picked = self._copies.of_everything(path, others, budget) if self.redundant else []

@@ -28,6 +28,7 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 
 PACKET_BYTES = 1500
 TAIL_SLACK_NS = 10 * NS_PER_MS
+TRAIN_TELLS_NS = NS_PER_S  # an opening train that is older tells nothing
 _NO_TAGS: NDArray[np.int64] = np.empty(0, np.int64)
 _NUMBERS_SPARED = 64  # for acknowledgements, when the window of packet numbers is full
 
@@ -97,7 +98,7 @@ class PathSender:
         self._busy_ns = now_ns
         self._has_demand = False
         self._goes_on = False  # there was something to send when it was asked for last
-        self._train_pn = 0  # the newest opening train begins here
+        self._train_ns: int | None = None  # when the newest opening train was let go
         self._train_has_gone = False
 
     # --- figures
@@ -273,7 +274,10 @@ class PathSender:
         if not self._has_demand or self._silence.is_silent:
             return
         if self._congestion.on_idle((now_ns - self._busy_ns) / NS_PER_S) or not self._train_has_gone:
-            self._train_pn, self._train_has_gone = self._packets.next_pn, False
+            if self._train_ns is None or now_ns - self._train_ns > TRAIN_TELLS_NS:
+                # one that was cut short, since its data came bit by bit, tells as much as the one that goes on with it
+                self._train_ns = now_ns
+            self._train_has_gone = False
             self._pacer.grant(TRAIN_PACKETS * self._packet_bytes, now_ns)
         self._pacer.set_rate(self.rate_bytes_per_s, now_ns)
         self._busy_ns = now_ns
@@ -375,9 +379,9 @@ class PathSender:
         train, packets = ack.train, self._packets
         if (
             train is None
-            or train.first_pn < self._train_pn
             or not packets.knows(train.first_pn)
             or not packets.knows(train.last_pn)
+            or (self._train_ns is not None and packets.sent_at_ns(train.first_pn) < self._train_ns)
         ):
             return None
         span_us = signed32(train.last_rx_us - train.first_rx_us)
