@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from transfer_core.config import Policy
 from transfer_core.engine.common_cap import CommonCap
-from transfer_core.protocol.association import Path
+from transfer_core.protocol.path import Path
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.units import NS_PER_S
 

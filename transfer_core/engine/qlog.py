@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from transfer_core.clock import Clock
 from transfer_core.errors import WriteFailed
-from transfer_core.protocol.association import Path
+from transfer_core.protocol.path import Path
 from transfer_core.protocol.recovery.path_sender import PathState, Resolved
 from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.units import NS_PER_MS

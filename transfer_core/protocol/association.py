@@ -12,19 +12,19 @@ that was seen, or that lies below the sender's floor, is dropped before any work
 from __future__ import annotations
 
 import math
-import struct
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.errors import RemoteProtocolError
+from transfer_core.protocol.control_frames import PING_FRAME, AckFrame, MessageFrame, ack_frame, frames_of
 from transfer_core.protocol.endpoint import Address, Received, Transmit
 from transfer_core.protocol.live import OutFrame
-from transfer_core.protocol.live_frame import FRAME_LIVE, LiveFrame, decode_frame, frame_length
+from transfer_core.protocol.live_frame import LiveFrame
 from transfer_core.protocol.observer import SessionObserver
-from transfer_core.protocol.ordered_messages import FRAME_MESSAGE, MESSAGE_HEAD, Inbox, Outbox
-from transfer_core.protocol.recovery.ack import decode_ack, encode_ack
+from transfer_core.protocol.ordered_messages import Inbox, Outbox
+from transfer_core.protocol.path import Counters, Path
+from transfer_core.protocol.recovery.ack import Ack
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, MOST_BYTES, MtuSearch
 from transfer_core.protocol.recovery.path_receiver import PathReceiver
 from transfer_core.protocol.recovery.path_sender import PathSender, Resolved
@@ -52,45 +52,11 @@ CONTROL_PACKETS_FREE = 4
 SRTT_UNKNOWN_NS = 1 << 62  # a path of which nothing is known is not the one that answers fastest
 PING_TAG = -1
 LIVE_TAG = -(1 << 62)  # less the number of the live frame, which no other control packet's tag ever gets down to
-_FRAME_ACK = 0x01
-_FRAME_PING = 0x03
-_ACK_HEAD = struct.Struct(">BBH")
 
 
 def no_tags() -> NDArray[np.int64]:
     """An empty run of tags."""
     return np.empty(0, np.int64)
-
-
-@dataclass(slots=True)
-class Path:
-    """One link to one address of the peer, within a session."""
-
-    number: int
-    address: Address
-    sender: PathSender
-    receiver: PathReceiver
-    overhead_bytes: int  # of IP and UDP
-    datagram_bytes: int
-    search: MtuSearch | None = None  # of the side that sends file data; the other follows it
-    carries_data: bool = True  # the owner's policy
-    last_sent_ns: int = 0
-    last_heard_ns: int | None = None
-    heard_datagrams: int = 0
-    heard_bytes: int = 0
-    data_bytes: int = 0  # file data acknowledged (sender) or accepted (receiver)
-    newest_pn: int = -1
-
-
-@dataclass(slots=True)
-class Counters:
-    """Why datagrams were dropped, for tests, logs and benches."""
-
-    malformed: int = 0
-    foreign: int = 0  # another session's, or an unknown path
-    stale: int = 0  # a packet number seen before, or below the floor
-    forged: int = 0  # did not open
-    refused: int = 0  # for a file that is not known (yet)
 
 
 class Association:
@@ -231,34 +197,16 @@ class Association:
                 self.counters.malformed += 1
 
     def _take_frames(self, body: memoryview, now_ns: int) -> None:
-        at = 0
-        while at < len(body):
-            kind = body[at]
-            if kind == _FRAME_PING:
-                at += 1
-            elif kind == _FRAME_ACK and len(body) >= at + _ACK_HEAD.size:
-                _, number, length = _ACK_HEAD.unpack_from(body, at)
-                at += _ACK_HEAD.size
-                self._take_ack(number, body[at : at + length], now_ns)
-                at += length
-            elif kind == FRAME_MESSAGE and len(body) >= at + MESSAGE_HEAD.size:
-                _, sequence, length = MESSAGE_HEAD.unpack_from(body, at)
-                at += MESSAGE_HEAD.size
-                if len(body) < at + length:
-                    raise RemoteProtocolError("a message is cut short")
-                self._take_message(sequence, bytes(body[at : at + length]), now_ns)
-                at += length
-            elif kind == FRAME_LIVE and len(body) >= at + 3:
-                end = at + frame_length(body[at:])
-                self._take_live(decode_frame(body[at:end]), now_ns)
-                at = end
-            elif kind == 0:
-                return  # padding
-            else:
-                raise RemoteProtocolError(f"unknown frame 0x{kind:02x}")
+        for frame in frames_of(body):
+            match frame:
+                case AckFrame(number, ack):
+                    self._take_ack(number, ack, now_ns)
+                case MessageFrame(sequence, message):
+                    self._take_message(sequence, message, now_ns)
+                case LiveFrame():
+                    self._take_live(frame, now_ns)
 
-    def _take_ack(self, number: int, body: memoryview, now_ns: int) -> None:
-        ack, _ = decode_ack(body)
+    def _take_ack(self, number: int, ack: Ack, now_ns: int) -> None:
         path = self.paths.get(number)
         if path is None:
             return
@@ -424,15 +372,14 @@ class Association:
         parts: list[bytes] = []
         if with_ack:
             ack = path.receiver.build_ack(now_ns, self._window_chunks())
-            body = encode_ack(ack, room - _ACK_HEAD.size)
-            parts.append(_ACK_HEAD.pack(_FRAME_ACK, path.number, len(body)) + body)
+            parts.append(ack_frame(path.number, ack, room))
             room -= len(parts[0])
         sequences: list[int] = []
         if self._outbox.is_waiting and path is self._message_path() and (not with_ack or self._may_send(path, now_ns)):
             messages, sequences = self._outbox.take(room)
             parts += messages
         if not sequences and not with_ack:
-            parts.append(bytes((_FRAME_PING,)))
+            parts.append(PING_FRAME)
         frames = b"".join(parts)
         if not sequences:
             return self._seal_control(path, Kind.ACK if with_ack else Kind.CONTROL, frames, PING_TAG, now_ns)
@@ -444,7 +391,7 @@ class Association:
 
     def _transmit_probe(self, path: Path, search: MtuSearch, size: int, now_ns: int) -> Transmit:
         """A ping of that size, to find out whether the way carries it."""
-        frames = bytes((_FRAME_PING,)).ljust(size - path.overhead_bytes - SEALED_OVERHEAD - PREFIX_BYTES, b"\0")
+        frames = PING_FRAME.ljust(size - path.overhead_bytes - SEALED_OVERHEAD - PREFIX_BYTES, b"\0")
         tag = self._next_control_tag
         self._next_control_tag -= 1
         self._probes[tag] = size

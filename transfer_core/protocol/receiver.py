@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.errors import RemoteProtocolError, TooMany
-from transfer_core.protocol.association import Association, Path
+from transfer_core.protocol.association import Association
 from transfer_core.protocol.chunk_assembly import ChunkAssembly
 from transfer_core.protocol.endpoint import Address, Transmit
 from transfer_core.protocol.incoming_file import IncomingFile, PartialChunk, WholeChunk
 from transfer_core.protocol.live import FEEDS_MAX, LiveIn
 from transfer_core.protocol.live_frame import LiveDatagram, LiveFrame
+from transfer_core.protocol.path import Path
 from transfer_core.protocol.posts import PARTS_AHEAD, PostsOut
 from transfer_core.protocol.receiver_events import (
     ChunkReady,

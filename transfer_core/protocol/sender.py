@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.errors import LocalProtocolError, NameRefused
-from transfer_core.protocol.association import COPIES_LOSS_MIN, Association, Path
+from transfer_core.protocol.association import COPIES_LOSS_MIN, Association
 from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
 from transfer_core.protocol.endpoint import Address, Transmit
 from transfer_core.protocol.live import Copying, FeedCounts, LiveOut, OutFrame
 from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.outgoing_file import FileState, OutgoingFile
+from transfer_core.protocol.path import Path
 from transfer_core.protocol.posts import PostsIn
 from transfer_core.protocol.ready_files import ReadyFiles
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, USUAL_BYTES, MtuSearch

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer_core.protocol.association import Path
 from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
+from transfer_core.protocol.path import Path
 from transfer_core.protocol.wire.datagram import slice_bytes_max
 
 COPY_SHARE = 0.03  # copies at the tail, as a share of the slices sent
