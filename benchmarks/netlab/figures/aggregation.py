@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.figure import Bench, Figure, Goal, Result, Table, median, spread
+from benchmarks import plots
+from benchmarks.figure import Bench, Figure, Goal, Picture, Result, Table, median, spread
 from benchmarks.netlab.engine import Carried, carry, ceiling_bps
 from benchmarks.netlab.lab import LinkSpec, lab
 from benchmarks.netlab.links import RADIO, named
@@ -20,6 +21,7 @@ CASES: dict[str, Sequence[LinkSpec]] = {
     "round trips 10:1": (named("near", 60, 20), named("far", 60, 200)),
     "one link at 30 % loss": (named("clean", 60, 30), named("lossy", 60, 30, loss=0.3)),
 }
+PICTURE = "net-bonded.png"
 PEER = Mptcp("bbr", "kernel MPTCP, BBR")
 
 
@@ -41,7 +43,21 @@ def measure(bench: Bench) -> Result:
                     shutil.rmtree(folder / "turn")
                 bench.log(f"{name}: {carried.share:.1%} of the sum")
                 theirs.setdefault(name, []).append(_mptcp(bench, specs, folder, source, 2 * seconds))
+    _draw(bench, ours, theirs, alone)
     return _result(ours, theirs, alone)
+
+
+def _draw(
+    bench: Bench, ours: dict[str, list[Carried]], theirs: dict[str, list[float]], alone: dict[str, float]
+) -> None:
+    series = [
+        ("ours", [median(carried.share for carried in group) for group in ours.values()]),
+        ("best link alone", [alone[name] for name in ours]),
+        (PEER.name, [median(theirs[name]) for name in ours]),
+    ]
+    level = (REACH, f"{REACH:.0%}")
+    bars = plots.Bars("Several links at once", "share of the sum of ceilings", list(ours), series, level)
+    plots.draw(bench.pictures / PICTURE, [bars])
 
 
 def _mptcp(bench: Bench, specs: Sequence[LinkSpec], folder: Path, source: Path, limit_s: float) -> float:
@@ -78,7 +94,8 @@ def _result(ours: dict[str, list[Carried]], theirs: dict[str, list[float]], alon
         "5g: 100, 30, 0.3 % in bursts. *Best link alone* is what its ceiling would be. MPTCP has a subflow over each "
         f"link (`{PEER.command}`), {PEER.version() or 'not here'}."
     )
-    return Result(goals, [Table(heads, rows)], notes=[note])
+    picture = Picture(PICTURE, "Share of the sum of ceilings, medians.")
+    return Result(goals, [Table(heads, rows)], [picture], [note])
 
 
 def _moving(carried: Carried) -> float:

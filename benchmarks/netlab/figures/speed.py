@@ -7,8 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import plots
 from benchmarks.bare_loop import bare_loop
-from benchmarks.figure import Bench, Figure, Goal, Result, Table, median, spread
+from benchmarks.figure import Bench, Figure, Goal, Picture, Result, Table, median, spread
 from benchmarks.netlab.lab import RELAY_HOST, Lab
 from benchmarks.netlab.namespaces import Side, two_sides
 from benchmarks.netlab.peers.base import Peer
@@ -19,6 +20,7 @@ from benchmarks.stage import Setting, stage, write_random
 
 PEERS: tuple[Peer, ...] = (Aioquic(), Tls(), Rsync())
 LIMIT_S = 60.0
+PICTURE = "net-speed.png"
 REACH_GBPS, REACH_SHARE, REACH_LARGE = 1.8, 0.75, 2.5
 OURS, OURS_LARGE, LOOP = "DRS-SYNC", "DRS-SYNC, MTU 9,000", "bare loop"
 
@@ -48,7 +50,17 @@ def measure(bench: Bench) -> Result:
                     found.setdefault(peer.name, []).append(_theirs(bench, side, peer, folder / "theirs", source))
             side.ip("link", "set", "lo", "mtu", "9000")
             found.setdefault(OURS_LARGE, []).append(_ours(bench, side, folder / "ours", source))
+    _draw(bench, found)
     return _result(found, size)
+
+
+def _draw(bench: Bench, found: dict[str, list[Speed]]) -> None:
+    names = [name.replace(", ", ",\n") for name in found]
+    gbps = [median(speed.gbps for speed in group) for group in found.values()]
+    cpu_s = [median(speed.cpu_s_per_gb for speed in group) for group in found.values()]
+    rate = plots.Bars("One path over loopback", "Gbit/s of file data", names, [("", gbps)])
+    cost = plots.Bars("What it costs", "CPU-s per GB, both ends", names, [("", cpu_s)])
+    plots.draw(bench.pictures / PICTURE, [rate, cost], width=11.0)
 
 
 def _ours(bench: Bench, side: Side, folder: Path, source: Path) -> Speed:
@@ -110,7 +122,8 @@ def _result(found: dict[str, list[Speed]], size: int) -> Result:
         "their interpreters took to start. TCP passes segments of up to 64 KB through loopback whatever its MTU."
     )
     heads = ("program", "Gbit/s", "CPU-s per GB, both ends")
-    return Result(goals, [Table(heads, rows), Table(("program", "version", "how"), versions)], notes=[note])
+    picture = Picture(PICTURE, "Rate and cost of each program, medians.")
+    return Result(goals, [Table(heads, rows), Table(("program", "version", "how"), versions)], [picture], [note])
 
 
 FIGURE = Figure(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 
-from benchmarks.figure import Bench, Figure, Goal, Result, Table, median, spread
+from benchmarks import plots
+from benchmarks.figure import Bench, Figure, Goal, Picture, Result, Table, median, spread
 from benchmarks.netlab.engine import Carried, carry
 from benchmarks.netlab.lab import lab
 from benchmarks.netlab.links import RADIO
@@ -12,6 +14,8 @@ from benchmarks.stage import write_random
 
 SIZE = 20_000_000
 REACH, REACH_COPIES = 1.05, 0.03
+PICTURE = "net-tail.png"
+RUNS_DRAWN = 3
 
 
 def measure(bench: Bench) -> Result:
@@ -24,6 +28,7 @@ def measure(bench: Bench) -> Result:
                 found.append(carry(made, folder / "turn", source))
             shutil.rmtree(folder / "turn")
             bench.log(f"{1 / found[-1].share:.2f} x the ideal time")
+    _draw(bench, found)
     times = [1 / carried.share for carried in found]
     copies = [carried.overhead for carried in found]
     goals = [
@@ -37,7 +42,22 @@ def measure(bench: Bench) -> Result:
         ("bytes beyond the need, %", spread([value * 100 for value in copies])),
     ]
     note = "Ideal is the file over the sum of the links' ceilings: no start, no way, no loss that needs a round trip."
-    return Result(goals, [Table(("what", "measured"), rows)], notes=[note])
+    picture = Picture(PICTURE, "What the relay had written by when, of each run.")
+    return Result(goals, [Table(("what", "measured"), rows)], [picture], [note])
+
+
+def _draw(bench: Bench, found: Sequence[Carried]) -> None:
+    lines = []
+    for number, carried in enumerate(found[-RUNS_DRAWN:]):
+        transfer = carried.transfer
+        times = [float(at) - transfer.queued_s for at in transfer.trace.times_s]
+        written = [float(total - transfer.trace.totals[0]) / 1e6 for total in transfer.trace.totals]
+        kept = [place for place, at in enumerate(times) if 0 <= at <= transfer.done_s - transfer.queued_s]
+        lines.append(plots.Line(f"run {number + 1}", [times[i] for i in kept], [written[i] for i in kept]))
+    ideal_s = median((carried.transfer.done_s - carried.transfer.queued_s) * carried.share for carried in found)
+    lines.append(plots.Line("ideal", [0.0, ideal_s], [0.0, SIZE / 1e6]))
+    title = "20 MB over wifi + lte + 5g"
+    plots.draw(bench.pictures / PICTURE, [plots.Plot(title, "s from the queue", "MB written", lines, points=False)])
 
 
 FIGURE = Figure(
