@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
 from transfer_core.cli import compose, output
+from transfer_core.cli.compose_workers import check_workers, open_crew
 from transfer_core.cli.options import (
     Json,
     State,
@@ -23,6 +25,7 @@ from transfer_core.cli.options import (
 from transfer_core.cli.relay_clear import clear
 from transfer_core.cli.relay_place import keep_directory
 from transfer_core.cli.relay_supervise import supervise
+from transfer_core.cli.relay_worker import worker
 from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.config import RelayConfig
 from transfer_core.errors import DrsError, NotFoundError, UsageError, WriteFailed
@@ -30,13 +33,23 @@ from transfer_core.units import utc_iso
 
 if TYPE_CHECKING:
     from transfer_core.server.relay import Relay
+    from transfer_core.server.workers.crew import Crew
 
 group = typer.Typer(help="Receive files, and pair agents with this relay.", invoke_without_command=True)
 group.command("clear")(clear)
+group.command("worker", hidden=True)(worker)
 group.command("supervise", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(supervise)
 LISTEN_DEFAULT = format_address((RelayConfig().listen_host, RelayConfig().listen_port))
 KEEP_FREE_DEFAULT = f"{RelayConfig().keep_free_bytes // 10**6}MB"
 TURN_S = 0.5
+
+
+class Limits(TypedDict):
+    """What a relay of one process and one of several take alike."""
+
+    quota_bytes: int | None
+    keep_free_bytes: int
+    trace: Path | None
 
 
 @group.callback(invoke_without_command=True)
@@ -69,6 +82,9 @@ def relay(
     keep_free: Annotated[
         str, typer.Option("--keep-free", metavar="1GB", help="What is always left free on the disk.")
     ] = KEEP_FREE_DEFAULT,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", help="Receive in so many processes; for many agents, on Linux.")
+    ] = 1,
     trace: Trace = None,
     state: State = None,
     json: Json = False,
@@ -86,6 +102,7 @@ def relay(
         raise UsageError("--database is for the HTTP side, which is not asked for", hint="Add --http HOST:PORT.")
     if http is None and races:
         raise UsageError("--races is for the HTTP side, which is not asked for", hint="Add --http HOST:PORT.")
+    check_workers(workers, has_http=http is not None)
     http_side = coordinator = mounted_races = None
     if http is not None:
         coordinator = compose.open_coordinator(database)
@@ -103,19 +120,22 @@ def relay(
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteFailed(f"{directory} can't be made: {error.strerror or error}") from error
+    limits: Limits = {"quota_bytes": quota_bytes, "keep_free_bytes": keep_free_bytes, "trace": trace}
     with stop_on_signals() as stop:
-        receiver = compose.open_relay(
-            state,
-            directory,
-            address,
-            lambda event: _say(event, as_json=json),
-            http=http_side,
-            coordinator=coordinator,
-            races=mounted_races,
-            quota_bytes=quota_bytes,
-            keep_free_bytes=keep_free_bytes,
-            trace=trace,
-        )
+        receiver: Relay | Crew
+        if workers > 1:
+            receiver = open_crew(state, directory, address, workers, partial(_say, as_json=json), **limits)
+        else:
+            receiver = compose.open_relay(
+                state,
+                directory,
+                address,
+                partial(_say, as_json=json),
+                http=http_side,
+                coordinator=coordinator,
+                races=mounted_races,
+                **limits,
+            )
         receiver.start()
         try:
             _keep_listen(state, format_address(receiver.address))
@@ -255,7 +275,7 @@ def http_tokens(context: typer.Context, state: State = None, json: Json = False)
     output.table(("token", "folder", "made"), [(each.name, each.folder, utc_iso(each.created_ns)) for each in tokens])
 
 
-def _run_until(receiver: Relay, stop: threading.Event) -> None:
+def _run_until(receiver: Relay | Crew, stop: threading.Event) -> None:
     """Wait for a signal. DrsError if the relay ends before."""
     while not stop.wait(TURN_S):
         failure = receiver.failure

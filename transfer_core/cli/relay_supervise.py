@@ -13,10 +13,9 @@ from transfer_core.cli import output
 from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.engine.own_program import own_command
 from transfer_core.errors import DrsError
+from transfer_core.server.restart_waits import WAIT_FIRST_S, RestartWaits, how_it_ended
 
 TURN_S = 0.1
-WAIT_FIRST_S, WAIT_LAST_S = 0.5, 30.0
-LONG_S = 60.0  # a relay that ran so long begins with the first wait again
 STOP_WAIT_S = 20.0
 WRONG_USAGE = 2
 
@@ -35,7 +34,7 @@ def supervise(context: typer.Context) -> None:
 
 def run_again_and_again(words: Sequence[str], stop: threading.Event, *, as_json: bool) -> int:
     """Keep a child running until `stop` is set, or until it ends by itself or by wrong usage; its exit code."""
-    wait_s, times = WAIT_FIRST_S, 0
+    waits = RestartWaits(WAIT_FIRST_S)
     while True:
         began_s = time.monotonic()
         try:
@@ -45,12 +44,10 @@ def run_again_and_again(words: Sequence[str], stop: threading.Event, *, as_json:
         code = _follow(child, stop)
         if stop.is_set() or code in (0, WRONG_USAGE):
             return code
-        wait_s = WAIT_FIRST_S if time.monotonic() - began_s > LONG_S else wait_s
-        times += 1
-        _say(code, times, wait_s, as_json=as_json)
+        wait_s = waits.after(time.monotonic() - began_s)
+        _say(code, waits.times, wait_s, as_json=as_json)
         if stop.wait(wait_s):
             return 0
-        wait_s = min(2 * wait_s, WAIT_LAST_S)
 
 
 def _follow(child: subprocess.Popen[bytes], stop: threading.Event) -> int:
@@ -66,7 +63,6 @@ def _follow(child: subprocess.Popen[bytes], stop: threading.Event) -> int:
 
 
 def _say(code: int, times: int, wait_s: float, *, as_json: bool) -> None:
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
     if as_json:
         output.json_event("restarts", {"code": code, "times": times, "in_s": wait_s})
-    output.note(f"the relay died ({how}); it is started again in {wait_s:g} s, for the {times}. time")
+    output.note(f"the relay died ({how_it_ended(code)}); it is started again in {wait_s:g} s, for the {times}. time")

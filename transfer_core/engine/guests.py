@@ -16,6 +16,7 @@ from transfer_core.clock import Clock
 from transfer_core.engine.parcels import Parcels
 from transfer_core.entropy import Entropy
 from transfer_core.errors import SecurityError
+from transfer_core.protocol.place import ALONE, Place
 from transfer_core.protocol.receiver import ReceiverSession
 from transfer_core.protocol.security.handshake import Opened, Status, Welcome, answer_hello, open_hello
 from transfer_core.protocol.security.noise import KeyPair
@@ -58,11 +59,12 @@ class Guests(Generic[GuestT]):
         hellos_kept: int,
         clock: Clock,
         entropy: Entropy,
+        place: Place = ALONE,
     ) -> None:
         self._make, self._ended = make, ended
         self._identity, self._name = identity, name
         self._window_chunks, self._hellos_kept = window_chunks, hellos_kept
-        self._clock, self._entropy = clock, entropy
+        self._clock, self._entropy, self._place = clock, entropy, place
         self._hellos: dict[bytes, GuestT | None] = {}
         self.sessions: dict[int, GuestT] = {}
 
@@ -124,7 +126,9 @@ class Guests(Generic[GuestT]):
         return datagram, guest
 
     def _new_index(self) -> int:
-        while (index := int.from_bytes(self._entropy.token_bytes(4), "big")) in self.sessions:
+        while (
+            index := self._place.session_number(int.from_bytes(self._entropy.token_bytes(4), "big"))
+        ) in self.sessions:
             pass
         return index
 

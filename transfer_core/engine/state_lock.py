@@ -69,6 +69,11 @@ class StateLock:
             os.close(fd)
         return isinstance(pid, int) and psutil.pid_exists(pid)
 
+    def fileno(self) -> int:
+        """Of the lock, while it is held: a process that inherits it holds it too."""
+        assert self._fd is not None
+        return self._fd
+
     def release(self) -> None:
         """Let it go. May be called twice."""
         if self._fd is not None:

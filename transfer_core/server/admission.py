@@ -20,6 +20,7 @@ from transfer_core.protocol.endpoint import Address
 from transfer_core.protocol.security.handshake import Opened, Status
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.server.relay_session import RelaySession
+from transfer_core.server.workers.hand_over import HandOver
 from transfer_core.storage.relay_store import RelayStore, Verdict
 from transfer_core.units import NS_PER_S
 
@@ -54,10 +55,12 @@ class Admission:
         free_bytes: Callable[[], int],
         tell: Callable[..., None],
         left: Callable[[RelaySession], None],
+        hand_over: HandOver,
     ) -> None:
         self._store, self._loop, self._port, self._disk = store, loop, port, disk
         self._clock, self._trace, self._mail = clock, trace, mail
         self._free_bytes, self._tell, self._left = free_bytes, tell, left
+        self._hand_over = hand_over
         self.guests = Guests(
             RelaySession,
             self._on_end,
@@ -67,14 +70,17 @@ class Admission:
             hellos_kept=4 * SESSIONS_MAX,
             clock=clock,
             entropy=entropy,
+            place=hand_over.place,
         )
 
     def on_hello(self, datagram: bytes, address: Address) -> None:
         """Somebody says hello."""
+        if self._hand_over.pass_on_copy(datagram, address):
+            return
         heard = self.guests.hear(datagram)
         if isinstance(heard, bytes):
             self._send_raw(heard, address)
-        elif heard is not None:
+        elif heard is not None and not self._hand_over.pass_on(datagram, heard.agent_public, address):
             self._disk.post(lambda: self._judge(datagram, heard, address))
 
     def _judge(self, asked: bytes, opened: Opened, address: Address) -> None:

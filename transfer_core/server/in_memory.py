@@ -13,6 +13,8 @@ from transfer_core.server.bundles import ArrivingBundle, take_apart
 from transfer_core.server.intake import Arriving, Intake, Stored
 from transfer_core.server.relay_session import RelaySession
 
+NO_FOLDERS = "this relay keeps no shared folders, since it runs with --workers: share them through another one"
+
 
 class InMemory:
     """See the module. For the loop's thread. `finish` is told of written files of bundles, with their hashes."""
@@ -37,7 +39,7 @@ class InMemory:
             return False
         is_bundle = file.path.startswith(BUNDLE_PREFIX)
         if not is_bundle and self._mail is None:
-            why = "this relay keeps no shared folders"
+            why = NO_FOLDERS
         else:
             why = (session.bundles if is_bundle else session.parcels).open(number, file.size)
         if why:

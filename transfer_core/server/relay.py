@@ -36,6 +36,8 @@ from transfer_core.server.pairing import make_token
 from transfer_core.server.relay_files import RelayFiles
 from transfer_core.server.relay_live import RelayLive
 from transfer_core.server.relay_session import AgentNow, agent_now
+from transfer_core.server.workers.hand_over import HandOver
+from transfer_core.server.workers.seat import Seat
 from transfer_core.service import Token
 from transfer_core.storage.free_space import Room
 from transfer_core.storage.relay_store import AGED_AT_ONCE, KnownAgent, RelayStore
@@ -60,7 +62,9 @@ class Relay:
         name: str = "relay",
         companions: Sequence[Companion] = (),
         trace: Path | None = None,
+        seat: Seat | None = None,
     ) -> None:
+        """`seat` makes it one of several on a port that they share, on a state that their parent has locked."""
         self._companions = tuple(companions)
         self._clock = clock or SystemClock()
         self._entropy = SystemEntropy()
@@ -68,6 +72,7 @@ class Relay:
         self._on_event = on_event or _ignore
         self._state_dir, self._directory, self._listen, self._name = state_dir, directory, listen, name
         self._lock = StateLock(state_dir, "relay")
+        self._seat = seat
         self._trace_file = trace
         self._trace: QlogTrace | None = None
         self._room_due_ns = 0
@@ -83,20 +88,22 @@ class Relay:
     def start(self) -> None:
         """Listen. StateLocked, PortInUse, WriteFailed."""
         raise_open_files_limit()  # each file on its way takes one
-        self._lock.acquire(utc_iso(self._clock.wall_ns()))
+        seat = self._seat
+        if seat is None:
+            self._lock.acquire(utc_iso(self._clock.wall_ns()))
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._identity = load_identity(self._state_dir)
-            self._store = RelayStore(self._state_dir, self._clock)
+            self._store = RelayStore(self._state_dir, self._clock, is_one_of_several=seat is not None)
             if self._trace_file is not None:
                 self._trace = QlogTrace(self._trace_file, self._clock, vantage="server", name=self._name)
-            self._port = open_udp_port(self._listen)
+            self._port = open_udp_port(self._listen) if seat is None else seat.port
         except BaseException:
             self._lock.release()
             raise
         self.address = self._port.local_address
         root = self._directory.resolve()
-        self._room = Room(root, self._config.keep_free_bytes)
+        self._room = Room(root, self._config.keep_free_bytes, None if seat is None else seat.ledger)
         self._intake = Intake(root, self._store, self._config, self._room)
         self._loop = EventLoop("relay", self._clock)
         self._files = RelayFiles(
@@ -123,8 +130,11 @@ class Relay:
             free_bytes=self._intake.free_bytes,
             tell=self._tell,
             left=self._files.leave,
+            hand_over=HandOver() if seat is None else seat.hand_over,
         )
         self._loop.add_port(self._port)
+        if seat is not None:
+            self._loop.add_port(seat.inbox)
         self._loop.start(self)
         beside: dict[str, object] = {}
         try:
@@ -157,6 +167,8 @@ class Relay:
         self._files.stop()
         self._intake.close()
         self._store.close()
+        if self._seat is not None:
+            self._seat.close()
         self._lock.release()
         self._stopped.set()
 
@@ -252,7 +264,8 @@ class Relay:
 
         if now_ns >= self._age_due_ns:
             self._age_due_ns = now_ns + AGE_NS
-            self._files.sync_thread.post(self._let_age)
+            if self._seat is None or self._seat.place.worker == 0:  # one is enough, and two would count it twice
+                self._files.sync_thread.post(self._let_age)
 
     def _let_age(self) -> None:
         """In the sync thread: rows of what came long ago go, a few thousand at a time between other work."""

@@ -40,22 +40,23 @@ class _Damaged(Exception):
 
 
 def open_database(
-    path: Path, migrations: Sequence[str], *, now_text: str, check: bool = True
+    path: Path, migrations: Sequence[str], *, now_text: str, check: bool = True, busy_ms: int = BUSY_MS
 ) -> tuple[sqlite3.Connection, Quarantined | None]:
     """Open or create a database; `migrations[i]` leads from version i to i + 1.
 
     The connection is in autocommit mode (say BEGIN yourself), has `sqlite3.Row` rows and foreign keys on, and may be
     handed from thread to thread, though used by one at a time. A damaged file is kept as `NAME.corrupt-<now_text>`
-    and a new one opened; `check=False` leaves out the look at every page, for what is large and can be made again.
+    and a new one opened; `check=False` leaves out the look at every page, for what is large and can be made again, or
+    was looked at by another process just now. Others that write are waited for up to `busy_ms`.
     StateNewer if the file is ahead of the migrations; DiskFull; StateError if the system does
     not let it be opened.
     """
     try:
         try:
-            return _open(path, migrations, check=check), None
+            return _open(path, migrations, check=check, busy_ms=busy_ms), None
         except _Damaged as damage:
             kept = _set_aside(path, now_text)
-            return _open(path, migrations, check=check), Quarantined(kept, str(damage))
+            return _open(path, migrations, check=check, busy_ms=busy_ms), Quarantined(kept, str(damage))
     except (sqlite3.Error, OSError, _Damaged) as error:
         if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_FULL:
             raise DiskFull(f"no room left for {path}") from error
@@ -85,13 +86,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise  # a mistake in a statement
 
 
-def _open(path: Path, migrations: Sequence[str], *, check: bool) -> sqlite3.Connection:
+def _open(path: Path, migrations: Sequence[str], *, check: bool, busy_ms: int) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     _create_private(path)
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
         version = _version(connection)
         if version > len(migrations):
             raise StateNewer(f"{path} was written by a newer version ({version}, this one knows {len(migrations)})")

@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from pathlib import Path
 
 from transfer_core.errors import DiskFull, QuotaExceeded, WriteFailed
+from transfer_core.storage.room_ledger import Ledger, OwnLedger
 from transfer_core.units import format_bytes
 
 
@@ -38,38 +39,43 @@ def require_quota(used_bytes: int, wanted_bytes: int, quota_bytes: int | None, w
 
 
 class Room:
-    """The room of one disk, and who was promised how much of it. Safe from any thread."""
+    """The room of one disk, and who was promised how much of it. Safe from any thread.
 
-    def __init__(self, folder: Path, keep_free_bytes: int) -> None:
+    `ledger` is where other processes say what they have promised of the same disk.
+    """
+
+    def __init__(self, folder: Path, keep_free_bytes: int, ledger: Ledger | None = None) -> None:
         self._folder = folder
         self._keep_free_bytes = keep_free_bytes
+        self._ledger = ledger or OwnLedger()
         self._lock = threading.Lock()
         self._claims: dict[Hashable, int] = {}
         self._claimed_bytes = 0  # their sum
 
     @property
     def claimed_bytes(self) -> int:
-        """What is promised and not yet written."""
+        """What is promised and not yet written, by other processes too."""
         with self._lock:
-            return self._claimed_bytes
+            return self._claimed_bytes + self._ledger.others_bytes()
 
     def free_bytes(self) -> int:
         """What is neither used, nor kept free, nor promised."""
-        return max(0, usable_bytes(self._folder, self._keep_free_bytes) - self.claimed_bytes)
+        claimed_bytes = self.claimed_bytes  # first: what is written meanwhile is then counted twice, not left out
+        return max(0, usable_bytes(self._folder, self._keep_free_bytes) - claimed_bytes)
 
     def claim(self, owner: Hashable, needed_bytes: int, what: str, *, sparse_ok: bool = False) -> None:
         """Promise room to an owner, in place of what it was promised before. DiskFull if it is not there.
 
         `sparse_ok` takes a file that is larger than the disk, as long as there is any room: it may be mostly holes.
         """
-        usable = usable_bytes(self._folder, self._keep_free_bytes)
-        with self._lock:
+        with self._lock, self._ledger.turn():
             before = self._claims.get(owner, 0)
-            free = max(0, usable - self._claimed_bytes + before)
+            promised = self._ledger.others_bytes() + self._claimed_bytes - before
+            free = max(0, usable_bytes(self._folder, self._keep_free_bytes) - promised)
             if needed_bytes > free and not (sparse_ok and free > 0):
                 raise DiskFull(f"{what} needs {format_bytes(needed_bytes)}, there are {format_bytes(free)} free")
             self._claims[owner] = min(needed_bytes, free)
-            self._claimed_bytes += self._claims[owner] - before
+            self._count(self._claims[owner] - before)
 
     def written(self, owner: Hashable, count_bytes: int) -> None:
         """That much of an owner's claim is on the disk."""
@@ -77,12 +83,17 @@ class Room:
             if owner in self._claims:
                 taken = min(count_bytes, self._claims[owner])
                 self._claims[owner] -= taken
-                self._claimed_bytes -= taken
+                self._count(-taken)
 
     def release(self, owner: Hashable) -> None:
         """The owner is done, or gone."""
         with self._lock:
-            self._claimed_bytes -= self._claims.pop(owner, 0)
+            self._count(-self._claims.pop(owner, 0))
+
+    def _count(self, more_bytes: int) -> None:
+        """With the lock held."""
+        self._claimed_bytes += more_bytes
+        self._ledger.say(self._claimed_bytes)
 
     def require_any(self) -> None:
         """DiskFull when writing has reached what is to be kept free."""

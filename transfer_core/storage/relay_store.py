@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.clock import Clock
-from transfer_core.storage.database import open_database, transaction
+from transfer_core.storage.database import BUSY_MS, open_database, transaction
 from transfer_core.storage.safe_path import safe_name
 from transfer_core.units import NS_PER_S, utc_iso
 
 DATABASE_NAME = "relay.db"
 PAGE_CHUNKS = 32_768
 AGED_AT_ONCE = 5000
+SEVERAL_BUSY_MS = 30_000  # many commits on a slow disk, and SQLite keeps no queue of those who wait
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -137,11 +138,18 @@ class Checkpoint:
 class RelayStore:
     """The relay's database; safe from any thread, and from several processes."""
 
-    def __init__(self, state_dir: Path, clock: Clock) -> None:
+    def __init__(self, state_dir: Path, clock: Clock, *, is_one_of_several: bool = False) -> None:
+        """`is_one_of_several` processes that write all the time, the first of which has looked at the database."""
         self._clock = clock
         self._lock = threading.RLock()
         now_text = utc_iso(clock.wall_ns())
-        self._db, self.quarantined = open_database(state_dir / DATABASE_NAME, MIGRATIONS, now_text=now_text)
+        self._db, self.quarantined = open_database(
+            state_dir / DATABASE_NAME,
+            MIGRATIONS,
+            now_text=now_text,
+            check=not is_one_of_several,
+            busy_ms=SEVERAL_BUSY_MS if is_one_of_several else BUSY_MS,
+        )
 
     def close(self) -> None:
         """Close the database."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,75 +7,11 @@ from typing import Any
 
 import pytest
 
-from transfer_core.engine.system import SystemClock, SystemEntropy
-from transfer_core.protocol.endpoint import Received
+from tests.support.step_agent import WAIT_S, Agent
+from transfer_core.engine.system import SystemClock
 from transfer_core.protocol.live_frame import LiveDatagram
-from transfer_core.protocol.security.handshake import Hello, Initiator
-from transfer_core.protocol.security.noise import KeyPair
-from transfer_core.protocol.security.tokens import parse_token
-from transfer_core.protocol.sender import SenderSession
-from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.server.relay import Relay
 from transfer_core.server.relay_live import Answer
-
-WAIT_S = 10.0
-
-
-class Agent:
-    """One that says hello and pings, step by step."""
-
-    def __init__(self, relay: Relay) -> None:
-        token = parse_token(relay.make_token(("127.0.0.1:1",), 60).text)
-        self._relay, self._public, self._secret = relay, token.relay_public, token.secret
-        self._keys = KeyPair.generate(SystemEntropy())
-        self._counter = 0
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.settimeout(WAIT_S)
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def hello(self) -> SenderSession:
-        """A session that the relay has agreed to; nothing has been sent in it."""
-        self._counter += 1
-        index = self._counter
-        hello = Hello(self._counter, time.time_ns(), "car 4", self._secret if index == 1 else None)
-        initiator = Initiator(self._keys, self._public, index, hello, SystemEntropy())
-        self._socket.sendto(initiator.datagram, self._relay.address)
-        self._socket.settimeout(WAIT_S)
-        while (answer := self._socket.recv(2048))[0] != Kind.WELCOME:
-            pass  # of a session that is open
-        accepted = initiator.finish(answer)
-        session = SenderSession(
-            my_index=index,
-            peer_index=accepted.relay_index,
-            send_keys=accepted.send_keys,
-            receive_keys=accepted.receive_keys,
-            window_chunks=accepted.welcome.window_chunks,
-        )
-        session.add_path(0, self._relay.address, 0)
-        return session
-
-    def ping(self, session: SenderSession) -> None:
-        now_ns = time.monotonic_ns()
-        session.paths[0].last_sent_ns = 0
-        transmit = session.poll_transmit(now_ns)
-        assert transmit is not None
-        self._socket.sendto(transmit.payload, self._relay.address)
-
-    def is_answered(self, session: SenderSession, wait_s: float) -> bool:
-        """Whether something comes that opens in this session."""
-        end = time.monotonic() + wait_s
-        heard = session.paths[0].heard_datagrams
-        while (left_s := end - time.monotonic()) > 0 and session.paths[0].heard_datagrams == heard:
-            self._socket.settimeout(left_s)
-            try:
-                payload = self._socket.recv(2048)
-            except TimeoutError:
-                break
-            received = Received(self._relay.address, memoryview(payload), len(payload))
-            session.receive_datagrams(0, received, time.monotonic_ns())
-        return session.paths[0].heard_datagrams > heard
 
 
 @pytest.fixture

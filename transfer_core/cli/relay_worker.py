@@ -1,0 +1,69 @@
+"""`drs-sync relay worker`, which `relay --workers N` starts: one of several processes that receive on one port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from transfer_core.cli import output
+from transfer_core.cli.compose_workers import open_relay_worker
+from transfer_core.cli.options import State, Trace
+from transfer_core.cli.stop_signal import stop_on_signals
+from transfer_core.errors import UsageError
+
+TURN_S = 0.5
+
+
+def worker(
+    context: typer.Context,
+    seat: Annotated[str, typer.Argument(metavar="SEAT", help="What it has inherited.")],
+    directory: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where files are put.")],
+    keep_free_bytes: Annotated[int, typer.Option("--keep-free-bytes", metavar="N", help="Left free on the disk.")],
+    quota_bytes: Annotated[
+        int | None, typer.Option("--quota-bytes", metavar="N", help="What each agent may store.")
+    ] = None,
+    trace: Trace = None,
+    state: State = None,
+) -> None:
+    """Receive until stdin ends."""
+    with stop_on_signals() as stop:
+        try:
+            receiver = open_relay_worker(
+                state or context.obj,
+                directory,
+                seat,
+                _say,
+                quota_bytes=quota_bytes,
+                keep_free_bytes=keep_free_bytes,
+                trace=trace,
+            )
+        except OSError as error:
+            hint = "It is started by `drs-sync relay --workers N`."
+            raise UsageError("this process has inherited no port to receive on", hint=hint) from error
+        receiver.start()
+        try:
+            threading.Thread(target=_until_stdin_ends, args=(stop,), name="relay-parent", daemon=True).start()
+            while not stop.wait(TURN_S):
+                if receiver.failure is not None:
+                    raise receiver.failure
+        finally:
+            receiver.stop()
+
+
+def _say(event: dict[str, Any]) -> None:
+    """To the parent, if there is one: without it, this process ends by itself."""
+    with contextlib.suppress(BrokenPipeError):
+        output.json_event(str(event.pop("event")), event)
+
+
+def _until_stdin_ends(stop: threading.Event) -> None:
+    """It does when the parent wishes so, and when there is none any more."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    stop.set()
