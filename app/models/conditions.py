@@ -146,12 +146,6 @@ def _of_jobs(jobs: Iterable[JobView]) -> Iterator[Condition]:
         yield Condition("failed", Severity.SERIOUS, text, page="queue", subject=failed[0].file_id, in_banner=False)
 
 
-def blocked_destinations(jobs: Iterable[JobView]) -> dict[str, str]:
-    """Destinations that take nothing more for now, by name, and why."""
-    full = {job.destination for job in jobs if job.error in _FULL and not job.status.is_final}
-    return {name: f"{name} is full; frames wait here until there is room" for name in full}
-
-
 def _of_links(links: Iterable[LinkView]) -> Iterator[Condition]:
     for link in links:
         severity = _BAD_LINKS.get(link.state)

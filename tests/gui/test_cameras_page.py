@@ -12,7 +12,7 @@ from PySide6.QtGui import QFontMetrics, QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
-from app.models.watch_words import figures, problem
+from app.models.watch_words import figures
 from app.theme.theme import Theme
 from app.theme.tokens import THEMES
 from app.views.cameras.camera_card import MARGIN, PICTURE, CameraCard
@@ -22,11 +22,11 @@ from app.views.cameras.watch_dialog import WatchDialog
 from app.widgets.look import look_of
 from app.workers.calls_here import CallsHere
 from app.workers.thumbnails import Thumbnails, decode
-from tests.support.console_world import job_view
 from tests.support.fake_service import FakeService
 from tests.support.fake_watches import demo_watches
 from transfer_core.errors import NotFoundError, SourceMissing
-from transfer_core.events import DestinationsChanged, DestinationView, JobsChanged, JobState, Severity
+from transfer_core.events import DestinationsChanged, DestinationView, Severity
+from transfer_core.events.watch_words import watch_problem
 from transfer_core.events.watches import WatchesChanged, WatchState, WatchView
 from transfer_core.ingest.sample_jpeg import jpeg_of_size, sample_picture
 from transfer_core.sim.manual_clock import ManualClock
@@ -110,33 +110,27 @@ def test_the_figures_of_a_card_are_whole_in_every_theme(qtbot: QtBot, theme: str
 def test_what_is_wrong_is_said_on_its_card(page: CamerasPage, name: str, severity: Severity, words: str) -> None:
     view = page.card(name).view
     assert view is not None
-    assert problem(view, NOW_NS)[0] is severity
-    assert words in problem(view, NOW_NS)[1]
+    assert watch_problem(view, NOW_NS)[0] is severity
+    assert words in watch_problem(view, NOW_NS)[1]
     assert words in page.card(name).toolTip()
 
 
 def test_a_destination_that_does_not_answer_and_a_camera_that_falls_behind_are_told() -> None:
     view = demo_watches()[0]
-    assert problem(replace(view, online=False), NOW_NS)[0] is Severity.SERIOUS
+    assert watch_problem(replace(view, online=False), NOW_NS)[0] is Severity.SERIOUS
     late = replace(view, newest_there_ns=NOW_NS - 6 * 10**9)
-    assert problem(late, NOW_NS) == (Severity.CAUTION, "the other end falls behind")
-    assert problem(replace(late, backlog=0), NOW_NS) == (Severity.INFO, "")
+    assert watch_problem(late, NOW_NS) == (Severity.CAUTION, "the other end falls behind")
+    assert watch_problem(replace(late, backlog=0), NOW_NS) == (Severity.INFO, "")
 
 
-def test_a_full_destination_is_told_on_the_cards_whose_frames_wait_for_it(
-    page: CamerasPage, state: ConsoleState, clock: ManualClock
-) -> None:
-    waits = job_view(1, JobState.PENDING, destination="factory", error="E_DISK_FULL", reason="the relay is full")
-    state.apply([JobsChanged((waits,))])
-    clock.advance(3 * 10**9)
-    page.refresh()
-    told = "factory is full; frames wait here until there is room"
+def test_why_frames_wait_is_told_on_their_cards(page: CamerasPage, state: ConsoleState) -> None:
+    told = "frames wait for factory: f.jpg needs 1.5 MB, there are 0 B free"
+    views = demo_watches()
+    state.apply([WatchesChanged(tuple(replace(view, blocked=told) for view in views))])
     assert told in page.card("camera01").accessibleDescription()
     assert told in page.card("camera01").toolTip()
     assert told not in page.card("camera04").accessibleDescription()
-    state.apply([JobsChanged((replace(waits, error=None, reason=""),))])
-    clock.advance(3 * 10**9)
-    page.refresh()
+    state.apply([WatchesChanged(views)])
     assert told not in page.card("camera01").accessibleDescription()
 
 
@@ -150,8 +144,8 @@ def test_a_picture_whose_name_is_no_unicode_is_asked_for_once(
 
 def test_an_error_is_shown_for_ten_minutes_and_counted_for_ever() -> None:
     view = replace(demo_watches()[0], error="E_X: it went wrong", error_ns=NOW_NS, errors=1)
-    assert problem(view, NOW_NS + 599 * 10**9)[1] == "it went wrong"
-    assert problem(view, NOW_NS + 601 * 10**9)[1] == ""
+    assert watch_problem(view, NOW_NS + 599 * 10**9)[1] == "it went wrong"
+    assert watch_problem(view, NOW_NS + 601 * 10**9)[1] == ""
     assert dict(figures(view, NOW_NS))["errors"] == "1"
 
 

@@ -20,6 +20,7 @@ from transfer_core.units import format_bytes
 if TYPE_CHECKING:
     from transfer_core.storage.clearing import Cleared
 
+CONFIG_NAME = "camera_config.json"
 SEARCH_DEPTH = 8
 
 
@@ -31,7 +32,13 @@ def clear(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="What has arrived from all cameras of --config.")] = False,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="camera_config.json", help="Where cameras' frames are put.")
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Where cameras' frames are put.",
+            show_default="with --all, camera_config.json in this folder",
+        ),
     ] = None,
     root: Annotated[
         Path | None,
@@ -96,7 +103,9 @@ def _camera_folders(received: Path | None, camera: str | None, config: Path | No
     if received is None:
         raise UsageError("the relay's folder is not known", hint="Name it with --dir.")
     if config is None and camera is None:
-        raise UsageError("--all needs the cameras", hint="Name their file with --config camera_config.json.")
+        config = Path(CONFIG_NAME)
+        if not config.is_file():
+            raise UsageError("--all needs the cameras", hint="Name their file with --config camera_config.json.")
     if config is None:
         found = _folders_called(received, str(camera))
     else:
@@ -106,7 +115,8 @@ def _camera_folders(received: Path | None, camera: str | None, config: Path | No
         wanted = [dest for name, dest in cameras.items() if camera in (None, name)]
         found = [agent / dest for agent in _agents(received) for dest in wanted if (agent / dest).is_dir()]
     if not found:
-        raise NotFoundError(f"nothing has arrived below {received} from {camera or 'these cameras'}")
+        what = "these cameras" if camera is None else repr(camera)
+        raise NotFoundError(f"nothing has arrived below {received} from {what}", hint="Nothing was deleted.")
     return found
 
 

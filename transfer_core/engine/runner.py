@@ -168,8 +168,8 @@ class JobRunner:
         job = self._store.job(file_id)
         if job.status is not JobState.UPLOADING:
             return
-        if isinstance(error, SourceChanged) and job.source_inode is not None:
-            self._store.give_up_changed(file_id)  # it is queued anew once it is complete as it is now
+        is_frame = isinstance(error, SourceChanged) and job.source_inode is not None
+        if is_frame and self._store.give_up_changed(file_id):  # it is queued anew once it is complete as it is now
             if self.watches is not None:
                 self.watches.on_changed(file_id)
             return

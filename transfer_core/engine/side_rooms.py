@@ -73,6 +73,7 @@ class SideRooms(SettingsVerbs):
                     self._entropy,
                     self._state_dir,
                     lambda: self.settings().receive_directory,
+                    self._state_lock.is_held,
                 )
             return self._watch_verbs
 

@@ -98,6 +98,7 @@ class WatchView:
     newest_there_ns: int | None = None  # monotonic time at which the newest frame that has arrived was complete
     latency_p50_ms: float | None = None  # from complete to verified at the other end, of the last frames
     latency_p99_ms: float | None = None
+    blocked: str = ""  # why what is queued waits at its destination, for people
     held: str = ""  # a frame that a writer has kept open for long
     errors: int = 0
     error: str = ""  # the newest one, for people

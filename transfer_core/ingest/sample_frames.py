@@ -5,6 +5,7 @@ With the same seed the same files come to be, byte for byte, however fast they a
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transfer_core.errors import DiskFull, UsageError, WriteFailed
+from transfer_core.errors import DiskFull, DrsError, UsageError, WriteFailed
 from transfer_core.ingest.sample_jpeg import jpeg_of_size, sample_picture
 
 MIB = 1 << 20
@@ -74,7 +75,10 @@ def write_samples(folder: Path, plan: SamplePlan, finished: Callable[[Path, int]
 
     WriteFailed, DiskFull: the frames before stay.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _own_error(folder, error) from error
     began_s = time.monotonic()
     with ThreadPoolExecutor(plan.cameras, thread_name_prefix="camera") as pool:
         cameras = [_Camera(folder, plan, number, finished, stop, began_s) for number in range(1, plan.cameras + 1)]
@@ -115,8 +119,7 @@ class _Camera:
                 done += 1
         except OSError as error:
             self._stop.set()
-            kind = DiskFull if error.errno == 28 else WriteFailed
-            raise kind(f"{self._folder} can't be written: {error.strerror or error}") from error
+            raise _own_error(self._folder, error) from error
         return done
 
     def _write(self, number: int) -> None:
@@ -150,3 +153,8 @@ class _Camera:
         left_s = at_s - time.monotonic()
         if left_s > 0:
             self._stop.wait(left_s)
+
+
+def _own_error(folder: Path, error: OSError) -> DrsError:
+    kind = DiskFull if error.errno == errno.ENOSPC else WriteFailed
+    return kind(f"{folder} can't be written: {error.strerror or error}", hint="Name a folder with room, to write into.")

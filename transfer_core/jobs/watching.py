@@ -13,7 +13,7 @@ import json
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from transfer_core.errors import ConflictError, NotFoundError, UsageError
@@ -167,7 +167,8 @@ class WatchTable(StateDatabase):
         with self._write() as db:
             known = {row[0] for row in db.execute("SELECT name FROM watch WHERE removed = 0")}
             frames = [frame for frame in frames if frame.watch in known]  # removed in this very moment
-            replaced = [file_id for frame in frames for file_id in _open_job_of(db, frame)]
+            older = {(frame.run_id, frame.watch, file_id) for frame in frames for file_id in _open_job_of(db, frame)}
+            replaced = [file_id for _, _, file_id in older]
             if replaced:
                 _give_up(db, replaced, wall_ns)
             insert_jobs(db, [frame.job for frame in frames], utc_iso(wall_ns))
@@ -177,14 +178,8 @@ class WatchTable(StateDatabase):
                 [_frame_columns(frame) for frame in frames],
             )
             taken = Counter((frame.run_id, frame.watch) for frame in frames)
-            db.executemany(
-                "UPDATE watch SET taken = taken + ? WHERE name = ?",
-                [(count, watch) for (run_id, watch), count in taken.items() if not run_id],
-            )
-            db.executemany(
-                "UPDATE watch_run SET taken = taken + ? WHERE run_id = ? AND watch = ?",
-                [(count, *run) for run, count in taken.items()],
-            )
+            taken.subtract((run_id, watch) for run_id, watch, _ in older)  # a file counts once
+            _count_taken(db, taken)
         return replaced
 
     def frames_of(self, watch: str) -> Iterator[FrameRow]:
@@ -219,6 +214,16 @@ class WatchTable(StateDatabase):
             ).fetchall()
         return {row[0]: bool(row[1]) for row in rows}
 
+    def why_waiting(self, watch: str) -> str:
+        """Why a queued frame of that watch does not go on, if one says so; empty if they do."""
+        with self._read() as db:
+            row = db.execute(
+                "SELECT job.reason FROM frame JOIN job USING (file_id) WHERE frame.watch = ? AND frame.settled = 0"
+                " AND job.status IN ('pending', 'uploading') AND job.error IS NOT NULL LIMIT 1",
+                (watch,),
+            ).fetchone()
+        return "" if row is None else str(row[0])
+
     def arrived_frames(self) -> list[FrameRow]:
         """Frames whose arrival nobody has dealt with yet, since the program ended before."""
         with self._read() as db:
@@ -249,11 +254,25 @@ class WatchTable(StateDatabase):
                 [(each.watch, each.run_id, column_of_name(each.relative), each.file_id) for each in forgotten],
             )
 
-    def give_up_changed(self, file_id: str) -> None:
-        """A frame's file is not as it was queued: forget the frame and its job, so that it is found as it is now."""
+    def give_up_changed(self, file_id: str) -> bool:
+        """A frame's file is not as it was queued: forget the frame and its job, so that it is found as it is now.
+
+        False if nobody looks for it any more, the watch or the run having ended; then the job may send it as it is.
+        """
         with self._write() as db:
+            row = db.execute(
+                "SELECT frame.run_id, frame.watch FROM frame JOIN watch ON watch.name = frame.watch"
+                " LEFT JOIN watch_run USING (run_id, watch) WHERE frame.file_id = ? AND watch.removed = 0"
+                " AND CASE frame.run_id WHEN '' THEN watch.ended ELSE coalesce(watch_run.ended, 1) END = 0",
+                (file_id,),
+            ).fetchone()
+            if row is None:
+                db.execute("UPDATE job SET source_mtime_ns = NULL, source_inode = NULL WHERE file_id = ?", (file_id,))
+                return False
             db.execute("DELETE FROM frame WHERE file_id = ?", (file_id,))
+            _count_taken(db, {(row[0], row[1]): -1})
             _give_up(db, [file_id], self._clock.wall_ns())
+        return True
 
     def trim_arrived(self, listed: int, kept: int) -> int:
         """Of what has arrived from watches, list the newest `listed` and keep the newest `kept`; how many left it."""
@@ -293,6 +312,18 @@ def _require(cursor: sqlite3.Cursor, name: str) -> None:
 
 def _watches_changed(db: sqlite3.Connection) -> None:
     db.execute("UPDATE counter SET value = value + 1 WHERE name = 'watch'")
+
+
+def _count_taken(db: sqlite3.Connection, taken: Mapping[tuple[str, str], int]) -> None:
+    """By run and watch, how many frames more count for their `max_files`."""
+    db.executemany(
+        "UPDATE watch SET taken = taken + ? WHERE name = ?",
+        [(count, watch) for (run_id, watch), count in taken.items() if not run_id],
+    )
+    db.executemany(
+        "UPDATE watch_run SET taken = taken + ? WHERE run_id = ? AND watch = ?",
+        [(count, *run) for run, count in taken.items()],
+    )
 
 
 def _open_job_of(db: sqlite3.Connection, frame: NewFrame) -> list[str]:

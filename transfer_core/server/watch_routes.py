@@ -10,9 +10,9 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
 from transfer_core.errors import NotFoundError
+from transfer_core.events.watch_words import watch_object
 from transfer_core.events.watches import WatchSpec, WatchView
 from transfer_core.service import TransferService
-from transfer_core.units import NS_PER_S
 
 TEXT_MAX = 4096
 CONFIG_MAX = 1 << 20
@@ -43,15 +43,6 @@ class WatchBody(BaseModel):
         return WatchSpec(**self.model_dump())
 
 
-def watch_object(view: WatchView) -> dict[str, Any]:
-    """A watch as `watch list --json` has it; moments of this machine's monotonic clock are told as ages."""
-    fields = asdict(view)
-    there_ns = fields.pop("newest_there_ns")
-    del fields["error_ns"]
-    age_s = None if there_ns is None else (time.monotonic_ns() - there_ns) / NS_PER_S
-    return {**fields.pop("spec"), **fields, "state": view.state.value, "newest_there_age_s": age_s}
-
-
 def watch_routes(service: TransferService) -> APIRouter:
     """The routes over a service."""
     router = APIRouter(tags=["watches"])
@@ -59,12 +50,12 @@ def watch_routes(service: TransferService) -> APIRouter:
     @router.get("/api/watches")
     def watches() -> list[dict[str, Any]]:
         """All watched folders, as they are now."""
-        return [watch_object(view) for view in service.watches.views()]
+        return [_object(view) for view in service.watches.views()]
 
     @router.post("/api/watches")
     def add(new: WatchBody) -> dict[str, Any]:
         """Watch a folder from now on."""
-        return watch_object(service.watches.add(new.spec()))
+        return _object(service.watches.add(new.spec()))
 
     @router.post("/api/watches/import")
     def import_cameras(
@@ -72,7 +63,7 @@ def watch_routes(service: TransferService) -> APIRouter:
         settings: WatchBody,
     ) -> list[dict[str, Any]]:
         """Watch each camera of a configuration, all or none; of `settings` name and places do not count."""
-        return [watch_object(view) for view in service.watches.import_cameras(config, settings.spec())]
+        return [_object(view) for view in service.watches.import_cameras(config, settings.spec())]
 
     @router.post("/api/watches/trigger")
     def trigger(
@@ -116,8 +107,12 @@ def _add_verbs(router: APIRouter, service: TransferService) -> None:
         return {"removed": name}
 
 
+def _object(view: WatchView) -> dict[str, Any]:
+    return watch_object(view, time.monotonic_ns())
+
+
 def _one(service: TransferService, name: str) -> dict[str, Any]:
     view = next((view for view in service.watches.views() if view.spec.name == name), None)
     if view is None:
         raise NotFoundError(f"there is no watch {name!r}")
-    return watch_object(view)
+    return _object(view)

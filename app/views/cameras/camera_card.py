@@ -10,10 +10,11 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.models.watch_words import card_text, figures, problem, state_words
+from app.models.watch_words import card_text, figures, state_words
 from app.widgets.look import Look
 from app.widgets.status_shape import SEVERITY_SHAPES, Shape, paint_shape, severity_colour
 from transfer_core.events import Severity
+from transfer_core.events.watch_words import watch_problem
 from transfer_core.events.watches import WatchState, WatchView
 
 PICTURE = QSize(148, 111)
@@ -66,15 +67,15 @@ class CameraCard(QWidget):
         self.updateGeometry()
         self.update()
 
-    def show_view(self, view: WatchView, now_ns: int, blocked: str = "") -> None:
+    def show_view(self, view: WatchView, now_ns: int) -> None:
         """Take over the newest view; painted anew only if it reads otherwise."""
         self._view, self._now_ns = view, now_ns
-        self._problem = problem(view, now_ns, blocked)
+        self._problem = watch_problem(view, now_ns)
         shown = (tuple(figures(view, now_ns)), view.state, view.run, self._problem, view.spec)
         if shown != self._shown:
             self._shown = shown
             self.setAccessibleName(view.spec.name)
-            self.setAccessibleDescription(card_text(view, now_ns, blocked))
+            self.setAccessibleDescription(card_text(view, now_ns))
             place = f"{view.spec.directory}\nto {view.spec.destination}: {view.spec.dest_path or '/'}"
             self.setToolTip("\n".join(filter(None, (place, view.run, self._problem[1]))))
             self.update()

@@ -14,7 +14,6 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
 
 from app.actions import make_action
-from app.models.conditions import blocked_destinations
 from app.models.watch_words import card_text
 from app.views.cameras.camera_card import PICTURE, CameraCard
 from app.views.cameras.card_grid import CardGrid
@@ -27,14 +26,13 @@ from app.widgets.look import look_of
 from app.workers.thumbnails import Thumbnails
 from transfer_core.events import Event
 from transfer_core.events.watches import WatchesChanged, WatchState, WatchView
-from transfer_core.units import NS_PER_S, format_bytes
+from transfer_core.units import format_bytes
 
 if TYPE_CHECKING:
     from app.models.console_state import ConsoleState
     from app.theme.theme import Theme
 
 TICK_MS = 250
-BLOCKED_NS = 2 * NS_PER_S  # between two looks through the queue for why a destination takes nothing
 _RANKS = {"add": 0, "import": 6, "trigger": 2, "pause": 1, "rescan": 4, "remove": 5}  # what goes first without room
 _STILL = (WatchState.PAUSED, WatchState.ENDED, WatchState.IDLE)
 
@@ -55,8 +53,6 @@ class CamerasPage(Page):
         self._chosen = ""
         self._asked: dict[str, str] = {}  # the picture that each camera waits for
         self._shown = False
-        self._blocked: dict[str, str] = {}
-        self._blocked_due_ns = 0
         self._thumbnails = Thumbnails(self)
         self._thumbnails.arrived.connect(self._take_picture)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -195,12 +191,9 @@ class CamerasPage(Page):
         if not self._shown:
             return
         now_ns = self._state.now_ns()
-        if now_ns >= self._blocked_due_ns:
-            self._blocked_due_ns = now_ns + BLOCKED_NS
-            self._blocked = blocked_destinations(self._state.each_job())
         for view in self._views:
             card = self._cards[view.spec.name]
-            card.show_view(view, now_ns, self._blocked.get(view.spec.destination, ""))
+            card.show_view(view, now_ns)
             self._ask_for_picture(view, card)
         backlog = sum(view.backlog for view in self._views)
         size = format_bytes(sum(view.backlog_bytes for view in self._views))
@@ -272,9 +265,7 @@ class CamerasPage(Page):
     def _copy(self) -> None:
         view = self._chosen_view()
         if view is not None:
-            QGuiApplication.clipboard().setText(
-                card_text(view, self._state.now_ns(), self._blocked.get(view.spec.destination, ""))
-            )
+            QGuiApplication.clipboard().setText(card_text(view, self._state.now_ns()))
 
     def _open_dialog(self, *, imports: bool) -> None:
         if self._service is None:

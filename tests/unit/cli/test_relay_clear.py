@@ -47,6 +47,15 @@ def test_all_cameras_are_cleared(tmp_path: Path, received: Path) -> None:
     assert left(received) == []
 
 
+def test_the_cameras_are_those_of_the_file_in_this_folder_unless_another_is_named(
+    tmp_path: Path, received: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cameras.json").rename(tmp_path / "camera_config.json")
+    monkeypatch.chdir(tmp_path)
+    assert clear(tmp_path, "--all", "--yes") == 0
+    assert left(received) == []
+
+
 def test_without_yes_and_without_anybody_to_ask_nothing_is_deleted(
     tmp_path: Path, received: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

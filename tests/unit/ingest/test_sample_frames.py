@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transfer_core.errors import UsageError
+from transfer_core.errors import UsageError, WriteFailed
 from transfer_core.ingest.sample_frames import MIB, SamplePlan, Style, frame_name, write_samples
 from transfer_core.ingest.sample_jpeg import encode_jpeg, jpeg_of_size, sample_picture
 
@@ -81,3 +81,11 @@ def test_a_wish_to_stop_is_heard(tmp_path: Path) -> None:
 def test_a_plan_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         SamplePlan(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_place_that_can_t_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(WriteFailed, match="can't be written"):
+        write_samples(
+            tmp_path / "file" / "cameras", SamplePlan(cameras=1, count=1), lambda _path, _size: None, threading.Event()
+        )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -153,9 +154,32 @@ def test_open_frames_tell_which_of_them_go_on(watched: JobStore) -> None:
 def test_a_source_that_changed_takes_frame_and_job_along(watched: JobStore) -> None:
     watched.queue_frames([frame("a.jpg", "1")])
     watched.claim("agent", 1, ["pit"])
-    watched.give_up_changed("1")
+    assert watched.give_up_changed("1")
     assert watched.jobs() == []
     assert list(watched.frames_of("camera01")) == []
+    assert watched.watches()[0].taken == 0
+
+
+def test_a_source_that_changed_after_its_watch_or_run_had_ended_may_be_sent_as_it_is(watched: JobStore) -> None:
+    watched.add_watches([replace(SPEC, name="camera02"), replace(SPEC, name="camera03")])
+    watched.add_runs([RunRow("r1", "camera03", '{"max_files": 1}', 0)])
+    watched.queue_frames(
+        [frame("a.jpg", "1"), frame("b.jpg", "2", watch="camera02"), frame("c.jpg", "3", watch="camera03", run_id="r1")]
+    )
+    watched.claim("agent", 3, ["pit"])
+    watched.remove_watch("camera01")
+    watched.end_watches(["camera02"], [("r1", "camera03")])
+    assert [watched.give_up_changed(file_id) for file_id in "123"] == [False] * 3
+    assert [(job.status, job.source_mtime_ns, job.source_inode) for job in watched.jobs()] == [
+        (JobState.UPLOADING, None, None)
+    ] * 3
+
+
+def test_a_newer_state_of_a_file_counts_no_second_time_for_a_limit(watched: JobStore) -> None:
+    watched.add_runs([RunRow("r1", "camera01", '{"max_files": 5}', 0)])
+    watched.queue_frames([frame("a.jpg", "1"), frame("a.jpg", "2", run_id="r1")])
+    watched.queue_frames([frame("a.jpg", "3", mtime_ns=2), frame("a.jpg", "4", mtime_ns=2, run_id="r1")])
+    assert (watched.watches()[0].taken, watched.runs()[0].taken) == (1, 1)
 
 
 def test_names_that_are_no_unicode_are_kept(watched: JobStore) -> None:

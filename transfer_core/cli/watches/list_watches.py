@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transfer_core.cli import compose, output
 from transfer_core.cli.options import Json, State
-from transfer_core.cli.watches.report import view_object, views_table
+from transfer_core.cli.watches.report import view_objects, views_table
 
 
 def list_watches(state: State = None, json: Json = False) -> None:
@@ -12,7 +12,7 @@ def list_watches(state: State = None, json: Json = False) -> None:
     with compose.open_service(state) as service:
         views = service.watches.views()
     if json:
-        output.json_document([view_object(view) for view in views])
+        output.json_document(view_objects(views))
     elif views:
         views_table(views)
     else:

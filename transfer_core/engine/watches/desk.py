@@ -309,10 +309,10 @@ class WatchDesk:
                 folder.figures.failed(error.one_line())
 
     def _check_waiting(self) -> None:
-        """People cancel, remove and retry jobs."""
+        """People cancel, remove and retry jobs; a destination may take none for a while."""
         for name, folder in self._folders.items():
             if folder.waiting or folder.stopped:
-                folder.check(self._store.open_frames(name))
+                folder.check(self._store.open_frames(name), self._store.why_waiting(name))
 
     def _source_changed(self, file_id: str) -> None:
         found = self._forget(file_id)
@@ -324,7 +324,7 @@ class WatchDesk:
         for folder in self._folders.values():
             waiting = folder.waiting.get(file_id) or folder.stopped.get(file_id)
             if waiting is not None:
-                folder.forget(waiting.row)
+                folder.take_back(waiting.row)
                 return folder, waiting.row
         return None
 

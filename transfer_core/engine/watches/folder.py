@@ -61,6 +61,7 @@ class WatchedFolder:
         self.stopped: dict[str, Waiting] = {}  # failed, or cancelled by a person
         self.is_over = False
         self.met_known_scan = -1  # the scan that last met a file that was queued before
+        self._why_waiting = ""
         self.told = ""  # the trouble that was told of last
         self.listens_to: tuple[int | None, int] = (None, 0)  # the descriptor of events that is waited for, and whose
         self._clock, self._file_ids = clock, FileIds(entropy)
@@ -194,8 +195,8 @@ class WatchedFolder:
 
     def queued(self, frames: Sequence[NewFrame]) -> None:
         """The database has them."""
-        for path in dict.fromkeys(frame.job.path for frame in frames):
-            self.figures.came(path, self._clock.monotonic_ns())
+        for frame in frames:
+            self.figures.came(frame.job.path, self._clock.monotonic_ns())
 
     def refused(self, frames: Sequence[NewFrame], error: DrsError) -> None:
         """The database did not take them: the next scan finds them again."""
@@ -205,10 +206,7 @@ class WatchedFolder:
         for frame in frames:
             waiting = self.waiting.get(frame.job.file_id)
             if waiting is not None:
-                self.forget(waiting.row)
-                chosen = self._chosen.get(frame.run_id)
-                if chosen is not None:
-                    chosen.taken -= 1
+                self.take_back(waiting.row)
         if self.watcher is not None:
             self.watcher.rescan()
 
@@ -216,6 +214,13 @@ class WatchedFolder:
         """That state of that file is not known any more: found again, it is queued again."""
         self._queued.discard(_version(row.run_id, row.relative, row.size, row.mtime_ns, row.inode))
         self.done(row)
+
+    def take_back(self, row: FrameRow) -> None:
+        """That state of that file is not sent, a newer one is in its place: of a limited run it counts no more."""
+        self.forget(row)
+        chosen = self._chosen.get(row.run_id)
+        if chosen is not None:
+            chosen.taken -= 1
 
     def done(self, row: FrameRow) -> bool:
         """It is not on its way any more; whether none of that name is."""
@@ -232,8 +237,9 @@ class WatchedFolder:
             self.stopped[file_id] = waiting
         return waiting is not None
 
-    def check(self, under_way: Mapping[str, bool]) -> None:
-        """Of the frames that have not arrived, which go on by themselves."""
+    def check(self, under_way: Mapping[str, bool], why_waiting: str) -> None:
+        """Of the frames that have not arrived, which go on by themselves, and why one of these has to wait."""
+        self._why_waiting = why_waiting
         for file_id, goes_on in under_way.items():
             here, there = (self.stopped, self.waiting) if goes_on else (self.waiting, self.stopped)
             if file_id in here:
@@ -289,6 +295,7 @@ class WatchedFolder:
             newest_there_ns=figures.newest_there_ns,
             latency_p50_ms=figures.latency_ms(0.5),
             latency_p99_ms=figures.latency_ms(0.99),
+            blocked=f"frames wait for {self.spec.destination}: {self._why_waiting}" if self._why_waiting else "",
             held=f"{held[0][0]} has been open for {held[0][1] // NS_PER_S} s" if held else "",
             errors=figures.errors,
             error=figures.error,
@@ -323,6 +330,7 @@ class WatchedFolder:
         """It has sent what it was to send."""
         self.row = replace(self.row, ended=True)
         self.close()
+        self.watcher = None
 
     def close(self) -> None:
         """Stop watching."""

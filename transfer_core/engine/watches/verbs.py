@@ -16,7 +16,7 @@ from transfer_core.engine.side_rooms import VIEWS_VERB
 from transfer_core.engine.watches.desk import WatchDesk
 from transfer_core.engine.watches.selections import run_row
 from transfer_core.entropy import Entropy
-from transfer_core.errors import ConflictError, NotFoundError, SourceMissing, UsageError
+from transfer_core.errors import ConflictError, DiskFull, NotFoundError, SourceMissing, StateError, UsageError
 from transfer_core.events.watches import TriggerRun, WatchSpec, WatchState, WatchView
 from transfer_core.ingest.camera_config import parse_camera_config
 from transfer_core.ingest.config_file import read_camera_config
@@ -29,17 +29,23 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 HINT = "See `drs-sync watch list`."
 FRAME_WAIT_MAX_MS = 2000.0
 LOOK_S = 0.002
-ANSWER_WAIT_S = 1.0
+ANSWER_WAIT_S = 3.0  # a machine that is busy with frames takes its time
 
 
 class WatchVerbs:
     """See `service.WatchService`. `desk` is there while an agent runs in this process."""
 
     def __init__(
-        self, store: JobStore, clock: Clock, entropy: Entropy, state_dir: Path, own: Callable[[], str]
+        self,
+        store: JobStore,
+        clock: Clock,
+        entropy: Entropy,
+        state_dir: Path,
+        own: Callable[[], str],
+        agent_runs: Callable[[], bool],
     ) -> None:
         self._store, self._clock, self._entropy = store, clock, entropy
-        self._state_dir, self._own_folder = state_dir, own
+        self._state_dir, self._own_folder, self._agent_runs = state_dir, own, agent_runs
         self.desk: WatchDesk | None = None
 
     # --- watches
@@ -85,14 +91,14 @@ class WatchVerbs:
 
     def views(self) -> Sequence[WatchView]:
         """See `WatchService`."""
-        rows = self._store.watches()
+        rows, why = self._store.watches(), ""
+        known: Sequence[WatchView] = ()
         if self.desk is not None:
-            told = {view.spec.name: view for view in self.desk.views()}
-        elif rows:
-            told = {view.spec.name: view for view in self._ask_agent()}
-        else:
-            told = {}
-        return [told.get(row.spec.name) or self._kept_view(row) for row in rows]
+            known = self.desk.views()
+        elif rows and self._agent_runs():
+            known, why = self._ask_agent()
+        told = {view.spec.name: view for view in known}
+        return [told.get(row.spec.name) or self._kept_view(row, why) for row in rows]
 
     def pause(self, name: str) -> None:
         """See `WatchService`."""
@@ -176,26 +182,29 @@ class WatchVerbs:
     def _kept(self, name: str) -> WatchView:
         return self._kept_view(self._row(name))
 
-    def _kept_view(self, row: WatchRow) -> WatchView:
+    def _kept_view(self, row: WatchRow, why: str = "") -> WatchView:
         state = WatchState.PAUSED if row.paused else WatchState.ENDED if row.ended else WatchState.IDLE
-        if self.desk is not None and state is WatchState.IDLE:
+        if state is WatchState.IDLE and (self.desk is not None or self._agent_runs()):
             state = WatchState.ARMED if row.spec.on_trigger else WatchState.WATCHING
         going_on = [each for each in self._store.open_frames(row.spec.name).values() if each]
-        return WatchView(row.spec, state, backlog=len(going_on))
+        return WatchView(row.spec, state, why, backlog=len(going_on))
 
     # --- an agent of another process
 
-    def _ask_agent(self) -> list[WatchView]:
-        """How its watches are doing, as it says; nothing if there is none."""
-        number = self._store.ask(VIEWS_VERB, "")
-        end = time.monotonic() + ANSWER_WAIT_S
-        while time.monotonic() < end:
-            answer = self._store.answer_to(number)
-            if answer is not None:
-                return views_of(answer)
-            time.sleep(0.02)
-        self._store.answer(number, "withdrawn")
-        return []
+    def _ask_agent(self) -> tuple[Sequence[WatchView], str]:
+        """How its watches are doing, as it says; or nothing, and why it does not say."""
+        try:
+            number = self._store.ask(VIEWS_VERB, "")
+            end = time.monotonic() + ANSWER_WAIT_S
+            while time.monotonic() < end:
+                answer = self._store.answer_to(number)
+                if answer is not None:
+                    return views_of(answer), ""
+                time.sleep(0.02)
+            self._store.answer(number, "withdrawn")
+        except (DiskFull, StateError) as error:
+            return (), f"the agent can't be asked: {error.message}"
+        return (), "the agent that runs here has not answered, so figures are not known"
 
 
 def views_text(views: Sequence[WatchView]) -> str:

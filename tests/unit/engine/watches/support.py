@@ -38,7 +38,8 @@ class Agent:
         self.store.keep_destination(Destination("pit", "relay", ("127.0.0.1:1",), b"k" * 32))
         self.notices: list[str] = []
         self.queued = threading.Event()
-        self.verbs = WatchVerbs(self.store, self.clock, self.entropy, state, lambda: "")
+        self.runs_elsewhere = False
+        self.verbs = WatchVerbs(self.store, self.clock, self.entropy, state, lambda: "", lambda: self.runs_elsewhere)
         self.desk: WatchDesk
 
     def start(self) -> None:

@@ -97,13 +97,20 @@ def test_start_after_and_max_files_choose_and_then_the_watch_ends(agent: Agent, 
 
 
 def test_once_sends_what_is_there_and_ends(agent: Agent, camera: Path) -> None:
-    frame(camera, 1)
+    path = frame(camera, 1)
     agent.add(camera, once=True)
     until(lambda: agent.view("camera01").state is WatchState.ENDED)
     assert len(agent.store.jobs()) == 1
     frame(camera, 2)
+    for name in ("camera02", "camera03"):  # found by a scan each, in which the one that has ended has no part
+        other = camera.with_name(name)
+        other.mkdir()
+        frame(other, 1)
+        agent.add(other, once=True)
+        until(lambda: all(view.state is WatchState.ENDED for view in agent.verbs.views()))
+    assert [job.path for job in agent.store.jobs() if str(camera) in job.path] == [str(path)]
     agent.verbs.resume("camera01")
-    until(lambda: len(agent.store.jobs()) == 2)
+    until(lambda: len(agent.store.jobs()) == 4)
 
 
 def test_a_paused_watch_takes_nothing_and_catches_up(agent: Agent, camera: Path) -> None:

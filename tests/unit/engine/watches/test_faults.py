@@ -10,10 +10,13 @@ import pytest
 
 from tests.unit.engine.watches.support import Agent, until
 from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.engine.watches import desk
 from transfer_core.errors import DiskFull, DrsError, SourceChanged, SourceMissing
-from transfer_core.events import JobState
+from transfer_core.events import JobState, Severity
+from transfer_core.events.watch_words import watch_problem
 from transfer_core.events.watches import WatchState
 from transfer_core.jobs.store import NewFrame
+from transfer_core.units import NS_PER_MS
 
 
 @pytest.fixture
@@ -231,3 +234,18 @@ def test_an_error_of_the_database_in_between_ends_no_watch(
     write(camera, 1)
     until(lambda: not failing[0])
     until(lambda: len(agent.store.jobs()) == 1)
+
+
+def test_a_full_destination_is_told_on_the_card_until_it_has_room_again(
+    agent: Agent, camera: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "CHECK_NS", 20 * NS_PER_MS)
+    write(camera, 1, 2)
+    agent.add(camera)
+    agent.through()
+    first = agent.store.claim("agent", 1, ["pit"])[0]
+    agent.store.say_why_of(first.file_id, "E_DISK_FULL", "frame_1.jpg needs 1.5 MB, there are 0 B free")
+    told = "frames wait for pit: frame_1.jpg needs 1.5 MB, there are 0 B free"
+    until(lambda: watch_problem(agent.view("camera01"), agent.clock.monotonic_ns()) == (Severity.SERIOUS, told))
+    agent.store.say_why_of(first.file_id, None, "")
+    until(lambda: watch_problem(agent.view("camera01"), agent.clock.monotonic_ns()) == (Severity.INFO, ""))

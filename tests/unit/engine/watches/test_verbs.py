@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.engine.watches.support import Agent, until
-from transfer_core.engine.watches import folder
+from transfer_core.engine.watches import folder, verbs
 from transfer_core.engine.watches.verbs import views_of, views_text
-from transfer_core.errors import ConfigError, ConflictError, NotFoundError, SourceMissing, UsageError
+from transfer_core.errors import ConfigError, ConflictError, DiskFull, NotFoundError, SourceMissing, UsageError
 from transfer_core.events.watches import WatchSpec, WatchState, WatchView
 from transfer_core.units import NS_PER_S
 
@@ -217,6 +217,28 @@ def test_views_travel_between_processes_as_text() -> None:
     assert views_of(views_text([view])) == [view]
     assert views_of("withdrawn") == []
     assert views_of('[{"spec": {"name": ""}}]') == []
+
+
+def test_an_agent_that_does_not_answer_is_not_said_to_be_away(
+    tmp_path: Path, cameras: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = Agent(tmp_path / "state")
+    agent.add(cameras[0])
+    agent.runs_elsewhere = True
+    monkeypatch.setattr(verbs, "ANSWER_WAIT_S", 0.01)
+    (view,) = agent.verbs.views()
+    assert (view.state, view.why) == (
+        WatchState.WATCHING,
+        "the agent that runs here has not answered, so figures are not known",
+    )
+
+    def full(_verb: str, _argument: str) -> int:
+        raise DiskFull("there is no room left for the queue's database")
+
+    monkeypatch.setattr(agent.store, "ask", full)
+    (view,) = agent.verbs.views()
+    assert view.why == "the agent can't be asked: there is no room left for the queue's database"
+    agent.store.close()
 
 
 def test_without_an_agent_the_kept_state_is_told(tmp_path: Path, cameras: list[Path]) -> None:
