@@ -133,6 +133,19 @@ def test_when_all_links_die_and_one_comes_back_the_transfer_goes_on() -> None:
     world.assert_equal()
 
 
+def test_while_acknowledgements_alone_are_lost_nothing_that_arrived_is_sent_again() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=20, delay_ms=20)], seed=5)
+    size = 6_000_000
+    world.add_file(_file("a", size))
+    for silent_ms in (700, 1500):
+        world.at(silent_ms * MS, world.downs[0].kill)
+        world.at((silent_ms + 300) * MS, world.downs[0].restore)
+    assert world.run(limit_s=20)
+    assert world.downs[0].counters.dropped_killed > 10
+    assert world.ups[0].counters.offered < 1.01 * size / 1426 + 100
+    world.assert_equal()
+
+
 def test_an_urgent_file_overtakes_one_that_is_under_way() -> None:
     world = SessionWorld([LinkConditions(rate_mbps=20, delay_ms=10)], seed=7)
     slow = world.add_file(_file("slow", 6_000_000, priority=9))

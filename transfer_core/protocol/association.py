@@ -227,7 +227,8 @@ class Association:
     def _resolve(self, path: Path, resolved: Resolved, now_ns: int) -> None:
         if self.observer is not None:
             self.observer.on_resolved(now_ns, path, resolved)
-        for tags, was_acked in ((resolved.acked_tags, True), (resolved.lost_tags, False)):
+        # what was given up and is there after all need not go again; and it was sent before the rest
+        for tags, was_acked in ((resolved.late_tags, True), (resolved.acked_tags, True), (resolved.lost_tags, False)):
             if not len(tags):
                 continue
             data = tags[tags >= 0]

@@ -22,7 +22,7 @@ from transfer_core.protocol.recovery.loss import ReorderWindow
 from transfer_core.protocol.recovery.pacer import Pacer
 from transfer_core.protocol.recovery.path_receiver import ACK_DELAY_MAX_NS, signed32
 from transfer_core.protocol.recovery.rtt import RttEstimator
-from transfer_core.protocol.recovery.sent_packets import WRITTEN_OFF, SentPackets
+from transfer_core.protocol.recovery.sent_packets import KEPT_BELOW_FLOOR, WRITTEN_OFF, SentPackets
 from transfer_core.protocol.recovery.silence import Silence
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
@@ -91,6 +91,7 @@ class PathSender:
         self._packet_bytes = PACKET_BYTES
         self._largest_acked = -1
         self._told = (0, 0)  # packets that the acknowledgement before spoke about
+        self._untold: tuple[int, int] | None = None  # given up in a silence, and nobody has said what became of them
         self._rx_us: int | None = None
         self._rx_unwrapped_us = 0
         self._owd_reference_us = 0
@@ -110,8 +111,15 @@ class PathSender:
 
     @property
     def floor(self) -> int:
-        """The lowest packet in flight; `next_pn` if there is none. Goes into data packets."""
-        return self._packets.floor
+        """The lowest packet whose fate is to be told; `next_pn` if there is none. Goes into data packets.
+
+        It is the lowest in flight; or the first that a silence gave up, until an acknowledgement has said whether it
+        arrived: when it was the acknowledgements that were lost, nothing that is there is sent again.
+        """
+        floor = self._packets.floor
+        if self._untold is None:
+            return floor
+        return min(floor, max(self._untold[0], self._packets.next_pn - KEPT_BELOW_FLOOR))
 
     @property
     def in_flight_packets(self) -> int:
@@ -305,6 +313,8 @@ class PathSender:
             self._rtt.on_sample(rtt_ns)
         told_end = ack.floor + len(ack.received)
         self._told = (ack.floor, told_end)
+        if self._untold is not None and ack.floor <= self._untold[0] and self._untold[1] <= ack.largest:
+            self._untold = None
         lost = packets.lose(ack.floor, told_end, largest_tx_ns - self._reorder_window_ns())
         if len(fresh) or len(late) or advanced:
             self.last_delivery_ns = now_ns
@@ -416,7 +426,11 @@ class PathSender:
         return self._all_lost(lost)
 
     def _give_up(self, now_ns: int, before_ns: int) -> Resolved:
-        lost = self._packets.lose(self._packets.floor, self._packets.next_pn, before_ns, WRITTEN_OFF)
+        packets = self._packets
+        lost = packets.lose(packets.floor, packets.next_pn, before_ns, WRITTEN_OFF)
+        if len(lost):
+            first = int(packets.numbers_of(lost[:1])[0]) if self._untold is None else self._untold[0]
+            self._untold = (first, packets.next_pn)
         self._count(0, len(lost))
         self._settle(now_ns)
         return self._all_lost(lost)

@@ -74,6 +74,31 @@ def test_what_arrives_after_it_was_given_up_is_told_once_and_widens_the_window()
     assert resolved_tags(resolved) == ([1006, 1007, 1008], [])  # 12 ms is not late any more
 
 
+def test_the_floor_waits_for_word_of_what_a_silence_gave_up() -> None:
+    sender = PathSender(0, rtt_hint_ns=40 * MS)
+    for i in range(4):
+        send(sender, i * MS)
+    given_up = sender.on_timeout(S)
+    assert given_up.lost_tags.tolist() == [1000, 1001, 1002, 1003]
+    assert sender.is_silent
+    assert sender.floor == 0
+    send(sender, S)
+    told = sender.on_ack(Ack(4, 900_000, 0, 3, 0, 0, np.array([True, False, True, False, True])), S + 40 * MS)
+    assert told.late_tags.tolist() == [1000, 1002]
+    assert told.acked_tags.tolist() == [1004]
+    assert sender.floor == 5
+
+
+def test_the_floor_does_not_wait_for_ever() -> None:
+    sender = PathSender(0, rtt_hint_ns=40 * MS)
+    for i in range(3000):
+        send(sender, i * MS)
+        sender.on_timeout(i * MS)
+    sender.on_timeout(10 * S)
+    assert sender.is_silent
+    assert sender.next_pn - sender.floor <= 2048
+
+
 def test_packets_that_an_acknowledgement_does_not_speak_about_are_not_judged() -> None:
     sender = PathSender(0, rtt_hint_ns=40 * MS)
     for i in range(10):
