@@ -122,7 +122,9 @@ class Congestion:
             self.response.long_queue_s = sample.now_s
         if sample.dispersion is not None and not self._has_train:
             self._take_dispersion(sample.dispersion)
-        measured = self._rounds.on_sample(sample, self.rtt_min_s, self.lateness_s, self._wander_s())
+        # while it doubles, several rounds together would tell of a rate that is long past
+        lateness_s = 0.0 if self.mode is Mode.STARTUP else self.lateness_s
+        measured = self._rounds.on_sample(sample, self.rtt_min_s, lateness_s, self._wander_s())
         if measured is not None:
             self._has_braked = False
             self._end_round(sample, measured)
