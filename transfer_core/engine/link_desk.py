@@ -321,8 +321,7 @@ class LinkDesk:
         )
         fixed = None if known.killed_ns is None else LinkState.KILLED
         change = judge.judge(figures, now_ns, in_session=in_session, fixed=fixed, why="killed by you")
-        began = change is not None and change.before is LinkState.IDLE  # up for the first time is not back
-        if change is not None and change.announce and not began and change.after in _MARK_OF_STATE:
+        if change is not None and change.announce and change.is_news and change.after in _MARK_OF_STATE:
             what = _MARK_OF_STATE[change.after]
             self._mark(link.name, what, f"{link.name} {'lost' if what == 'lost' else 'is back'}")
         return LinkView(

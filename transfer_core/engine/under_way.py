@@ -65,10 +65,12 @@ class RunningJob:
 
     def take(self, figures: Figures, now_ns: int) -> bool:
         """Newer figures; whether they say anything new."""
+        before_bps = self.rate_bps
         if self.counted_ns is not None and now_ns > self.counted_ns:
             moved = max(0, figures.rate_bytes - self.figures.rate_bytes)
             self.rate_bps += RATE_GAIN * (moved * 8e9 / (now_ns - self.counted_ns) - self.rate_bps)
-        is_new = figures != self.figures
+            self.rate_bps = self.rate_bps if self.rate_bps > RATE_SHOWN_BPS else 0.0
+        is_new = figures != self.figures or self.rate_bps != before_bps
         self.counted_ns, self.figures = now_ns, figures
         return is_new
 

@@ -18,6 +18,7 @@ from transfer_core.events import LinkState
 from transfer_core.links.measure import LinkFigures
 from transfer_core.units import NS_PER_S
 
+_NOT_LOST = (LinkState.IDLE, LinkState.KILLED, LinkState.DOWN)
 _FIXED_STATES = frozenset({LinkState.DOWN, LinkState.KILLED, LinkState.UNUSED})
 
 
@@ -92,6 +93,11 @@ class StateChange:
     why: str
     announce: bool  # worth a notice
     flapping: bool = False  # the last notice for now: say that it comes and goes
+
+    @property
+    def is_news(self) -> bool:
+        """Up for the first time is not back; silent until it answers, after it was switched off or away, is not lost."""
+        return self.before not in (_NOT_LOST if self.after is LinkState.SILENT else (LinkState.IDLE,))
 
 
 class LinkStateJudge:

@@ -43,8 +43,8 @@ _DROPPED = tuple(
         HistoryColumn.ATTEMPTS,
         HistoryColumn.RATE,
         HistoryColumn.DESTINATION,
-        HistoryColumn.SIZE,
         HistoryColumn.DURATION,
+        HistoryColumn.SIZE,
     )
 )
 _RETRIABLE = (JobState.FAILED, JobState.CANCELLED)

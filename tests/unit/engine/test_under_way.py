@@ -81,3 +81,13 @@ def test_what_was_stopped_has_not_moved() -> None:
     under_way.pop("a")
     under_way.take({}, NS_PER_S)
     assert under_way.rate_bps == 0.0
+
+
+def test_the_rate_of_a_job_that_stands_still_falls_and_is_told_until_it_is_nothing() -> None:
+    under_way = under_way_with("a")
+    for look, count in enumerate((0, 500_000)):
+        under_way.take({"a": Figures(count)}, look * NS_PER_S)
+    told = [under_way.take({"a": Figures(500_000)}, look * NS_PER_S) for look in range(2, 60)]
+    (running,) = under_way
+    assert [bool(each) for each in told[:10]] == [True] * 10
+    assert (running.rate_bps, told[-1]) == (0.0, [])

@@ -185,6 +185,19 @@ def test_down_and_killed_are_taken_at_once_and_left_by_measuring() -> None:
     assert track.run(0.1) is LinkState.UP
 
 
+def test_a_link_that_was_switched_on_again_is_not_lost_before_it_has_answered() -> None:
+    track = Track()
+    track.run(2)
+    track.judge.judge(track.last, track.now_ns, in_session=True, fixed=LinkState.KILLED, why="killed by you")
+    track.now_ns += 10 * NS_PER_S
+    assert track.run(0.1, alive=False) is LinkState.SILENT
+    assert not track.changes[-1].is_news
+    assert track.run(5) is LinkState.UP
+    assert track.changes[-1].is_news
+    assert track.run(5, alive=False) is LinkState.SILENT
+    assert track.changes[-1].is_news
+
+
 def test_a_measured_state_can_not_be_set() -> None:
     with pytest.raises(ValueError, match="measured"):
         LinkStateJudge(0).judge(LinkFigures(), 0, in_session=True, fixed=LinkState.UP)
