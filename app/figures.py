@@ -41,6 +41,11 @@ def score_text(score: float | None) -> str:
     return DASH if score is None else f"{score:.2f}"
 
 
+def files_text(count: int) -> str:
+    """`1 file`, `10,003 files`."""
+    return "1 file" if count == 1 else f"{count:,} files"
+
+
 def age_text(then_ns: int | None, now_ns: int) -> str:
     """`0.2 s ago`; a dash for never."""
     if then_ns is None:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from app.figures import DASH
+from app.figures import DASH, files_text
 from app.models.conditions import Condition
 from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.theme.theme import Theme
@@ -175,8 +175,8 @@ class TopBar(FittingRow):
                 word = _WORDS[severity]
         self.state_button.show_state(severity, word, why, tip)
         self.total.value.setText(DASH if self._is_silent else format_rate(engine.rate_bps))
-        files = "1 file" if engine.files_left == 1 else f"{engine.files_left} files"
-        self.left.value.setText(f"{files} · {format_bytes(engine.bytes_left)}" if engine.files_left else "nothing")
+        left = f"{files_text(engine.files_left)} · {format_bytes(engine.bytes_left)}"
+        self.left.value.setText(left if engine.files_left else "nothing")
         eta = format_duration(engine.eta_s) if engine.files_left and not self._is_silent else ""
         self.done.show_value(eta)
         self._pause.setText("Resume all" if engine.paused else "Pause all")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QFontMetrics
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
@@ -18,6 +18,7 @@ from app.models.queue_model import Column, QueueModel
 from app.theme.theme import Theme
 from app.views.queue.empty import DropZone
 from app.views.queue.page import QueuePage
+from app.views.queue.row_delegate import DOTS, PADDING
 from tests.support.console_world import colours_in
 from transfer_core.engine.system import SystemClock
 from transfer_core.events import JobsChanged, JobsRemoved, JobState, JobView
@@ -379,3 +380,11 @@ def test_a_map_that_only_says_that_all_is_there_is_left_out(page: QueuePage) -> 
     page.details.show_job(job("b", status=JobState.UPLOADING))
     page.details.show_chunk_map("b", unknown)
     assert page.details.grid.isVisibleTo(page)
+
+
+@pytest.mark.parametrize("count", [5, 120, 10_000])
+def test_the_place_of_the_last_row_is_written_out(page: QueuePage, count: int) -> None:
+    page.table.model().update_jobs([job(f"job{number}", position=float(number)) for number in range(count)])
+    metrics = QFontMetrics(page.table.font())
+    room = page.table.columnWidth(Column.PLACE) - DOTS - 2 * PADDING
+    assert room >= metrics.horizontalAdvance(str(page.table.model().rowCount()))

@@ -96,7 +96,7 @@ class StateChange:
 
     @property
     def is_news(self) -> bool:
-        """Up for the first time is not back; silent until it answers, after it was switched off or away, is not lost."""
+        """Up for the first time is not back; silent after it was off or away, until it answers, is not lost."""
         return self.before not in (_NOT_LOST if self.after is LinkState.SILENT else (LinkState.IDLE,))
 
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QLabel, QWidget
 
 from app.actions import make_action
+from app.figures import files_text
 from app.models.destinations_model import DestinationColumn, DestinationsModel
 from app.models.table_model import SUBJECT_ROLE
 from app.views.destinations.add_dialog import AddDestinationDialog
@@ -223,7 +224,7 @@ class DestinationsPage(Page):
         """Queue all that failed again."""
         if self._service is not None:
             self._service.call(
-                "uploads.retry_failed", on_result=lambda count: self.noted.emit(f"{count} files are queued again")
+                "uploads.retry_failed", on_result=lambda count: self.noted.emit(f"{files_text(count)} queued again")
             )
 
     @Slot()

@@ -233,7 +233,7 @@ class HistoryPage(Page):
         self.copy_error_action.setEnabled(any(_has_error(job) for job in chosen))
         rows = self._model.rowCount()
         more = "+" if self._model.canFetchMore(QModelIndex()) else ""
-        self.count.setText(f"{rows}{more} jobs" if rows != 1 else "1 job")
+        self.count.setText(f"{rows:,}{more} jobs" if rows != 1 else "1 job")
         was_empty = not self.table.isVisibleTo(self)
         self.table.setVisible(bool(rows) or bool(self.find.text()))
         self.empty.setVisible(not self.table.isVisibleTo(self))

@@ -203,7 +203,7 @@ class LogPage(Page):
 
     def _update_count(self) -> None:
         shown, all_lines = self._filter.rowCount(), self._model.rowCount()
-        lines = "1 line" if all_lines == 1 else f"{all_lines} lines"
+        lines = "1 line" if all_lines == 1 else f"{all_lines:,} lines"
         self.count.setText(lines if shown == all_lines else f"{shown} of {lines}")
         self.empty.setText(
             f"None of {lines} is so severe and has these words."

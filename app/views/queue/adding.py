@@ -7,6 +7,8 @@ from pathlib import PurePath
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QLabel, QWidget
 
+from app.figures import files_text
+
 NOTE_MS = 4000
 
 
@@ -55,7 +57,7 @@ class FileChooser(QLabel):
 
     def added(self, count: int, skipped: int = 0) -> None:
         """They are queued."""
-        text = "1 file queued" if count == 1 else f"{count} files queued"
+        text = f"{files_text(count)} queued"
         self.setText(f"{text}, {skipped} left out" if skipped else text)
         self._ends.start()
 

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QRadioButton, QSpinBox, QWidget
 
+from app.figures import files_text
 from app.widgets.dialog import Dialog, text_label
 from app.widgets.fields import pad_spin
 from transfer_core.config import priority_name
@@ -65,7 +66,7 @@ class PlaceDialog(Dialog):
         grid.setColumnStretch(1, 1)
         self.place.valueChanged.connect(self._follow)
         self.priority.currentIndexChanged.connect(self._follow)
-        self.body.addWidget(text_label("Move 1 file" if count == 1 else f"Move {count} files", "heading"))
+        self.body.addWidget(text_label(f"Move {files_text(count)}", "heading"))
         self.body.addLayout(grid)
         self.body.addWidget(self.preview)
         self.body.addStretch(1)

@@ -21,6 +21,8 @@ BAR_HEIGHT = 9
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
+DOTS = 12  # px that the dots to drag by take
+
 
 def band_text(priority: int) -> str:
     """`2 HIGH`; `PRIORITY 9` where it has no name."""
@@ -126,7 +128,7 @@ class RowDelegate(QStyledItemDelegate):
                     painter.fillRect(QRectF(area.left() + x, middle + y - 1, 2, 2), self._look.muted)
         painter.setFont(self._look.font)
         painter.setPen(self._look.muted)
-        painter.drawText(area.adjusted(12, 0, 0, 0), int(_LEFT), str(row + 1))
+        painter.drawText(area.adjusted(DOTS, 0, 0, 0), int(_LEFT), str(row + 1))
 
     def _paint_name(self, painter: QPainter, area: QRectF, name: str, job: JobView) -> None:
         metrics, small = self._name_metrics, self._small_metrics

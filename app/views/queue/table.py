@@ -22,10 +22,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from app.figures import files_text
 from app.models.console_state import ConsoleState
 from app.models.queue_model import ROWS_MIME, Column, QueueModel
 from app.theme.theme import Theme
-from app.views.queue.row_delegate import RowDelegate
+from app.views.queue.row_delegate import DOTS, PADDING, RowDelegate
 
 _SAMPLES = {Column.SIZE: "999.9 MB", Column.RATE: "1000.0", Column.LEFT: "59 min 59 s"}
 _PADDING = 20
@@ -116,7 +117,7 @@ class QueueTable(QTableView):
             return
         metrics = QFontMetrics(self._theme.font())
         widths = {column: metrics.horizontalAdvance(text) + _PADDING for column, text in _SAMPLES.items()}
-        widths[Column.PLACE] = metrics.horizontalAdvance("0" * self._digits) + _PADDING
+        widths[Column.PLACE] = metrics.horizontalAdvance("0" * self._digits) + DOTS + 2 * PADDING
         room = self.viewport().width()
         dropped: list[Column] = []
         while room - sum(widths.values()) < TEXTS_LEAST * self._theme.tokens.text_px and len(dropped) < len(_DROPPED):
@@ -246,7 +247,7 @@ class QueueTable(QTableView):
             return
         drag = QDrag(self)
         drag.setMimeData(self._queue.mimeData([self._queue.index(row, 0) for row in rows]))
-        drag.setPixmap(self._chip("1 file" if len(rows) == 1 else f"{len(rows)} files"))
+        drag.setPixmap(self._chip(files_text(len(rows))))
         drag.setHotSpot(QPoint(-14, -10))
         drag.exec(actions, Qt.DropAction.MoveAction)
         self._drop_row = None

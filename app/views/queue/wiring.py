@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from app.figures import files_text
 from transfer_core.errors import DrsError
 from transfer_core.service import AddResult
 
@@ -103,4 +104,4 @@ class QueueWiring:
 
 
 def _files(file_ids: list[str]) -> str:
-    return "1 file" if len(file_ids) == 1 else f"{len(file_ids)} files"
+    return files_text(len(file_ids))

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import make_action
+from app.figures import files_text
 from app.models.incoming_model import IncomingModel
 from app.widgets.action_button import ActionButton
 from app.widgets.fields import field_form
@@ -209,7 +210,7 @@ class ReceivePanel(QFrame):
             return
         free = "" if relay.free_bytes is None else f" · {format_bytes(relay.free_bytes)} free"
         agents = "1 sender" if relay.agents == 1 else f"{relay.agents} senders"
-        files = "1 file" if relay.files_done == 1 else f"{relay.files_done} files"
+        files = files_text(relay.files_done)
         http = f" and {relay.http}" if relay.http else ""
         self.status.setText(f"Listens on {relay.listen}{http} · {agents} · {files} arrived{free}")
 

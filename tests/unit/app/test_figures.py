@@ -8,6 +8,7 @@ from app.figures import (
     STALE_NS,
     age_text,
     clock_text,
+    files_text,
     is_lost,
     is_short,
     is_stale,
@@ -117,3 +118,7 @@ def test_a_link_that_is_not_heard_of_is_not_shown_as_up() -> None:
     assert shown_state(link, 5 * NS_PER_S) is LinkState.UP
     assert shown_state(link, 11 * NS_PER_S) is LinkState.IDLE
     assert not is_unheard(link_view("lte", LinkState.KILLED, measured_ns=0), 11 * NS_PER_S)
+
+
+def test_many_files_are_counted_in_thousands() -> None:
+    assert [files_text(count) for count in (0, 1, 2, 10_003)] == ["0 files", "1 file", "2 files", "10,003 files"]
