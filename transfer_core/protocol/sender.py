@@ -28,11 +28,11 @@ from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.outgoing_file import FileState, OutgoingFile
 from transfer_core.protocol.path import Path
 from transfer_core.protocol.posts import PostsIn
+from transfer_core.protocol.read_ahead import ReadAhead, may_go
 from transfer_core.protocol.ready_files import ReadyFiles
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, USUAL_BYTES, MtuSearch
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.sender_events import (
-    ChunksWanted,
     DigestWanted,
     FeedAnswered,
     FileAccepted,
@@ -46,7 +46,7 @@ from transfer_core.protocol.sender_events import (
     SessionClosed,
 )
 from transfer_core.protocol.tail_copies import Picked, TailCopies
-from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX, PAD_BYTES, WINDOW_CHUNK_BYTES, record_bytes
+from transfer_core.protocol.wire.chunk_record import PAD_BYTES, record_bytes
 from transfer_core.protocol.wire.datagram import (
     DATA_HEAD,
     DATA_HEAD_BYTES,
@@ -55,7 +55,6 @@ from transfer_core.protocol.wire.datagram import (
     slice_bytes_max,
 )
 from transfer_core.protocol.wire.messages import (
-    EARLY_CHUNKS,
     PATH_MAX,
     Close,
     FileAgain,
@@ -79,10 +78,6 @@ from transfer_core.protocol.wire.messages import (
 )
 
 SLOTS = 1024
-READ_RUN_CHUNKS = 16  # chunks asked for at once
-READ_AHEAD_BYTES = 24 * WINDOW_CHUNK_BYTES  # at least so much is ready or being read, ahead of the paths
-READ_AHEAD_BYTES_MAX = 256 * WINDOW_CHUNK_BYTES
-READ_AHEAD_NS = 40_000_000  # or as much as all paths send in this time
 DATAGRAM_BYTES_BASE = BASE_BYTES - IPV6_UDP_BYTES
 
 
@@ -108,13 +103,9 @@ class SenderSession(Association):
         )
         self.files: dict[int, OutgoingFile] = {}
         self.redundant = False  # whether every byte goes by two paths
-        self._to_read = ReadyFiles(_has_to_read)
         self._to_send = ReadyFiles(_has_to_send)
         self._slots = ChunkSlots(SLOTS)
-        self._window = window_chunks
-        self._reading = 0
-        self._reading_bytes = 0
-        self._ready_bytes = 0  # of chunks of which nothing was sent
+        self._ahead = ReadAhead(self._slots, window_chunks)
         self._events: deque[SenderEvent] = deque()
         self._next_file = 1
         self._posts = PostsIn()
@@ -182,14 +173,13 @@ class SenderSession(Association):
             chunk_paths=np.full(chunks, 255, np.uint8),
         )
         self.files[number] = file
-        self._to_read.add(file)
+        self._ahead.look_at(file)
         self.send_message(
             FileOpen(number, priority, size, chunk_bytes, mtime_ns, fingerprint, file_id, path),
         )
         if file.eager:
             if is_read:
-                room = self._window_room_bytes() // file.largest_chunk_bytes
-                self._want(file, min(room, self._slots.free - self._reading, _room_to_read(file)))
+                self._events += self._ahead.ask_for(file)
             self._ask_for_chunks()
             self._finish_if_read(file)
         return number
@@ -200,7 +190,7 @@ class SenderSession(Association):
         if file is None:
             return
         file.order = (priority, position, number)
-        self._to_read.add(file)
+        self._ahead.look_at(file)
         self._to_send.add(file)
         self._ask_for_chunks()
 
@@ -216,12 +206,10 @@ class SenderSession(Association):
         None: it could not be read. Nothing more of that file is asked for or sent; `stop_file` is to follow.
         """
         file = self.files.get(number)
-        self._reading -= 1
+        self._ahead.on_read(file)
         if file is None:
             self._ask_for_chunks()
             return
-        file.reading -= 1
-        self._reading_bytes -= file.largest_chunk_bytes
         if record is None:
             file.again.append(chunk)
             file.unread += 1
@@ -241,7 +229,7 @@ class SenderSession(Association):
         file.slots[chunk] = slot
         file.fresh.append(slot)
         self._to_send.add(file)
-        self._ready_bytes += rows.nbytes
+        self._ahead.on_ready(slot)
         self._finish_if_read(file)
 
     def provide_digest(self, number: int, digest: str) -> None:
@@ -318,9 +306,9 @@ class SenderSession(Association):
     def _drop_file(self, file: OutgoingFile) -> None:
         for slot in file.slots.values():
             if slot.unsent_from == 0:
-                self._ready_bytes -= slot.rows.nbytes
+                self._ahead.on_begun(slot)
             self._slots.release(slot)
-        self._reading_bytes -= file.reading * file.largest_chunk_bytes
+        self._ahead.on_dropped(file)
         file.fresh.clear()
         file.lost.clear()
         file.unread = 0
@@ -330,63 +318,12 @@ class SenderSession(Association):
     @property
     def held_bytes(self) -> int:
         """File data in memory: on its way, ready to go, or being read."""
-        return self._slots.held_bytes + self._reading_bytes
-
-    # --- asking for chunks
-
-    def _ahead_bytes(self) -> int:
-        """How much may be ready or being read, ahead of the paths."""
-        rate = sum(path.sender.rate_bytes_per_s for path in self.paths.values() if not path.sender.is_silent)
-        return min(READ_AHEAD_BYTES_MAX, max(READ_AHEAD_BYTES, int(rate * READ_AHEAD_NS / 1e9)))
+        return self._ahead.held_bytes
 
     def _ask_for_chunks(self) -> None:
-        file = self._to_read.first()
-        if file is None:
-            return
-        ahead_bytes = self._ahead_bytes()
-        if self._ready_bytes + self._reading_bytes > ahead_bytes // 2:
-            return  # to ask for many at a time costs less than to ask for each as soon as there is room
-        while file is not None:
-            room = min(
-                (ahead_bytes - self._ready_bytes - self._reading_bytes) // file.largest_chunk_bytes,
-                self._window_room_bytes() // file.largest_chunk_bytes,
-                self._slots.free - self._reading,
-            )
-            if room <= 0:
-                return
-            self._want(file, min(room, READ_RUN_CHUNKS, _room_to_read(file)))
-            file = self._to_read.first()
-
-    def _want(self, file: OutgoingFile, most: int) -> None:
-        """Ask for the next chunks of a file, if any may be."""
-        if most <= 0:
-            return
-        first, count = self._next_run(file, most)
-        file.unread -= count
-        file.reading += count
-        self._reading += count
-        self._reading_bytes += count * file.largest_chunk_bytes
-        self._events.append(ChunksWanted(file.number, first, count))
-
-    def _window_room_bytes(self) -> int:
-        """What may still be read: a chunk of the window stands for one of the usual size, and always one may be."""
-        held = self.held_bytes
-        return self._window * WINDOW_CHUNK_BYTES - held if held else CHUNK_BYTES_MAX
-
-    def _next_run(self, file: OutgoingFile, most: int) -> tuple[int, int]:
-        """The next chunks that were not asked for: a run of at most `most`."""
-        if file.again:
-            return file.again.popleft(), 1
-        while file.have[file.next_chunk]:
-            rest = file.have[file.next_chunk : file.next_chunk + 65536]
-            gap = int(np.argmin(rest))
-            file.next_chunk += gap if not rest[gap] else len(rest)
-        first = file.next_chunk
-        window = file.have[first : first + most]
-        taken = int(np.argmax(window)) if window.any() else len(window)
-        file.have[first : first + taken] = True
-        file.next_chunk = min(first + taken, file.chunks - 1)
-        return first, taken
+        if self._ahead.is_wanted:
+            rate = sum(path.sender.rate_bytes_per_s for path in self.paths.values() if not path.sender.is_silent)
+            self._events += self._ahead.ask(rate)
 
     # --- what the relay says
 
@@ -447,7 +384,7 @@ class SenderSession(Association):
         file.state = FileState.SENDING
         if was_waiting:
             self._events.append(FileAccepted(file.number, file.arrived_bytes))
-        self._to_read.add(file)
+        self._ahead.look_at(file)
         self._to_send.add(file)
         self._ask_for_chunks()
         self._finish_if_read(file)
@@ -464,7 +401,7 @@ class SenderSession(Association):
     def _read_again(self, file: OutgoingFile, chunk: int) -> None:
         file.again.append(chunk)
         file.unread += 1
-        self._to_read.add(file)
+        self._ahead.look_at(file)
         file.stored[chunk] = False
         file.arrived_bytes = max(0, file.arrived_bytes - file.chunk_size(chunk))
 
@@ -482,8 +419,8 @@ class SenderSession(Association):
     # --- acknowledgements
 
     def _on_window(self, window_chunks: int) -> None:
-        opened = window_chunks > self._window
-        self._window = window_chunks
+        opened = window_chunks > self._ahead.window_chunks
+        self._ahead.window_chunks = window_chunks
         if opened:
             self._ask_for_chunks()
 
@@ -585,7 +522,7 @@ class SenderSession(Association):
 
     def _take_fresh(self, file: OutgoingFile, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
         if slot.unsent_from == 0:
-            self._ready_bytes -= slot.rows.nbytes
+            self._ahead.on_begun(slot)
         end = min(slot.slices, slot.unsent_from + most)
         slices = np.arange(slot.unsent_from, end)
         slot.unsent_from = end
@@ -602,7 +539,7 @@ class SenderSession(Association):
         rows = np.zeros((slices, slice_bytes), np.uint8)
         rows.reshape(-1)[:length] = flat
         if slot.unsent_from == 0:
-            self._ready_bytes -= slot.rows.nbytes
+            self._ahead.on_begun(slot)
         if slot.unsent_from < slot.slices:
             file.fresh.remove(slot)
         file.lost.pop(slot.number, None)
@@ -611,7 +548,7 @@ class SenderSession(Association):
         file.slots[slot.chunk] = anew
         file.fresh.appendleft(anew)
         self._to_send.add(file)
-        self._ready_bytes += rows.nbytes
+        self._ahead.on_ready(anew)
 
     def _idle_due_ns(self, path: Path) -> int | None:
         """When an idle path wants to look for copies, though nothing happens meanwhile."""
@@ -644,25 +581,8 @@ class SenderSession(Association):
         return self._events.popleft() if self._events else None
 
 
-def _may_read(file: OutgoingFile) -> bool:
-    if file.unreadable:
-        return False
-    return file.state is FileState.SENDING or (file.state is FileState.OPENING and file.eager)
-
-
-def _room_to_read(file: OutgoingFile) -> int:
-    """How many of its chunks may be asked for: before the relay has answered, the first ones."""
-    if file.state is FileState.OPENING:
-        return min(file.unread, EARLY_CHUNKS - (file.chunks - file.unread))
-    return file.unread
-
-
-def _has_to_read(file: OutgoingFile) -> bool:
-    return file.unread > 0 and _may_read(file) and _room_to_read(file) > 0
-
-
 def _has_to_send(file: OutgoingFile) -> bool:
-    return bool(file.fresh or file.lost) and _may_read(file)
+    return bool(file.fresh or file.lost) and may_go(file)
 
 
 def packet_bytes(path: Path, slice_bytes: int) -> int:

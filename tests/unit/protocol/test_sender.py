@@ -6,7 +6,8 @@ import pytest
 
 from transfer_core.errors import LocalProtocolError, NameRefused
 from transfer_core.protocol.security.keys import PathKeys
-from transfer_core.protocol.sender import ChunksWanted, SenderSession
+from transfer_core.protocol.sender import SenderSession
+from transfer_core.protocol.sender_events import ChunksWanted
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
 from transfer_core.protocol.wire.messages import PATH_MAX, PostPart
 
