@@ -47,11 +47,13 @@ def take_apart(intake: Intake, agent: bytes, chunk_bytes: int, data: bytearray, 
     try:
         if digest != f"blake3:{blake3.blake3(data).hexdigest()}":
             raise FileHashMismatch("the bundle is not what was sent")
-        for file, content in open_bundle(memoryview(data)):
+        files = open_bundle(memoryview(data))
+        looked = intake.look_up(agent, [file.file_id for file, _ in files])
+        for file, content in files:
             if not makes_sense(file.file_id) or not 0 < file.size <= chunk_bytes:
                 raise RemoteProtocolError("a file in a bundle makes no sense")
             offer = Offer(agent, file.file_id, file.path, file.size, chunk_bytes, file.mtime_ns, file.fingerprint)
-            taken = intake.open(offer, [(0, content)])
+            taken = intake.open(offer, [(0, content)], looked)
             if isinstance(taken, Stored):
                 bundle.note(file.path, taken)
             elif taken.written.all():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -75,6 +75,14 @@ class Stored:
     stored_as: str
 
 
+@dataclass(slots=True)
+class Looked:
+    """What was looked up for many files of an agent at once."""
+
+    records: Mapping[str, IncomingRecord]
+    folders: dict[tuple[str, ...], Path] = field(default_factory=dict)
+
+
 class Intake:
     """The disk side of a relay. Each method names the thread that it belongs to."""
 
@@ -103,13 +111,19 @@ class Intake:
 
     # --- the write thread
 
-    def open(self, offer: Offer, whole: Sequence[tuple[int, memoryview]] = ()) -> Arriving | Stored:
+    def look_up(self, agent: bytes, file_ids: Sequence[str]) -> Looked:
+        """What `open` would look up for each of these, to be handed to it at once after this."""
+        return Looked(self._store.find_all(agent, file_ids))
+
+    def open(
+        self, offer: Offer, whole: Sequence[tuple[int, memoryview]] = (), looked: Looked | None = None
+    ) -> Arriving | Stored:
         """Take a file in, or say that it is here already. DiskFull and QuotaExceeded pass; others are final.
 
         `whole` has all its chunks with their offsets, if they are in memory. What can't be written of it is missing
         in `written`: it is to come by `write`, which says what is wrong.
         """
-        taken = self._open(offer)
+        taken = self._open(offer, looked)
         if isinstance(taken, Arriving):
             for offset, data in whole:
                 chunk = offset // offer.chunk_bytes
@@ -117,7 +131,7 @@ class Intake:
                     break
         return taken
 
-    def _open(self, offer: Offer) -> Arriving | Stored:
+    def _open(self, offer: Offer, looked: Looked | None) -> Arriving | Stored:
         key = (offer.agent, offer.file_id)
         with self._lock:
             present = self._arriving.get(key)
@@ -126,7 +140,7 @@ class Intake:
                 return present
         if present is not None:
             self._let_go(present, delete=True)
-        known = self._store.find(*key)
+        known = self._store.find(*key) if looked is None else looked.records.get(offer.file_id)
         same = known is not None and _is_same(known, offer)
         if known is not None and same and known.status == "completed" and self._is_there(known.stored_as, offer.size):
             return Stored(known.file_hash, known.stored_as)
@@ -138,7 +152,7 @@ class Intake:
             if known is not None and same and known.status == "uploading":
                 arriving = self._resume(offer, Path(self._root, known.target), known.number)
             else:
-                arriving = self._begin(offer)
+                arriving = self._begin(offer, None if looked is None else looked.folders)
         except BaseException:
             self._room.release(key)
             raise
@@ -162,9 +176,9 @@ class Intake:
         """Promise it the room that it still needs. DiskFull."""
         self._room.claim((offer.agent, offer.file_id), max(0, offer.size - there_bytes), offer.path)
 
-    def _begin(self, offer: Offer) -> Arriving:
+    def _begin(self, offer: Offer, folders: dict[tuple[str, ...], Path] | None) -> Arriving:
         self._claim(offer, 0)
-        target, part = self._free_target(resolve_under(self._home_of(offer.agent), offer.path))
+        target, part = self._free_target(resolve_under(self._home_of(offer.agent), offer.path, folders))
         number = None
         if offer.size > SMALL_BYTES:
             number = self._store.begin(self._completed(offer, "", ""), str(target.relative_to(self._root)))
@@ -208,7 +222,7 @@ class Intake:
 
     def write(self, arriving: Arriving, chunk: int, offset: int, data: memoryview) -> None:
         """Write a chunk. DiskFull, WriteFailed."""
-        if self._config.keep_free_bytes and chunk % 256 == 0 and self.free_bytes() == 0:
+        if self._config.keep_free_bytes and chunk % 256 == 255 and self.free_bytes() == 0:  # at first it was claimed
             raise DiskFull("the relay's disk is full")
         arriving.file.write_chunk(offset, data)
         self._room.written((arriving.offer.agent, arriving.offer.file_id), len(data))

@@ -228,6 +228,15 @@ class RelayStore:
             ).fetchone()
         return None if row is None else _record(row)
 
+    def find_all(self, agent: bytes, file_ids: Sequence[str]) -> dict[str, IncomingRecord]:
+        """What is known of these files, by id."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT * FROM incoming WHERE agent = ? AND file_id IN (SELECT value FROM json_each(?))",
+                (agent, json.dumps(list(file_ids))),
+            ).fetchall()
+        return {row["file_id"]: _record(row) for row in rows}
+
     def begin(self, record: Completed, target: str) -> int:
         """A file begins to arrive, or begins anew; its number."""
         with self._lock, transaction(self._db) as db:

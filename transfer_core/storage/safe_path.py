@@ -14,7 +14,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from transfer_core.errors import NameRefused, WriteFailed
@@ -81,18 +81,32 @@ def safe_parts(wire_path: str) -> list[str]:
     return [safe_name(part) for part in parts]
 
 
-def resolve_under(root: Path, wire_path: str) -> Path:
+def resolve_under(root: Path, wire_path: str, known: dict[tuple[str, ...], Path] | None = None) -> Path:
     """The place for a path from the wire; its folders below `root`, which must be there, are made.
 
+    `known` keeps the folders that were found to be good, for others of the same root at the same time.
     NameRefused if the path can't be taken, or if something that is no folder, such as a symbolic link, is in its way.
     WriteFailed if a folder can't be made.
     """
     parts = safe_parts(wire_path)
-    target = root.joinpath(*parts)
+    above = tuple(parts[:-1])
+    folder = None if known is None else known.get(above)
+    if folder is None:
+        folder = _make_folders(root, above, wire_path)
+        if known is not None:
+            known[above] = folder
+    target = folder / parts[-1]
     if len(os.fsencode(target)) > PATH_BYTES_MAX:
         raise NameRefused(f"{wire_path[:200]!a} is too long a path")
+    return target
+
+
+def _make_folders(root: Path, parts: Sequence[str], wire_path: str) -> Path:
+    """The folder of those parts below the root, made if it is not there."""
+    if len(os.fsencode(root.joinpath(*parts))) > PATH_BYTES_MAX:
+        raise NameRefused(f"{wire_path[:200]!a} is too long a path")
     folder = root
-    for part in parts[:-1]:
+    for part in parts:
         parent, folder = folder, folder / part
         try:
             if not _is_folder(folder):
@@ -103,7 +117,7 @@ def resolve_under(root: Path, wire_path: str) -> Path:
                 raise NameRefused(f"{folder.name!a} is in the way: it is no folder") from None
         except OSError as error:
             raise WriteFailed(f"{folder} can't be made: {error.strerror or error}") from error
-    return target
+    return folder
 
 
 def _is_folder(folder: Path) -> bool:
