@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ANSWER_NS = 3 * NS_PER_S  # a relay that has not answered by then is said to be offline
 POLICY_NS = 200 * NS_PER_MS
+OBSERVED_NS = 100 * NS_PER_MS  # those who observe are called as often, at least,
+IDLE_NS = 250 * NS_PER_MS  # or while nothing is on its way
 PATHS_MAX = 250
 GOODBYES = 2  # by each link
 
@@ -320,6 +322,11 @@ class AgentLoop:
                 carrying += [Carrying(name, uplink.path_links[number], path) for number, path in paths]
         self.paths.cap(carrying, now_ns)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is on its way, or waits for it."""
+        return any(uplink.jobs for uplink in self.uplinks.values())
+
     def next_timeout_ns(self) -> int | None:
         """The earliest of the sessions', the handshakes' and the policy's deadlines."""
         now_ns = self._clock.monotonic_ns()
@@ -331,7 +338,7 @@ class AgentLoop:
                     deadlines.append(due_ns)
             if self._hellos.is_needed(uplink, now_ns) and not uplink.hello_wanted:
                 deadlines.append(uplink.hello_due_ns)
-        deadlines.append(now_ns + 100 * NS_PER_MS)
+        deadlines.append(now_ns + (OBSERVED_NS if self.is_busy else IDLE_NS))
         return min(deadlines)
 
     def next_transmit(self, now_ns: int) -> tuple[UdpPort, Transmit] | None:

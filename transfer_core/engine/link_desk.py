@@ -16,7 +16,7 @@ import numpy as np
 
 from transfer_core.clock import Clock
 from transfer_core.config import ScoreWeights
-from transfer_core.engine.agent_loop import AgentLoop
+from transfer_core.engine.agent_loop import IDLE_NS, AgentLoop
 from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.path_tally import PathCounts, PathTally
 from transfer_core.engine.uplink import LinkPort
@@ -262,10 +262,10 @@ class LinkDesk:
     # --- the loop's thread
 
     def observe(self, now_ns: int) -> None:
-        """Take figures, ten times a second."""
+        """Take figures, ten times a second, or four times while nothing is on its way."""
         if now_ns < self._figures_due_ns:
             return
-        self._figures_due_ns = now_ns + FIGURES_NS
+        self._figures_due_ns = now_ns + (FIGURES_NS if self._loop.is_busy else IDLE_NS)
         samples: list[LinkSample] = []
         with self._lock:
             known_links = list(self._known.values())
