@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from transfer_core.clock import Clock
@@ -40,7 +40,6 @@ from transfer_core.events import (
     JobView,
     Severity,
 )
-from transfer_core.jobs.model import Job
 from transfer_core.jobs.store import Command, Destination, JobStore
 from transfer_core.protocol.security.tokens import fingerprint
 from transfer_core.units import NS_PER_MS, NS_PER_S
@@ -160,9 +159,9 @@ class Clerk:
         """Which destinations answer."""
         return self._reach.all_online()
 
-    def live_views(self, jobs: list[Job]) -> list[JobView]:
-        """Jobs with the newest figures of those under way."""
-        return [self.runner.under_way.view(job) for job in jobs]
+    def live_views(self, rows: Sequence[JobView]) -> list[JobView]:
+        """Rows with the newest figures of those under way."""
+        return [self.runner.under_way.view(row) for row in rows]
 
     def destination_views(self) -> list[DestinationView]:
         """Where jobs can go, and whether it answers."""

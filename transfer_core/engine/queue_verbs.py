@@ -55,13 +55,13 @@ class QueueVerbs(SettingsVerbs):
         views = self._store.views(after, limit)
         if self._clerk is None:
             return views
-        live = {view.file_id: view for view in self._clerk.live_views(self._store.jobs_under_way())}
+        live = {view.file_id: view for view in self._clerk.live_views(self._store.views_under_way())}
         return [live.get(view.file_id, view) for view in views] if live else views
 
     def job(self, file_id: str) -> JobView:
         """See `TransferService`."""
-        job = self._store.job(file_id)
-        return self._clerk.live_views([job])[0] if self._clerk is not None else to_view(job)
+        view = to_view(self._store.job(file_id))
+        return self._clerk.live_views([view])[0] if self._clerk is not None else view
 
     def pause(self, file_ids: Sequence[str]) -> None:
         """See `TransferService`."""

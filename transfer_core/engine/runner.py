@@ -17,8 +17,8 @@ from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.under_way import Figures, RunningJob, UnderWay
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError, SourceChanged
-from transfer_core.events import JobsChanged, JobState, Severity
-from transfer_core.jobs.model import Job
+from transfer_core.events import JobsChanged, JobState, JobView, Severity
+from transfer_core.jobs.model import Job, to_view
 from transfer_core.jobs.policy import Outcome, after_failure
 from transfer_core.jobs.store import JobStore
 from transfer_core.units import NS_PER_S
@@ -106,7 +106,7 @@ class JobRunner:
 
     # --- followed
 
-    def follow(self, job: Job) -> None:
+    def follow(self, job: JobView) -> None:
         """Its row has changed."""
         running = self.under_way.find(job.file_id)
         if running is None:
@@ -241,7 +241,7 @@ class JobRunner:
         """Newer figures; people see them."""
         changed = self.under_way.take(found, self._clock.monotonic_ns())
         if changed:
-            self._bus.publish(JobsChanged(tuple(running.view(running.out.job) for running in changed)))
+            self._bus.publish(JobsChanged(tuple(running.view(to_view(running.out.job)) for running in changed)))
 
     def keep_progress(self) -> None:
         """Save how far each is."""

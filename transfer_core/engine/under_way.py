@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from transfer_core.events import JobState, JobView
-from transfer_core.jobs.model import Job, LiveFigures, to_view
+from transfer_core.jobs.model import Job
 from transfer_core.jobs.policy import aged_priority
 from transfer_core.units import seconds_of
 
@@ -84,15 +84,21 @@ class RunningJob:
         """Bytes that have arrived and that the database does not count yet."""
         return max(0, min(self.figures.arrived_bytes, self.out.job.size) - max(self.kept_bytes, 0))
 
-    def view(self, job: Job) -> JobView:
-        """`job` with these figures."""
+    def view(self, row: JobView) -> JobView:
+        """`row` with these figures."""
         if self.counted_ns is None:
-            return to_view(job)
-        arrived = min(job.size, self.figures.arrived_bytes)
-        eta_s = (job.size - arrived) * 8 / self.rate_bps if self.rate_bps > RATE_SHOWN_BPS else None
-        live = LiveFigures(arrived, self.rate_bps, eta_s, dict(self.figures.links), self.figures.resent_bytes)
-        view = to_view(job, live)
-        return replace(view, reason=self.out.held) if self.out.held else view
+            return row
+        arrived = min(row.size, self.figures.arrived_bytes)
+        eta_s = (row.size - arrived) * 8 / self.rate_bps if self.rate_bps > RATE_SHOWN_BPS else None
+        return replace(
+            row,
+            bytes_done=arrived,
+            rate_bps=self.rate_bps,
+            eta_s=eta_s,
+            links=dict(self.figures.links),
+            resent_bytes=self.figures.resent_bytes,
+            reason=self.out.held or row.reason,
+        )
 
 
 class UnderWay:
@@ -152,10 +158,10 @@ class UnderWay:
             self._rate_bps = self._rate_bps if self._rate_bps > RATE_SHOWN_BPS else 0.0
         self._moved_bytes, self._taken_ns = 0, now_ns
 
-    def view(self, job: Job) -> JobView:
+    def view(self, row: JobView) -> JobView:
         """A row of the queue as it is now."""
-        running = self._jobs.get(job.file_id)
-        return to_view(job) if running is None or job.status is not JobState.UPLOADING else running.view(job)
+        running = self._jobs.get(row.file_id)
+        return row if running is None or row.status is not JobState.UPLOADING else running.view(row)
 
     def rows_to_keep(self) -> list[tuple[str, int, dict[str, int], int]]:
         """Id, durable bytes, bytes by link and bytes sent again, of each that went on since the last time."""

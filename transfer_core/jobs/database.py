@@ -116,7 +116,7 @@ def job_of(row: sqlite3.Row) -> Job:
     return Job(*values)
 
 
-def view_of(row: tuple[Any, ...]) -> JobView:
+def view_of(row: tuple[Any, ...] | sqlite3.Row) -> JobView:
     """The view of a row of VIEW_COLUMNS."""
     values = list(row)
     values[1], values[7] = name_of_column(values[1]), name_of_column(values[7])

@@ -85,19 +85,8 @@ class Job:
         return max(0, self.size - self.bytes_done)
 
 
-@dataclass(frozen=True, slots=True)
-class LiveFigures:
-    """What only the engine knows about a job that is under way."""
-
-    bytes_done: int
-    rate_bps: float
-    eta_s: float | None
-    links: Mapping[str, int]
-    resent_bytes: int = 0
-
-
-def to_view(job: Job, live: LiveFigures | None = None) -> JobView:
-    """The row as people and programs see it, with the engine's newer figures where there are some."""
+def to_view(job: Job) -> JobView:
+    """The row as people and programs see it; what only the engine knows is blank."""
     return JobView(
         file_id=job.file_id,
         path=job.path,
@@ -107,7 +96,7 @@ def to_view(job: Job, live: LiveFigures | None = None) -> JobView:
         status=job.status,
         destination=job.destination,
         dest_path=job.dest_path,
-        bytes_done=job.bytes_done if live is None else live.bytes_done,
+        bytes_done=job.bytes_done,
         attempts=job.attempts,
         reason=job.reason,
         error=job.error,
@@ -117,12 +106,10 @@ def to_view(job: Job, live: LiveFigures | None = None) -> JobView:
         next_try_at=job.next_try_at,
         duration_s=job.duration_s,
         source=job.source,
-        rate_bps=0.0 if live is None else live.rate_bps,
-        eta_s=None if live is None else live.eta_s,
-        resent_bytes=job.resent_bytes if live is None else live.resent_bytes,
+        resent_bytes=job.resent_bytes,
         stored_as=job.stored_as,
         file_hash=job.file_hash,
-        links=dict(job.links if live is None else live.links),
+        links=dict(job.links),
     )
 
 

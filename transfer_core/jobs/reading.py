@@ -43,32 +43,32 @@ class JobReading(StateDatabase):
             ).fetchall()
         return list(map(view_of, rows))
 
-    def jobs_under_way(self) -> list[Job]:
+    def views_under_way(self) -> list[JobView]:
         """Those of the list that an agent has taken, in no order."""
         with self._read() as db:
-            rows = db.execute(f"SELECT {COLUMNS} FROM job WHERE status = 'uploading' AND listed = 1").fetchall()
-        return [job_of(row) for row in rows]
+            rows = db.execute(f"SELECT {VIEW_COLUMNS} FROM job WHERE status = 'uploading' AND listed = 1").fetchall()
+        return list(map(view_of, rows))
 
     def job(self, file_id: str) -> Job:
         """One job, listed or not. NotFoundError."""
         with self._read() as db:
             return jobs_by_id(db, [file_id])[0]
 
-    def changes_since(self, change: int) -> tuple[int, list[Job], list[str]]:
+    def changes_since(self, change: int) -> tuple[int, list[JobView], list[str]]:
         """The newest change number, listed jobs changed after `change`, and ids that left the list since."""
         with self._read() as db:
             newest = change_number(db)
             if newest == change:
                 return newest, [], []
             rows = db.execute(
-                f"SELECT {COLUMNS} FROM job INDEXED BY job_changed WHERE changed > ? AND listed = 1"  # few of many
+                f"SELECT {VIEW_COLUMNS} FROM job INDEXED BY job_changed WHERE changed > ? AND listed = 1"  # few of many
                 " ORDER BY priority, position, file_id",
                 (change,),
             ).fetchall()
             gone = db.execute(
                 "SELECT file_id FROM job INDEXED BY job_changed WHERE changed > ? AND listed = 0", (change,)
             ).fetchall()
-        return newest, [job_of(row) for row in rows], [row[0] for row in gone]
+        return newest, list(map(view_of, rows)), [row[0] for row in gone]
 
     def history(self, *, limit: int, offset: int, find: str) -> list[Job]:
         """Jobs that ended, newest first, whose path or destination contains `find`; also those not listed any more."""

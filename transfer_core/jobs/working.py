@@ -125,30 +125,34 @@ class JobWorking(JobReading):
         """
         wall_ns = self._clock.wall_ns()
         with self._write() as db:
-            change, taken = change_number(db), []
-            for file_id, digest, stored_as, links, resent in rows:
-                cursor = db.execute(
-                    f"UPDATE job SET {SET_DURATION}, {STOP_THE_CLOCK}, status = 'completed', bytes_done = size,"
-                    " file_hash = :digest, stored_as = :stored_as, links = :links, resent_bytes = :resent,"
-                    " completed_at = :now, reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL,"
-                    " idle_attempts = 0, changed = :change"
-                    " WHERE file_id = :file_id AND status IN (SELECT value FROM json_each(:states))",
+            found = db.execute(
+                "SELECT file_id FROM job WHERE file_id IN (SELECT value FROM json_each(?))"
+                " AND status IN (SELECT value FROM json_each(?))",
+                (as_set(row[0] for row in rows), _BEFORE_COMPLETED),
+            )
+            news = {row[0] for row in found}
+            taken = [row for row in {row[0]: row for row in rows}.values() if row[0] in news]
+            common = {"now_ns": wall_ns, "now": utc_iso(wall_ns), "change": change_number(db)}
+            db.executemany(
+                f"UPDATE job SET {SET_DURATION}, {STOP_THE_CLOCK}, status = 'completed', bytes_done = size,"
+                " file_hash = :digest, stored_as = :stored_as, links = :links, resent_bytes = :resent,"
+                " completed_at = :now, reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL,"
+                " idle_attempts = 0, changed = :change WHERE file_id = :file_id",
+                [
                     {
-                        "now_ns": wall_ns,
-                        "now": utc_iso(wall_ns),
-                        "change": change,
+                        **common,
                         "file_id": file_id,
                         "digest": digest,
                         "stored_as": column_of_text(stored_as),
                         "links": column_of_links(links),
                         "resent": resent,
-                        "states": _BEFORE_COMPLETED,
-                    },
-                )
-                if cursor.rowcount:
-                    taken.append(file_id)
-            announce(db, COMPLETED_TYPE, taken, utc_iso(wall_ns))
-            return taken
+                    }
+                    for file_id, digest, stored_as, links, resent in taken
+                ],
+            )
+            taken_ids = [row[0] for row in taken]
+            announce(db, COMPLETED_TYPE, taken_ids, utc_iso(wall_ns))
+            return taken_ids
 
     def resume_of(self, file_id: str) -> str:
         """How an upload over HTTP goes on where it was; empty if it begins. NotFoundError."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from transfer_core.engine.under_way import RATE_GAIN, RATE_GAIN_IDLE, Figures, RunningJob, UnderWay
-from transfer_core.events import JobState
+from transfer_core.events import JobState, JobView
 from transfer_core.jobs.model import Job
 from transfer_core.units import NS_PER_S
 
@@ -91,3 +91,17 @@ def test_the_rate_of_a_job_that_stands_still_falls_and_is_told_until_it_is_nothi
     (running,) = under_way
     assert [bool(each) for each in told[:10]] == [True] * 10
     assert (running.rate_bps, told[-1]) == (0.0, [])
+
+
+def test_a_row_is_shown_with_the_newest_figures_while_it_is_under_way() -> None:
+    under_way = under_way_with("a")
+    row = JobView("a", "a", 1_000_000, 5, 1.0, JobState.UPLOADING, "pit", "a", bytes_done=100, reason="kept")
+    assert under_way.view(row) == row
+    under_way.take({"a": Figures(0, {}, 0, 0)}, 0)
+    under_way.take({"a": Figures(400_000, {"lte": 400_000}, 5, 0)}, NS_PER_S)
+    live = under_way.view(row)
+    assert (live.bytes_done, dict(live.links), live.resent_bytes, live.reason) == (400_000, {"lte": 400_000}, 5, "kept")
+    assert live.rate_bps == pytest.approx(RATE_GAIN * 400_000 * 8)
+    assert live.eta_s == pytest.approx(600_000 * 8 / live.rate_bps)
+    ended = replace(row, status=JobState.PAUSED)
+    assert under_way.view(ended) == ended

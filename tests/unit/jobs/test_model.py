@@ -10,10 +10,8 @@ from transfer_core.jobs.model import (
     TRANSITIONS,
     FileIds,
     Job,
-    LiveFigures,
     check_transition,
     states_before,
-    to_view,
 )
 from transfer_core.sim.seeded_entropy import SeededEntropy
 
@@ -63,20 +61,6 @@ def test_a_forbidden_change_is_a_conflict_that_names_the_job_and_both_states(bef
 
 def test_the_states_before_are_the_table_read_backwards() -> None:
     assert set(states_before(JobState.COMPLETED)) == {JobState.PENDING, JobState.UPLOADING, JobState.PAUSED}
-
-
-def test_a_view_shows_the_engines_newer_figures() -> None:
-    row = job(status=JobState.UPLOADING, bytes_done=100, links={"wifi": 100})
-    assert to_view(row).bytes_done == 100
-    live = to_view(row, LiveFigures(bytes_done=400, rate_bps=8e6, eta_s=3.0, links={"lte": 300}, resent_bytes=5))
-    assert (live.bytes_done, live.rate_bps, live.eta_s, live.links, live.resent_bytes) == (
-        400,
-        8e6,
-        3.0,
-        {"lte": 300},
-        5,
-    )
-    assert (live.file_id, live.status, live.priority, live.dest_path) == ("a", JobState.UPLOADING, 5, "a.bin")
 
 
 def test_bytes_left_are_never_negative() -> None:
