@@ -11,7 +11,7 @@ from pathlib import PurePath
 from transfer_core.events import JobState, JobView, Notice, Severity
 from transfer_core.units import NS_PER_S, utc_iso
 
-QUIET_NS = 2 * NS_PER_S  # between two lines
+QUIET_NS = 5 * NS_PER_S  # between two lines
 WATCH = "watch"
 
 

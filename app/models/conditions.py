@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -100,8 +101,9 @@ def conditions(
     relay: RelayView,
 ) -> list[Condition]:
     """All that hold now, worst first."""
+    jobs = tuple(jobs)
     found = [
-        *_of_engine(engine, destinations),
+        *_of_engine(engine, sorted(destinations, key=_waiting(jobs), reverse=True)),
         *_of_jobs(jobs),
         *_of_links(links),
         *_of_relay(relay),
@@ -127,6 +129,12 @@ def _of_engine(engine: EngineView, destinations: Sequence[DestinationView]) -> I
                 yield Condition(key, Severity.SERIOUS, text, "window.pair" if again else "window.strip", "links")
             else:  # its address, its token or its certificate, more often than a link
                 yield Condition(key, Severity.SERIOUS, text, page="destinations", subject=each.name)
+
+
+def _waiting(jobs: Iterable[JobView]) -> Callable[[DestinationView], int]:
+    """How many jobs wait for a destination."""
+    counts = Counter(job.destination for job in jobs if not job.status.is_final)
+    return lambda destination: counts[destination.name]
 
 
 def _of_jobs(jobs: Iterable[JobView]) -> Iterator[Condition]:

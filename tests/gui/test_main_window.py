@@ -90,6 +90,15 @@ def test_a_server_that_is_away_leads_to_its_row_among_the_destinations(shown: Sh
     assert [index.data() for index in page.table.selectionModel().selectedRows(1)] == ["archive"]
 
 
+def test_of_two_destinations_that_are_away_the_one_that_more_files_wait_for_is_told(
+    shown: ShownWindow, qtbot: QtBot
+) -> None:
+    bucket = DestinationView("archive", "s3", ("s3://race",), online=False, why="there are no credentials")
+    shown.state.apply([DestinationsChanged((bucket, SILENT))])
+    qtbot.waitUntil(shown.window.banner.isVisible)
+    assert shown.window.banner.text.text() == "factory can't be reached: no answer"
+
+
 def test_the_state_on_top_is_never_calmer_than_the_banner_also_once_that_is_put_away(
     shown: ShownWindow, qtbot: QtBot
 ) -> None:

@@ -79,5 +79,6 @@ class Reach:
         return {name: bool(self.online(name)) for name in {*self._own, *self._http}}
 
     def first_why(self) -> str:
-        """Why the first that can't be reached can't; empty if all can."""
-        return next((self.why(name) for name in sorted(self._why) if not self.online(name) and self.why(name)), "")
+        """The first that can't be reached, and why; empty if all can."""
+        away = (name for name in sorted(self._why) if not self.online(name))
+        return next((f"{name}: {self.why(name)}" for name in away if self.why(name)), "")

@@ -14,7 +14,8 @@ from transfer_core.units import seconds_of
 
 RATE_GAIN = 0.25
 RATE_GAIN_IDLE = 0.5  # once nothing is under way
-RATE_SHOWN_BPS = 1000  # below it no time left can be told
+RATE_LEAST_BPS = 1000  # below it nothing goes
+RATE_SHOWN_BPS = 50_000  # below it people read 0.0 Mbit/s, and no time left can be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class RunningJob:
         if self.counted_ns is not None and now_ns > self.counted_ns:
             moved = max(0, figures.rate_bytes - self.figures.rate_bytes)
             self.rate_bps += RATE_GAIN * (moved * 8e9 / (now_ns - self.counted_ns) - self.rate_bps)
-            self.rate_bps = self.rate_bps if self.rate_bps > RATE_SHOWN_BPS else 0.0
+            self.rate_bps = self.rate_bps if self.rate_bps > RATE_LEAST_BPS else 0.0
         is_new = figures != self.figures or self.rate_bps != before_bps
         self.counted_ns, self.figures = now_ns, figures
         return is_new
@@ -155,7 +156,7 @@ class UnderWay:
         if self._taken_ns is not None and now_ns > self._taken_ns:
             gain = RATE_GAIN if self._jobs or moved_bytes else RATE_GAIN_IDLE
             self._rate_bps += gain * (moved_bytes * 8e9 / (now_ns - self._taken_ns) - self._rate_bps)
-            self._rate_bps = self._rate_bps if self._rate_bps > RATE_SHOWN_BPS else 0.0
+            self._rate_bps = self._rate_bps if self._rate_bps > RATE_LEAST_BPS else 0.0
         self._moved_bytes, self._taken_ns = 0, now_ns
 
     def view(self, row: JobView) -> JobView:

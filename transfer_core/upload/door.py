@@ -54,6 +54,11 @@ class Step:
     answer_max_bytes: int = ANSWER_MAX_BYTES
     patience_s: float = 60.0  # how long the server may be silent
 
+    @property
+    def is_question(self) -> bool:
+        """Whether it only asks how things are, so that no answer says no more than that nobody is there."""
+        return self.what.startswith("the question ")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

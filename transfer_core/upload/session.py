@@ -239,7 +239,8 @@ def _own_errors(step: Step) -> Iterator[None]:
     except _NO_ADDRESS as error:
         raise ConfigError(f"{step.url} is no address: {error}") from error
     except (requests.exceptions.RequestException, HTTPError, OSError) as error:
-        raise ServerSilent(f"{_reason(error)} (no answer to {step.what})") from error
+        asked = "" if step.is_question else f" (no answer to {step.what})"
+        raise ServerSilent(f"{_reason(error)}{asked}") from error
 
 
 def _reason(error: BaseException) -> str:

@@ -37,7 +37,7 @@ def test_what_is_not_there_says_why_in_both_ways() -> None:
     reach.own_changed("pit", False, "no answer", 0)
     reach.http_changed("pit", False, "refused")
     assert reach.why("pit") == "no answer; over HTTP: refused"
-    assert reach.first_why() == reach.why("pit")
+    assert reach.first_why() == f"pit: {reach.why('pit')}"
     assert reach.all_online() == {"pit": False}
     reach.keep(["box"], 1)
     assert reach.all_online() == {}
