@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.random_world import play
+from transfer_core.sim.link import SimulatedLink
 
 WORLDS, LEAST = int(os.environ.get("DRS_WORLDS", "2000")), 300
 CPU_S = float(os.environ.get("DRS_WORLDS_CPU_S", "100"))  # no world begins after that, once there were LEAST
@@ -34,11 +35,19 @@ def test_worlds_that_broke_once_end(seed: int) -> None:
     play(seed)
 
 
+def is_lossy_in_bursts_alone(link: SimulatedLink) -> bool:
+    return link.conditions is not None and link.conditions.burst_loss > 0 and link.conditions.loss == 0
+
+
 def test_every_kind_of_trouble_takes_place_in_the_worlds() -> None:
     sample = [play(seed) for seed in range(64)]
     links = [link for world in sample for link in (*world.ups, *world.downs)]
     seen = {
         "loss": sum(link.counters.dropped_loss for link in links),
+        "bursts of loss": sum(link.counters.dropped_loss for link in links if is_lossy_in_bursts_alone(link)),
+        "overtaking": sum(world.trouble.overtaken for world in sample),
+        "other paths in place of lost ones": sum(world.trouble.renewed for world in sample),
+        "stalls of the machine": sum(world.stalls for world in sample),
         "full queues": sum(link.counters.dropped_queue for link in links),
         "dead links": sum(link.counters.dropped_killed for link in links),
         "restarts": sum(world.restarts for world in sample),
@@ -52,6 +61,7 @@ def test_every_kind_of_trouble_takes_place_in_the_worlds() -> None:
         "forgeries noticed": sum(world.receiver.counters.forged + world.sender.counters.forged for world in sample),
     }
     assert min(seen.values()) > 0, seen
+    assert any(world.restarts and world.trouble.overtaken and world.trouble.bent for world in sample)  # they meet
 
 
 def test_a_seed_replays_to_the_byte() -> None:

@@ -82,6 +82,8 @@ class Trouble:
     replayed: int = 0
     too_large: int = 0
     posthumous: int = 0  # for one that runs no more
+    overtaken: int = 0  # datagrams that arrive before one that was sent earlier on the same link
+    renewed: int = 0  # paths that went and came again as others
 
 
 class SessionWorld:
@@ -131,6 +133,7 @@ class SessionWorld:
         self._unsynced: list[tuple[int, int]] = []
         self._sync_due = False
         self._old: list[bytes] = []
+        self._newest_ns: dict[SimulatedLink, int] = {}  # when the latest arrival on each link is due
         self._landed: list[tuple[Association, int, bytes]] = []
         self._read: set[tuple[int, int]] = set()  # chunks of this session by file
         self._refused = False  # the disk has turned some chunk of this session away
@@ -183,6 +186,7 @@ class SessionWorld:
     def renew_path(self, number: int) -> None:
         """As when an interface goes and comes back: another path. Path n rides link n modulo the links."""
         now_ns = self.clock_of(self.sender)
+        self.trouble.renewed += 1
         self.sender.remove_path(number, now_ns)
         anew = number % len(self.ups) + len(self.ups) * self._renewed
         self._renewed += 1
@@ -331,6 +335,9 @@ class SessionWorld:
         for i, release_ns in enumerate(link.offer(self.now_ns, sizes).tolist()):
             if release_ns == DROPPED:
                 continue
+            newest_ns = self._newest_ns.get(link, 0)
+            trouble.overtaken += release_ns < newest_ns
+            self._newest_ns[link] = max(newest_ns, release_ns)
             datagram = payload[i * transmit.segment_bytes : (i + 1) * transmit.segment_bytes]
             if mtu is not None and len(datagram) + IPV4_UDP_BYTES > mtu:
                 trouble.too_large += 1

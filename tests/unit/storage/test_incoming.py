@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from transfer_core.errors import DiskFull, StorageError, WriteFailed
+from transfer_core.storage import incoming
 from transfer_core.storage.file_hash import hash_of_file
 from transfer_core.storage.incoming import WINDOW_BYTES, IncomingFile, part_path
 
@@ -267,6 +268,42 @@ def test_finishing_can_be_tried_again_when_the_folder_could_not_be_synced(
             file.finish(target, 0)
     assert file.finish(target, 0) == tmp_path / "x (2)"
     assert [target.read_bytes(), (tmp_path / "x (2)").read_bytes()] == [b"older", pattern(0)]
+
+
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of the disk, in order: a power cut forgets what was not, which no killed process shows."""
+    asked: list[str] = []
+
+    def note(name: str) -> None:
+        real = getattr(incoming, name)
+
+        def call(*args: object) -> object:
+            asked.append(name)
+            return real(*args)
+
+        monkeypatch.setattr(incoming, name, call)
+
+    for name in ("sync_file", "sync_inode", "sync_folder", "rename_new", "write_at"):
+        note(name)
+    return asked
+
+
+def test_data_and_the_name_of_a_part_file_are_synced_before_anybody_counts_on_them(
+    tmp_path: Path, noted: list[str]
+) -> None:
+    file = arrive(tmp_path / "x", pattern(0))
+    file.sync()
+    assert noted == ["write_at", "sync_file", "sync_folder"]
+    file.write_chunk(0, memoryview(pattern(1)))
+    file.sync()
+    assert noted[3:] == ["write_at", "sync_file"]  # the name is durable by then
+    file.close()
+
+
+def test_the_data_is_synced_before_the_name_and_the_name_before_it_counts(tmp_path: Path, noted: list[str]) -> None:
+    arrive(tmp_path / "x", pattern(0)).finish(tmp_path / "x", MTIME_NS)
+    assert noted == ["write_at", "sync_inode", "rename_new", "sync_folder"]
 
 
 def test_a_time_that_no_disk_can_hold_is_left_out(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ and not its number, which may be another's by then.
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import sys
@@ -18,6 +19,14 @@ _SCRIPT = (
     "select.select([held], [], [], float(sys.argv[2]))[0] or signal.pidfd_send_signal(held, signal.SIGKILL)"
 )
 _left: list[subprocess.Popen[bytes]] = []  # an object must outlive its process, or it complains
+
+
+@atexit.register
+def _let_go() -> None:
+    """Those that still run are left on purpose: at the interpreter's end nothing is to be said of them."""
+    for process in _left:
+        if process.poll() is None:
+            process.returncode = 0
 
 
 def leave_behind(process: subprocess.Popen[bytes], patience_s: float) -> bool:
