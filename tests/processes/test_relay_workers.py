@@ -115,7 +115,10 @@ def test_six_agents_over_two_links_each_are_spread_and_stay_where_they_are(field
     assert is_error(answer, "E_TOKEN_USED")
 
     every = set(pids(relay).values())
-    assert (relay.stop(), relay.err) == (0, "")
+    for pid in (*every, relay.process.pid):
+        os.kill(pid, signal.SIGTERM)  # as a service manager ends all processes of a service at once
+    assert (relay.wait(), relay.err) == (0, "")
+    assert not [event for event in relay.events if event["event"] == "restarts"]
     assert relay.events[-1]["event"] == "stopped"
     until_gone(every)
 

@@ -77,8 +77,12 @@ class Agent:
     def ping(self, session: SenderSession) -> None:
         now_ns = time.monotonic_ns()
         session.paths[0].last_sent_ns = 0
-        transmit = session.poll_transmit(now_ns)
-        assert transmit is not None
+        end = time.monotonic() + WAIT_S
+        while (transmit := session.poll_transmit(now_ns)) is None:  # as many are on their way as may be
+            assert time.monotonic() < end
+            self.is_answered(session, 0.01)
+            now_ns = time.monotonic_ns()
+            session.handle_timeout(now_ns)
         self._socket.sendto(transmit.payload, self._relay.address)
 
     def is_answered(self, session: SenderSession, wait_s: float) -> bool:

@@ -18,6 +18,7 @@ from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.errors import UsageError
 
 TURN_S = 0.5
+PARENT_S = 2.0  # for the parent to wish the same, if a signal was for both: else it would start another one
 
 
 def worker(
@@ -32,6 +33,7 @@ def worker(
     state: State = None,
 ) -> None:
     """Receive until stdin ends."""
+    parent_wishes = threading.Event()
     with stop_on_signals() as stop:
         try:
             receiver = open_relay_worker(
@@ -48,12 +50,13 @@ def worker(
             raise UsageError("this process has inherited no port to receive on", hint=hint) from error
         receiver.start()
         try:
-            threading.Thread(target=_until_stdin_ends, args=(stop,), name="relay-parent", daemon=True).start()
-            while not stop.wait(TURN_S):
+            threading.Thread(target=_until_stdin_ends, args=(parent_wishes,), name="relay-parent", daemon=True).start()
+            while not stop.is_set() and not parent_wishes.wait(TURN_S):
                 if receiver.failure is not None:
                     raise receiver.failure
         finally:
             receiver.stop()
+        parent_wishes.wait(PARENT_S)
 
 
 def _say(event: dict[str, Any]) -> None:
@@ -62,8 +65,8 @@ def _say(event: dict[str, Any]) -> None:
         output.json_event(str(event.pop("event")), event)
 
 
-def _until_stdin_ends(stop: threading.Event) -> None:
+def _until_stdin_ends(parent_wishes: threading.Event) -> None:
     """It does when the parent wishes so, and when there is none any more."""
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    stop.set()
+    parent_wishes.set()

@@ -75,12 +75,13 @@ class Admission:
 
     def on_hello(self, datagram: bytes, address: Address) -> None:
         """Somebody says hello."""
-        if self._hand_over.pass_on_copy(datagram, address):
+        now_ns = self._clock.monotonic_ns()
+        if self._hand_over.pass_on_copy(datagram, address, now_ns):
             return
         heard = self.guests.hear(datagram)
         if isinstance(heard, bytes):
             self._send_raw(heard, address)
-        elif heard is not None and not self._hand_over.pass_on(datagram, heard.agent_public, address):
+        elif heard is not None and not self._hand_over.pass_on(datagram, heard.agent_public, address, now_ns):
             self._disk.post(lambda: self._judge(datagram, heard, address))
 
     def _judge(self, asked: bytes, opened: Opened, address: Address) -> None:

@@ -3,7 +3,8 @@
 They come to any process. A hello goes on as it came, with the address that it came from; there it is judged as if it
 had come by that process's own port. Nothing else is handed over. The way is a local datagram socket for each process,
 which holds a few hellos and drops what is more, as the network may: an agent repeats its hello until it is answered.
-What comes by it is believed no more than what comes from the network.
+What comes by it is believed no more than what comes from the network. Copies of one hello pass at a rate that an agent
+over many links does not reach, so that one that is played again and again leaves room for those of others.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import logging
 import socket
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from transfer_core.net.base import Capabilities
 from transfer_core.protocol.endpoint import Address, Received
 from transfer_core.protocol.place import ALONE, Place, home_of
 from transfer_core.protocol.security.handshake import HELLO_BYTES
 from transfer_core.protocol.wire.datagram import Kind
+from transfer_core.units import NS_PER_MS
 
 _LOG = logging.getLogger(__name__)
+COPIES_AT_ONCE, COPY_NS = 16, 25 * NS_PER_MS  # of one hello, and one more after each such time
 HOMES_KEPT = 1024  # of hellos whose copies may come, over other links or again
 _HEAD = struct.Struct(">HB")  # the sender's port, length of its host
 _BUFFER_BYTES = _HEAD.size + 255 + HELLO_BYTES + 1
@@ -35,30 +39,46 @@ def make_inbox() -> tuple[socket.socket, socket.socket]:
     return reading, writing
 
 
+@dataclass(slots=True)
+class _Handed:
+    """A hello that was handed over, and how many copies of it have passed."""
+
+    home: int
+    free_ns: int  # until then copies have used up what they may
+
+    def may_pass(self, now_ns: int) -> bool:
+        """Whether one more copy may."""
+        if self.free_ns - now_ns > (COPIES_AT_ONCE - 1) * COPY_NS:
+            return False
+        self.free_ns = max(self.free_ns, now_ns) + COPY_NS
+        return True
+
+
 class HandOver:
     """Knows whose hello is whose, and the ways to the other processes. For the loop's thread."""
 
     def __init__(self, place: Place = ALONE, outboxes: Mapping[int, socket.socket] | None = None) -> None:
         self.place = place
         self._outboxes = dict(outboxes or {})
-        self._homes: dict[bytes, int] = {}  # of hellos that were handed over
+        self._handed: dict[bytes, _Handed] = {}
 
-    def pass_on_copy(self, datagram: bytes, address: Address) -> bool:
+    def pass_on_copy(self, datagram: bytes, address: Address, now_ns: int) -> bool:
         """Hand over the copy of a hello that was handed over before; False if it is none."""
-        home = self._homes.get(datagram)
-        if home is None:
+        handed = self._handed.get(datagram)
+        if handed is None:
             return False
-        self._send(home, datagram, address)
+        if handed.may_pass(now_ns):
+            self._send(handed.home, datagram, address)
         return True
 
-    def pass_on(self, datagram: bytes, public_key: bytes, address: Address) -> bool:
+    def pass_on(self, datagram: bytes, public_key: bytes, address: Address, now_ns: int) -> bool:
         """Hand over a hello of that agent; False if it is at home here."""
         if self.place.is_home_of(public_key):
             return False
-        home = self._homes[datagram] = home_of(public_key, self.place.workers)
-        if len(self._homes) > HOMES_KEPT:
-            self._homes.pop(next(iter(self._homes)))
-        self._send(home, datagram, address)
+        handed = self._handed[datagram] = _Handed(home_of(public_key, self.place.workers), now_ns)
+        if len(self._handed) > HOMES_KEPT:
+            self._handed.pop(next(iter(self._handed)))
+        self._send(handed.home, datagram, address)
         return True
 
     def _send(self, home: int, datagram: bytes, address: Address) -> None:
