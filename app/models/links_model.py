@@ -121,7 +121,8 @@ class LinksModel(TableModel):
 
 def _texts(link: LinkView, now_ns: int) -> list[str]:
     name = f"{link.name} ({link.device})" if link.device and link.device != link.name else link.name
-    state = f"{link.state.value}: {why_text(link)}" if link.why else link.state.value
+    colon = "" if link.state is LinkState.KILLED else ":"  # killed by you
+    state = f"{link.state.value}{colon} {why_text(link)}" if link.why else link.state.value
     if is_unheard(link, now_ns):
         state = "no news"
     if is_lost(link.state, link.measured_ns, now_ns):

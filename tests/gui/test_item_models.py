@@ -51,7 +51,7 @@ def test_only_the_row_that_differs_is_announced(qtbot) -> None:
 def test_a_killed_link_shows_no_figures_but_its_reason() -> None:
     model = LinksModel()
     model.show_links([link_view("lte", LinkState.KILLED, why="by you")], START_NS)
-    assert model.index(0, LinkColumn.STATE).data() == "killed: by you"
+    assert model.index(0, LinkColumn.STATE).data() == "killed by you"
     assert model.index(0, LinkColumn.RATE).data() == "—"
 
 
