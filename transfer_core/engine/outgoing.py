@@ -6,7 +6,6 @@ The source is read by the disk thread alone; the loop's thread asks for chunks a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from transfer_core.errors import DrsError
@@ -74,7 +73,7 @@ class OutgoingJob:
     @classmethod
     def open(cls, job: Job, chunk_bytes: int) -> OutgoingJob:
         """Open the source, in the state that the job asks for. Errors of the SourceError branch."""
-        source = SourceFile.open(Path(job.path), expected_source(job))
+        source = SourceFile.open(job.path, expected_source(job))
         return cls(
             job=job,
             source=source,

@@ -79,6 +79,7 @@ class Stored:
 class Looked:
     """What was looked up for many files of an agent at once."""
 
+    home: Path
     records: Mapping[str, IncomingRecord]
     folders: dict[tuple[str, ...], Path] = field(default_factory=dict)
 
@@ -113,7 +114,7 @@ class Intake:
 
     def look_up(self, agent: bytes, file_ids: Sequence[str]) -> Looked:
         """What `open` would look up for each of these, to be handed to it at once after this."""
-        return Looked(self._store.find_all(agent, file_ids))
+        return Looked(self._home_of(agent), self._store.find_all(agent, file_ids))
 
     def open(
         self, offer: Offer, whole: Sequence[tuple[int, memoryview]] = (), looked: Looked | None = None
@@ -152,7 +153,7 @@ class Intake:
             if known is not None and same and known.status == "uploading":
                 arriving = self._resume(offer, Path(self._root, known.target), known.number)
             else:
-                arriving = self._begin(offer, None if looked is None else looked.folders)
+                arriving = self._begin(offer, looked)
         except BaseException:
             self._room.release(key)
             raise
@@ -176,9 +177,13 @@ class Intake:
         """Promise it the room that it still needs. DiskFull."""
         self._room.claim((offer.agent, offer.file_id), max(0, offer.size - there_bytes), offer.path)
 
-    def _begin(self, offer: Offer, folders: dict[tuple[str, ...], Path] | None) -> Arriving:
+    def _begin(self, offer: Offer, looked: Looked | None) -> Arriving:
         self._claim(offer, 0)
-        target, part = self._free_target(resolve_under(self._home_of(offer.agent), offer.path, folders))
+        if looked is None:
+            wanted = resolve_under(self._home_of(offer.agent), offer.path)
+        else:
+            wanted = resolve_under(looked.home, offer.path, looked.folders)
+        target, part = self._free_target(wanted)
         number = None
         if offer.size > SMALL_BYTES:
             number = self._store.begin(self._completed(offer, "", ""), str(target.relative_to(self._root)))

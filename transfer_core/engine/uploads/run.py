@@ -151,7 +151,7 @@ class UploadRun:
         return None
 
     def _upload(self) -> None:
-        source = SourceFile.open(Path(self.job.path), expected_source(self.job))
+        source = SourceFile.open(self.job.path, expected_source(self.job))
         try:
             if source.fingerprint.size != self.job.size:
                 self._listener.resize(self.job.file_id, source.fingerprint.size)
