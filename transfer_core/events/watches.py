@@ -86,7 +86,7 @@ class WatchView:
     state: WatchState
     why: str = ""  # for people: why it waits, what is wrong
     online: bool | None = None  # its destination
-    frames_in: int = 0  # complete ones since the agent began
+    frames_in: int = 0  # complete ones since the agent began, and those that were queued by then
     frames_out: int = 0  # of them, those that have arrived
     frames_failed: int = 0
     backlog: int = 0  # queued, and not yet arrived

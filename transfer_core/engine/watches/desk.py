@@ -324,7 +324,7 @@ class WatchDesk:
         for folder in self._folders.values():
             waiting = folder.waiting.get(file_id) or folder.stopped.get(file_id)
             if waiting is not None:
-                folder.take_back(waiting.row)
+                folder.replaced(waiting.row)
                 return folder, waiting.row
         return None
 

@@ -92,6 +92,7 @@ class WatchedFolder:
             if row.file_id in under_way:
                 (self.waiting if under_way[row.file_id] else self.stopped)[row.file_id] = Waiting(row, None)
                 self._names[row.relative] += 1
+                self.figures.frames_in += 1
 
     # --- what it wants
 
@@ -206,7 +207,7 @@ class WatchedFolder:
         for frame in frames:
             waiting = self.waiting.get(frame.job.file_id)
             if waiting is not None:
-                self.take_back(waiting.row)
+                self._take_back(waiting.row)
         if self.watcher is not None:
             self.watcher.rescan()
 
@@ -215,8 +216,12 @@ class WatchedFolder:
         self._queued.discard(_version(row.run_id, row.relative, row.size, row.mtime_ns, row.inode))
         self.done(row)
 
-    def take_back(self, row: FrameRow) -> None:
-        """That state of that file is not sent, a newer one is in its place: of a limited run it counts no more."""
+    def replaced(self, row: FrameRow) -> None:
+        """That state of that file is not sent: a newer one is in its place, and counts instead."""
+        self.figures.frames_in -= 1
+        self._take_back(row)
+
+    def _take_back(self, row: FrameRow) -> None:
         self.forget(row)
         chosen = self._chosen.get(row.run_id)
         if chosen is not None:

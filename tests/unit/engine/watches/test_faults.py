@@ -70,6 +70,8 @@ def test_a_frame_that_was_appended_to_after_it_was_queued_is_not_sent_in_between
         until(lambda: agent.view("camera01").unfinished == 1)
         assert agent.store.jobs() == []
     until(lambda: [each.size for each in agent.store.jobs()] == [path.stat().st_size])
+    agent.send()
+    until(lambda: (agent.view("camera01").frames_in, agent.view("camera01").frames_out) == (1, 1))
 
 
 def test_a_file_that_is_truncated_and_written_anew_is_sent_as_it_is_in_the_end(agent: Agent, camera: Path) -> None:
