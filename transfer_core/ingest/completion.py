@@ -11,6 +11,10 @@ Without a sign (an event was lost, or the file was there before anybody watched)
 long, and for `quiet_ns` where nobody can say who has it open, as on a network share. An empty file waits longer, since
 some writers make it first and fill it later. Any change begins anew and takes the signs back that it belies.
 
+Of another user's file the system may not say who has it open, but it tells of its making and its closing. So one that
+was seen being made is not complete before it is closed, whatever follows it, but for `unclosed_ns` without a change: a
+hard link is made and never closed.
+
 A file that is still held by a writer is never complete, however long that takes. Once it is not, the verdict is reached
 within `CompletionRules.bound_ns` of looking as often as `Verdict.due_ns` asks. Only the monotonic clock is used; a
 file's own time is compared for equality alone, so that clocks may jump.
@@ -38,8 +42,10 @@ class Sign(Flag):
     CLOSED = auto()  # a writer closed it
     TOLD = auto()  # a trigger named it
     FOLLOWED = auto()  # the frame `lookahead` places after it is there
+    MADE = auto()  # speaks for nothing yet: it was seen being made, so that its closing will be told
 
 
+_DONE = Sign.RENAMED | Sign.CLOSED | Sign.TOLD
 _BELIED_BY_CHANGE = Sign.RENAMED | Sign.CLOSED
 
 
@@ -76,10 +82,11 @@ class CompletionRules:
     stable_ns: int = 5 * NS_PER_MS
     file_wait_ns: int = 10 * NS_PER_MS
     quiet_ns: int = 10 * NS_PER_S  # without a sign, and without knowing who has it open
+    unclosed_ns: int = 120 * NS_PER_S  # without knowing who has it open, where its closing is to be told and was not
 
     @property
     def bound_ns(self) -> int:
-        """The longest time from a file's last change, with its writer gone, to its verdict."""
+        """The longest time from a file's last change, with its writer gone and its closing told, to its verdict."""
         settled_ns = max(self.quiet_ns, WITHOUT_SIGN * self.stable_ns, EMPTY_WAIT_NS)
         return settled_ns + 2 * ASK_AGAIN_MAX_NS  # to see that it changed, and that it is held no more
 
@@ -134,6 +141,10 @@ class FileHistory:
         held_ns = now_ns - self._held_since_ns
         self._ask_due_ns = now_ns + min(max(held_ns // 4, ASK_AGAIN_MIN_NS), ASK_AGAIN_MAX_NS)
 
+    def events_lost(self) -> None:
+        """Its closing may have been told in vain."""
+        self.signs &= ~Sign.MADE
+
     def hurry(self) -> None:
         """Something happened to the file: ask for its writer again without waiting."""
         self._ask_due_ns = 0
@@ -154,8 +165,8 @@ class FileHistory:
             return Verdict(Step.WAIT, self._ask_due_ns)
         if self._writer in (None, Writer.HELD) or self._asked_ns < ripe_ns or now_ns - self._asked_ns > FRESH_NS:
             return Verdict(Step.ASK_WRITER)
-        if self._writer is Writer.UNKNOWN and not self.signs:
-            quiet_ns = self.since_ns + rules.quiet_ns
+        if self._writer is Writer.UNKNOWN:
+            quiet_ns = self.since_ns + self._quiet_for(rules)
             if now_ns < quiet_ns:
                 return Verdict(Step.WAIT, min(quiet_ns, now_ns + ASK_AGAIN_MAX_NS))
         self._writer = None  # an answer is good for one verdict
@@ -167,6 +178,14 @@ class FileHistory:
         if self._writer is not Writer.HELD:
             self._writer = None
 
+    def _quiet_for(self, rules: CompletionRules) -> int:
+        """How long an unknown writer has to have changed nothing."""
+        if self.signs & _DONE:
+            return 0
+        if Sign.MADE in self.signs:
+            return rules.unclosed_ns
+        return 0 if self.signs else rules.quiet_ns
+
     def _stable_for(self, rules: CompletionRules, size: int) -> int:
-        stable_ns = rules.stable_ns if self.signs else WITHOUT_SIGN * rules.stable_ns
+        stable_ns = rules.stable_ns if self.signs & ~Sign.MADE else WITHOUT_SIGN * rules.stable_ns
         return max(stable_ns, EMPTY_WAIT_NS) if size == 0 else stable_ns

@@ -42,7 +42,7 @@ UNSETTLED = -1
 POLL_NS, POLL_SHARE = 50 * NS_PER_MS, 20
 HELD_LONG_NS = 10 * NS_PER_S
 STALE_PART_S = 3600.0
-_SIGN_OF = {Happened.CLOSED: Sign.CLOSED, Happened.RENAMED: Sign.RENAMED, Happened.MADE: Sign.NONE}
+_SIGN_OF = {Happened.CLOSED: Sign.CLOSED, Happened.RENAMED: Sign.RENAMED, Happened.MADE: Sign.MADE}
 
 
 class Wanted(Protocol):
@@ -214,6 +214,8 @@ class FolderWatcher:
     def _take_event(self, event: FolderEvent) -> None:
         if event.happened is Happened.EVENTS_LOST:
             self.overflows += 1
+            for candidate in self._candidates.values():
+                candidate.history.events_lost()
             self.rescan()
             return
         folder = self._folders.get(event.key)

@@ -41,6 +41,7 @@ class Disk:
             self.facts = Facts(amount, self.now_ns, self.made)
             if action == "create":
                 self.open_on.append(self.made)
+                self.sign(Sign.MADE)
             else:
                 self.sign(Sign.RENAMED)
         elif facts is None:
@@ -131,6 +132,44 @@ def test_a_file_is_never_complete_while_its_writer_holds_it_and_always_soon_afte
     if disk.facts is None:
         assert watch.gone
     else:
+        assert watch.taken == disk.facts
+
+
+WRITES = st.sampled_from(["write", "write", "preallocate", "truncate"])
+STALLS = st.lists(st.tuples(WRITES, st.integers(0, 5000), PAUSES), max_size=10)
+
+
+@settings(max_examples=100)
+@given(script=STALLS, follows=st.booleans())
+def test_a_file_of_another_user_that_was_seen_being_made_is_taken_once_when_it_is_closed(
+    script: list[tuple[str, int, int]], follows: bool
+) -> None:
+    disk = Disk()
+    watch = Watch(disk, knows_writers=False)
+    disk.act("create", 0)
+    for action, amount, pause_ms in script:
+        disk.act(action, amount)
+        if follows:
+            disk.sign(Sign.FOLLOWED)
+        watch.pass_time(disk.now_ns + pause_ms * MS + 1)
+        assert watch.taken is None
+    disk.finish()
+    watch.pass_time(disk.now_ns + RULES.bound_ns)
+    watch.look()
+    assert watch.taken == disk.facts
+
+
+def test_a_file_of_another_user_that_is_never_closed_waits_for_two_minutes_or_until_events_were_lost() -> None:
+    for lost, wait_ns in ((False, RULES.unclosed_ns), (True, RULES.quiet_ns)):
+        disk = Disk()
+        watch = Watch(disk, knows_writers=False)
+        disk.act("create", 100)
+        watch.look()
+        if lost:
+            watch.history.events_lost()
+        watch.pass_time(wait_ns - NS_PER_S)
+        assert watch.taken is None
+        watch.pass_time(wait_ns + NS_PER_S)
         assert watch.taken == disk.facts
 
 

@@ -12,6 +12,7 @@ from tests.unit.ingest.support import WatchedFolder
 from transfer_core.ingest import watcher
 from transfer_core.ingest.completion import Writer
 from transfer_core.ingest.open_writers import Mount, mount_of, writer_of
+from transfer_core.units import NS_PER_S
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="inotify and leases are Linux's")
 
@@ -193,7 +194,10 @@ def test_held_back_it_takes_nothing_new_and_catches_up_when_it_may(folder: Watch
     folder.until(lambda: folder.names == ["a.jpg"])
 
 
-def test_a_backlog_leaves_in_the_order_of_its_names(tmp_path: Path) -> None:
+def test_a_backlog_that_is_read_at_once_leaves_in_the_order_of_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "SLICE_NS", 60 * NS_PER_S)
     for number in range(300):
         (tmp_path / f"frame_camera01_{number:09d}.jpg").write_bytes(b"x")
     watched = WatchedFolder(tmp_path, "*.jpg")
