@@ -120,6 +120,19 @@ def test_a_port_that_others_share_is_not_shared_with_them(sockets: list[socket.s
         open_udp_port(address_of(sockets[0]))
 
 
+def test_who_joins_the_port_later_gets_nothing(sockets: list[socket.socket]) -> None:
+    with socket.socket(sockets[0].family, socket.SOCK_DGRAM) as guest:
+        guest.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        guest.bind(address_of(sockets[0]))
+        guest.setblocking(False)
+        with socket.socket(sockets[0].family, socket.SOCK_DGRAM) as sender:
+            for number in range(60):
+                sender.sendto(datagram(number), address_of(sockets[0]))
+        assert [len(payloads) for payloads in read(sockets, 60)] == [20, 20, 20]
+        with pytest.raises(BlockingIOError):
+            guest.recv(64)
+
+
 def test_a_port_that_somebody_else_has_is_refused() -> None:
     other = open_udp_port(("127.0.0.1", 0))
     with pytest.raises(PortInUse):

@@ -14,16 +14,32 @@ import pytest
 
 from tests.support.step_agent import WAIT_S, Agent
 from transfer_core.engine.system import SystemClock, SystemEntropy
-from transfer_core.errors import TokenUsed
+from transfer_core.errors import DiskFull, TokenUsed
 from transfer_core.protocol.place import home_of, place_of_session
 from transfer_core.protocol.security.noise import KeyPair
+from transfer_core.server.companion import RelayGround
 from transfer_core.server.relay import Relay
 from transfer_core.server.workers.seat import SeatDescriptors, take_seat
 from transfer_core.server.workers.shared_means import SharedMeans, make_means
+from transfer_core.storage.free_space import Room
 from transfer_core.storage.relay_store import RelayStore
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes share a port on Linux only")
 WORKERS = 3
+
+
+class Look:
+    """A companion that only sees what the relay stands on."""
+
+    def __init__(self) -> None:
+        self.room: Room | None = None
+
+    def start(self, ground: RelayGround) -> dict[str, object]:
+        self.room = ground.room
+        return {}
+
+    def stop(self) -> None:
+        """Nothing was begun."""
 
 
 class Group:
@@ -34,11 +50,14 @@ class Group:
         self.lock = os.open(folder, os.O_RDONLY)
         self.means: SharedMeans = make_means(("127.0.0.1", 0), WORKERS, self.lock)
         self.events: list[list[dict[str, Any]]] = [[] for _ in range(WORKERS)]
+        self.looks = [Look() for _ in range(WORKERS)]
         self.relays = [self._start(worker) for worker in range(WORKERS)]
 
     def _start(self, worker: int) -> Relay:
         seat = take_seat(self._inherited(worker), self.folder)
-        relay = Relay(self.folder, self.folder / "in", ("", 0), None, self.events[worker].append, seat=seat)
+        told = self.events[worker].append
+        look = [self.looks[worker]]
+        relay = Relay(self.folder, self.folder / "in", ("", 0), None, told, companions=look, seat=seat)
         relay.start()
         return relay
 
@@ -154,6 +173,19 @@ def test_what_came_while_a_process_was_dead_waits_for_the_next_one(
     group.restart(2)
     answers = [agent.answer(), agent.answer()]
     assert handed.finish(answers[-1]).relay_index % WORKERS == 2
+
+
+def test_room_that_one_has_promised_is_not_there_for_the_others(group: Group) -> None:
+    first, _, third = (look.room for look in group.looks)
+    assert first is not None
+    assert third is not None
+    free_bytes = first.free_bytes()
+    first.claim("a", free_bytes // 2, "a.bin")
+    with pytest.raises(DiskFull):
+        third.claim("b", free_bytes * 3 // 4, "b.bin")
+    assert third.claimed_bytes == free_bytes // 2
+    group.restart(0)
+    assert third.claimed_bytes == 0
 
 
 def test_a_stranger_hears_nothing_wherever_it_asks(group: Group, agent_at: Callable[..., Agent]) -> None:
