@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -45,8 +47,8 @@ def test_three_unequal_links_carry_nearly_their_sum() -> None:
     world.assert_equal()
 
 
-@pytest.mark.parametrize("idle_s", [0, 3, 6])
-def test_a_short_file_over_three_unequal_links_takes_little_more_than_the_ideal_time(idle_s: int) -> None:
+@pytest.mark.parametrize(("idle_s", "most"), [(0, 1.17), (3, 1.10), (20, 1.15)])
+def test_a_short_file_over_three_unequal_links_takes_little_more_than_the_ideal_time(idle_s: int, most: float) -> None:
     links = (
         LinkConditions(rate_mbps=80, delay_ms=8, loss=0.01),
         LinkConditions(rate_mbps=20, delay_ms=30, loss=0.005),
@@ -58,9 +60,25 @@ def test_a_short_file_over_three_unequal_links_takes_little_more_than_the_ideal_
     began_ns = world.now_ns
     assert world.run(limit_s=10)
     ceiling_bps = sum(c.rate_mbps * 1e6 * (1 - c.loss) * (1 - c.burst_loss) * 0.96 for c in links)
-    assert (world.now_ns - began_ns) / S < 1.17 * 20_000_000 * 8 / ceiling_bps
+    assert (world.now_ns - began_ns) / S < most * 20_000_000 * 8 / ceiling_bps
     needed = sum(c.rate_mbps for c in links) / sum(c.rate_mbps * (1 - c.loss) * (1 - c.burst_loss) for c in links)
     assert sum(link.counters.offered for link in world.ups) * 1440 < 1.05 * needed * 20_000_000
+    world.assert_equal()
+
+
+@pytest.mark.parametrize(("delays_ms", "most"), [((30,), 1.16), ((5, 50), 1.10)])
+def test_paths_that_were_idle_start_at_the_rate_that_their_trains_told(delays_ms: Sequence[int], most: float) -> None:
+    links = [LinkConditions(rate_mbps=25, delay_ms=delay_ms, queue_ms=200) for delay_ms in delays_ms]
+    world = SessionWorld(links, seed=5)
+    world.run(lambda: world.now_ns >= 4 * S, limit_s=4)
+    before_ns, before = world.now_ns, sum(link.counters.offered for link in world.ups)
+    assert before * 1500 < len(links) * 30_000  # what a path costs that carries nothing
+    size = 3_000_000 * len(links)
+    world.add_file(_file("a", size))
+    assert world.run(limit_s=10)
+    assert (world.now_ns - before_ns) / S < most * size * 8 / (25e6 * 0.96 * len(links))
+    assert (sum(link.counters.offered for link in world.ups) - before) * 1440 < 1.04 * size  # acknowledgements, too
+    assert sum(link.counters.dropped_queue for link in world.ups) == 0
     world.assert_equal()
 
 

@@ -25,6 +25,7 @@ from transfer_core.protocol.observer import SessionObserver
 from transfer_core.protocol.ordered_messages import Inbox, Outbox
 from transfer_core.protocol.path import Counters, Path
 from transfer_core.protocol.recovery.ack import Ack
+from transfer_core.protocol.recovery.congestion import TRAIN_PACKETS
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, MOST_BYTES, MtuSearch
 from transfer_core.protocol.recovery.path_receiver import PathReceiver
 from transfer_core.protocol.recovery.path_sender import PathSender, Resolved
@@ -398,6 +399,13 @@ class Association:
         self._probes[tag] = size
         search.on_probe_sent(size)
         return self._seal_control(path, Kind.CONTROL, frames, tag, now_ns)
+
+    def _transmit_train(self, path: Path, now_ns: int) -> Transmit:
+        """Pings as large as file data, back to back: how they are spread at the other end tells the path's rate."""
+        path.sender.begin_train(now_ns)
+        room = path.datagram_bytes - SEALED_OVERHEAD - PREFIX_BYTES
+        frames = PING_FRAME.ljust(room, b"\0")
+        return _join([self._seal_control(path, Kind.CONTROL, frames, PING_TAG, now_ns) for _ in range(TRAIN_PACKETS)])
 
     def _tag_messages(self, sequences: list[int]) -> int:
         """A tag for one more packet that carries these messages."""

@@ -22,6 +22,7 @@ class Path:
     datagram_bytes: int
     search: MtuSearch | None = None  # of the side that sends file data; the other follows it
     carries_data: bool = True  # the owner's policy
+    wants_train: bool = False  # an opening train is to go once it is known to answer
     last_sent_ns: int = 0
     last_heard_ns: int | None = None
     heard_datagrams: int = 0

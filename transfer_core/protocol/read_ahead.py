@@ -45,6 +45,11 @@ class ReadAhead:
         """Whether any file has chunks that may be asked for."""
         return self._files.first() is not None
 
+    @property
+    def last_bytes(self) -> int | None:
+        """Of chunks of which nothing was sent; None while more is to come from the disk."""
+        return None if self._reading or self.is_wanted else self._ready_bytes
+
     def look_at(self, file: OutgoingFile) -> None:
         """This file may have chunks to be asked for now."""
         self._files.add(file)

@@ -45,8 +45,8 @@ from transfer_core.protocol.sender_events import (
     SenderEvent,
     SessionClosed,
 )
-from transfer_core.protocol.tail_copies import Picked, TailCopies
-from transfer_core.protocol.wire.chunk_record import PAD_BYTES, record_bytes
+from transfer_core.protocol.tail_copies import Picked, TailCopies, delivered_before_bytes
+from transfer_core.protocol.wire.chunk_record import PAD_BYTES, WINDOW_CHUNK_BYTES, record_bytes
 from transfer_core.protocol.wire.datagram import (
     DATA_HEAD,
     DATA_HEAD_BYTES,
@@ -78,6 +78,7 @@ from transfer_core.protocol.wire.messages import (
 )
 
 SLOTS = 1024
+TAIL_BYTES_MAX = 64 * WINDOW_CHUNK_BYTES  # with more ready than this it is not looked whether it is the end
 DATAGRAM_BYTES_BASE = BASE_BYTES - IPV6_UDP_BYTES
 
 
@@ -128,6 +129,7 @@ class SenderSession(Association):
         """Begin to use a path whose interface sends IP packets of that size at most."""
         path = super().add_path(number, address, now_ns, rtt_hint_ns=rtt_hint_ns)
         path.search = MtuSearch(packet_bytes_max)
+        path.wants_train = True
         self._use_size(path)
         return path
 
@@ -465,18 +467,36 @@ class SenderSession(Association):
     def _wants_to_send(self, path: Path) -> bool:
         if super()._wants_to_send(path):
             return True
-        return path.carries_data and self._to_send.first() is not None
+        return path.carries_data and self._to_send.first() is not None and not self._leaves_it(path)
+
+    def _leaves_it(self, path: Path) -> bool:
+        """Whether the last bytes are for other paths, on which all of them arrive before this one's first would."""
+        left_bytes = self._ahead.last_bytes
+        if left_bytes is None or left_bytes > TAIL_BYTES_MAX or self.redundant or len(self.paths) < 2:
+            return False
+        file = self._to_send.first()
+        if file is None or file.unread:
+            return False
+        left_bytes += sum(slot.lost * slot.slice_bytes for slot in file.lost.values())
+        if file.fresh and file.fresh[0].unsent_from:
+            left_bytes += (file.fresh[0].slices - file.fresh[0].unsent_from) * file.fresh[0].slice_bytes
+        return delivered_before_bytes(path, self.paths.values()) >= left_bytes
 
     def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         if not path.carries_data:
             return None
-        if self._to_send.first() is not None:
+        if path.wants_train and path.sender.latest_rtt_ns is not None and not path.sender.is_silent:
+            path.wants_train = False
+            if self._to_send.first() is None:
+                return self._transmit_train(path, now_ns)
+        leaves_it = self._leaves_it(path)
+        if not leaves_it and self._to_send.first() is not None:
             path.sender.set_demand(True)  # before it is asked what may go: a pause ends with this
         budget = min(max_datagrams, path.sender.budget_datagrams(now_ns, path.datagram_bytes))
         others = [other for other in self.paths.values() if other is not path]
         picked = self._copies.of_everything(path, others, budget) if self.redundant else []
         is_copy = bool(picked)
-        if not picked and budget > 0:
+        if not picked and budget > 0 and not leaves_it:
             picked = self._pick(path, budget)
         # asked also when nothing may go, since the deadline has to move on
         if not picked and self._copies.are_due(path, now_ns) and budget > 0:

@@ -8,7 +8,7 @@ copied once, by another path than the first.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
 from transfer_core.protocol.path import Path
 from transfer_core.protocol.wire.datagram import slice_bytes_max
+from transfer_core.units import NS_PER_S
 
 COPY_SHARE = 0.03  # copies at the tail, as a share of the slices sent
 COPIES_FREE = 64  # what a short session may copy all the same
@@ -92,6 +93,22 @@ class TailCopies:
                 picked.append((slot, np.array([index])))
                 taken.append(tag)
         self._slots.count_copies(np.array(taken, np.int64))
+
+
+def delivered_before_bytes(path: Path, paths: Iterable[Path]) -> float:
+    """What other paths deliver, from now on, before anything arrives that `path` sends now."""
+    mine_ns = _way_ns(path)
+    return sum(
+        other.sender.rate_bytes_per_s * max(0, mine_ns - _way_ns(other)) / NS_PER_S
+        for other in paths
+        if other is not path and other.carries_data and not other.sender.is_silent and other.sender.srtt_ns is not None
+    )
+
+
+def _way_ns(path: Path) -> int:
+    """How long what is sent now takes to arrive: half of the round trip, and the queue, which stands there alone."""
+    min_ns = path.sender.min_rtt_ns
+    return max(path.sender.srtt_ns or min_ns, min_ns) - min_ns // 2
 
 
 def _own_copies_max(path: Path) -> int:

@@ -39,6 +39,7 @@ LEAD = 0.5  # of what the rate is steered by is expected to arrive: a share of a
 LEAD_RTT_S = 0.060  # less of it on a shorter way, whose queue would swing
 REFILL_ROUNDS = 3  # after a drain a queue that is empty does not mean that more would go
 TRAIN_PACKETS = 10
+OPENING_SHARE = 0.85  # of the rate that an opening train told, where it went before there was data
 BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
 RATE_MAX = 2.5e9
 WANDER_MATTERS = 0.1  # of the queue target
@@ -179,6 +180,10 @@ class Congestion:
         """The path is used again after a pause; True if it has to begin with a train."""
         if idle_s > self.rtt_min_s + PAUSE_S:
             self._rounds.restart()
+            if self.mode is Mode.CRUISE and not self.response.is_trying:
+                self.rate = max(self.rate, self.capacity)  # it may have been draining a queue that is gone by now
+        if self.mode is Mode.STARTUP and self._dispersion is not None and idle_s <= IDLE_KEPT_S:
+            self.rate = max(self.rate, OPENING_SHARE * self._dispersion)  # the train went ahead of the data
         if idle_s <= IDLE_KEPT_S:
             return False
         if self.mode is Mode.STARTUP and not self._has_train:

@@ -278,6 +278,11 @@ class PathSender:
                 self._train_has_gone = True
         return first
 
+    def begin_train(self, now_ns: int) -> None:
+        """What is sent at this instant is an opening train, though there is no data to send yet."""
+        self._train_ns = now_ns
+        self._pacer.grant(TRAIN_PACKETS * self._packet_bytes, now_ns)
+
     def _end_pause(self, now_ns: int) -> None:
         if not self._has_demand or self._silence.is_silent:
             return
