@@ -112,9 +112,9 @@ class Congestion:
 
     def on_sample(self, sample: Sample) -> None:
         """Learn from an acknowledgement of something new, and set the rate anew when a round is over."""
-        self._last = sample
-        if self.mode is Mode.STARTUP and not self._has_train:
+        if self._last is None:
             self.rate = max(self.rate, self._opening_rate())  # the round trip was a guess before
+        self._last = sample
         self.queue.on_sample(sample, self.rtt_min_s, self.lateness_s)
         if self.rtt.latest_ns is not None:
             self.queue.limit((self.rtt.latest_ns - self.rtt.min_ns) / NS_PER_S)
