@@ -230,3 +230,44 @@ def test_two_files_of_one_name_are_both_kept(tmp_path: Path, store: FailingStore
         write(intake, arriving, 0, -(-arriving.offer.size // CHUNK))
     names = {finish(intake, arriving).stored_as for arriving in both}  # type: ignore[union-attr]
     assert names == {"car0/lap.bin", "car0/lap (2).bin"}
+
+
+def test_a_part_file_that_somebody_deleted_begins_anew_whatever_the_checkpoint_says(
+    tmp_path: Path, store: FailingStore
+) -> None:
+    intake = make(tmp_path, store)
+    arriving = opened(intake, offer())
+    write(intake, arriving, 0, 20)
+    assert sync(intake) == (list(range(20)), [])
+    intake.stop(AGENT, "f1", discard=False)
+    arriving.file.part.unlink()
+    again = opened(make(tmp_path, store), offer())
+    assert not again.written.any()
+    assert not again.durable.any()
+    write(intake, again, 0, 48)
+    result = finish(intake, again)
+    assert isinstance(result, Stored)
+    assert (tmp_path / "in" / result.stored_as).read_bytes() == data_of(3 * MB)
+
+
+@pytest.mark.parametrize("left", [None, b"another length"])
+def test_a_file_that_was_taken_in_and_is_there_no_more_is_taken_in_again(
+    tmp_path: Path, store: FailingStore, left: bytes | None
+) -> None:
+    intake = make(tmp_path, store)
+    arriving = opened(intake, offer())
+    write(intake, arriving, 0, 48)
+    stored = finish(intake, arriving)
+    assert isinstance(stored, Stored)
+    assert intake.open(offer()) == stored  # it is not sent twice while it is there
+    place = tmp_path / "in" / stored.stored_as
+    place.unlink()
+    if left is not None:
+        place.write_bytes(left)
+    again = opened(make(tmp_path, store), offer())
+    assert not again.written.any()
+    write(intake, again, 0, 48)
+    stored = finish(intake, again)
+    assert isinstance(stored, Stored)
+    assert (tmp_path / "in" / stored.stored_as).read_bytes() == data_of(3 * MB)
+    assert left is None or place.read_bytes() == left  # what is somebody else's by now stays
