@@ -62,7 +62,10 @@ class WorldChecks:
 
     def starved(self, sender: SenderSession, epoch: int, now_ns: int, alive: Mapping[int, bool]) -> None:
         """A live path carries data as long as there is some; asked about once a second."""
-        has_work = any(file.unread and file.state is FileState.SENDING for file in sender.files.values())
+        has_work = any(
+            (file.unread or file.fresh or file.lost) and file.state is FileState.SENDING
+            for file in sender.files.values()
+        )
         for number, path in sender.paths.items():
             key = (epoch, number)
             carried, _ = self._carried.get(key, (-1, now_ns))

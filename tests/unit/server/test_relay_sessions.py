@@ -9,9 +9,11 @@ import pytest
 
 from tests.support.step_agent import WAIT_S, Agent
 from transfer_core.engine.system import SystemClock
+from transfer_core.errors import UnknownPeer
 from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.server.relay import Relay
 from transfer_core.server.relay_live import Answer
+from transfer_core.storage.relay_store import RelayStore
 
 
 @pytest.fixture
@@ -67,6 +69,28 @@ def test_an_agent_that_only_says_hello_is_not_online(relay: Relay, agent: Agent,
         agent.hello()
     assert relay.agents_online() == 0
     assert [event["event"] for event in events] == ["ready"]
+
+
+def test_an_agent_that_is_revoked_and_does_not_heed_it_is_answered_no_more(
+    relay: Relay, agent: Agent, events: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    session = agent.hello()
+    agent.ping(session)
+    assert agent.is_answered(session, WAIT_S)
+    store = RelayStore(tmp_path / "state", SystemClock())
+    assert store.revoke("car 4") == 1
+    store.close()
+    end = time.monotonic() + WAIT_S
+    while not any(event["event"] == "revoked" for event in events):
+        assert time.monotonic() < end, events
+        time.sleep(0.05)
+    while agent.is_answered(session, 0.3):
+        pass  # it is told so
+    agent.ping(session)
+    assert agent.hears_nothing(0.5)
+    assert relay.agents_online() == 0
+    with pytest.raises(UnknownPeer):
+        agent.hello()
 
 
 class Silences:
