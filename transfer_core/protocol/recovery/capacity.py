@@ -2,8 +2,11 @@
 
 Theory of operation. Every transmission has its own packet number, so the bytes that packet numbers advance by, over
 the receiver's time between the arrivals of the newest ones, is what the queue lets through in sent terms; random loss
-cancels out of it, at 70 % as at none. Measured over a round (until something sent after its begin is acknowledged),
-and over several rounds where packets come out of order.
+cancels out of it, at 70 % as at none. Measured over a round (until something sent after its begin is acknowledged).
+Where packets overtake each other, the newest one's arrival is early by chance, so what has come in all until the
+acknowledgement was made is counted instead, and the loss taken out. That errs by the packets under way at either end
+that jitter pushes across it, a fortieth of a round, where the newest one's time errs by half of it. Above 30 % loss the
+loss itself is known too badly; there the newest one's time stays, over several rounds.
 
 The queue is the least one-way delay of late, less the least of ten seconds. Both clocks may be anything, since only
 differences count, and may drift by the ten seconds' worth. Two kinds of jitter are taken out of it. Where packets
@@ -23,6 +26,8 @@ QUEUE_WINDOW_MIN_S = 0.004  # a program that was not scheduled for a while does 
 ROUND_MIN_S = 0.004
 ROUND_PACKETS = 8
 ROUND_RTTS_MAX = 4.0
+MIXED = 0.1  # of the round trip
+COUNTED_LOSS_MAX = 0.3  # above it the loss is not known well enough to be taken out of a count
 BASE_BUCKET_S = 0.5
 BASE_KEPT_S = 10.0
 JITTER_ROUNDS_MAX = 6
@@ -51,6 +56,8 @@ class Sample:
     packets_since: int  # how many packets that is the least of
     dispersion: float | None = None  # bytes per second of the opening train
     receiver_clock_s: float = 0.0  # as it stands there, common to all flows to one receiver; wraps
+    told_rx_s: float = 0.0  # receiver's clock when it was said, of the origin of `largest_rx_s`
+    loss: float = 0.0  # of late
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,28 +157,34 @@ class RoundMeter:
     def __init__(self) -> None:
         self._begins: deque[Sample] = deque(maxlen=JITTER_ROUNDS_MAX)
         self._ends_pn = 0
+        self._counts = False
 
     def restart(self) -> None:
         """Drop what was begun."""
         self._begins.clear()
 
-    def on_sample(self, sample: Sample, rtt_min_s: float, lateness_s: float, wander_s: float = 0.0) -> Round | None:
-        """The round that this sample ends, if it ends one."""
+    def on_sample(
+        self, sample: Sample, rtt_min_s: float, lateness_s: float, wander_s: float = 0.0, *, is_growing: bool = False
+    ) -> Round | None:
+        """The round that this sample ends, if it ends one. `is_growing`: the rate doubles from round to round, so that
+        several of them together would tell of one that is long past."""
         if not self._begins:
             self._begin(sample)
             return None
         begin = self._begins[-1]
+        is_mixed = are_mixed(lateness_s, rtt_min_s)
+        self._counts = is_mixed and sample.loss < COUNTED_LOSS_MAX
         if (
             sample.largest < self._ends_pn
             or self._is_too_few(sample, begin, rtt_min_s)
-            or sample.now_s - begin.now_s < round_span_s(wander_s)
+            or sample.now_s - begin.now_s < round_span_s(0.0 if self._counts else wander_s)
         ):
             return None
         rounds = 1
-        if lateness_s > 0.1 * rtt_min_s:
+        if is_mixed and not self._counts and not is_growing:
             rounds = min(JITTER_ROUNDS_MAX, max(1, math.ceil(4 * lateness_s / rtt_min_s)))
         begin = self._begins[max(0, len(self._begins) - rounds)]
-        measured = measure(begin, sample)
+        measured = measure(begin, sample, counts=self._counts)
         self._begin(sample)
         return measured
 
@@ -185,11 +198,16 @@ class RoundMeter:
         """The round under way, if it is long enough to say anything."""
         if not self._begins or sample.largest - self._begins[-1].largest < ROUND_PACKETS:
             return None
-        return measure(self._begins[-1], sample)
+        return measure(self._begins[-1], sample, counts=self._counts)
 
     def _begin(self, sample: Sample) -> None:
         self._begins.append(sample)
         self._ends_pn = sample.next_pn
+
+
+def are_mixed(lateness_s: float, rtt_min_s: float) -> bool:
+    """Whether packets overtake each other by so much that the newest one's arrival tells little."""
+    return lateness_s > MIXED * rtt_min_s
 
 
 def round_span_s(wander_s: float) -> float:
@@ -197,13 +215,16 @@ def round_span_s(wander_s: float) -> float:
     return max(ROUND_MIN_S, min(WANDER_ROUND * wander_s, WANDER_ROUND_MAX_S))
 
 
-def measure(begin: Sample, end: Sample) -> Round | None:
-    """Rates and loss between two samples; None if no time passed."""
-    rx_s = end.largest_rx_s - begin.largest_rx_s
+def measure(begin: Sample, end: Sample, *, counts: bool = False) -> Round | None:
+    """Rates and loss between two samples; None if no time passed. `counts`: by what has come, not by the newest."""
+    rx_s = end.told_rx_s - begin.told_rx_s if counts else end.largest_rx_s - begin.largest_rx_s
     tx_s = end.largest_tx_s - begin.largest_tx_s
     packets = end.largest - begin.largest
     if rx_s <= 0 or tx_s <= 0 or packets <= 0:
         return None
     passed = end.bytes_through - begin.bytes_through
-    loss = 1 - (end.received_total - begin.received_total) / packets
-    return Round(passed / rx_s, passed / tx_s, min(1.0, max(0.0, loss)), packets, rx_s)
+    received = end.received_total - begin.received_total
+    if counts:
+        arriving = passed / packets * received / (1 - end.loss) / rx_s
+        return Round(arriving, passed / tx_s, end.loss, packets, rx_s)
+    return Round(passed / rx_s, passed / tx_s, min(1.0, max(0.0, 1 - received / packets)), packets, rx_s)

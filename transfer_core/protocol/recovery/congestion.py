@@ -25,7 +25,15 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from transfer_core.protocol.recovery.capacity import DISPERSION_MAX, QueueMeter, Round, RoundMeter, Sample, round_span_s
+from transfer_core.protocol.recovery.capacity import (
+    DISPERSION_MAX,
+    QueueMeter,
+    Round,
+    RoundMeter,
+    Sample,
+    are_mixed,
+    round_span_s,
+)
 from transfer_core.protocol.recovery.company import Competition, Finding, QueueWatch
 from transfer_core.protocol.recovery.loss import LossWindows
 from transfer_core.protocol.recovery.loss_response import LossResponse, Situation
@@ -43,6 +51,7 @@ OPENING_SHARE = 0.85  # of the rate that an opening train told, where it went be
 BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
 RATE_MAX = 2.5e9
 WANDER_MATTERS = 0.1  # of the queue target
+MIXED_PACKETS = 64  # a round of so many tells the rate at which they arrive to a tenth in any order
 PAUSE_S = 0.1  # a round that spans more of a pause than this is void
 IDLE_KEPT_S = 10.0
 COMPANY_LOSS_MAX = 0.1  # a flow that fills buffers lives on no such path; few acknowledgements get through, though
@@ -69,6 +78,7 @@ class Congestion:
         self.response = LossResponse()
         self._rounds = RoundMeter()
         self.rate = self._opening_rate()
+        self._rate_before = self.rate  # a round ago, while starting up
         self.capacity = self.rate
         self._last: Sample | None = None
         self._dispersion: float | None = None
@@ -123,9 +133,9 @@ class Congestion:
             self.response.long_queue_s = sample.now_s
         if sample.dispersion is not None and not self._has_train:
             self._take_dispersion(sample.dispersion)
-        # while it doubles, several rounds together would tell of a rate that is long past
-        lateness_s = 0.0 if self.mode is Mode.STARTUP else self.lateness_s
-        measured = self._rounds.on_sample(sample, self.rtt_min_s, lateness_s, self._wander_s())
+        measured = self._rounds.on_sample(
+            sample, self.rtt_min_s, self.lateness_s, self._wander_s(), is_growing=self.mode is Mode.STARTUP
+        )
         if measured is not None:
             self._has_braked = False
             self._end_round(sample, measured)
@@ -224,9 +234,17 @@ class Congestion:
         keeps = self.mode is Mode.CRUISE and self._wander_s() > 0  # part of a round tells too little there
         self._cruise(sample, self.capacity if keeps else measured.arriving)
 
+    def _is_full(self, measured: Round) -> bool:
+        """Whether a start has found the end. Where packets overtake each other, their rate shows it first."""
+        if self.queue.queue_s > self.queue_target_s and self._is_filling(measured):
+            return True
+        is_mixed = are_mixed(self.lateness_s, self.rtt_min_s) and measured.packets >= MIXED_PACKETS
+        return is_mixed and measured.arriving < 0.8 * measured.sending
+
     def _is_filling(self, measured: Round) -> bool:
         """While growing a queue that is one shows in the rates, too; or else is so long that there's no doubt."""
-        return measured.arriving < 0.95 * measured.sending or self.queue.queue_s > 2 * self.queue_target_s
+        kept = 0.85 if are_mixed(self.lateness_s, self.rtt_min_s) else 0.95
+        return measured.arriving < kept * measured.sending or self.queue.queue_s > 2 * self.queue_target_s
 
     def _end_round(self, sample: Sample, measured: Round) -> None:
         if self.mode is Mode.STARTUP:
@@ -243,13 +261,19 @@ class Congestion:
         spread = self._dispersion
         if spread is not None and measured.arriving > 1.15 * spread:
             spread = self._dispersion = None  # the train was held up together: its figure is too small
-        if self.queue.queue_s > self.queue_target_s and self._is_filling(measured):
+        if self._is_full(measured):
             self._cruise(sample, measured.arriving)
         elif spread is not None and self.rate >= 0.85 * spread and measured.sending > 0.75 * spread:
             self._cruise(sample, spread)
-        elif self.response.suspicions == 0 and not self.response.is_trying and not self._is_short_of_data(measured):
+        elif self.response.suspicions == 0 and not self.response.is_trying:
+            is_short = self._is_short_of_data(measured)
+            if is_short and are_mixed(self.lateness_s, self.rtt_min_s):  # no train told anything, so rise sooner
+                # what was measured was sent before the rate rose last
+                is_short = max(measured.sending, measured.arriving) < 0.6 * self._rate_before
             most = 0.95 * spread if spread is not None and self.rate < spread else RATE_MAX
-            self.rate = max(self.rate, min(2 * self.rate, 2.5 * measured.arriving, most))
+            self._rate_before = self.rate
+            if not is_short:
+                self.rate = max(self.rate, min(2 * self.rate, 2.5 * measured.arriving, most))
 
     def _cruise(self, sample: Sample, capacity: float) -> None:
         """Begin to hold the queue, at first without a rise."""

@@ -387,6 +387,8 @@ class PathSender:
             packets_since=packets_since,
             dispersion=self._dispersion(ack),
             receiver_clock_s=ack.largest_rx_us / 1e6,
+            told_rx_s=(self._rx_unwrapped_us + ack.hold_us) / 1e6,
+            loss=self.loss,
         )
 
     def _dispersion(self, ack: Ack) -> float | None:

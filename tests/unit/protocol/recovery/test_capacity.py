@@ -37,12 +37,38 @@ def test_a_round_ends_with_a_packet_sent_after_its_begin() -> None:
     assert found.packets == 51
 
 
-def test_under_reordering_the_rate_is_taken_over_several_rounds() -> None:
+def test_under_reordering_and_much_loss_the_rate_is_taken_over_several_rounds() -> None:
     meter = RoundMeter()
-    rounds = [meter.on_sample(at(i * 0.06, i * 60), 0.05, 0.05) for i in range(8)]
+    samples = [dataclasses.replace(at(i * 0.06, i * 60), loss=0.5) for i in range(8)]
+    rounds = [meter.on_sample(sample, 0.05, 0.05) for sample in samples]
     last = rounds[-1]
     assert last is not None
     assert last.packets >= 200
+
+
+def test_while_it_grows_each_round_tells_of_itself() -> None:
+    meter = RoundMeter()
+    samples = [dataclasses.replace(at(i * 0.06, i * 60), loss=0.5) for i in range(8)]
+    rounds = [meter.on_sample(sample, 0.05, 0.05, is_growing=True) for sample in samples]
+    last = rounds[-1]
+    assert last is not None
+    assert last.packets == 60
+
+
+def test_under_reordering_what_has_come_is_counted_whenever_the_newest_came() -> None:
+    meter = RoundMeter()
+    found = []
+    for i in range(12):
+        early_s = 0.02 * (i % 2)  # the newest packet overtook others by so much, or did not
+        plain = at(i * 0.06, i * 60, received=round(i * 60 * 0.9))
+        sample = dataclasses.replace(
+            plain, largest_rx_s=plain.largest_rx_s - early_s, told_rx_s=plain.largest_rx_s, loss=0.1
+        )
+        measured = meter.on_sample(sample, 0.05, 0.02)
+        if measured is not None:
+            found.append(measured.arriving)
+    assert len(found) > 5
+    assert max(abs(rate / 1.5e6 - 1) for rate in found) < 0.03
 
 
 def test_the_queue_is_the_delay_above_the_least_of_ten_seconds() -> None:
