@@ -103,6 +103,7 @@ def conditions(
     """All that hold now, worst first."""
     jobs = tuple(jobs)
     found = [
+        *_of_room(jobs),
         *_of_engine(engine, sorted(destinations, key=_waiting(jobs), reverse=True)),
         *_of_jobs(jobs),
         *_of_links(links),
@@ -137,17 +138,15 @@ def _waiting(jobs: Iterable[JobView]) -> Callable[[DestinationView], int]:
     return lambda destination: counts[destination.name]
 
 
-def _of_jobs(jobs: Iterable[JobView]) -> Iterator[Condition]:
-    failed: list[JobView] = []
-    full: JobView | None = None
-    for job in jobs:
-        if job.status is JobState.FAILED:
-            failed.append(job)
-        elif full is None and job.error in _FULL and not job.status.is_final:
-            full = job
+def _of_room(jobs: Iterable[JobView]) -> Iterator[Condition]:
+    full = next((job for job in jobs if job.error in _FULL and not job.status.is_final), None)
     if full is not None:
         text = f"{full.destination} is full; sending goes on when there is room"
         yield Condition("full", Severity.SERIOUS, text, page="queue", subject=full.file_id, detail=full.reason)
+
+
+def _of_jobs(jobs: Iterable[JobView]) -> Iterator[Condition]:
+    failed = [job for job in jobs if job.status is JobState.FAILED]
     if failed:
         name = PurePath(failed[0].path).name
         text = f"{name} failed" if len(failed) == 1 else f"{name} and {len(failed) - 1} more failed"

@@ -245,8 +245,10 @@ def test_pause_and_resume_follow_the_state_and_only_what_stands_still_is_forgott
 
 def test_what_is_forgotten_comes_back_with_undo(page: CamerasPage, service: FakeService, qtbot: QtBot) -> None:
     do(page, "pause")
+    page.card("camera01").setFocus()
     with qtbot.waitSignal(page.done) as done:
         do(page, "remove")
+    assert page.card("camera02").hasFocus()
     text, undo = done.args
     assert text == "camera01 is forgotten; its files stay"
     undo()

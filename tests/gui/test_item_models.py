@@ -85,7 +85,7 @@ def test_a_history_row_tells_all_of_a_job() -> None:
         "80.0",
         "factory",
         "2",
-        "wifi 60.0 MB · lte 40.0 MB",
+        "lte 40.0 MB · wifi 60.0 MB",
     ]
 
 

@@ -159,7 +159,7 @@ class JobRunner:
         if out.job.file_id in self.under_way and out.held != text:
             out.held = text
             self._store.say_why_of(out.job.file_id, code, text)
-            if text:
+            if text and not self.under_way.holds_others(out.job.destination, out.job.file_id):
                 self._notify(Severity.CAUTION, "relay", f"{out.job.destination}: {text}", f"{code}: {text}")
 
     def failed(self, file_id: str, error: DrsError) -> None:

@@ -190,6 +190,13 @@ class UnderWay:
         """Bytes that have arrived and that the database does not count yet."""
         return sum(running.unkept_bytes for running in self._jobs.values())
 
+    def holds_others(self, destination: str, but: str) -> bool:
+        """Whether others than that job wait for the same destination already."""
+        return any(
+            running.out.held and running.destination == destination and file_id != but
+            for file_id, running in self._jobs.items()
+        )
+
     @property
     def held(self) -> str:
         """Why one of them has to wait, if one has to."""

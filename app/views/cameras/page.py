@@ -166,6 +166,7 @@ class CamerasPage(Page):
 
     def _make_cards(self, names: list[str]) -> None:
         kept, self._cards = self._cards, {}
+        had_focus = any(card.hasFocus() for card in kept.values())
         for name in names:
             card = kept.pop(name, None)
             if card is None:
@@ -184,6 +185,8 @@ class CamerasPage(Page):
             before = card
         if self._chosen not in self._cards:
             self._choose(names[0] if names else "")
+            if had_focus:
+                self.first_focus.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def refresh(self) -> None:

@@ -105,3 +105,11 @@ def test_a_row_is_shown_with_the_newest_figures_while_it_is_under_way() -> None:
     assert live.eta_s == pytest.approx(600_000 * 8 / live.rate_bps)
     ended = replace(row, status=JobState.PAUSED)
     assert under_way.view(ended) == ended
+
+
+def test_that_a_destination_holds_jobs_up_is_news_with_the_first_of_them() -> None:
+    under_way = under_way_with("a", "b")
+    for running in under_way:
+        assert under_way.holds_others("pit", running.out.job.file_id) is (running.out.job.file_id == "b")
+        running.out.held = "it is full"
+    assert not under_way.holds_others("factory", "a")
