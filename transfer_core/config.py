@@ -74,7 +74,7 @@ class EngineConfig:
     scan_interval_s: float = 5.0  # reference: SCAN_INTERVAL
     probe_interval_s: float = 1.0  # light probes when idle
     open_files_max: int = 64  # files under way at once in a session
-    small_files_max: int = 512  # and so many while they have no more than that to send: each takes a round trip or two
+    small_files_max: int = 768  # and so many while they have no more than that to send: each takes a round trip or two
     small_files_bytes: int = 16 * 1024 * 1024
     rate_cap_bps: float | None = None
     weights: ScoreWeights = field(default_factory=ScoreWeights)

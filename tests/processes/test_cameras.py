@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 CAMERAS, FRAMES, FPS = 3, 60, 15
+SMALL_FRAMES = 3000
 LIMIT_S = 90.0
 
 
@@ -134,6 +135,34 @@ def test_kill_9_on_both_sides_in_a_burst_loses_no_frame_and_sends_none_half(stag
     assert kills >= 2
     wanted = stage.sent()
     assert len(wanted) == CAMERAS * FRAMES
+    stage.until_arrived(wanted)
+    failed = [job for job in json.loads(run("status", "--json", "--state", stage.folder / "a")) if job["error"]]
+    assert failed == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_kill_9_on_both_sides_among_many_small_frames_loses_none_and_brings_none_twice(stage: Stage) -> None:
+    rng = random.Random(3)
+    stage.watch()
+    for number in range(SMALL_FRAMES):
+        name = stage.cameras / f"camera{1 + number % CAMERAS:02d}" / f"frame_{number:09d}.jpg"
+        name.write_bytes(rng.randbytes(rng.randrange(1, 12_000)))
+    wanted = stage.sent()
+    agent, relay = stage.start_agent(), stage.relay
+    kills = 0
+    while kills < 6:
+        before = len(stage.arrived())
+        end = time.monotonic() + 20
+        while len(stage.arrived()) < min(before + SMALL_FRAMES // 12, SMALL_FRAMES) and time.monotonic() < end:
+            time.sleep(0.02)
+        if kills % 2 == 0:
+            kill(agent)
+            agent = stage.start_agent()
+        else:
+            kill(relay)
+            relay = stage.start_relay()
+        kills += 1
     stage.until_arrived(wanted)
     failed = [job for job in json.loads(run("status", "--json", "--state", stage.folder / "a")) if job["error"]]
     assert failed == []

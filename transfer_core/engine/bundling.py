@@ -20,7 +20,7 @@ from transfer_core.errors import DrsError
 from transfer_core.events import JobState
 from transfer_core.jobs.model import Job
 from transfer_core.protocol.sender import SenderSession
-from transfer_core.protocol.wire.bundle import BundledFile, bundle_head, head_bytes
+from transfer_core.protocol.wire.bundle import BUNDLE_FILES_MAX, BUNDLES_MAX, BundledFile, bundle_head, head_bytes
 from transfer_core.protocol.wire.messages import PATH_MAX
 from transfer_core.units import MIB, NS_PER_S
 
@@ -28,7 +28,7 @@ BUNDLE = "bundle"  # the source of jobs that stand for several
 FILES_MIN = 8  # fewer are as fast one by one
 BUNDLE_BYTES = MIB
 BUNDLE_NS = NS_PER_S // 10  # on the line, at the rate that is known
-AT_ONCE = 12  # a relay takes a few more of one session
+AT_ONCE = BUNDLES_MAX - 8  # some may still be under way at the relay that are not here
 AGAIN_NS = 30 * NS_PER_S  # after a refusal
 
 
@@ -50,7 +50,8 @@ class Bundles:
         group_bytes = 0
         for out in jobs:
             fits = out.job.size <= most_bytes and _fits(out)
-            if group and not (fits and group_bytes + out.job.size <= most_bytes and _goes_with(out, group[0])):
+            is_full = group_bytes + out.job.size > most_bytes or len(group) == BUNDLE_FILES_MAX
+            if group and (not fits or is_full or not _goes_with(out, group[0])):
                 made = _together(group, free)
                 free -= len(made) == 1
                 yield from made

@@ -43,13 +43,14 @@ class Parcels:
 
     buffers: dict[int, bytearray] = field(default_factory=dict)
     bytes_max: int = PARCEL_BYTES_MAX
+    at_once_max: int = PARCELS_MAX
 
     def open(self, number: int, size: int) -> str:
         """Make room for a parcel; says why not, if it can't be."""
         if size > self.bytes_max:
             return f"a parcel may have {self.bytes_max} bytes"
-        if len(self.buffers) >= PARCELS_MAX:
-            return f"{PARCELS_MAX} parcels may be under way at once"
+        if len(self.buffers) >= self.at_once_max:
+            return f"{self.at_once_max} parcels may be under way at once"
         self.buffers[number] = bytearray(size)
         return ""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from transfer_core.engine.guests import Guest
 from transfer_core.engine.parcels import Parcels
-from transfer_core.protocol.wire.bundle import BUNDLE_BYTES_MAX
+from transfer_core.protocol.wire.bundle import BUNDLE_BYTES_MAX, BUNDLES_MAX
 from transfer_core.server.intake import Arriving
 
 
@@ -32,7 +32,7 @@ class AgentNow:
 class RelaySession(Guest):
     """A session with what the relay keeps beside it."""
 
-    bundles: Parcels = field(default_factory=lambda: Parcels(bytes_max=BUNDLE_BYTES_MAX))
+    bundles: Parcels = field(default_factory=lambda: Parcels(bytes_max=BUNDLE_BYTES_MAX, at_once_max=BUNDLES_MAX))
     arriving: dict[int, Arriving] = field(default_factory=dict)
     held: dict[int, str] = field(default_factory=dict)  # file number -> code
     counted: dict[int, tuple[int, int]] = field(default_factory=dict)  # path -> (when, bytes heard until then)

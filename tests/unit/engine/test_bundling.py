@@ -9,6 +9,7 @@ import blake3
 import pytest
 
 from tests.support.loop_stage import LoopStage, job_of
+from transfer_core.engine import bundling
 from transfer_core.engine.bundling import make_bundle, share_links
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.parcels import Parcels
@@ -165,3 +166,15 @@ def test_a_bundle_of_sources_that_can_not_all_be_read_is_not_made(tmp_path: Path
     Path(outs[2].job.path).unlink()
     assert make_bundle(outs, 1) is None
     assert [out for out in outs if out.failed is not None] == [outs[2]]
+
+
+def test_no_bundle_holds_more_files_than_a_relay_takes_out_of_one(
+    stage: LoopStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundling, "BUNDLE_FILES_MAX", 9)
+    warm_up(stage, tmp_path)
+    outs = frames(tmp_path / "camera")
+    send(stage, outs)
+    stage.wait(lambda: len(stage.arrived()) == 1 + FILES)
+    check_all_there(stage, outs, tmp_path)
+    assert largest_arrival(stage) == 9

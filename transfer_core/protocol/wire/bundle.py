@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from transfer_core.errors import RemoteProtocolError
 
 BUNDLE_FILES_MAX = 1024
-BUNDLE_BYTES_MAX = 4 * 1024 * 1024
+BUNDLE_BYTES_MAX = 2 * 1024 * 1024
+BUNDLES_MAX = 32  # of one session, at once
 _COUNT = struct.Struct(">H")
 _FIXED = struct.Struct(">IqQ32sH")
 _LENGTH = struct.Struct(">H")
