@@ -2,8 +2,8 @@
 
 Theory of operation. Between a look at a name and its deletion another file may come to bear it. So the file is first
 renamed to a name of its own, which nobody writes to, and looked at there: only if it is what was sent, and nobody has
-it open for writing, is it deleted; otherwise it gets its name back. A crash in between leaves a part file, whose
-content has arrived.
+it open for writing, is it deleted; otherwise it gets its name back. What a crash in between leaves is dealt with by the
+next call for that file.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ def facts_of(path: str) -> Facts | None:
 
 def remove_sent(path: str, sent: Facts) -> Removal:
     """Delete the file if it is as it was sent. OSError if the system refuses; then it is still there."""
+    folder, name = os.path.split(path)
+    aside = os.path.join(folder, f".{name}{ASIDE}")  # noqa: PTH118 - names need not be valid Unicode
+    if os.path.lexists(aside):
+        _end_what_crashed(aside, path, sent)
     found = facts_of(path)
     if found is None:
         return Removal.CHANGED if os.path.lexists(path) else Removal.GONE
@@ -48,8 +52,6 @@ def remove_sent(path: str, sent: Facts) -> Removal:
         return Removal.CHANGED
     if writer_of(path) is Writer.HELD:
         return Removal.HELD
-    folder, name = os.path.split(path)
-    aside = os.path.join(folder, f".{name}{ASIDE}")  # noqa: PTH118 - names need not be valid Unicode
     try:
         rename_new(Path(path), Path(aside))
     except FileNotFoundError:
@@ -61,6 +63,13 @@ def remove_sent(path: str, sent: Facts) -> Removal:
         return Removal.CHANGED if found != sent else Removal.HELD
     os.unlink(aside)  # noqa: PTH108 - as above
     return Removal.DELETED
+
+
+def _end_what_crashed(aside: str, path: str, sent: Facts) -> None:
+    if facts_of(aside) == sent and writer_of(aside) is not Writer.HELD:
+        os.unlink(aside)  # noqa: PTH108 - as above
+    else:
+        _give_back(aside, path)
 
 
 def _give_back(aside: str, path: str) -> None:
