@@ -158,12 +158,14 @@ def test_when_the_parent_is_killed_the_state_is_locked_until_its_processes_have_
     running.wait_for("job", status="uploading")
     every = pids(relay)
     os.kill(every[1], signal.SIGSTOP)  # so that it does not end by itself
-    relay.process.kill()
-    relay.process.wait()
-    until_gone({every[0]})
-    answer = field.run("relay", "--dir", field.inbox, "--listen", "127.0.0.1:0", state="r")
+    try:
+        relay.process.kill()
+        relay.process.wait()
+        until_gone({every[0]})
+        answer = field.run("relay", "--dir", field.inbox, "--listen", "127.0.0.1:0", state="r")
+    finally:
+        os.kill(every[1], signal.SIGCONT)
     assert is_error(answer, "E_STATE_LOCKED")
-    os.kill(every[1], signal.SIGCONT)
     until_gone({every[1]})
     relay.kill()  # what its processes wrote is read to the end
     field.start_relay()  # of one process
