@@ -69,6 +69,10 @@ class SettingsVerbs(ServiceParts):
         if self._clerk is not None:
             retry, is_chosen = self._config.retry, settings.attempts_max != ATTEMPTS_MAX
             self._clerk.runner.retry = replace(retry, max_attempts=settings.attempts_max) if is_chosen else retry
+            if self._clerk.runner.uploads is not None:
+                self._clerk.runner.uploads.governor.set_link_caps(
+                    {name: mbps * 1e6 for name, mbps in settings.link_caps_mbps.items()}
+                )
         desk.weights = score_weights(settings)
         desk.packet_bytes_max = settings.packet_bytes_max
         if self._sync_desk is not None:

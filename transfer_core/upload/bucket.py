@@ -3,7 +3,7 @@
 Theory of operation. A bucket fills at the cap and holds a tenth of a second of it, so that over any time no more leaves
 than the cap allows and that much besides. Each upload's bytes are counted; where several wait for one bucket, the one
 that has had least goes first, and one that comes later starts level with it, so that it neither starves nor is
-paid for the time when it was not there. A byte passes the bucket of all uploads and that of its destination.
+paid for the time when it was not there. A byte passes the buckets of all uploads, of its destination and of its link.
 """
 
 from __future__ import annotations
@@ -73,9 +73,10 @@ class Bandwidth:
 
     def __init__(self) -> None:
         self._all: TokenBucket | None = None
-        self._of: dict[str, TokenBucket] = {}
+        self._of: dict[str, TokenBucket] = {}  # by destination
+        self._over: dict[str, TokenBucket] = {}  # by link
         self._served: dict[str, int] = {}  # bytes of each upload
-        self._asked: dict[str, tuple[int, str]] = {}  # when, and for which destination, one asked in vain
+        self._asked: dict[str, tuple[int, str, str]] = {}  # when, for which destination and link, one asked in vain
         self._held_up_ns: int | None = None  # when the cap of all let somebody wait
         self.granted_bytes = 0
 
@@ -84,9 +85,14 @@ class Bandwidth:
         self._all = None if all_bps is None else _adapted(self._all, all_bps / 8, now_ns)
         self._of = {name: _adapted(self._of.get(name), bps / 8, now_ns) for name, bps in by_destination.items()}
 
-    def ask(self, upload: str, destination: str, want: int, now_ns: int) -> Grant:
-        """How many of `want` bytes this upload may send now."""
-        buckets = [bucket for bucket in (self._all, self._of.get(destination)) if bucket is not None]
+    def set_link_caps(self, by_link: Mapping[str, float], now_ns: int) -> None:
+        """The same of links."""
+        self._over = {name: _adapted(self._over.get(name), bps / 8, now_ns) for name, bps in by_link.items()}
+
+    def ask(self, upload: str, destination: str, want: int, now_ns: int, *, link: str = "") -> Grant:
+        """How many of `want` bytes this upload may send now, over that link."""
+        known = (self._all, self._of.get(destination), self._over.get(link))
+        buckets = [bucket for bucket in known if bucket is not None]
         if upload not in self._served:
             self._served[upload] = min(self._served.values(), default=0)
         if not buckets:
@@ -97,10 +103,10 @@ class Bandwidth:
         if self._all is not None and looks[0].size == 0:
             self._held_up_ns = now_ns
         if size == 0:
-            self._asked[upload] = now_ns, destination
+            self._asked[upload] = now_ns, destination, link
             return Grant(0, max(look.wait_ns for look in looks))
-        if self._has_another_less(upload, destination, now_ns):
-            self._asked[upload] = now_ns, destination
+        if self._has_another_less(upload, destination, link, now_ns):
+            self._asked[upload] = now_ns, destination, link
             return Grant(0, TURN_NS)
         for bucket in buckets:
             bucket.take(size)
@@ -116,15 +122,16 @@ class Bandwidth:
         self._served[upload] += size
         self._asked.pop(upload, None)
 
-    def _has_another_less(self, upload: str, destination: str, now_ns: int) -> bool:
-        """Whether one that waits for the same bucket, and could go, has had less."""
+    def _has_another_less(self, upload: str, destination: str, link: str, now_ns: int) -> bool:
+        """Whether one that waits for a bucket of this one's, and could go, has had less."""
         mine = self._served[upload]
-        for other, (asked_ns, where) in self._asked.items():
+        for other, (asked_ns, where, over) in self._asked.items():
             if other == upload or now_ns - asked_ns > ASKED_LATELY_NS or self._served[other] >= mine:
                 continue
-            own = self._of.get(where)
-            could_go = own is None or own.look(BURST_MIN_BYTES, now_ns).size > 0
-            if where == destination or (self._all is not None and could_go):
+            same_of, same_over = where == destination, over == link
+            shares = self._all is not None or (same_of and where in self._of) or (same_over and over in self._over)
+            own = (None if same_of else self._of.get(where), None if same_over else self._over.get(over))
+            if shares and all(bucket is None or bucket.look(BURST_MIN_BYTES, now_ns).size > 0 for bucket in own):
                 return True
         return False
 

@@ -85,3 +85,17 @@ def test_a_clock_that_stands_still_or_goes_back_fills_nothing() -> None:
     bucket.take(bucket.look(10**9, 5 * NS_PER_S).size)
     assert bucket.look(BLOCK, 4 * NS_PER_S).size == 0
     assert bucket.look(BLOCK, 5 * NS_PER_S).wait_ns == pytest.approx(16.4e6, rel=0.2)
+
+
+def test_a_cap_of_a_link_holds_for_all_that_goes_over_it_and_for_nothing_else() -> None:
+    bandwidth, sent = Bandwidth(), {"a": 0, "b": 0, "c": 0}
+    bandwidth.set_link_caps({"lte": 8 * 1_000_000}, 0)
+    links = {"a": "lte", "b": "lte", "c": "wifi"}
+    for now_ns in range(0, 4 * NS_PER_S, NS_PER_S // 1000):
+        for name, link in links.items():
+            sent[name] += bandwidth.ask(name, f"box of {name}", 30_000, now_ns, link=link).size
+    assert sent["a"] + sent["b"] == pytest.approx(4_000_000, rel=0.05)
+    assert sent["a"] == pytest.approx(sent["b"], rel=0.05)
+    assert sent["c"] == 4000 * 30_000
+    bandwidth.set_link_caps({}, 4 * NS_PER_S)
+    assert bandwidth.ask("a", "box of a", 10**9, 4 * NS_PER_S, link="lte").size == 10**9

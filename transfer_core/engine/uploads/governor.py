@@ -35,6 +35,13 @@ class Governor:
             self._all_bps, self._by_destination = all_bps, dict(by_destination)
             self._apply()
 
+    def set_link_caps(self, by_link: Mapping[str, float]) -> None:
+        """What each link may carry from now on, in bits per second; one that is not named has no cap."""
+        with self._changed:
+            of_each = {name: bps * FILE_SHARE for name, bps in by_link.items()}
+            self._bandwidth.set_link_caps(of_each, self._clock.monotonic_ns())
+            self._changed.notify_all()
+
     def set_part(self, part: float) -> None:
         """See `common_cap.OtherSide`."""
         with self._changed:
@@ -54,12 +61,12 @@ class Governor:
             held_up = self._bandwidth.held_up_lately(self._clock.monotonic_ns())
             return round(self._bandwidth.granted_bytes / FILE_SHARE), held_up
 
-    def grant(self, upload: str, destination: str, want: int, check: Callable[[], None]) -> int:
-        """Wait until some of these bytes may go; how many. What `check` raises ends the waiting."""
+    def grant(self, upload: str, destination: str, want: int, check: Callable[[], None], *, link: str = "") -> int:
+        """Wait until some of these bytes may go over that link; how many. What `check` raises ends the waiting."""
         with self._changed:
             while True:
                 check()
-                grant = self._bandwidth.ask(upload, destination, want, self._clock.monotonic_ns())
+                grant = self._bandwidth.ask(upload, destination, want, self._clock.monotonic_ns(), link=link)
                 if grant.size:
                     return grant.size
                 self._changed.wait(min(LOOK_S, grant.wait_ns / NS_PER_S))

@@ -254,7 +254,7 @@ class UploadRun:
         if self._first is None and self._driver is not None:
             self._first = self._best = self._driver.bytes_done
         self._ways.check(way.name)
-        granted = self._governor.grant(self.job.file_id, self.job.destination, size, self.check)
+        granted = self._governor.grant(self.job.file_id, self.job.destination, size, self.check, link=way.name)
         self._ways.count(way.name, granted)
         return granted
 

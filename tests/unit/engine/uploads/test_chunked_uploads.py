@@ -193,6 +193,15 @@ def test_a_cap_is_kept_to(world: UploadWorld, server: ChunkServer) -> None:
     assert job.duration_s > 0.8  # 2 MB at 2 MB/s, but for what the bucket holds
 
 
+def test_the_cap_of_a_link_holds_for_uploads_over_it(world: UploadWorld, server: ChunkServer) -> None:
+    world.destination(server.url)
+    (link,) = world.arrive(world.queue(world.file("first.bin", 1000))).links
+    world.agent.change_settings(Settings(link_caps_mbps={link: 16.0, "another": 0.1}))
+    job = world.arrive(world.queue(world.file("lap.bin", 2 * MB)))
+    assert job.duration_s is not None
+    assert job.duration_s > 0.8  # 2 MB at 2 MB/s, but for what the bucket holds
+
+
 def test_an_hour_in_which_nothing_goes_is_kept_to_and_said(world: UploadWorld, server: ChunkServer) -> None:
     server.rate_bytes_per_s = 20e6
     world.destination(server.url)

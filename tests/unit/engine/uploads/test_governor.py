@@ -22,15 +22,16 @@ class Clock:
         return self.now_ns
 
 
-@pytest.mark.parametrize("whom", ["all", "one destination"])
+@pytest.mark.parametrize("whom", ["all", "one destination", "one link"])
 def test_packets_of_a_capped_upload_make_up_the_cap(whom: str) -> None:
     clock = Clock()
     governor = Governor(clock)
     everything = 80e6 if whom == "all" else None
-    governor.set_caps(everything, {} if whom == "all" else {"pit": 80e6})
+    governor.set_caps(everything, {"pit": 80e6} if whom == "one destination" else {})
+    governor.set_link_caps({"lte": 80e6} if whom == "one link" else {"wifi": 1e6})
     file_bytes = 0
     while clock.now_ns < 5_000_000_000:
-        file_bytes += governor.grant("lap", "pit", 64 * 1024, lambda: None)
+        file_bytes += governor.grant("lap", "pit", 64 * 1024, lambda: None, link="lte")
     on_the_wire = file_bytes / SEGMENT_BYTES * PACKET_BYTES
     assert on_the_wire == pytest.approx(10 * MB * clock.now_ns / 1e9, rel=0.03)
 
