@@ -13,6 +13,7 @@ from app.models.conditions import Condition
 from app.models.console_state import ConsoleState
 from app.views.lasting import Lasting
 from app.widgets.banner import Banner
+from transfer_core.events import Severity
 
 
 class Alerts(QObject):
@@ -41,6 +42,11 @@ class Alerts(QObject):
         """The worst of all as it is now, also of what is put away."""
         self.look()
         return self._lasting.worst
+
+    @property
+    def is_telling_worse(self) -> bool:
+        """Whether the banner is taken by more than a note."""
+        return self._shown is not None and self._shown.severity is not Severity.INFO
 
     def tell(self, condition: Condition) -> None:
         """Something that lasts; it stays until it is put away."""

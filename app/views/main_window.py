@@ -217,8 +217,11 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def note(self, text: str) -> None:
-        """Something to know that does not last."""
-        self.tell(Condition("note", Severity.INFO, text, detail=text))
+        """Something to know that does not last; in passing, where the banner tells of something worse."""
+        if self._alerts.is_telling_worse and not self.toast.can_undo:
+            self.toast.tell(text)
+        else:
+            self.tell(Condition("note", Severity.INFO, text, detail=text))
 
     @Slot(object)
     def _notice(self, notice: Notice) -> None:

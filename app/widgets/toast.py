@@ -38,6 +38,11 @@ class Toast(QFrame):
         self.hide()
         undo.setEnabled(False)
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether it offers to take something back just now."""
+        return self._undo is not None
+
     def tell(self, text: str, undo: Callable[[], object] | None = None) -> None:
         """Show this in place of what was shown; `undo` takes it back."""
         self._undo = undo

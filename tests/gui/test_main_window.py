@@ -134,6 +134,24 @@ def test_a_banner_that_is_put_away_stays_away_and_comes_back_when_it_is_worse(sh
     assert window.banner.text.text() == "no room"
 
 
+def test_a_note_is_read_though_the_banner_tells_of_something_worse(shown: ShownWindow) -> None:
+    window = shown.window
+    window.note("No race is being recorded.")
+    assert window.banner.text.text() == "No race is being recorded."
+    window.tell(Condition("disk", Severity.SERIOUS, "no room", page="settings"))
+    window.note("camera01 is looked at again")
+    assert (window.banner.text.text(), window.toast.text.text()) == ("no room", "camera01 is looked at again")
+    assert window.toast.isVisible()
+
+
+def test_a_note_leaves_what_can_be_undone_where_it_is(shown: ShownWindow) -> None:
+    window = shown.window
+    window.tell(Condition("disk", Severity.SERIOUS, "no room", page="settings"))
+    window.tell_done("Removed 3 files", lambda: None)
+    window.note("camera01 is looked at again")
+    assert window.toast.text.text() == "Removed 3 files"
+
+
 def test_what_helps_is_done_by_its_key(shown: ShownWindow, qtbot: QtBot) -> None:
     shown.window.tell(Condition("disk", Severity.SERIOUS, "no room", page="settings"))
     press(qtbot, Qt.Key.Key_H, CONTROL)

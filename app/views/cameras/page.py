@@ -273,7 +273,8 @@ class CamerasPage(Page):
     def _open_dialog(self, *, imports: bool) -> None:
         if self._service is None:
             return
-        destinations = [each.name for each in self._state.destinations]
+        answering_first = sorted(self._state.destinations, key=lambda each: not each.online)
+        destinations = [each.name for each in answering_first]
         taken = [view.spec.name for view in self._views]
         dialog = WatchDialog(self._service, destinations, taken, self, imports=imports)
         dialog.added.connect(self.noted)

@@ -60,6 +60,7 @@ class Versions(QWidget):
         layout.addWidget(self.head)
         layout.addWidget(self.drawing, 2)
         layout.addWidget(self.table, 1)
+        self.show_file("", (), ())
 
     def apply_look(self, look: Look) -> None:
         """Take over another theme."""

@@ -96,7 +96,9 @@ class Topology(QWidget):
             self._draw_others(painter, box, self._beyond(name, folders))
             held = ", ".join(folder.name for folder in folders)
             self._draw_box(painter, box, name, "online" if _is_online(folders) else "offline", held)
-        self._draw_box(painter, here, "this machine", f"{len(self._folders)} shared folders", "")
+        count = len(self._folders)
+        folders = "1 shared folder" if count == 1 else f"{count} shared folders"
+        self._draw_box(painter, here, "this machine", folders, "")
         self._draw_direct(painter, here)
         painter.end()
 

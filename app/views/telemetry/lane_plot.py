@@ -76,8 +76,8 @@ def round_step(span: float) -> float:
 
 
 EMPTY = (
-    "Nothing has come yet.\nListen (L) shows what arrives at a UDP port, New race (N) records it, "
-    "and Open (O) shows a recording; or drop one here."
+    "Nothing has come yet.\nListen (L) shows what arrives at a UDP port, New race (N) records it.\n"
+    "Open (O) shows a recording; or drop one here."
 )
 
 
