@@ -6,6 +6,7 @@ a while later, as a relay syncs them in groups. `world_checks` watches all the t
 
 from __future__ import annotations
 
+import bisect
 import functools
 import heapq
 import itertools
@@ -517,6 +518,13 @@ class SessionWorld:
         """The longest time without a chunk written, between two moments."""
         times = [from_ns, *(t for t, _ in self.progress if from_ns <= t <= to_ns), to_ns]
         return max(b - a for a, b in itertools.pairwise(times))
+
+    def mbps_written(self, from_ns: int, to_ns: int) -> float:
+        """Megabits of files written per second between two moments."""
+        times = [at for at, _ in self.progress]
+        first, last = (bisect.bisect_right(times, at) - 1 for at in (from_ns, to_ns))
+        written = self.progress[last][1] - (self.progress[first][1] if first >= 0 else 0) if last >= 0 else 0
+        return written * 8e3 / (to_ns - from_ns)
 
     def assert_equal(self) -> None:
         """Everything that arrived is what was sent."""
