@@ -88,7 +88,9 @@ def file_object(job: JobView) -> dict[str, Any]:
 
 def build_app(service: TransferService, spool: Path) -> FastAPI:
     """The application. Uploaded files are kept in `spool` until they are sent."""
-    app = FastAPI(title="DRS-SYNC", description="The local API of one agent.", version="1")
+    app = FastAPI(
+        title="DRS-SYNC", description="The local API of one agent.", version="1", default_response_class=AnyNameResponse
+    )
 
     @app.middleware("http")
     async def only_this_machine(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -117,8 +119,16 @@ def build_app(service: TransferService, spool: Path) -> FastAPI:
     return app
 
 
+class AnyNameResponse(JSONResponse):
+    """JSON in ASCII, so that names of files which are no valid Unicode can be told, as `\\udcff`."""
+
+    def render(self, content: Any) -> bytes:
+        """See `JSONResponse`."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
 def _error_answer(error: DrsError) -> JSONResponse:
-    return JSONResponse({"code": error.code, "message": error.message, "hint": error.hint}, error.http_status)
+    return AnyNameResponse({"code": error.code, "message": error.message, "hint": error.hint}, error.http_status)
 
 
 def _add_links(app: FastAPI, service: TransferService) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,25 +12,31 @@ import pytest
 
 from transfer_core.engine.local_service import LocalService
 from transfer_core.engine.system import SystemClock
+from transfer_core.events.watches import WatchSpec
 from transfer_core.jobs.store import Destination, JobStore
 from transfer_core.server.local_api import LocalApi
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[httpx.Client]:
+def service(tmp_path: Path) -> Iterator[LocalService]:
     state = tmp_path / "state"
     state.mkdir()
     store = JobStore(state, SystemClock())
     store.keep_destination(Destination("pit", "relay", ("127.0.0.1:1",), b"k" * 32))
     store.close()
     service = LocalService(state, links=["lo"])
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def api(tmp_path: Path, service: LocalService) -> Iterator[httpx.Client]:
     served = LocalApi(service, ("127.0.0.1", 0), tmp_path / "spool")
     served.start()
     host, port = served.address
     with httpx.Client(base_url=f"http://{host}:{port}", timeout=10) as client:
         yield client
     served.stop()
-    service.stop()
 
 
 @pytest.fixture
@@ -87,3 +95,15 @@ def test_a_watch_that_can_t_be_is_refused_and_not_kept(
 def test_a_trigger_for_no_camera_is_refused(api: httpx.Client) -> None:
     assert api.post("/api/watches/trigger", json={"frame_id": "frame_camera01_000000001.jpg"}).status_code == 404
     assert api.post("/api/watches/trigger", json={"frame_id": "../x"}).status_code == 400
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux")
+def test_a_folder_whose_name_is_no_unicode_is_listed_and_told_in_errors(
+    tmp_path: Path, api: httpx.Client, service: LocalService
+) -> None:
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/camera\xff")
+    Path(folder).mkdir()
+    service.watches.add(WatchSpec("camera01", folder, "pit"))
+    assert [watch["directory"] for watch in api.get("/api/watches").json()] == [folder]
+    refused = api.post("/api/watches/trigger", json={"frame_id": "frame_camera01_000000001.jpg"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "E_SOURCE_MISSING")
