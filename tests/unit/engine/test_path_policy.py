@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.session_world import MS, S, SessionWorld, WorldFile
 from transfer_core.config import Policy
+from transfer_core.engine import path_policy
 from transfer_core.engine.path_policy import Carrying, LinkRules, PathPolicy
 from transfer_core.sim.conditions import LinkConditions
 
@@ -17,8 +18,14 @@ NAMES = {0: "wifi", 1: "lte"}
 class Ruled:
     """A world whose session is ruled, as an agent's loop does it, every 200 ms."""
 
-    def __init__(self, policy: Policy = Policy.BONDED, rules: LinkRules | None = None, size: int = 3_000_000) -> None:
+    def __init__(
+        self,
+        policy: Policy = Policy.BONDED,
+        rules: LinkRules | None = None,
+        size: int = 3_000_000,
+    ) -> None:
         self.world = SessionWorld([WIFI, LTE], seed=5)
+        self.chosen: list[list[int]] = []  # which paths carried data after each look
         self.paths = PathPolicy(policy)
         self.paths.rules = rules or LinkRules()
         self.world.add_file(WorldFile("a", np.random.default_rng(1).bytes(size)))
@@ -27,6 +34,7 @@ class Ruled:
     def _rule(self) -> None:
         sender = self.world.sender
         self.paths.choose("pit", sender, NAMES, self.world.now_ns, paused=False)
+        self.chosen.append([number for number, path in sender.paths.items() if path.carries_data])
         carrying = [Carrying("pit", NAMES[number], path) for number, path in sender.paths.items()]
         self.paths.cap(carrying, self.world.now_ns)
         self.world.at(200 * MS, self._rule)
@@ -58,6 +66,48 @@ def test_best_uses_one_link_and_bonded_both_also_when_switched_in_mid_transfer()
     assert wifi > 6
     assert lte > 2.5
     ruled.finish()
+
+
+def test_best_leaves_its_link_only_for_one_that_is_clearly_better_and_not_too_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worths = {0: 100.0, 1: 90.0}
+    monkeypatch.setattr(path_policy, "worth", lambda path: worths[path.number])
+    ruled = Ruled(Policy.BEST)
+    ruled.run_s(0.5)
+    assert ruled.chosen[-1] == [0]
+    worths[1] = 105.0
+    ruled.run_s(4.0)
+    assert ruled.chosen[-1] == [0]  # a little better is no reason
+    worths[1] = 120.0
+    ruled.run_s(0.5)
+    assert ruled.chosen[-1] == [1]
+    worths[0] = 200.0
+    ruled.run_s(1.0)
+    assert ruled.chosen[-1] == [1]  # it has only just come here
+    ruled.run_s(1.5)
+    assert ruled.chosen[-1] == [0]
+
+
+def test_a_backup_rests_as_long_as_an_overflow_link_lives() -> None:
+    ruled = Ruled(rules=LinkRules(roles={"wifi": "overflow", "lte": "backup"}))
+    ruled.run_s(1.0)
+    assert ruled.chosen[-1] == [0]
+    for way in (ruled.world.ups[0], ruled.world.downs[0]):
+        way.kill()
+    ruled.run_s(1.0)
+    assert 1 in ruled.chosen[-1]
+    ruled.finish()
+
+
+def test_a_link_whose_quota_is_used_up_is_not_probed_with_data_when_it_is_silent() -> None:
+    ruled = Ruled()
+    ruled.paths.is_spent = lambda link: link == "lte"
+    for way in (ruled.world.ups[1], ruled.world.downs[1]):
+        way.kill()
+    ruled.run_s(2.0)
+    assert ruled.world.sender.paths[1].sender.is_silent
+    assert ruled.chosen[-1] == [0]
 
 
 def test_redundant_sends_every_byte_by_two_links_and_so_loses_no_time_with_one() -> None:

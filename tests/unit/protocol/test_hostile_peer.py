@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 
 from tests.support.hostile_peer import HostilePeer, acks, anything, from_agent, from_relay, give, small, u8, u16, u32
 from transfer_core.protocol.association import Association
+from transfer_core.protocol.live import FEEDS_MAX
 from transfer_core.protocol.ordered_messages import MESSAGES_AHEAD
 from transfer_core.protocol.receiver import CHUNKS_MAX, WINDOW_CHUNK_BYTES, ReceiverSession
-from transfer_core.protocol.receiver_events import ChunkReady, FileOffered, VerifyFile
+from transfer_core.protocol.receiver_events import ChunkReady, FeedOffered, FileOffered, VerifyFile
 from transfer_core.protocol.recovery.ack import Ack, encode_ack
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.sender_events import ChunksWanted, DigestWanted
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
-from transfer_core.protocol.wire.messages import FileAgain, FileOpen, FileReady, Message
+from transfer_core.protocol.wire.messages import FileAgain, FileOpen, FileReady, LiveFeed, Message
 
 S = 1_000_000_000
 MINE, THEIRS = bytes([1]) * 32, bytes([2]) * 32
@@ -247,3 +248,48 @@ def test_a_chunk_asked_for_again_while_it_is_on_its_way_is_sent_again() -> None:
     events = [side.poll_event() for _ in range(5)]
     assert ChunksWanted(number, 0, 1) in events
     assert DigestWanted(number) not in events
+
+
+def _offer(number: int) -> FileOpen:
+    return FileOpen(number, 5, 4096, 4096, 0, 1, f"f{number}", f"f{number}")
+
+
+def _events_of(side: ReceiverSession, kind: type) -> list[object]:
+    found: list[object] = []
+    while (event := side.poll_event()) is not None:
+        found += [event] if isinstance(event, kind) else []
+    return found
+
+
+def test_a_relay_has_so_many_files_open_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transfer_core.protocol.receiver.FILES_OPEN_MAX", 5)
+    side, peer = receiver()
+    for number in range(1, 9):
+        give(side, peer.frames(peer.message(_offer(number))), S)
+    assert _events_of(side, FileOffered) == [FileOffered(number) for number in range(1, 6)]
+    assert len(side.files) == 5
+    assert side.messages_pending == 3  # each of the others is told why
+
+
+def test_an_offer_that_was_made_before_does_not_begin_a_file_again() -> None:
+    side, peer = receiver()
+    give(side, peer.frames(peer.message(_offer(1))), S)
+    give(side, peer.frames(peer.message(_offer(3))), S)
+    assert _events_of(side, FileOffered) == [FileOffered(1), FileOffered(3)]
+    side.accept_file(1)
+    file = side.files[1]
+    for number in (1, 2, 3):
+        give(side, peer.frames(peer.message(_offer(number))), S)
+    assert _events_of(side, FileOffered) == []
+    assert side.files[1] is file
+    assert set(side.files) == {1, 3}
+
+
+def test_a_relay_takes_so_many_live_feeds_and_no_more() -> None:
+    side, peer = receiver()
+    for feed in range(FEEDS_MAX + 3):
+        give(side, peer.frames(peer.message(LiveFeed(feed, b"{}"))), S)
+        for offered in _events_of(side, FeedOffered):
+            assert isinstance(offered, FeedOffered)
+            side.take_feed(offered.feed)
+    assert sorted(side.feeds) == list(range(FEEDS_MAX))
