@@ -1,4 +1,7 @@
-"""`python -m tests.fuzz [SECONDS]` fuzzes from the kept corpus. Its finds go to `.fuzz`, faults to `.fuzz/fault-*`."""
+"""`python -m tests.fuzz [SECONDS]` fuzzes from the kept corpus. Its finds go to `.fuzz`, faults to `.fuzz/fault-*`.
+
+Finds of a long run that are small are kept in `corpus/found`, so that the next run begins where it ended.
+"""
 
 from __future__ import annotations
 

@@ -19,6 +19,13 @@ def test_an_input_that_was_kept_is_borne(path: Path) -> None:
     targets.one_input(path.read_bytes())
 
 
+def test_everything_that_the_fuzzer_found_and_was_kept_is_borne() -> None:
+    found = sorted((CORPUS / "found").iterdir())
+    assert len(found) > 100
+    for path in found:
+        targets.one_input(path.read_bytes())
+
+
 def test_damaged_copies_of_the_corpus_are_borne() -> None:
     rng = random.Random(7)
     for path in INPUTS:

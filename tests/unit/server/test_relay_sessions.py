@@ -71,6 +71,14 @@ def test_an_agent_that_only_says_hello_is_not_online(relay: Relay, agent: Agent,
     assert [event["event"] for event in events] == ["ready"]
 
 
+def test_a_stranger_who_knows_the_relays_key_and_no_secret_hears_nothing(relay: Relay, agent: Agent) -> None:
+    agent.next_hello()  # the one with the token's secret is never said
+    for _ in range(3):
+        agent.say(agent.next_hello().datagram)
+    assert agent.hears_nothing(1.0)
+    assert relay.agents_online() == 0
+
+
 def test_an_agent_that_is_revoked_and_does_not_heed_it_is_answered_no_more(
     relay: Relay, agent: Agent, events: list[dict[str, Any]], tmp_path: Path
 ) -> None:
