@@ -22,7 +22,7 @@ class Path:
     datagram_bytes: int
     search: MtuSearch | None = None  # of the side that sends file data; the other follows it
     carries_data: bool = True  # the owner's policy
-    wants_train: bool = False  # an opening train is to go once it is known to answer
+    trains_left: int = 0  # opening trains that may go ahead of data, until one has told something
     last_sent_ns: int = 0
     last_heard_ns: int | None = None
     heard_datagrams: int = 0

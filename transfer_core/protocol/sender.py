@@ -78,6 +78,7 @@ from transfer_core.protocol.wire.messages import (
 )
 
 SLOTS = 1024
+TRAINS_AHEAD = 3  # a busy receiver is handed a whole train at once, which tells nothing
 TAIL_BYTES_MAX = 64 * WINDOW_CHUNK_BYTES  # with more ready than this it is not looked whether it is the end
 DATAGRAM_BYTES_BASE = BASE_BYTES - IPV6_UDP_BYTES
 
@@ -129,7 +130,7 @@ class SenderSession(Association):
         """Begin to use a path whose interface sends IP packets of that size at most."""
         path = super().add_path(number, address, now_ns, rtt_hint_ns=rtt_hint_ns)
         path.search = MtuSearch(packet_bytes_max)
-        path.wants_train = True
+        path.trains_left = TRAINS_AHEAD
         self._use_size(path)
         return path
 
@@ -485,10 +486,9 @@ class SenderSession(Association):
     def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         if not path.carries_data:
             return None
-        if path.wants_train and path.sender.latest_rtt_ns is not None and not path.sender.is_silent:
-            path.wants_train = False
-            if self._to_send.first() is None:
-                return self._transmit_train(path, now_ns)
+        if path.trains_left and self._to_send.first() is None and path.sender.wants_train(now_ns):
+            path.trains_left -= 1
+            return self._transmit_train(path, now_ns)
         leaves_it = self._leaves_it(path)
         if not leaves_it and self._to_send.first() is not None:
             path.sender.set_demand(True)  # before it is asked what may go: a pause ends with this

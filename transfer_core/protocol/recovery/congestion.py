@@ -47,6 +47,7 @@ LEAD = 0.5  # of what the rate is steered by is expected to arrive: a share of a
 LEAD_RTT_S = 0.060  # less of it on a shorter way, whose queue would swing
 REFILL_ROUNDS = 3  # after a drain a queue that is empty does not mean that more would go
 TRAIN_PACKETS = 10
+AS_TOLD_LEAST, AS_TOLD_MOST = 0.8, 1.05  # of the opening train's figure
 OPENING_SHARE = 0.85  # of the rate that an opening train told, where it went before there was data
 BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
 RATE_MAX = 2.5e9
@@ -105,6 +106,11 @@ class Congestion:
     def losses(self) -> LossWindows:
         """Loss, and what of it is accepted as the path's own."""
         return self.response.losses
+
+    @property
+    def needs_train(self) -> bool:
+        """Whether nothing has told the order of the rate so far."""
+        return self.mode is Mode.STARTUP and not self._has_train
 
     @property
     def queue_target_s(self) -> float:
@@ -194,10 +200,10 @@ class Congestion:
                 self.rate = max(self.rate, self.capacity)  # it may have been draining a queue that is gone by now
         if self.mode is Mode.STARTUP and self._dispersion is not None and idle_s <= IDLE_KEPT_S:
             self.rate = max(self.rate, OPENING_SHARE * self._dispersion)  # the train went ahead of the data
+        if self.needs_train and idle_s > min(self.rtt_min_s + PAUSE_S, IDLE_KEPT_S):
+            return True  # what has gone so far was not enough to learn anything from
         if idle_s <= IDLE_KEPT_S:
             return False
-        if self.mode is Mode.STARTUP and not self._has_train:
-            return True  # what has gone so far was not enough to learn anything from
         if self._competition is not None:
             self._leave_competition()
         if idle_s <= IDLE_FORGOTTEN_S:
@@ -358,11 +364,17 @@ class Congestion:
             self.capacity = measured.sending
             self._rises += 1
             self._misses = 0
-            self._speed_up = min(2 * self._speed_up, 8.0)
+            self._speed_up = 1.0 if self._is_as_told() else min(2 * self._speed_up, 8.0)
             return
         self._misses += 1
         if self._misses >= 3:
             self._rises, self._speed_up = 0, 1.0
+
+    def _is_as_told(self) -> bool:
+        """Whether the capacity is what the opening train told: then there is little more to be found, and a leap
+        would fill the queue."""
+        told = self._dispersion
+        return told is not None and AS_TOLD_LEAST * told < self.capacity < AS_TOLD_MOST * told
 
     def _grow(self, now_s: float, target_s: float) -> None:
         span_s = max(self.rtt_min_s, 2 * target_s, round_span_s(self._wander_s()) / 2)

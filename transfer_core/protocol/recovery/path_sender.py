@@ -28,6 +28,7 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 
 PACKET_BYTES = 1500
 TAIL_SLACK_NS = 10 * NS_PER_MS
+TRAIN_AGAIN_NS = 200 * NS_PER_MS  # so long, and two round trips, a train is waited for
 TRAIN_TELLS_NS = NS_PER_S  # an opening train that is older tells nothing
 _NO_TAGS: NDArray[np.int64] = np.empty(0, np.int64)
 _NUMBERS_SPARED = 64  # for acknowledgements, when the window of packet numbers is full
@@ -277,6 +278,12 @@ class PathSender:
                 self._busy_ns = now_ns
                 self._train_has_gone = True
         return first
+
+    def wants_train(self, now_ns: int) -> bool:
+        """Whether the path answers, and no train has told anything of its rate so far."""
+        if self._rtt.latest_ns is None or self._silence.is_silent or not self._congestion.needs_train:
+            return False
+        return self._train_ns is None or now_ns - self._train_ns > TRAIN_AGAIN_NS + 2 * self._rtt.smoothed_ns
 
     def begin_train(self, now_ns: int) -> None:
         """What is sent at this instant is an opening train, though there is no data to send yet."""
