@@ -181,6 +181,7 @@ class Congestion:
             lateness_s=self.lateness_s,
             next_pn=self._last.next_pn if self._last is not None else 0,
             packet_bytes=self.packet_bytes,
+            is_drained=self._drain.is_under_way or self._refill_rounds > 0,
         )
 
     def on_resume(self) -> None:

@@ -35,6 +35,7 @@ class Situation:
     lateness_s: float
     next_pn: int
     packet_bytes: int
+    is_drained: bool = False  # the queue is empty since it was drained on purpose
 
     @property
     def rate_min(self) -> float:
@@ -128,7 +129,8 @@ class LossResponse:
             grew = now.is_growing or window.send_rate > 1.03 * losses.accepted_rate
             if window.loss <= losses.accepted or not grew:
                 losses.accept(window.loss, 0.15, window.send_rate)
-        if now.now_s >= self._verify_at_s and losses.accepted > 0.04 and now.queue_s < 0.35 * now.target_s:
+        has_queue = now.queue_s >= 0.35 * now.target_s or now.is_drained  # then loss is none of the bottleneck's
+        if now.now_s >= self._verify_at_s and losses.accepted > 0.04 and not has_queue:
             self._verify_at_s = math.inf
             return self._begin_trial(window, now, accepted=0.0)
         return None

@@ -44,6 +44,11 @@ class Drain:
         self._turn: int | None = None
         self._rounds = 0
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the queue is being drained."""
+        return self._rounds > 0
+
     def on_round(self, receiver_clock_s: float, rtt_min_s: float, is_empty: bool) -> bool | None:
         """Whether to drain in the next round; None at the end of a drain.
 

@@ -34,6 +34,12 @@ def test_a_link_is_filled_once_it_is_known(rtt_ms: int, loss: float) -> None:
     assert 0.2 < model.queue_ms(0.5, 1500 * MS) < 0.25 * rtt_ms + 5
 
 
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_queue_that_is_drained_on_purpose_puts_no_random_loss_on_trial(seed: int) -> None:
+    model = run(Conditions(50, 10, 0.7), 5 * S, seed)
+    assert model.goodput_share(1500 * MS) > 0.95
+
+
 def test_start_up_fills_the_link_in_three_round_trips() -> None:
     model = run(Conditions(50, 60), 1 * S)
     assert model.delivered_mbps(240 * MS, 500 * MS) > 42
