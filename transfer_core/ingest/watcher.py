@@ -16,20 +16,17 @@ Driven from outside: call `turn` when `events_fd` is readable, and at `due_ns` a
 
 from __future__ import annotations
 
-import heapq
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
 
 from transfer_core.clock import Clock
-from transfer_core.ingest.completion import CompletionRules, Facts, FileHistory, Sign, Step, Writer
+from transfer_core.ingest.candidates import Candidates, Frame, Wanted
+from transfer_core.ingest.completion import CompletionRules, Sign, Writer
 from transfer_core.ingest.folder_events import FolderEvent, FolderEvents, Happened, open_folder_events
 from transfer_core.ingest.folder_scan import Refusals, walk
 from transfer_core.ingest.open_writers import is_inside, mount_of, writer_of
-from transfer_core.ingest.selection import PART_SUFFIX, Successors
-from transfer_core.ingest.sent_file import facts_of
+from transfer_core.ingest.selection import PART_SUFFIX
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 CANDIDATES_MAX = 5000
@@ -40,37 +37,8 @@ RESCAN_NS, RESCAN_SHARE = 60 * NS_PER_S, 200  # and of everything
 SETTLED_NS = 2 * NS_PER_S  # a folder that changed so shortly before it was read may have changed again in the same tick
 UNSETTLED = -1
 POLL_NS, POLL_SHARE = 50 * NS_PER_MS, 20
-HELD_LONG_NS = 10 * NS_PER_S
 STALE_PART_S = 3600.0
 _SIGN_OF = {Happened.CLOSED: Sign.CLOSED, Happened.RENAMED: Sign.RENAMED, Happened.MADE: Sign.MADE}
-
-
-class Wanted(Protocol):
-    """Whoever knows which files are to be sent."""
-
-    def looks_at(self, relative: str) -> bool:
-        """Whether a file of this name may be one of them."""
-        ...
-
-    def wants(self, relative: str, facts: Facts) -> bool:
-        """Whether it is to be sent as it is: it has not been yet."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A complete file. `complete_ns` is when that was found."""
-
-    relative: str
-    path: str
-    facts: Facts
-    complete_ns: int
-
-
-@dataclass(slots=True)
-class _Candidate:
-    history: FileHistory
-    due_ns: int
 
 
 class FolderWatcher:
@@ -89,7 +57,6 @@ class FolderWatcher:
     ) -> None:
         self.root = root
         self.trouble = self.doubt = ""
-        self.is_held_back = False
         self.scans_done = 0
         self.parts_removed = 0
         self.overflows = 0
@@ -97,8 +64,8 @@ class FolderWatcher:
         self.refusals = Refusals()
         self.root_identity: tuple[int, int] | None = None
         self._mounted_at = ""
-        self._wanted, self._clock, self._rules = wanted, clock, rules
-        self._successors = Successors(lookahead)
+        self._wanted, self._clock = wanted, clock
+        self._candidates = Candidates(root, wanted, clock, rules, lookahead)
         self._polls = polls
         self._events: FolderEvents | None = None
         self._uses_events = False
@@ -106,9 +73,6 @@ class FolderWatcher:
         self._cleanup = cleanup_part_files
         self._folders: dict[int, str] = {}
         self._keys: dict[str, int] = {}
-        self._candidates: dict[str, _Candidate] = {}
-        self._heap: list[tuple[int, str]] = []
-        self._held: set[str] = set()  # candidates that somebody was found to have open
         self._scan: Iterator[str] | None = None
         self._scan_refusals = Refusals()
         self._scan_cost_ns = 0
@@ -117,7 +81,6 @@ class FolderWatcher:
         self._is_check = False  # the scan under way looks into folders that have changed, alone
         self._read_at: dict[str, int] = {}  # by folder: its time of change when it was read
         self._root_due_ns = 0
-        self._knows_writers = True
 
     # --- what is going on
 
@@ -126,9 +89,14 @@ class FolderWatcher:
         """Files that are seen and not yet complete."""
         return len(self._candidates)
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether it takes no new candidates."""
+        return self._candidates.is_held_back
+
     def unfinished_names(self) -> list[str]:
         """Which these are."""
-        return list(self._candidates)
+        return self._candidates.names()
 
     @property
     def uses_events(self) -> bool:
@@ -144,24 +112,22 @@ class FolderWatcher:
         """When to call `turn`, at the latest."""
         due = [self._root_due_ns]
         if not self.trouble:
-            due.append(self._heap[0][0] if self._heap else self._root_due_ns)
+            due.append(self._candidates.due_ns(self._root_due_ns))
             if not self._may_not_scan():
                 due.append(self._scan_due_ns if self._scan is None else 0)
         return min(due)
 
     def held(self) -> list[tuple[str, int]]:
         """Files that somebody has kept open for long, and for how many nanoseconds."""
-        now_ns = self._clock.monotonic_ns()
-        found = ((name, self._candidates[name].history.held_ns(now_ns)) for name in self._held)
-        return [(name, held_ns) for name, held_ns in found if held_ns >= HELD_LONG_NS]
+        return self._candidates.held()
 
     # --- what happens
 
     def hold_back(self, held: bool) -> None:
         """Take no new candidates, but for those that a trigger names; let go, it looks at everything again."""
-        if self.is_held_back and not held:
+        if self._candidates.is_held_back and not held:
             self.rescan()
-        self.is_held_back = held
+        self._candidates.is_held_back = held
 
     def rescan(self) -> None:
         """Events were lost, or a person wants to be sure: look at everything again."""
@@ -170,12 +136,12 @@ class FolderWatcher:
 
     def tell(self, relative: str) -> None:
         """A trigger says that this frame is complete; it is waited for if it is not there yet."""
-        self._look(relative, Sign.TOLD)
+        self._candidates.look(relative, Sign.TOLD)
 
     def tell_changed(self, relative: str) -> None:
         """Somebody found that this file is not as it was when it was taken for complete."""
         if self._wanted.looks_at(relative):
-            self._look(relative, Sign.NONE)
+            self._candidates.look(relative, Sign.NONE)
 
     def turn(self) -> list[Frame]:
         """Do what is due; gives the frames that are complete, in the order of their names."""
@@ -192,7 +158,7 @@ class FolderWatcher:
             self._meet_folder(self._new_folders.pop())
         if not self._may_not_scan() and (self._scan is not None or now_ns >= self._scan_due_ns):
             self._scan_slice(now_ns)
-        return self._judge_due()
+        return self._candidates.judge_due()
 
     def close(self) -> None:
         """Stop watching."""
@@ -205,8 +171,6 @@ class FolderWatcher:
         self._read_at.clear()
         self._new_folders.clear()
         self._candidates.clear()
-        self._held.clear()
-        self._heap.clear()
         self._scan = None
 
     # --- events
@@ -214,8 +178,7 @@ class FolderWatcher:
     def _take_event(self, event: FolderEvent) -> None:
         if event.happened is Happened.EVENTS_LOST:
             self.overflows += 1
-            for candidate in self._candidates.values():
-                candidate.history.events_lost()
+            self._candidates.events_lost()
             self.rescan()
             return
         folder = self._folders.get(event.key)
@@ -230,8 +193,8 @@ class FolderWatcher:
         elif event.happened is Happened.FOLDER_CAME:
             self._new_folders.append(relative)
         elif self._wanted.looks_at(relative):
-            self._successors.note(relative)
-            self._look(relative, _SIGN_OF[event.happened])
+            self._candidates.note(relative)
+            self._candidates.look(relative, _SIGN_OF[event.happened])
 
     # --- the folder itself
 
@@ -261,7 +224,7 @@ class FolderWatcher:
         self.begun += 1
         self._events = None if mount.is_remote or self._polls else open_folder_events()
         self._uses_events = self._events is not None
-        self._knows_writers = not mount.is_remote
+        self._candidates.knows_writers = not mount.is_remote
         self._scan_due_ns = self._rescan_due_ns = 0
 
     def _doubt_place(self, mounted_at: str) -> None:
@@ -279,17 +242,20 @@ class FolderWatcher:
             self._read_at[folder] = read_at_ns
         if folder in self._keys:
             return
-        key = self._events.add(self._path(folder) if folder else self.root, follow=not folder)
+        key = self._events.add(self._folder_path(folder), follow=not folder)
         if key is None:  # the system has no watch left: polling sees as much, only later
             self._uses_events = False
             return
         self._keys[folder] = key
         self._folders[key] = folder
 
+    def _folder_path(self, folder: str) -> str:
+        return self._candidates.path(folder) if folder else self.root
+
     # --- scanning
 
     def _may_not_scan(self) -> bool:
-        return self.is_held_back or len(self._candidates) >= CANDIDATES_MAX
+        return self._candidates.is_held_back or len(self._candidates) >= CANDIDATES_MAX
 
     def _scan_slice(self, now_ns: int) -> None:
         if self._scan is None:
@@ -326,7 +292,7 @@ class FolderWatcher:
     def _settled_ns(self, folder: str) -> int | None:
         """A folder's time of change; UNSETTLED if that is too new to tell of the next one; None if it is gone."""
         try:
-            facts = os.stat(self._path(folder) if folder else self.root)  # noqa: PTH116 - names need not be valid Unicode
+            facts = os.stat(self._folder_path(folder))  # noqa: PTH116 - names need not be valid Unicode
         except OSError:
             return None
         return facts.st_mtime_ns if self._clock.wall_ns() - facts.st_mtime_ns > SETTLED_NS else UNSETTLED
@@ -361,16 +327,16 @@ class FolderWatcher:
             return
         if not self._wanted.looks_at(relative):
             return
-        self._successors.note(relative)
-        facts = self._facts(relative)
+        self._candidates.note(relative)
+        facts = self._candidates.facts(relative)
         if relative in self._candidates or (facts is not None and self._wanted.wants(relative, facts)):
-            self._look(relative, Sign.NONE, facts)
+            self._candidates.look(relative, Sign.NONE, facts)
 
     def _remove_stale_part(self, relative: str) -> None:
-        path, facts = self._path(relative), self._facts(relative)
+        path, facts = self._candidates.path(relative), self._candidates.facts(relative)
         if facts is None or (self._clock.wall_ns() - facts.mtime_ns) / NS_PER_S < STALE_PART_S:
             return
-        if not self._knows_writers or writer_of(path) is not Writer.FREE:
+        if not self._candidates.knows_writers or writer_of(path) is not Writer.FREE:
             return
         try:
             os.unlink(path)  # noqa: PTH108 - names need not be valid Unicode
@@ -380,69 +346,3 @@ class FolderWatcher:
         except OSError as error:
             why = f"stale, and can't be deleted: {error.strerror or error}"
             self._scan_refusals.add(relative.rpartition("/")[0], relative, why)
-
-    # --- candidates
-
-    def _judge_due(self) -> list[Frame]:
-        frames: list[Frame] = []
-        now_ns = self._clock.monotonic_ns()
-        while self._heap and self._heap[0][0] <= now_ns:
-            due_ns, relative = heapq.heappop(self._heap)
-            candidate = self._candidates.get(relative)
-            if candidate is None or candidate.due_ns != due_ns:
-                continue
-            frame = self._judge(relative, candidate)
-            if frame is not None:
-                frames.append(frame)
-        frames.sort(key=lambda frame: frame.relative)
-        return frames
-
-    def _look(self, relative: str, signs: Sign, facts: Facts | None = None) -> None:
-        """Something speaks of this file: see it as it is now, and judge it in this turn or when it is ripe.
-
-        `facts` are handed in where they were looked up for this.
-        """
-        candidate = self._candidates.get(relative)
-        facts = facts or self._facts(relative)
-        if candidate is None:
-            if Sign.TOLD not in signs and self.is_held_back:
-                return
-            if Sign.TOLD not in signs and (facts is None or not self._wanted.wants(relative, facts)):
-                return
-            candidate = self._candidates[relative] = _Candidate(FileHistory(self._clock.monotonic_ns()), 0)
-        elif signs:
-            candidate.history.hurry()
-        candidate.history.observe(self._clock.monotonic_ns(), facts, signs)
-        self._look_again(relative, candidate, self._clock.monotonic_ns())
-
-    def _judge(self, relative: str, candidate: _Candidate) -> Frame | None:
-        history = candidate.history
-        signs = Sign.FOLLOWED if self._successors.follow(relative) else Sign.NONE
-        now_ns = self._clock.monotonic_ns()
-        history.observe(now_ns, self._facts(relative), signs)
-        verdict = history.judge(now_ns, self._rules)
-        if verdict.step is Step.ASK_WRITER:
-            writer = writer_of(self._path(relative)) if self._knows_writers else Writer.UNKNOWN
-            history.asked(now_ns, writer)
-            (self._held.add if writer is Writer.HELD else self._held.discard)(relative)
-            history.observe(now_ns, self._facts(relative))
-            verdict = history.judge(now_ns, self._rules)
-        if verdict.step is Step.WAIT:
-            self._look_again(relative, candidate, verdict.due_ns)
-            return None
-        del self._candidates[relative]
-        self._held.discard(relative)
-        facts = history.facts
-        if verdict.step is Step.GONE or facts is None or not self._wanted.wants(relative, facts):
-            return None
-        return Frame(relative, self._path(relative), facts, self._clock.monotonic_ns())
-
-    def _look_again(self, relative: str, candidate: _Candidate, due_ns: int) -> None:
-        candidate.due_ns = due_ns
-        heapq.heappush(self._heap, (due_ns, relative))
-
-    def _path(self, relative: str) -> str:
-        return os.path.join(self.root, relative)  # noqa: PTH118 - names need not be valid Unicode
-
-    def _facts(self, relative: str) -> Facts | None:
-        return facts_of(self._path(relative))

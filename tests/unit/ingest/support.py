@@ -10,9 +10,10 @@ from pathlib import Path
 
 from transfer_core.clock import Clock
 from transfer_core.engine.system import SystemClock
+from transfer_core.ingest.candidates import Frame
 from transfer_core.ingest.completion import CompletionRules, Facts
 from transfer_core.ingest.selection import NamePattern
-from transfer_core.ingest.watcher import FolderWatcher, Frame
+from transfer_core.ingest.watcher import FolderWatcher
 from transfer_core.sim.manual_clock import ManualClock
 
 PATIENCE_S = 10.0

@@ -17,9 +17,10 @@ from transfer_core.engine.watches.figures import WatchFigures
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError
 from transfer_core.events.watches import WatchState, WatchView
+from transfer_core.ingest.candidates import Frame
 from transfer_core.ingest.completion import CompletionRules, Facts
 from transfer_core.ingest.selection import NamePattern, Selection, dest_path_of, own_selection
-from transfer_core.ingest.watcher import FolderWatcher, Frame
+from transfer_core.ingest.watcher import FolderWatcher
 from transfer_core.jobs.model import FileIds
 from transfer_core.jobs.store import FrameRow, NewFrame, NewJob, WatchRow
 from transfer_core.units import NS_PER_MS, NS_PER_S

@@ -255,7 +255,7 @@ def test_a_cancelled_frame_is_no_backlog_and_keeps_its_source(agent: Agent, came
 def test_a_writer_that_never_closes_is_named_and_its_file_is_not_sent(
     agent: Agent, camera: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transfer_core.ingest.watcher.HELD_LONG_NS", 300_000_000)
+    monkeypatch.setattr("transfer_core.ingest.candidates.HELD_LONG_NS", 300_000_000)
     agent.add(camera)
     with (camera / "frame.jpg").open("wb") as writer:
         writer.write(b"half")
