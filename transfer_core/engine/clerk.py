@@ -12,8 +12,7 @@ import logging
 import os
 import queue
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from transfer_core.clock import Clock
@@ -22,17 +21,13 @@ from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
-from transfer_core.engine.name_lookup import resolve
 from transfer_core.engine.overview import Overview
-from transfer_core.engine.reach import Reach
 from transfer_core.engine.runner import JobRunner, Notify
 from transfer_core.engine.system import raise_open_files_limit
-from transfer_core.engine.uplink import RelayTarget
+from transfer_core.engine.targets import Targets
 from transfer_core.entropy import Entropy
-from transfer_core.errors import DiskFull, DrsError, LinkError, NoUsableLink, StateCorrupt, StateError
+from transfer_core.errors import DiskFull, DrsError, LinkError, StateCorrupt, StateError
 from transfer_core.events import (
-    DestinationsChanged,
-    DestinationView,
     EngineChanged,
     EngineView,
     JobsChanged,
@@ -40,8 +35,7 @@ from transfer_core.events import (
     JobView,
     Severity,
 )
-from transfer_core.jobs.store import Command, Destination, JobStore
-from transfer_core.protocol.security.tokens import fingerprint
+from transfer_core.jobs.store import Command, JobStore
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
@@ -94,15 +88,12 @@ class Clerk:
         self._trouble = ""  # why the database takes nothing
         self._open_files = raise_open_files_limit()
         self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
-        self._reach = Reach()
-        self._overview = Overview(store, clock, self.runner.under_way, self._reach)
-        self._room: dict[str, int] = {}
+        self.targets = Targets(store=store, loop=loop, clock=clock, bus=bus, notify=notify, runner=self.runner)
+        self._overview = Overview(store, clock, self.runner.under_way, self.targets.reach)
         self._change = -1  # the newest that was followed
         self._told = store.newest_change()  # whoever listens has read the list at this state or a newer one
         self._follow_due_ns = 0
         self._rested_ns = 0  # when the last turn ended
-        self._targets: tuple[Destination, ...] = ()
-        self._hosts: list[str] = []
         self._rescan_due_ns = 0
         self._figures_due_ns = 0
         self._keep_due_ns = 0
@@ -140,43 +131,9 @@ class Clerk:
         """Have the clerk's thread make this call."""
         self._inbox.put(call)
 
-    def wait_online(self, relay: str, timeout_s: float) -> bool:
-        """Wait until a relay answers."""
-        end = time.monotonic() + timeout_s
-        while time.monotonic() < end:
-            if self._reach.online(relay):
-                return True
-            if self._reach.why(relay).startswith("E_"):
-                return False
-            self._stopping.wait(0.05)
-        return False
-
-    def why(self, relay: str) -> str:
-        """Why a relay is not online."""
-        return self._reach.why(relay)
-
-    def online(self) -> Mapping[str, bool]:
-        """Which destinations answer."""
-        return self._reach.all_online()
-
     def live_views(self, rows: Sequence[JobView]) -> list[JobView]:
         """Rows with the newest figures of those under way."""
         return [self.runner.under_way.view(row) for row in rows]
-
-    def destination_views(self) -> list[DestinationView]:
-        """Where jobs can go, and whether it answers."""
-        return [
-            DestinationView(
-                name=each.name,
-                kind=each.kind,
-                addresses=each.addresses,
-                online=self._reach.online(each.name),
-                why=self._reach.why(each.name),
-                free_bytes=self._room.get(each.name),
-                fingerprint=fingerprint(each.public_key) if each.public_key else "",
-            )
-            for each in self._store.destinations()
-        ]
 
     # --- the clerk's thread
 
@@ -267,12 +224,19 @@ class Clerk:
     def _rescan(self, now_ns: int) -> None:
         assert self.desk is not None
         self._rescan_due_ns = now_ns + int(self._config.scan_interval_s * NS_PER_S)
-        if self.desk.rescan(self._hosts):
+        if self.desk.rescan(self.targets.hosts):
             self._store.try_now()
             if self.runner.uploads is not None:
                 self.runner.uploads.on_link_up()
 
     # --- what changed
+
+    def link_failed(self, link: str, error: LinkError) -> None:
+        """Its port failed and is closed."""
+        if self.desk is not None:
+            self.desk.on_failed(link)
+        self._rescan_due_ns = 0
+        self._notify(Severity.CAUTION, "link", f"{link}: {error.message}", error.one_line())
 
     def _follow_soon(self) -> None:
         self._follow_due_ns = 0
@@ -282,14 +246,12 @@ class Clerk:
         if now_ns < self._follow_due_ns or self._store.newest_change() == self._change:
             return
         self._follow_due_ns = now_ns + FOLLOW_BUSY_NS if self._is_busy else 0
-        destinations = tuple(self._store.destinations())
-        if destinations != self._targets:
-            self._targets = destinations
-            self._point_at(destinations)
+        if self.targets.follow():
+            self._rescan_due_ns = 0
         if self.runner.uploads is not None:
             self.runner.uploads.obey_kept()
         if self._closed:
-            self._say_closed(CLOSED_WHY)
+            self.targets.say_why(CLOSED_WHY)
         for command in self._store.commands():
             self._obey(command)
         self._told, jobs, gone = self._store.changes_since(self._told)
@@ -302,20 +264,6 @@ class Clerk:
             self._bus.publish(JobsChanged(tuple(self.runner.under_way.view(job) for job in jobs)))
         if gone:
             self._bus.publish(JobsRemoved(tuple(gone)))
-
-    def _point_at(self, destinations: tuple[Destination, ...]) -> None:
-        targets = [
-            RelayTarget(each.name, resolve(each.addresses), each.public_key, each.secret)
-            for each in destinations
-            if each.kind == "relay"
-        ]
-        if self.runner.uploads is not None:
-            self.runner.uploads.set_destinations(destinations)
-        self._hosts = sorted({address[0] for target in targets for address in target.addresses})
-        self._rescan_due_ns = 0
-        self._reach.keep([each.name for each in destinations], self._clock.monotonic_ns())
-        self._loop.loop.post(lambda: self._loop.set_relays(targets))
-        self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
 
     def _obey(self, command: Command) -> None:
         assert self.desk is not None
@@ -345,12 +293,8 @@ class Clerk:
         self._closed = closed
         if closed:
             self.runner.halt_uploads(CLOSED_WHY)
-        self._say_closed(CLOSED_WHY if closed else "")
+        self.targets.say_why(CLOSED_WHY if closed else "")
         self._hold_the_loop()
-
-    def _say_closed(self, reason: str) -> None:
-        for each in self._targets:
-            self._store.say_why(each.name, reason)
 
     def _hold_the_loop(self) -> None:
         held = self.paused or self._closed
@@ -369,7 +313,7 @@ class Clerk:
         many = many_max - len(under_way)
         if not few and many < many_max // SMALL_SHARE:
             return
-        ready = [each.name for each in self._targets if each.kind == "relay" and self._reach.own(each.name)]
+        ready = self.targets.ready_relays()
         room_bytes = config.small_files_bytes - under_way.whole_bytes
         self.runner.begin(self._store.claim(self._owner, few, ready, small_limit=many, small_bytes=room_bytes))
         if self.runner.uploads is not None:
@@ -378,68 +322,9 @@ class Clerk:
     def _claim_uploads(self, uploads: UploadDesk) -> None:
         now_ns = self._clock.monotonic_ns()
         names = uploads.open_destinations(now_ns)
-        names += [name for name in uploads.open_fallbacks(now_ns) if self._reach.falls_back(name, now_ns)]
+        names += [name for name in uploads.open_fallbacks(now_ns) if self.targets.reach.falls_back(name, now_ns)]
         for job in self._store.claim(self._owner, uploads.room, names):
             self.runner.begin_upload(job, uploads)
-
-    # --- destinations and links, as `Reports` has them reported
-
-    def say_hello(self, relay: str) -> None:
-        """A new hello to that relay is wanted."""
-        counter = self._store.next_hello_counter(relay)
-        self._loop.loop.post(lambda: self._loop.hello(relay, counter))
-
-    def paired(self, relay: str) -> None:
-        """It has accepted this agent."""
-        self._store.mark_paired(relay)
-
-    def refused(self, relay: str, error: DrsError) -> None:
-        """It refuses this agent."""
-        self._reach.refused(relay, error.one_line())
-        self._notify(Severity.SERIOUS, "relay", f"{relay}: {error.message}", error.one_line())
-        self._store.say_why(relay, error.message)
-        self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
-
-    def room_reported(self, relay: str, free_bytes: int) -> None:
-        """What it has room for."""
-        self._room[relay] = free_bytes
-
-    def link_failed(self, link: str, error: LinkError) -> None:
-        """Its port failed and is closed."""
-        if self.desk is not None:
-            self.desk.on_failed(link)
-        self._rescan_due_ns = 0
-        self._notify(Severity.CAUTION, "link", f"{link}: {error.message}", error.one_line())
-
-    def online_changed(self, relay: str, online: bool, why: str) -> None:
-        """A destination is there by its own protocol, or not any more."""
-        is_news = self._reach.own_changed(relay, online, why, self._clock.monotonic_ns())
-        if online and is_news:
-            self._store.say_why(relay, "")
-            self._store.try_now()
-            self.runner.come_back(relay)
-        elif not online:
-            over_http = self.runner.uploads is not None and self.runner.uploads.owns(relay)
-            self._interrupt(relay, why, over_http=over_http)
-        if is_news:
-            severity = Severity.INFO if online else Severity.CAUTION
-            self._notify(severity, "relay", f"{relay} {'is online' if online else 'is offline: ' + why}", "")
-            self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
-
-    def fallback_changed(self, relay: str, online: bool, why: str) -> None:
-        """A relay's HTTP side is there, or not any more."""
-        is_news = self._reach.http_changed(relay, online, why)
-        if not online:
-            self._interrupt(relay, why, over_http=True)
-        if is_news:
-            self._bus.publish(DestinationsChanged(tuple(self.destination_views())))
-
-    def _interrupt(self, name: str, why: str, *, over_http: bool) -> None:
-        """What goes there in that way waits."""
-        reason = NoUsableLink(why).message
-        self.runner.interrupt(name, reason, over_http=over_http)
-        if not self._reach.own(name):
-            self._store.say_why(name, self._reach.why(name) or reason)
 
     # --- figures
 
@@ -453,7 +338,7 @@ class Clerk:
             [] if self.desk is None else self.desk.views(),
             paused=self.paused,
             policy=self._loop.policy.value,
-            has_targets=bool(self._targets),
+            has_targets=self.targets.there_are_some,
         )
 
 

@@ -23,7 +23,7 @@ class DestinationVerbs(SettingsVerbs):
     def destinations(self) -> list[DestinationView]:
         """See `TransferService`."""
         if self._clerk is not None:
-            return self._clerk.destination_views()
+            return self._clerk.targets.views()
         return [
             DestinationView(
                 each.name,
@@ -61,8 +61,8 @@ class DestinationVerbs(SettingsVerbs):
         if self._clerk is not None:
             self._clerk.poke()
             wait_s = PAIR_WAIT_S if parsed.http is None else PAIR_HTTP_WAIT_S
-            if not self._clerk.wait_online(chosen, wait_s):
-                code, _, text = self._clerk.why(chosen).partition(": ")
+            if not self._clerk.targets.wait_online(chosen, wait_s):
+                code, _, text = self._clerk.targets.reach.why(chosen).partition(": ")
                 if code.startswith("E_TOKEN"):
                     raise error_from_code(code, text)
         return next(each for each in self.destinations() if each.name == chosen)

@@ -24,7 +24,7 @@ class Reports:
 
     def on_fallback(self, relay: str, open_now: bool, why: str) -> None:
         """See `UploadListener`."""
-        self._clerk.do(lambda: self._clerk.fallback_changed(relay, open_now, why))
+        self._clerk.do(lambda: self._clerk.targets.fallback_changed(relay, open_now, why))
 
     def on_uploaded(self, run: UploadRun) -> None:
         """See `UploadListener`."""
@@ -49,19 +49,19 @@ class Reports:
 
     def hello_counter(self, relay: str) -> None:
         """See `AgentListener`."""
-        self._clerk.do(lambda: self._clerk.say_hello(relay))
+        self._clerk.do(lambda: self._clerk.targets.say_hello(relay))
 
     def on_paired(self, relay: str) -> None:
         """See `AgentListener`."""
-        self._clerk.do(lambda: self._clerk.paired(relay))
+        self._clerk.do(lambda: self._clerk.targets.paired(relay))
 
     def on_online(self, relay: str, online: bool, why: str) -> None:
         """See `AgentListener`."""
-        self._clerk.do(lambda: self._clerk.online_changed(relay, online, why))
+        self._clerk.do(lambda: self._clerk.targets.online_changed(relay, online, why))
 
     def on_refused(self, relay: str, error: DrsError) -> None:
         """See `AgentListener`."""
-        self._clerk.do(lambda: self._clerk.refused(relay, error))
+        self._clerk.do(lambda: self._clerk.targets.refused(relay, error))
 
     def on_accepted(self, job: OutgoingJob, bytes_there: int) -> None:
         """See `AgentListener`. Most are never held: the clerk is not woken for them."""
@@ -90,7 +90,7 @@ class Reports:
 
     def on_room(self, relay: str, free_bytes: int) -> None:
         """See `AgentListener`."""
-        self._clerk.do(lambda: self._clerk.room_reported(relay, free_bytes))
+        self._clerk.do(lambda: self._clerk.targets.room_reported(relay, free_bytes))
 
     def on_link_failed(self, link: str, error: LinkError) -> None:
         """See `AgentListener`."""

@@ -124,7 +124,7 @@ class SideRooms(SettingsVerbs):
             bus=self._bus,
             notify=self._say,
             queued=clerk.claim_soon,
-            online=clerk.online,
+            online=clerk.targets.online,
         )
         desk.start()
         self.watches.desk = desk
