@@ -45,6 +45,10 @@ class ChunkSlot:
         return slices | (self.generation << 40 | self.number << 16)
 
 
+Picked = list[tuple[ChunkSlot, NDArray[np.int64]]]
+"""Slices of chunks, all of one size, to be sent together."""
+
+
 class ChunkSlots:
     """A fixed pool of slots."""
 

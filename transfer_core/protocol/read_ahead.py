@@ -90,8 +90,9 @@ class ReadAhead:
         self._ready_bytes -= slot.rows.nbytes
 
     def on_dropped(self, file: OutgoingFile) -> None:
-        """A file is gone: what is being read of it will not be held."""
+        """A file is gone: what is being read of it will not be held, and nothing more of it is read."""
         self._reading_bytes -= file.reading * file.largest_chunk_bytes
+        file.unread = 0
 
     def _room_chunks(self, file: OutgoingFile) -> int:
         """How many chunks of a file there are to be asked for and memory for; always room for one in all."""

@@ -19,17 +19,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer_core.errors import LocalProtocolError, NameRefused
+from transfer_core.errors import NameRefused
 from transfer_core.protocol.association import COPIES_LOSS_MIN, Association
-from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
+from transfer_core.protocol.chunk_slots import ChunkSlots, Picked
 from transfer_core.protocol.endpoint import Address, Transmit
 from transfer_core.protocol.live import Copying, FeedCounts, LiveOut, OutFrame
 from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.outgoing_file import FileState, OutgoingFile
 from transfer_core.protocol.path import Path
 from transfer_core.protocol.posts import PostsIn
-from transfer_core.protocol.read_ahead import ReadAhead, may_go
-from transfer_core.protocol.ready_files import ReadyFiles
+from transfer_core.protocol.read_ahead import ReadAhead
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, USUAL_BYTES, MtuSearch
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.sender_events import (
@@ -45,8 +44,9 @@ from transfer_core.protocol.sender_events import (
     SenderEvent,
     SessionClosed,
 )
-from transfer_core.protocol.tail_copies import Picked, TailCopies, delivered_before_bytes
-from transfer_core.protocol.wire.chunk_record import PAD_BYTES, WINDOW_CHUNK_BYTES, record_bytes
+from transfer_core.protocol.slice_queue import SliceQueue
+from transfer_core.protocol.tail_copies import TailCopies, delivered_before_bytes
+from transfer_core.protocol.wire.chunk_record import WINDOW_CHUNK_BYTES
 from transfer_core.protocol.wire.datagram import (
     DATA_HEAD,
     DATA_HEAD_BYTES,
@@ -105,9 +105,9 @@ class SenderSession(Association):
         )
         self.files: dict[int, OutgoingFile] = {}
         self.redundant = False  # whether every byte goes by two paths
-        self._to_send = ReadyFiles(_has_to_send)
         self._slots = ChunkSlots(SLOTS)
         self._ahead = ReadAhead(self._slots, window_chunks)
+        self._to_send = SliceQueue(self._slots, self._ahead)
         self._events: deque[SenderEvent] = deque()
         self._next_file = 1
         self._posts = PostsIn()
@@ -194,7 +194,7 @@ class SenderSession(Association):
             return
         file.order = (priority, position, number)
         self._ahead.look_at(file)
-        self._to_send.add(file)
+        self._to_send.look_at(file)
         self._ask_for_chunks()
 
     def stop_file(self, number: int, *, discard: bool) -> None:
@@ -220,19 +220,7 @@ class SenderSession(Association):
             return
         if chunk in file.slots:
             return  # asked for again while it was read; one of them is enough
-        if self._slots.free == 0:
-            raise LocalProtocolError("more chunks were read than were asked for")
-        length = record_bytes(file.file_id, file.chunk_size(chunk))
-        slices = -(-length // self._slice_bytes())
-        slice_bytes = -(-length // slices)
-        if slices > PAD_BYTES:
-            raise LocalProtocolError("a chunk has more slices than its record has padding")
-        rows = np.frombuffer(record, np.uint8)[: slices * slice_bytes].reshape(slices, slice_bytes)
-        slot = self._slots.take(number, chunk, rows)
-        file.slots[chunk] = slot
-        file.fresh.append(slot)
-        self._to_send.add(file)
-        self._ahead.on_ready(slot)
+        self._to_send.add(file, chunk, record, self._slice_bytes())
         self._finish_if_read(file)
 
     def provide_digest(self, number: int, digest: str) -> None:
@@ -307,14 +295,8 @@ class SenderSession(Association):
         return slice_bytes_max(min((path.datagram_bytes for path in paths), default=DATAGRAM_BYTES_BASE))
 
     def _drop_file(self, file: OutgoingFile) -> None:
-        for slot in file.slots.values():
-            if slot.unsent_from == 0:
-                self._ahead.on_begun(slot)
-            self._slots.release(slot)
+        self._to_send.drop(file)
         self._ahead.on_dropped(file)
-        file.fresh.clear()
-        file.lost.clear()
-        file.unread = 0
         del self.files[file.number]
         self._ask_for_chunks()
 
@@ -388,7 +370,7 @@ class SenderSession(Association):
         if was_waiting:
             self._events.append(FileAccepted(file.number, file.arrived_bytes))
         self._ahead.look_at(file)
-        self._to_send.add(file)
+        self._to_send.look_at(file)
         self._ask_for_chunks()
         self._finish_if_read(file)
 
@@ -441,10 +423,7 @@ class SenderSession(Association):
                 file.lost.pop(slot.number, None)
             if slot.left == 0:
                 file.chunk_paths[slot.chunk] = max(slot.carried, key=slot.carried.__getitem__)
-                del file.slots[slot.chunk]
-                if slot.unsent_from < slot.slices:
-                    file.fresh.remove(slot)
-                self._slots.release(slot)
+                self._to_send.forget(file, slot)
                 if slot.chunk in file.refused:
                     file.refused.discard(slot.chunk)
                     self._read_again(file, slot.chunk)
@@ -457,8 +436,7 @@ class SenderSession(Association):
         largest = 0
         for slot in self._slots.lose(tags):
             file = self.files[slot.file]
-            file.lost[slot.number] = slot
-            self._to_send.add(file)
+            self._to_send.on_lost(file, slot)
             largest = max(largest, slot.slice_bytes)
         if path.search is not None and largest:
             path.search.on_data_lost(packet_bytes(path, largest), len(tags))
@@ -468,36 +446,35 @@ class SenderSession(Association):
     def _wants_to_send(self, path: Path) -> bool:
         if super()._wants_to_send(path):
             return True
-        return path.carries_data and self._to_send.first() is not None and not self._leaves_it(path)
+        return path.carries_data and not self._to_send.is_empty and not self._leaves_it(path)
 
     def _leaves_it(self, path: Path) -> bool:
         """Whether the last bytes are for other paths, on which all of them arrive before this one's first would."""
-        left_bytes = self._ahead.last_bytes
-        if left_bytes is None or left_bytes > TAIL_BYTES_MAX or self.redundant or len(self.paths) < 2:
+        if self.redundant or len(self.paths) < 2:
             return False
-        file = self._to_send.first()
-        if file is None or file.unread:
+        left_bytes = self._to_send.last_bytes()
+        if left_bytes is None or left_bytes > TAIL_BYTES_MAX:
             return False
-        left_bytes += sum(slot.lost * slot.slice_bytes for slot in file.lost.values())
-        if file.fresh and file.fresh[0].unsent_from:
-            left_bytes += (file.fresh[0].slices - file.fresh[0].unsent_from) * file.fresh[0].slice_bytes
         return delivered_before_bytes(path, self.paths.values()) >= left_bytes
 
     def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         if not path.carries_data:
             return None
-        if path.trains_left and self._to_send.first() is None and path.sender.wants_train(now_ns):
+        if path.trains_left and self._to_send.is_empty and path.sender.wants_train(now_ns):
             path.trains_left -= 1
             return self._transmit_train(path, now_ns)
         leaves_it = self._leaves_it(path)
-        if not leaves_it and self._to_send.first() is not None:
+        if not leaves_it and not self._to_send.is_empty:
             path.sender.set_demand(True)  # before it is asked what may go: a pause ends with this
         budget = min(max_datagrams, path.sender.budget_datagrams(now_ns, path.datagram_bytes))
         others = [other for other in self.paths.values() if other is not path]
         picked = self._copies.of_everything(path, others, budget) if self.redundant else []
         is_copy = bool(picked)
         if not picked and budget > 0 and not leaves_it:
-            picked = self._pick(path, budget)
+            room_bytes = slice_bytes_max(path.datagram_bytes)
+            picked = self._to_send.take(room_bytes, budget, may_cut=not path.sender.is_silent)
+            if picked:
+                self._ask_for_chunks()
         # asked also when nothing may go, since the deadline has to move on
         if not picked and self._copies.are_due(path, now_ns) and budget > 0:
             is_copy = True
@@ -509,66 +486,6 @@ class SenderSession(Association):
             taken = [(slot.file, slot.chunk, len(slices)) for slot, slices in picked]
             self.observer.on_scheduled(now_ns, path, taken, is_copy=is_copy)
         return self._transmit_slices(path, picked, now_ns)
-
-    def _pick(self, path: Path, most: int) -> Picked:
-        """The next slices by urgency, all of one size, at most `most`; they count as sent from now on."""
-        picked: Picked = []
-        room_bytes = slice_bytes_max(path.datagram_bytes)
-        slice_bytes = 0
-        while most and (file := self._to_send.first()) is not None:
-            from_lost = bool(file.lost)
-            slot = next(iter(file.lost.values())) if from_lost else file.fresh[0]
-            if slice_bytes not in (0, slot.slice_bytes):
-                break
-            if slot.slice_bytes > room_bytes:
-                if path.sender.is_silent:
-                    break  # a ping will do to find out whether the path lives
-                self._slice_again(file, slot, room_bytes)
-                continue
-            slice_bytes = slot.slice_bytes
-            slices = self._take_lost(file, slot, most) if from_lost else self._take_fresh(file, slot, most)
-            most -= len(slices)
-            picked.append((slot, slices))
-        if picked:
-            self._ask_for_chunks()
-        return picked
-
-    def _take_lost(self, file: OutgoingFile, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
-        slices = self._slots.take_lost(slot, most)
-        if not slot.lost:
-            del file.lost[slot.number]
-        file.resent_bytes += len(slices) * slot.slice_bytes
-        return slices
-
-    def _take_fresh(self, file: OutgoingFile, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
-        if slot.unsent_from == 0:
-            self._ahead.on_begun(slot)
-        end = min(slot.slices, slot.unsent_from + most)
-        slices = np.arange(slot.unsent_from, end)
-        slot.unsent_from = end
-        if end == slot.slices:
-            file.fresh.popleft()
-        return slices
-
-    def _slice_again(self, file: OutgoingFile, slot: ChunkSlot, room_bytes: int) -> None:
-        """Cut a chunk anew for a path whose datagrams are smaller; the relay starts that chunk over."""
-        length = record_bytes(file.file_id, file.chunk_size(slot.chunk))
-        flat = slot.rows.reshape(-1)[:length]
-        slices = -(-length // room_bytes)
-        slice_bytes = -(-length // slices)
-        rows = np.zeros((slices, slice_bytes), np.uint8)
-        rows.reshape(-1)[:length] = flat
-        if slot.unsent_from == 0:
-            self._ahead.on_begun(slot)
-        if slot.unsent_from < slot.slices:
-            file.fresh.remove(slot)
-        file.lost.pop(slot.number, None)
-        self._slots.release(slot)
-        anew = self._slots.take(file.number, slot.chunk, rows)
-        file.slots[slot.chunk] = anew
-        file.fresh.appendleft(anew)
-        self._to_send.add(file)
-        self._ahead.on_ready(anew)
 
     def _idle_due_ns(self, path: Path) -> int | None:
         """When an idle path wants to look for copies, though nothing happens meanwhile."""
@@ -599,10 +516,6 @@ class SenderSession(Association):
     def poll_event(self) -> SenderEvent | None:
         """The next thing that the engine has to know or to do."""
         return self._events.popleft() if self._events else None
-
-
-def _has_to_send(file: OutgoingFile) -> bool:
-    return bool(file.fresh or file.lost) and may_go(file)
 
 
 def packet_bytes(path: Path, slice_bytes: int) -> int:

@@ -11,9 +11,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots
+from transfer_core.protocol.chunk_slots import ChunkSlots, Picked
 from transfer_core.protocol.path import Path
 from transfer_core.protocol.wire.datagram import slice_bytes_max
 from transfer_core.units import NS_PER_S
@@ -22,9 +21,6 @@ COPY_SHARE = 0.03  # copies at the tail, as a share of the slices sent
 COPIES_FREE = 64  # what a short session may copy all the same
 COPY_DOUBT = 0.1  # expected losses at the tail that are worth no copy
 COPY_GAP_MIN_NS = 4_000_000
-
-Picked = list[tuple[ChunkSlot, NDArray[np.int64]]]
-"""Slices of chunks, all of one size, to be sent together."""
 
 
 class TailCopies:
