@@ -84,6 +84,7 @@ class Congestion:
         self._last: Sample | None = None
         self._dispersion: float | None = None
         self._has_train = False
+        self._told: float | None = None  # the opening train's figure, until a queue has told better
         self._was_saturated = False
         self._speed_up = 1.0
         self._rises = 0
@@ -212,7 +213,7 @@ class Congestion:
             return False
         self.mode = Mode.STARTUP
         self.rate = self.capacity = self._opening_rate()
-        self._dispersion, self._has_train = None, False
+        self._dispersion, self._has_train, self._told = None, False, None
         return True
 
     # --- rounds
@@ -225,7 +226,7 @@ class Congestion:
         if self.mode is not Mode.STARTUP:
             return
         if dispersion <= DISPERSION_MAX:
-            self._dispersion = dispersion
+            self._dispersion = self._told = dispersion
             self.rate = min(max(3 * self.rate, 0.7 * dispersion), 0.9 * dispersion)
         else:
             self.rate *= 3
@@ -319,7 +320,7 @@ class Congestion:
                 is_sure = not self._was_saturated and not self._wander_s()
                 self.capacity = arriving if is_sure else (self.capacity + arriving) / 2
             self._was_saturated, self._speed_up, self._rises = True, 1.0, 0
-            self._refill_rounds = 0
+            self._refill_rounds, self._told = 0, None
         elif self._refill_rounds:
             self._refill_rounds -= 1
         else:
@@ -374,8 +375,7 @@ class Congestion:
     def _is_as_told(self) -> bool:
         """Whether the capacity is what the opening train told: then there is little more to be found, and a leap
         would fill the queue."""
-        told = self._dispersion
-        return told is not None and AS_TOLD_LEAST * told < self.capacity < AS_TOLD_MOST * told
+        return self._told is not None and AS_TOLD_LEAST * self._told < self.capacity < AS_TOLD_MOST * self._told
 
     def _grow(self, now_s: float, target_s: float) -> None:
         span_s = max(self.rtt_min_s, 2 * target_s, round_span_s(self._wander_s()) / 2)
