@@ -65,10 +65,17 @@ class _Pump(QObject):
         self._service: TransferService | None = None
         self._subscription: Subscription | None = None
         self._timer: QTimer | None = None
+        self.has_begun = threading.Event()
 
     @Slot()
     def begin(self) -> None:
         """Make the service, listen, and start it. What fails is told; what was made stays usable."""
+        try:
+            self._begin()
+        finally:
+            self.has_begun.set()
+
+    def _begin(self) -> None:
         try:
             self._service = self._make()
         except Exception as error:  # noqa: BLE001 - whatever it is, the window shows it and stays open
@@ -257,8 +264,8 @@ class ServiceThread(QObject):
         ended = True
         for thread in lanes:
             thread.quit()
-        if not _wait_for(lanes, LANES_MS):
-            self._stop_under(lanes)
+        _wait_for(lanes, LANES_MS)
+        self._stop_what_hangs(lanes)
         ended &= _wait_for(lanes, STOP_WAIT_MS)
         if pump.isRunning():
             self._finish.emit()
@@ -268,12 +275,13 @@ class ServiceThread(QObject):
             _log.error("a thread of the service did not end within %d s", STOP_WAIT_MS // 1000)
         return ended
 
-    def _stop_under(self, lanes: Sequence[QThread]) -> None:
-        """An engine in another process may never answer; once it is stopped, nobody waits for it any more."""
+    def _stop_what_hangs(self, lanes: Sequence[QThread]) -> None:
+        """An engine in another process may never answer, or hang as it starts; once it is stopped, nobody waits for it
+        any more."""
         answers: Callable[[], bool] | None = getattr(self._service, "answers", None)
         if self._service is None or answers is None:
             return
-        if not answers() or not _wait_for(lanes, HANGING_MS):
+        if not answers() or not _wait_for(lanes, HANGING_MS) or not self._pump.has_begun.wait(HANGING_MS / 1000):
             self._service.stop()
 
     # --- in the GUI thread
