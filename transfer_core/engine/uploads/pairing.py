@@ -50,7 +50,8 @@ class HttpPairing:
     ) -> None:
         self._me, self._clock, self._entropy = me, clock, entropy
         self._counter, self._paired, self._refused = counter, paired, refused
-        self._since_ns: dict[str, int] = {}  # when a relay first said that it does not know this agent
+        self._since_ns: dict[bytes, int] = {}  # by token: when its relay first said that it does not know this agent
+        self._refusals: dict[bytes, DrsError] = {}  # by token: why it was not taken
 
     def ask(self, relay: Destination | None, target: Target, session: LinkSession) -> None:
         """Is it there, and does it take this agent? Pair with it if it does not and there is a token. DrsError."""
@@ -58,24 +59,26 @@ class HttpPairing:
 
         try:
             probe(target, session)
-        except ServerRefused:
-            if relay is None or relay.secret is None or not self._is_time(relay.name):
+        except ServerRefused as error:
+            if relay is None or relay.secret is None:
                 raise
-            self._pair(relay, target, session)
+            if not self._is_time(relay.secret):
+                raise self._refusals.get(relay.secret, error) from None
+            self._pair(relay, relay.secret, target, session)
             probe(target, session)
 
-    def _is_time(self, name: str) -> bool:
+    def _is_time(self, token: bytes) -> bool:
         now_ns = self._clock.monotonic_ns()
-        return now_ns - self._since_ns.setdefault(name, now_ns) >= UDP_FIRST_NS
+        return now_ns - self._since_ns.setdefault(token, now_ns) >= UDP_FIRST_NS
 
-    def _pair(self, relay: Destination, target: Target, session: LinkSession) -> None:
+    def _pair(self, relay: Destination, token: bytes, target: Target, session: LinkSession) -> None:
         """ServerRefused; TokenExpired, TokenUsed, UnknownPeer, VersionRefused; what a request raises."""
         from transfer_core.upload.door import Step  # noqa: PLC0415
         from transfer_core.upload.judge import raise_for  # noqa: PLC0415
         from transfer_core.upload.probe import perform  # noqa: PLC0415
 
         index = int.from_bytes(self._entropy.token_bytes(4), "big")
-        hello = Hello(self._counter(relay.name), self._clock.wall_ns(), self._me.name, relay.secret)
+        hello = Hello(self._counter(relay.name), self._clock.wall_ns(), self._me.name, token)
         initiator = Initiator(self._me.identity, relay.public_key, index, hello, self._entropy)
         url, headers = target.url.rstrip("/") + PATH, {"Content-Type": "application/octet-stream"}
         step = Step("the pairing", "POST", url, headers, head=initiator.datagram, patience_s=10)
@@ -85,8 +88,10 @@ class HttpPairing:
         try:
             initiator.finish(answer.body)
         except (TokenExpired, TokenUsed, UnknownPeer, VersionRefused) as error:
-            self._since_ns[relay.name] = self._clock.monotonic_ns() + REFUSED_NS
+            self._since_ns[token] = self._clock.monotonic_ns() + REFUSED_NS
+            self._refusals[token] = error
             self._refused(relay.name, error)
             raise
-        self._since_ns.pop(relay.name, None)
+        self._since_ns.pop(token, None)
+        self._refusals.pop(token, None)
         self._paired(relay.name)
