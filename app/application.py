@@ -286,6 +286,9 @@ def _take_picture(console: Console, screenshot: Path, application: QApplication)
     application.quit()
 
 
+LAYOUT_ROUNDS = 3  # what a page lays out when it is first shown asks for more layout
+
+
 def save_pictures(service: TransferService, out: Path, themes: Sequence[str] = tuple(THEMES)) -> list[Path]:
     """A picture of each page in each theme, of a service that runs already."""
     application = qt_application()
@@ -309,7 +312,8 @@ def save_pictures(service: TransferService, out: Path, themes: Sequence[str] = t
         theme.set_name(name)
         for page in window.pages:
             window.go_to(page.name)
-            application.sendPostedEvents()
+            for _ in range(LAYOUT_ROUNDS):
+                application.processEvents()
             path = out / f"{page.name}-{name}.png"
             window.grab().save(str(path))
             saved.append(path)
