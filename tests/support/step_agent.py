@@ -83,7 +83,8 @@ class Agent:
             self.is_answered(session, 0.01)
             now_ns = time.monotonic_ns()
             session.handle_timeout(now_ns)
-        self._socket.sendto(transmit.payload, self._relay.address)
+        for at in range(0, len(transmit.payload), transmit.segment_bytes):
+            self.say(bytes(transmit.payload[at : at + transmit.segment_bytes]))
 
     def is_answered(self, session: SenderSession, wait_s: float) -> bool:
         """Whether something comes that opens in this session."""

@@ -64,9 +64,10 @@ class InMemory:
                 parcels.write(number, offset, data)
                 session.protocol.chunk_written(number, chunk)
             case VerifyFile(number, digest) if parcels is session.bundles:
-                data_of_all = parcels.buffers.pop(number)
-                chunk_bytes = session.protocol.files[number].chunk_bytes
-                self._write.add(lambda: self._open_bundle(session, number, chunk_bytes, data_of_all, digest))
+                data_of_all, file = parcels.buffers.pop(number), session.protocol.files.get(number)
+                if file is not None:  # else it was stopped in the same breath
+                    chunk_bytes = file.chunk_bytes
+                    self._write.add(lambda: self._open_bundle(session, number, chunk_bytes, data_of_all, digest))
             case VerifyFile(number, digest):
                 self._take_parcel(session, number, digest)
             case FileStopped(number):

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from tests.support.step_agent import WAIT_S, Agent
+from transfer_core.engine.parcels import BUNDLE_PREFIX
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import UnknownPeer
 from transfer_core.protocol.live_frame import LiveDatagram
+from transfer_core.protocol.outgoing_file import FileState
+from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MIN, new_record, seal_record
 from transfer_core.server.relay import Relay
 from transfer_core.server.relay_live import Answer
 from transfer_core.storage.relay_store import RelayStore
@@ -154,3 +157,34 @@ def test_an_agent_with_live_feeds_is_missed_before_its_session_ends_and_heard_ag
     finally:
         agent.close()
         relay.stop()
+
+
+def test_a_bundle_that_is_stopped_in_the_breath_that_ends_it_harms_nobody(relay: Relay, agent: Agent) -> None:
+    session = agent.hello()
+    number = session.open_file(
+        file_id="bundle-1",
+        path=f"{BUNDLE_PREFIX}bundle-1",
+        size=100,
+        chunk_bytes=CHUNK_BYTES_MIN,
+        mtime_ns=0,
+        fingerprint=1,
+        priority=5,
+        position=0.0,
+        resumed=False,
+    )
+    record, data = new_record("bundle-1", 100)
+    data[:] = bytes(100)
+    seal_record(record, "bundle-1", 0, 0, 100)
+    session.provide_chunk(number, 0, record)
+    file, end = session.files[number], time.monotonic() + WAIT_S
+    while file.slots or file.state is FileState.OPENING:
+        assert time.monotonic() < end
+        agent.ping(session)
+        agent.is_answered(session, 0.05)
+    session.provide_digest(number, "blake3:00")
+    session.stop_file(number, discard=True)
+    agent.ping(session)  # both in one datagram
+    for _ in range(3):
+        agent.ping(session)
+        assert agent.is_answered(session, WAIT_S)
+    assert relay.failure is None
