@@ -43,6 +43,7 @@ START_MS = 50  # for the window to be painted
 SWITCH_S = 0.0005
 KEEP_MS = 10_000  # changed looks are kept so often, for when the power goes
 LAYOUT_NAME = "console.json"
+LAYOUT_ROUNDS = 3  # what a page lays out when it is first shown asks for more layout
 
 
 def qt_application() -> QApplication:
@@ -284,9 +285,6 @@ def _open_page(console: Console, name: str) -> None:
 def _take_picture(console: Console, screenshot: Path, application: QApplication) -> None:
     console.window.grab().save(str(screenshot))
     application.quit()
-
-
-LAYOUT_ROUNDS = 3  # what a page lays out when it is first shown asks for more layout
 
 
 def save_pictures(service: TransferService, out: Path, themes: Sequence[str] = tuple(THEMES)) -> list[Path]:

@@ -114,6 +114,18 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+Process = subprocess.Popen[bytes]
+
+
+def kill_one(stage: Stage, number: int, agent: Process, relay: Process) -> tuple[Process, Process]:
+    """Kill one of them, each in turn, and start it again; both as they are then."""
+    if number % 2 == 0:
+        kill(agent)
+        return stage.start_agent(), relay
+    kill(relay)
+    return agent, stage.start_relay()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", range(int(os.environ.get("DRS_CAMERA_SEEDS", "1"))))
@@ -125,12 +137,7 @@ def test_kill_9_on_both_sides_in_a_burst_loses_no_frame_and_sends_none_half(stag
     kills = 0
     while generator.poll() is None:
         time.sleep(rng.uniform(0.3, 1.2))
-        if kills % 2 == 0:
-            kill(agent)
-            agent = stage.start_agent()
-        else:
-            kill(relay)
-            relay = stage.start_relay()
+        agent, relay = kill_one(stage, kills, agent, relay)
         kills += 1
     assert kills >= 2
     wanted = stage.sent()
@@ -156,12 +163,7 @@ def test_kill_9_on_both_sides_among_many_small_frames_loses_none_and_brings_none
         end = time.monotonic() + 20
         while len(stage.arrived()) < min(before + SMALL_FRAMES // 12, SMALL_FRAMES) and time.monotonic() < end:
             time.sleep(0.02)
-        if kills % 2 == 0:
-            kill(agent)
-            agent = stage.start_agent()
-        else:
-            kill(relay)
-            relay = stage.start_relay()
+        agent, relay = kill_one(stage, kills, agent, relay)
         kills += 1
     stage.until_arrived(wanted)
     failed = [job for job in json.loads(run("status", "--json", "--state", stage.folder / "a")) if job["error"]]

@@ -13,11 +13,10 @@ from transfer_core.cli import output
 from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.engine.own_program import own_command
 from transfer_core.errors import DrsError
-from transfer_core.server.restart_waits import WAIT_FIRST_S, RestartWaits, how_it_ended
+from transfer_core.server.restart_waits import WAIT_FIRST_S, WRONG_USAGE, RestartWaits, how_it_ended
 
 TURN_S = 0.1
 STOP_WAIT_S = 20.0
-WRONG_USAGE = 2
 
 
 def supervise(context: typer.Context) -> None:

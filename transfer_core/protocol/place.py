@@ -20,11 +20,6 @@ def home_of(public_key: bytes, workers: int) -> int:
     return int.from_bytes(hashed, "big") % workers
 
 
-def place_of_session(number: int, workers: int) -> int:
-    """The process that gave this number out."""
-    return number % workers
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """`worker` of `workers`, from 0."""

@@ -1,4 +1,7 @@
-"""What an idle path copies when nothing is left to send, so that the end of a file costs no extra round trips.
+"""The end of what there is to send: which paths leave it to others, and what an idle path copies then.
+
+A path whose first byte would arrive when others have delivered all that is left sends none of it. When nothing is left,
+copies keep the end of a file from costing extra round trips.
 
 It copies what slower or silent paths still owe, and what it is likely to have lost itself: at 70 % loss the last round
 trips would else be twenty. Copies are bounded as a share of what was sent. With the policy `redundant` every slice is

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 WAIT_FIRST_S, WAIT_LAST_S = 0.5, 30.0
+WRONG_USAGE = 2  # an exit code after which no start helps
 LONG_S = 60.0  # one that lived so long begins with the first wait again
 
 

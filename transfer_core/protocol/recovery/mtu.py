@@ -9,8 +9,8 @@ a word, so that it has to be told from loss:
     fallen     1,280; once anything passes, larger sizes are searched for
     confirmed  file data of this size arrives; if larger ones may be, they are searched for now and every ten minutes
 
-A search sends a probe of every larger size at once, padding and nothing else, and the largest that is acknowledged is
-used from then on. That takes one round trip, where a search one by one takes ten. A round is repeated while loss may
+A search sends a probe of every larger size, padding and nothing else, and the largest that is acknowledged is used
+from then on. That takes one round trip, where a search one by one takes ten. A round is repeated while loss may
 explain that the largest was not acknowledged. Probes go no faster than data, the smallest first: all at once would
 fill the queue of a slow link, and the sizes that fit would be lost with those that do not.
 

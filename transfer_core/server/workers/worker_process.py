@@ -15,11 +15,10 @@ from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 from transfer_core.errors import DrsError
-from transfer_core.server.restart_waits import RestartWaits, how_it_ended
+from transfer_core.server.restart_waits import WRONG_USAGE, RestartWaits, how_it_ended
 
 _LOG = logging.getLogger(__name__)
 END_S = 3.0
-WRONG_USAGE = 2
 STARTED = "worker"  # what is told when it receives, and when it does again
 
 Event = dict[str, Any]
