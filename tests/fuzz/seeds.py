@@ -13,6 +13,7 @@ from transfer_core.protocol.recovery.ack import Ack, Train, encode_ack
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.tokens import PREFIX, PairingToken, encode_token
 from transfer_core.protocol.wire import messages as wire
+from transfer_core.protocol.wire.bundle import BundledFile, bundle_head
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
 from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.sim.seeded_entropy import SeededEntropy
@@ -60,6 +61,11 @@ def _data(file: int, chunk: int, index: int, data: bytes) -> bytes:
     return _piece(Kind.DATA, EMPTY_PREFIX + struct.pack(">IIHB", file, chunk, index, 1) + data)
 
 
+def _bundle() -> bytes:
+    files = [BundledFile(f"id-{size}", f"camera/{size}.jpg", size, 1, 2, bytes(32)) for size in (3, 40)]
+    return bundle_head(files) + bytes(43)
+
+
 def seeds() -> dict[str, tuple[object, bytes]]:
     """Target and input by name."""
     record, place = new_record("f", 300)
@@ -97,6 +103,7 @@ def seeds() -> dict[str, tuple[object, bytes]]:
         "token": (targets.token, token.encode()),
         "token-body": (targets.token, token.removeprefix(PREFIX).encode()),
         "simulation": (targets.simulation, SIMULATION),
+        "bundle": (targets.bundle, _bundle()),
     }
     messages = (
         offer,

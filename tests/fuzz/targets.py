@@ -22,6 +22,7 @@ from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.tokens import PREFIX, parse_token
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.sender_events import ChunksWanted, DigestWanted
+from transfer_core.protocol.wire.bundle import open_bundle
 from transfer_core.protocol.wire.chunk_record import new_record, open_record, seal_record
 from transfer_core.protocol.wire.messages import decode_message
 from transfer_core.sim.script import parse_simulation
@@ -206,6 +207,13 @@ def simulation(data: bytes) -> None:
         return
 
 
+def bundle(data: bytes) -> None:
+    """A bundle of small files."""
+    for file, content in open_bundle(memoryview(data)):
+        if len(content) != file.size:
+            raise AssertionError("a file in a bundle is not as long as it says")
+
+
 TARGETS: tuple[Callable[[bytes], None], ...] = (
     raw_datagrams,
     relay_session,
@@ -216,6 +224,7 @@ TARGETS: tuple[Callable[[bytes], None], ...] = (
     hello,
     token,
     simulation,
+    bundle,
 )
 
 

@@ -36,7 +36,7 @@ def test_damaged_copies_of_the_corpus_are_borne() -> None:
             targets.one_input(bytes(data))
 
 
-@pytest.mark.parametrize("name", ["message-FileOpen", "ack", "record", "relay-file", "agent-file"])
+@pytest.mark.parametrize("name", ["message-FileOpen", "ack", "record", "relay-file", "agent-file", "bundle"])
 def test_a_seed_is_well_formed(name: str) -> None:
     target, data = seeds()[name]
     try:
