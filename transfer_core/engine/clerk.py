@@ -243,7 +243,10 @@ class Clerk:
 
     def _follow_changes(self) -> None:
         now_ns = self._clock.monotonic_ns()
-        if now_ns < self._follow_due_ns or self._store.newest_change() == self._change:
+        if now_ns < self._follow_due_ns:
+            return
+        change = self._store.newest_change()  # read first: what is written from here on is the next turn's
+        if change == self._change:
             return
         self._follow_due_ns = now_ns + FOLLOW_BUSY_NS if self._is_busy else 0
         if self.targets.follow():
@@ -255,7 +258,7 @@ class Clerk:
         for command in self._store.commands():
             self._obey(command)
         self._told, jobs, gone = self._store.changes_since(self._told)
-        self._change = self._told
+        self._change = change
         for job in jobs:
             self.runner.follow(job)
         for file_id in gone:

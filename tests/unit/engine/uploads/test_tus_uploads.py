@@ -12,6 +12,7 @@ from tests.support.tus_server import TusServer
 from tests.support.upload_world import UploadWorld, wait_until
 from transfer_core.errors import BadAnswer
 from transfer_core.events import JobState
+from transfer_core.jobs.store import Command, JobStore
 
 MB = 1_000_000
 
@@ -38,6 +39,23 @@ def test_an_empty_file_arrives(world: UploadWorld, server: TusServer) -> None:
     world.destination(server.url + "/files")
     world.arrive(world.queue(world.file("empty.bin", 0)))
     assert server.completed() == {"empty.bin": b""}
+
+
+def test_what_is_queued_while_the_clerk_takes_in_earlier_changes_is_sent_as_well(
+    world: UploadWorld, server: TusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, read_commands, queued = world.file("lap.bin", 1000), JobStore.commands, list[str]()
+
+    def queue_meanwhile(store: JobStore) -> list[Command]:
+        if not queued:  # destinations were read before this, jobs are read after it
+            world.destination(server.url + "/files", kind="tus")
+            queued.append(world.queue(source))
+        return read_commands(store)
+
+    monkeypatch.setattr(JobStore, "commands", queue_meanwhile)
+    world.restart()
+    wait_until(lambda: bool(queued), "the clerk looked")
+    world.arrive(queued[0])
 
 
 def test_a_slice_whose_answer_was_lost_is_not_sent_again(world: UploadWorld, server: TusServer) -> None:
