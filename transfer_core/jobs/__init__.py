@@ -10,7 +10,8 @@ May import: `storage` (to open the database) and the vocabulary. Knows no engine
     working      the agent's side: add, claim, report, give back
     asking       a person's side: pause, resume, cancel, retry
     ordering     priority, position, removal, and the way back
-    watching     watched folders, and the frames that they have queued
+    watching     watched folders, and what triggers ask of them
+    frames       what watched folders have queued
     tables       destinations, settings, commands to a running agent
     outbox       webhooks, and what they are still to be told
     store        all of that as one `JobStore`

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from transfer_core.jobs.asking import JobAsking
 from transfer_core.jobs.database import DATABASE_NAME
+from transfer_core.jobs.frames import FrameRow, FrameTable, NewFrame
 from transfer_core.jobs.ordering import UNDO_KEPT, JobOrdering
 from transfer_core.jobs.outbox import OutboxTable
 from transfer_core.jobs.tables import Command, CommandTable, Destination, DestinationTable, SettingTable
-from transfer_core.jobs.watching import FrameRow, NewFrame, RunRow, WatchRow, WatchTable
+from transfer_core.jobs.watching import RunRow, WatchRow, WatchTable
 from transfer_core.jobs.working import JobWorking, NewJob
 
 __all__ = [
@@ -25,6 +26,14 @@ __all__ = [
 
 
 class JobStore(
-    JobWorking, JobAsking, JobOrdering, OutboxTable, DestinationTable, SettingTable, CommandTable, WatchTable
+    JobWorking,
+    JobAsking,
+    JobOrdering,
+    OutboxTable,
+    DestinationTable,
+    SettingTable,
+    CommandTable,
+    WatchTable,
+    FrameTable,
 ):
     """The agent's database: `JobStore(state_dir, clock)`; `quarantined` says that a damaged one was set aside."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.jobs.support import START_NS
+from tests.unit.jobs.support import SPEC, START_NS
 from transfer_core.jobs.store import JobStore
 from transfer_core.sim.manual_clock import ManualClock
 
@@ -20,3 +20,9 @@ def store(tmp_path: Path, clock: ManualClock) -> Iterator[JobStore]:
     opened = JobStore(tmp_path, clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def watched(store: JobStore) -> JobStore:
+    store.add_watches([SPEC])
+    return store

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from transfer_core.events import JobState
-from transfer_core.jobs.store import JobStore, NewJob
+from transfer_core.events.watches import WatchSpec
+from transfer_core.jobs.store import JobStore, NewFrame, NewJob
 
 START_NS = 1_800_000_000_000_000_000
+SPEC = WatchSpec("camera01", "/data/camera01", "pit")
 
 
 def new(file_id: str, priority: int = 5, *, size: int = 1000, destination: str = "pit", path: str = "") -> NewJob:
@@ -26,3 +28,13 @@ def order(store: JobStore) -> str:
 
 def states(store: JobStore, ids: Iterable[str]) -> list[JobState]:
     return [store.job(file_id).status for file_id in ids]
+
+
+def frame(name: str, file_id: str, *, mtime_ns: int = 1, run_id: str = "", watch: str = "camera01") -> NewFrame:
+    job = NewJob(file_id, f"/data/{watch}/{name}", 100, 5, "pit", name, "watch", mtime_ns, 7)
+    return NewFrame(watch, run_id, name, job)
+
+
+def complete(store: JobStore, *file_ids: str) -> None:
+    store.claim("agent", 100, ["pit"])
+    store.complete([(file_id, "blake3:00", file_id, {}, 0) for file_id in file_ids])
