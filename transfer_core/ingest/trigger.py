@@ -21,7 +21,7 @@ from transfer_core.events.watches import TriggerRun
 MESSAGE_BYTES_MAX = 65_536
 _FRAME = re.compile(r"(?P<head>[^/]*?)(?P<camera>[^_/]+)_(?P<number>\d{1,18})(?P<tail>\.[^/_]*)?")
 _BALL = re.compile(r"(?!\.)[\w.+ -]{0,63}[\w+-]|")
-_EXAMPLE = 'Send {"frame_id": "frame_camera01_000046836.jpg", "ball_id": "ball_001"}.'
+EXAMPLE = 'Send {"frame_id": "frame_camera01_000046836.jpg", "ball_id": "ball_001"}.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,16 @@ class Trigger:
 def parse_trigger(message: bytes) -> Trigger:
     """The message's meaning. UsageError says what is wrong with it."""
     if len(message) > MESSAGE_BYTES_MAX:
-        raise UsageError(f"a trigger of {len(message)} bytes is too long", hint=_EXAMPLE)
+        raise UsageError(f"a trigger of {len(message)} bytes is too long", hint=EXAMPLE)
     try:
         value = json.loads(message)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"the trigger is no JSON: {error}", hint=_EXAMPLE) from error
+        raise UsageError(f"the trigger is no JSON: {error}", hint=EXAMPLE) from error
     if not isinstance(value, dict):
-        raise UsageError("the trigger is no JSON object", hint=_EXAMPLE)
+        raise UsageError("the trigger is no JSON object", hint=EXAMPLE)
     frame_id, ball_id = value.get("frame_id"), value.get("ball_id", "")
     if not isinstance(frame_id, str) or not isinstance(ball_id, str):
-        raise UsageError("frame_id and ball_id have to be texts", hint=_EXAMPLE)
+        raise UsageError("frame_id and ball_id have to be texts", hint=EXAMPLE)
     return make_trigger(frame_id, ball_id)
 
 

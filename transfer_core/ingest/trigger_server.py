@@ -3,6 +3,11 @@
 A ROUTER socket takes what REQ and DEALER clients send, and answers each by name, so that a client that dies between
 question and answer blocks nobody, as it would with REP. Nothing is copied before the answer: `answer` only notes what
 is to be done. Messages are small, few and untrusted.
+
+A message starts with an envelope, which the answer gets back: the parts up to the first empty one, as REQ and what
+passes its messages on lay them, or none. A trigger is the one part after it. One that is too long, a frame's picture
+say, is received all the same, since ZeroMQ closes the connection of whoever sends more than it is to take, and that
+client would wait for ever; few such are taken from a client at once.
 """
 
 from __future__ import annotations
@@ -15,14 +20,16 @@ from typing import TYPE_CHECKING
 
 from transfer_core.errors import DrsError, PortInUse, UsageError
 from transfer_core.events.watches import TriggerRun
-from transfer_core.ingest.trigger import accepted_reply, error_reply, parse_trigger
+from transfer_core.ingest.trigger import EXAMPLE, accepted_reply, error_reply, parse_trigger
 
 if TYPE_CHECKING:
     from zmq import Context, Socket
 
 _LOG = logging.getLogger(__name__)
 POLL_MS = 200
-SOCKET_BYTES_MAX = 1 << 20  # far more than a trigger may have, so that one that is too long is told so
+PART_BYTES_MAX = 64 << 20  # of what is told that it is too long; who sends more is cut off
+WAITING_MAX = 2  # messages of one client that wait in memory; what is more, waits with the client
+ENVELOPE_PARTS_MAX, ENVELOPE_BYTES_MAX = 16, 4096
 JOIN_S = 5.0
 
 
@@ -62,16 +69,18 @@ class TriggerServer:
                 _LOG.info("a trigger was not answered: %s", error)
 
     def _reply(self, frames: list[bytes]) -> None:
-        """REQ puts an empty frame before its message, DEALER need not; what it sent is what it gets back."""
-        head, body = frames[:-1], frames[-1]
-        if not head:
+        """Answer what a client sent; its name, which ROUTER puts in front, is where the answer goes."""
+        if len(frames) < 2:
             return
-        self._socket.send_multipart([*head, self.reply_to(body)], _zmq().NOBLOCK)
+        envelope, parts = part_envelope(frames[1:])
+        self._socket.send_multipart([frames[0], *envelope, self.reply_to(parts)], _zmq().NOBLOCK)
 
-    def reply_to(self, message: bytes) -> bytes:
+    def reply_to(self, parts: list[bytes]) -> bytes:
         """The answer to one message. Whatever is wrong, there is one."""
         try:
-            trigger = parse_trigger(message)
+            if len(parts) != 1:
+                raise UsageError(f"a trigger is one part, and this message has {len(parts)}", hint=EXAMPLE)
+            trigger = parse_trigger(parts[0])
             return accepted_reply(self._answer(trigger.frame_id, trigger.ball_id))
         except DrsError as error:
             return error_reply(error)
@@ -80,12 +89,23 @@ class TriggerServer:
             return error_reply(DrsError(f"{type(error).__name__}: {error}"))
 
 
+def part_envelope(parts: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """What an answer starts with, and the parts that follow. An envelope that nobody needs is not sent back."""
+    head = parts[: ENVELOPE_PARTS_MAX + 1]
+    if len(parts) == 1 or b"" not in head:
+        return [], parts
+    after = head.index(b"") + 1
+    envelope = parts[:after]
+    return (envelope if sum(map(len, envelope)) <= ENVELOPE_BYTES_MAX else []), parts[after:]
+
+
 def _bind(address: str) -> tuple[Context[Socket[bytes]], Socket[bytes]]:
     zmq = _zmq()
     context: Context[Socket[bytes]] = zmq.Context()
     socket = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.LINGER, 0)
-    socket.setsockopt(zmq.MAXMSGSIZE, SOCKET_BYTES_MAX)
+    socket.setsockopt(zmq.MAXMSGSIZE, PART_BYTES_MAX)
+    socket.setsockopt(zmq.RCVHWM, WAITING_MAX)
     socket.setsockopt(zmq.SNDHWM, 1000)
     if ":" in address.rpartition("://")[2].rpartition(":")[0]:
         socket.setsockopt(zmq.IPV6, 1)

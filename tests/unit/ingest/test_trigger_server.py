@@ -9,7 +9,7 @@ import pytest
 
 from transfer_core.errors import NotFoundError, PortInUse, UsageError
 from transfer_core.events.watches import TriggerRun
-from transfer_core.ingest.trigger_server import TriggerServer
+from transfer_core.ingest.trigger_server import TriggerServer, part_envelope
 
 zmq = pytest.importorskip("zmq")
 PATIENCE_MS = 10_000
@@ -58,6 +58,9 @@ def test_a_request_is_answered_with_a_job(client: Any) -> None:
         (b"\xff\x00\xfe", "E_USAGE"),
         (b'{"frame_id": "../x_1.jpg"}', "E_USAGE"),
         (b"x" * 100_000, "E_USAGE"),
+        (b"x" * (1 << 20), "E_USAGE"),
+        (b"x" * ((1 << 20) + 1), "E_USAGE"),
+        (b"x" * (20 << 20), "E_USAGE"),
         (b'{"frame_id": "frame_camera09_1.jpg"}', "E_NOT_FOUND"),
     ],
 )
@@ -104,6 +107,60 @@ def test_a_dealer_is_answered_with_or_without_the_empty_frame(server: TriggerSer
         assert json.loads(reply[-1])["status"] == "accepted"
     socket.close()
     context.term()
+
+
+def test_a_message_of_several_parts_is_told_that_a_trigger_is_one(client: Any) -> None:
+    body = json.dumps(REFERENCE).encode()
+    for parts in ([body, body], [body, b""], [b"", body], [b"x"] * 3000):
+        client.send_multipart(parts)
+        (reply,) = client.recv_multipart()
+        assert (json.loads(reply)["error"], "one part" in json.loads(reply)["message"]) == ("E_USAGE", True)
+
+
+def test_an_empty_message_of_a_dealer_is_answered(server: TriggerServer) -> None:
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
+    socket.connect(server.address)
+    socket.send(b"")
+    assert json.loads(socket.recv())["error"] == "E_USAGE"
+    socket.close()
+    context.term()
+
+
+def test_long_messages_that_come_fast_are_all_answered(client: Any, server: TriggerServer) -> None:
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.SNDHWM, 2)
+    socket.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
+    socket.connect(server.address)
+    for _ in range(30):
+        socket.send(b"x" * (4 << 20))
+    client.send(json.dumps(REFERENCE).encode())
+    assert json.loads(client.recv())["status"] == "accepted"
+    assert all("too long" in json.loads(socket.recv())["message"] for _ in range(30))
+    socket.close()
+    context.term()
+
+
+@pytest.mark.parametrize(
+    ("parts", "envelope", "rest"),
+    [
+        ([b""], [], [b""]),
+        ([b"", b"t"], [b""], [b"t"]),
+        ([b"7", b"8", b"", b"t"], [b"7", b"8", b""], [b"t"]),
+        ([b"t", b"t"], [], [b"t", b"t"]),
+        ([b"7", b""], [b"7", b""], []),
+        ([b"7" * 5000, b"", b"t"], [], [b"t"]),
+        ([b"7"] * 40 + [b"", b"t"], [], [b"7"] * 40 + [b"", b"t"]),
+    ],
+)
+def test_an_envelope_ends_with_the_first_empty_part(
+    parts: list[bytes], envelope: list[bytes], rest: list[bytes]
+) -> None:
+    assert part_envelope(parts) == (envelope, rest)
 
 
 def test_an_address_that_is_taken_or_none_is_told(server: TriggerServer) -> None:
