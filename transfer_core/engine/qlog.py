@@ -2,11 +2,12 @@
 
 The form is JSON-SEQ (RFC 7464) of qlog 0.3 (draft-ietf-quic-qlog-main-schema-03): a record of the trace first, then one
 record for each event, each between a record separator and a line feed. Times are milliseconds since the trace began.
-Every path has packet numbers of its own, so `group_id` names the path: session, number, and link where it is known.
-Events that QUIC has no name for are `drs:...`.
+Every path has packet numbers of its own, so `group_id` names the path: session, number, and link where it is known; of
+each qvis makes a trace of its own. Events that QUIC has no name for are `drs:...`. Packets of file data have no frames.
 
-The loop's thread only puts plain tuples into a queue; a thread of the trace makes JSON of them. If it can't keep up,
-events are left out, counted, and the file says how many.
+The loop's thread only puts plain tuples into a queue; a thread of the trace makes JSON of them, and reads the frames of
+control packets. If it can't keep up, events are left out, counted, and the file says how many. qvis takes a file by the
+end of its name: `.qlog` or `.sqlog`.
 
 A file that has grown to `FILE_BYTES_MAX` is kept beside the next one as `NAME.1.qlog`, in place of the one before, so
 that a trace of weeks takes twice that and no more. Each of the two is a whole file, with times since the same moment.
@@ -26,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.clock import Clock
+from transfer_core.engine.qlog_frames import frames_in
 from transfer_core.errors import WriteFailed
 from transfer_core.protocol.path import Path
 from transfer_core.protocol.recovery.path_sender import PathState, Resolved
@@ -160,22 +162,38 @@ class SessionTrace:
         data = {"path_id": path.number}
         self._note(now_ns, path, lambda: [{"name": "drs:path_removed", "data": data}])
 
-    def on_sent(self, now_ns: int, path: Path, kind: Kind, first_pn: int, count: int, datagram_bytes: int) -> None:
+    def on_sent(
+        self, now_ns: int, path: Path, kind: Kind, first_pn: int, count: int, datagram_bytes: int, frames: bytes
+    ) -> None:
         """See `SessionObserver`."""
+        number, event = path.number, "transport:packet_sent"
         pns = range(first_pn, first_pn + count)
-        self._note(now_ns, path, lambda: [_packet("transport:packet_sent", kind, pn, datagram_bytes) for pn in pns])
+        self._note(now_ns, path, lambda: [_packet(event, number, kind, pn, datagram_bytes, frames) for pn in pns])
 
-    def on_received(self, now_ns: int, path: Path, kind: Kind, pns: NDArray[np.int64], datagram_bytes: int) -> None:
+    def on_received(
+        self,
+        now_ns: int,
+        path: Path,
+        kind: Kind,
+        pns: NDArray[np.int64],
+        datagram_bytes: int,
+        bodies: NDArray[np.uint8],
+    ) -> None:
         """See `SessionObserver`."""
-        numbers = pns.tolist()
-        make: Make = lambda: [_packet("transport:packet_received", kind, pn, datagram_bytes) for pn in numbers]  # noqa: E731
-        self._note(now_ns, path, make)
+        number, event = path.number, "transport:packet_received"
+        packets = [(pn, b"") for pn in pns.tolist()]
+        if kind is not Kind.DATA:  # a copy, since the session uses the memory again
+            packets = [(pn, bodies[row].tobytes()) for row, (pn, _) in enumerate(packets)]
+        self._note(
+            now_ns, path, lambda: [_packet(event, number, kind, pn, datagram_bytes, body) for pn, body in packets]
+        )
 
     def on_resolved(self, now_ns: int, path: Path, resolved: Resolved) -> None:
         """See `SessionObserver`."""
         if len(resolved.lost_pns):
             lost = resolved.lost_pns.tolist()
-            self._note(now_ns, path, lambda: [_lost(pn) for pn in lost])
+            trigger = "pto_expired" if path.sender.is_silent else "time_threshold"
+            self._note(now_ns, path, lambda: [_lost(pn, trigger) for pn in lost])
         state, before = path.sender.state, self._states.get(path.number)
         if state is not before:
             self._states[path.number] = state
@@ -210,17 +228,15 @@ def _header(vantage: str, name: str, wall_ms: float) -> dict[str, Any]:
     }
 
 
-def _packet(event: str, kind: Kind, pn: int, datagram_bytes: int) -> dict[str, Any]:
+def _packet(event: str, path: int, kind: Kind, pn: int, datagram_bytes: int, body: bytes) -> dict[str, Any]:
     header = {"packet_type": _PACKET_TYPE, "packet_number": pn}
-    return {
-        "name": event,
-        "data": {"header": header, "raw": {"length": datagram_bytes}, "drs_kind": Kind(kind).name.lower()},
-    }
+    data = {"header": header, "raw": {"length": datagram_bytes}, "drs_kind": Kind(kind).name.lower()}
+    return {"name": event, "data": {**data, "frames": frames_in(body, path)} if body else data}
 
 
-def _lost(pn: int) -> dict[str, Any]:
+def _lost(pn: int, trigger: str) -> dict[str, Any]:
     header = {"packet_type": _PACKET_TYPE, "packet_number": pn}
-    return {"name": "recovery:packet_lost", "data": {"header": header, "trigger": "time_threshold"}}
+    return {"name": "recovery:packet_lost", "data": {"header": header, "trigger": trigger}}
 
 
 def _metrics(path: Path) -> dict[str, Any]:

@@ -171,7 +171,8 @@ class Association:
 
     def _take_plain(self, path: Path, kind: int, pns: NDArray[np.int64], plain: NDArray[np.uint8], now_ns: int) -> None:
         if self.observer is not None:
-            self.observer.on_received(now_ns, path, Kind(kind), pns, plain.shape[1] + SEALED_OVERHEAD)
+            size, bodies = plain.shape[1] + SEALED_OVERHEAD, plain[:, PREFIX_BYTES:]
+            self.observer.on_received(now_ns, path, Kind(kind), pns, size, bodies)
         prefix = plain[:, :PREFIX_BYTES].view(PREFIX)[:, 0]
         floors = pns - prefix["floor"].astype(np.int64) * FLOOR_UNIT
         tx_us = prefix["tx_us"].astype(np.uint32)
@@ -437,7 +438,7 @@ class Association:
         sender.on_sent(now_ns, 1, len(datagram), np.array([tag], np.int64), ack_eliciting=kind == Kind.CONTROL)
         path.last_sent_ns = now_ns
         if self.observer is not None:
-            self.observer.on_sent(now_ns, path, kind, pn, 1, len(datagram))
+            self.observer.on_sent(now_ns, path, kind, pn, 1, len(datagram), frames)
         return Transmit(path.number, path.address, memoryview(datagram), len(datagram))
 
     def seal_burst(self, path: Path, slice_bytes: int, count: int, tags: NDArray[np.int64], now_ns: int) -> Transmit:
@@ -449,7 +450,7 @@ class Association:
         first_pn = sender.on_sent(now_ns, count, datagram_bytes, tags)
         path.last_sent_ns = now_ns
         if self.observer is not None:
-            self.observer.on_sent(now_ns, path, Kind.DATA, first_pn, count, datagram_bytes)
+            self.observer.on_sent(now_ns, path, Kind.DATA, first_pn, count, datagram_bytes, b"")
         return Transmit(path.number, path.address, payload, datagram_bytes)
 
     def data_rows(self, slice_bytes: int) -> NDArray[np.uint8]:

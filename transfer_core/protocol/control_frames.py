@@ -18,7 +18,7 @@ from transfer_core.protocol.ordered_messages import FRAME_MESSAGE, MESSAGE_HEAD
 from transfer_core.protocol.recovery.ack import Ack, decode_ack, encode_ack
 
 _FRAME_PADDING = 0x00
-_FRAME_ACK = 0x01
+FRAME_ACK = 0x01
 _FRAME_PING = 0x03
 _ACK_HEAD = struct.Struct(">BBH")
 PING_FRAME = bytes((_FRAME_PING,))
@@ -46,7 +46,7 @@ Frame = AckFrame | MessageFrame | LiveFrame
 def ack_frame(path: int, ack: Ack, room_bytes: int) -> bytes:
     """An acknowledgement of what came on that path, in `room_bytes` at most."""
     body = encode_ack(ack, room_bytes - _ACK_HEAD.size)
-    return _ACK_HEAD.pack(_FRAME_ACK, path, len(body)) + body
+    return _ACK_HEAD.pack(FRAME_ACK, path, len(body)) + body
 
 
 def frames_of(body: memoryview) -> Iterator[Frame]:
@@ -56,7 +56,7 @@ def frames_of(body: memoryview) -> Iterator[Frame]:
         kind = body[at]
         if kind == _FRAME_PING:
             at += 1
-        elif kind == _FRAME_ACK and len(body) >= at + _ACK_HEAD.size:
+        elif kind == FRAME_ACK and len(body) >= at + _ACK_HEAD.size:
             _, path, length = _ACK_HEAD.unpack_from(body, at)
             at += _ACK_HEAD.size
             ack, _ = decode_ack(body[at : at + length])

@@ -24,12 +24,23 @@ class SessionObserver(Protocol):
         """A path is used no more."""
         ...
 
-    def on_sent(self, now_ns: int, path: Path, kind: Kind, first_pn: int, count: int, datagram_bytes: int) -> None:
-        """Datagrams of one size were sealed and go now. `datagram_bytes` is UDP payload."""
+    def on_sent(
+        self, now_ns: int, path: Path, kind: Kind, first_pn: int, count: int, datagram_bytes: int, frames: bytes
+    ) -> None:
+        """Datagrams of one size were sealed and go now. `datagram_bytes` is UDP payload; `frames` are those of a
+        control packet, none for file data."""
         ...
 
-    def on_received(self, now_ns: int, path: Path, kind: Kind, pns: NDArray[np.int64], datagram_bytes: int) -> None:
-        """Datagrams of one size came and opened."""
+    def on_received(
+        self,
+        now_ns: int,
+        path: Path,
+        kind: Kind,
+        pns: NDArray[np.int64],
+        datagram_bytes: int,
+        bodies: NDArray[np.uint8],
+    ) -> None:
+        """Datagrams of one size came and opened; `bodies` has a row for each: its frames, or file data and its head."""
         ...
 
     def on_resolved(self, now_ns: int, path: Path, resolved: Resolved) -> None:

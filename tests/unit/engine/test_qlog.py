@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.qvis_reader import arrows, read
 from tests.support.session_world import SessionWorld, WorldFile
 from transfer_core.engine.qlog import QlogTrace
 from transfer_core.errors import WriteFailed
@@ -91,6 +92,37 @@ def test_the_events_are_what_the_session_counted(tmp_path: Path) -> None:
         data_sent = [data for data in sent if data["drs_kind"] == "data"]
         assert sum(each["slices"] for run in taken for each in run) == len(data_sent)
     assert world.sender.paths[0].sender.lost_packets > 0
+
+
+def test_qvis_draws_each_packet_with_its_acknowledgement_or_its_loss_on_both_sides(tmp_path: Path) -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=8, delay_ms=8, loss=0.2), LinkConditions(rate_mbps=4)], seed=7)
+    traces = []
+    for side, vantage in ((world.sender, "client"), (world.receiver, "server")):
+        trace = QlogTrace(tmp_path / f"{vantage}.qlog", ManualClock(world.now_ns), vantage=vantage, name=vantage)
+        side.observer = trace.session("pit")
+        traces.append(trace)
+    world.add_file(WorldFile("a", np.random.default_rng(7).bytes(500_000)))
+    assert world.run(limit_s=20)
+    world.run(lambda: False, limit_s=1)  # the last words are said and heard
+    for trace in traces:
+        trace.close()
+    agents, relays = read(tmp_path / "client.qlog"), read(tmp_path / "server.qlog")
+    for number, path in world.sender.paths.items():
+        agent, relay = agents[f"pit path {number}"], relays[f"pit path {number}"]
+        told = path.sender.acked_packets + path.sender.late_packets
+        assert len(agent.acked_at) >= told  # a burst may hold packets that ask for no answer, which are named, too
+        assert len(agent.lost) == path.sender.lost_packets
+        assert arrows(agent, relay) == len(relay.received)
+        assert arrows(relay, agent) == len(agent.received)
+        assert (agent.acked_unsent, relay.answered_unheard) == (0, 0)
+        assert agent.acked_at.keys() <= relay.received.keys()
+        assert len(relay.answered_at) > 0.95 * len(
+            relay.received
+        )  # data ahead of its file is refused, and not answered
+        assert all(agent.sent[each]["time"] < at for each, at in agent.acked_at.items())
+        assert agent.rtts_ms
+        assert agent.windows
+    assert agents["pit path 0"].lost
 
 
 def test_more_than_can_be_written_is_left_out_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
