@@ -1,4 +1,7 @@
-"""Strictness for the whole suite: no screen, no stray warning in the log, no thread or timer of Qt left running."""
+"""Strictness for the whole suite: no screen, no stray warning in the log, no thread or timer of Qt left running.
+
+Strict about what happens, patient about when: a machine may be slow, or stand still for a while.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,18 @@ import logging
 import re
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from pytestqt.qtbot import QtBot
 
 # the machine may be shared, so that a slow example is no fault; CI always tries the same examples
 settings.register_profile("suite", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("suite"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "suite")
 
+PATIENCE_MS = 60_000
 SOAK_SEEDS = int(os.environ.get("DRS_SOAK_SEEDS", "320"))
 
 
@@ -70,6 +76,25 @@ def log_witness() -> Iterator[_Witness]:
 def expect_log(log_witness: _Witness) -> Callable[[str], None]:
     """`expect_log(pattern)`: a log record like this is part of the behaviour; it fails the test if it does not come."""
     return log_witness.expected.append
+
+
+class _PatientBot(QtBot):
+    """A `QtBot` that waits longer than 5 s for what has to come."""
+
+    def waitUntil(self, callback: Callable[[], bool | None], *, timeout: int = PATIENCE_MS) -> None:
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal: Any, *, timeout: int = PATIENCE_MS, **more: Any) -> Any:
+        return super().waitSignal(signal, timeout=timeout, **more)
+
+    def waitExposed(self, widget: Any, *, timeout: int = PATIENCE_MS) -> Any:
+        return super().waitExposed(widget, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp: object, request: pytest.FixtureRequest) -> QtBot:
+    """As of pytest-qt, with more patience."""
+    return _PatientBot(request)
 
 
 @pytest.fixture(autouse=True)

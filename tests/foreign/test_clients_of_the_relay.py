@@ -145,7 +145,7 @@ class Asker:
             case = data.draw(operation.as_strategy(generation_mode=mode))
             if case.path_parameters and data.draw(st.booleans()):
                 case.path_parameters["upload_id"] = data.draw(st.sampled_from(self._known_ids))
-            answer = case.call(timeout=20)
+            answer = case.call(timeout=60)
             self.statuses.add(answer.status_code)
             assert answer.status_code < 500, (case.as_curl_command(), answer.text)
 
@@ -160,8 +160,10 @@ def test_schemathesis_finds_no_request_that_breaks_the_relay(tmp_path: Path) -> 
     with HttpRelay(tmp_path, http_config(body_timeout_s=2.0, upload_bytes_max=10_000_000)) as relay:
         schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
         schema = schemathesis.openapi.from_url(f"{relay.url}/openapi.json")
-        begun = httpx.post(f"{relay.url}/upload/init", json={"filename": "x", "filesize": 9, "chunks": 3}).json()
-        where = httpx.post(f"{relay.url}/files/", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "9"})
+        begun = httpx.post(
+            f"{relay.url}/upload/init", json={"filename": "x", "filesize": 9, "chunks": 3}, timeout=60
+        ).json()
+        where = httpx.post(f"{relay.url}/files/", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "9"}, timeout=60)
         asker = Asker([begun["upload_id"], where.headers["Location"].rpartition("/")[2]])
         operations = [result.ok() for result in schema.get_all_operations()]
         assert len(operations) == 13, [operation.label for operation in operations]
@@ -170,4 +172,4 @@ def test_schemathesis_finds_no_request_that_breaks_the_relay(tmp_path: Path) -> 
                 asker.ask(operation, mode)
         assert asker.without_input <= {"GET /health", "GET /uploads", "OPTIONS /files/", "POST /pair"}
         assert {200, 400, 404} <= asker.statuses
-        assert httpx.get(f"{relay.url}/health").json()["status"] == "healthy"
+        assert httpx.get(f"{relay.url}/health", timeout=60).json()["status"] == "healthy"

@@ -25,7 +25,7 @@ const listener = createServer(tus.handle.bind(tus));
 listener.listen(0, "127.0.0.1", () => console.log(listener.address().port));
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractButton
 
 from app.models.link_history import LinkHistory
 from app.models.sample_rings import SampleRings
+from app.views.links.link_plot import Frame
 from app.views.links.page import LinksPage
 from app.views.links.simulate_dialog import SimulateDialog
 from tests.support.console_world import SUN, HandState, PlainTheme, colours_in, link_view
@@ -111,7 +112,7 @@ def test_what_happened_while_hidden_is_there_when_shown_again(page, state) -> No
 
 def test_a_shown_page_draws_by_itself(page, state, qtbot) -> None:
     drawn = page.frames_drawn
-    qtbot.waitUntil(lambda: page.frames_drawn >= drawn + 3, timeout=3000)
+    qtbot.waitUntil(lambda: page.frames_drawn >= drawn + 3)
 
 
 def test_space_freezes_the_picture_while_data_goes_on_and_space_follows_again(page, state, qtbot) -> None:
@@ -287,14 +288,21 @@ def test_plots_with_axes_survive_some_hundred_frames(qtbot) -> None:
 
 def test_cards_are_drawn_one_at_a_time_and_all_at_the_same_moment(page, state, qtbot, monkeypatch) -> None:
     qtbot.waitUntil(lambda: page.frames_drawn >= 2)  # new cards have had their first, whole frame
-    ends = []
-    for card in (page.card("wifi"), page.card("lte")):
-        draw = card.draw
-        monkeypatch.setattr(card, "draw", lambda *args, draw=draw: (ends.append(args[2].end_s), draw(*args)))
-    qtbot.waitUntil(lambda: len(ends) == 1)
-    state.pass_time(0.05)
-    qtbot.waitUntil(lambda: len(ends) >= 4)
-    first, second, third, fourth = ends[:4]
+    drawn = []
+
+    def note(name: str, frame: Frame) -> None:
+        drawn.append((name, frame.end_s))
+        state.pass_time(0.05)  # before the next card, whenever its turn comes
+
+    for name in ("wifi", "lte"):
+        draw = page.card(name).draw
+        monkeypatch.setattr(
+            page.card(name), "draw", lambda *args, name=name, draw=draw: (note(name, args[2]), draw(*args))
+        )
+    qtbot.waitUntil(lambda: len(drawn) >= 5)
+    begin = [name for name, _ in drawn].index("wifi")  # a frame may have been half drawn
+    names, (first, second, third, fourth) = zip(*drawn[begin : begin + 4], strict=True)
+    assert names == ("wifi", "lte", "wifi", "lte")
     assert first == second
     assert third == fourth > second
 

@@ -36,7 +36,7 @@ def test_a_shown_page_takes_new_lines_by_itself_and_follows_them(page, state, qt
     page.on_shown()
     for number in range(100):
         state.noticed.emit(notice(f"line {number}"))
-    qtbot.waitUntil(lambda: page.rows_shown == 100, timeout=2000)
+    qtbot.waitUntil(lambda: page.rows_shown == 100)
     bar = page.table.verticalScrollBar()
     assert bar.value() == bar.maximum() > 0
 
@@ -48,7 +48,7 @@ def test_scrolling_up_stops_following_and_following_jumps_back(page, state, qtbo
     page.flush()
     bar = page.table.verticalScrollBar()
     bar.triggerAction(bar.SliderAction.SliderToMinimum)
-    qtbot.waitUntil(lambda: not page.follow.isChecked(), timeout=1000)
+    qtbot.waitUntil(lambda: not page.follow.isChecked())
     state.noticed.emit(notice("newest"))
     page.flush()
     assert bar.value() == 0

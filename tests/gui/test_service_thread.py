@@ -62,7 +62,7 @@ def test_calls_made_before_the_service_is_there_run_in_their_order(thread, fake,
 
 def test_a_slow_verb_does_not_hold_up_a_kill(thread, fake, qtbot) -> None:
     release = threading.Event()
-    fake.pair = lambda token: release.wait(10)
+    fake.pair = lambda token: release.wait(60.0)
     done = []
     thread.call("pair", "token", on_result=lambda _: done.append("pair"))
     thread.call("kill_link", "Wi-Fi", on_result=lambda _: done.append("kill"))
@@ -146,7 +146,7 @@ def test_a_batch_is_handed_over_only_when_the_last_one_is_taken(thread, fake, qt
 
     thread.events_arrived.connect(take)
     thread.start()
-    qtbot.waitUntil(lambda: len(batches) == 2)
+    qtbot.waitUntil(lambda: len(batches) >= 2)
     assert len(batches[1]) == len(fake.jobs())
 
 
@@ -173,10 +173,10 @@ def test_a_verb_that_hangs_in_an_engine_that_answers_holds_up_no_close(qtbot, mo
             Path("state"), make_process=lambda end: EngineProcess(end, module="tests.support.odd_engine")
         )
     )
-    with qtbot.waitSignal(thread.started, timeout=20_000):
+    with qtbot.waitSignal(thread.started):
         thread.start()
     thread.call("notices")
     thread.call("history")
     began = time.monotonic()
     assert thread.stop()
-    assert time.monotonic() - began < 12.0  # all waits together would be 27 s
+    assert time.monotonic() - began < 20.0  # all waits together would be 27 s

@@ -61,7 +61,7 @@ def test_folders_files_and_machines_are_listed(stage: Stage) -> None:
 def test_another_folder_shows_its_question_and_can_be_answered(stage: Stage, qtbot: QtBot) -> None:
     assert not stage.page.page_actions["deletes"].isEnabled()
     stage.page.overview.folders.choose("strategy")
-    qtbot.waitUntil(lambda: "31 of 40" in stage.page.overview.reports.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "31 of 40" in stage.page.overview.reports.text())
     assert stage.page.page_actions["deletes"].isEnabled()
     stage.page.page_actions["deletes"].trigger()
     assert ("resume", "strategy", True) in stage.service.sync.calls
@@ -82,7 +82,7 @@ def test_each_button_and_key_resolves_the_conflict(stage: Stage, qtbot: QtBot, k
     stage.page.conflicts.keep_actions[keep].trigger()
     assert ("resolve", demo_conflict().beside.path, keep, "setups") in stage.service.sync.calls
     assert stage.page.conflicts.keep_actions[keep].shortcut().toString() == key
-    qtbot.waitUntil(lambda: not stage.page.conflicts.isVisible(), timeout=5000)
+    qtbot.waitUntil(lambda: not stage.page.conflicts.isVisible())
 
 
 def test_a_conflict_that_is_looked_at_stays_while_others_come(stage: Stage) -> None:

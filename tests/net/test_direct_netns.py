@@ -83,7 +83,7 @@ def machines(tmp_path: Path) -> Iterator[TwoMachines]:
         made.close()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_machines_of_one_network_go_direct_and_need_no_relay(machines: TwoMachines) -> None:
     machines.until(lambda: machines.ways("near") == ["direct"] and machines.ways("far") == ["direct"])
     machines.kill("relay")

@@ -127,7 +127,7 @@ def kill_one(stage: Stage, number: int, agent: Process, relay: Process) -> tuple
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(int(os.environ.get("DRS_CAMERA_SEEDS", "1"))))
 def test_kill_9_on_both_sides_in_a_burst_loses_no_frame_and_sends_none_half(stage: Stage, seed: int) -> None:
     rng = random.Random(seed)
@@ -148,7 +148,7 @@ def test_kill_9_on_both_sides_in_a_burst_loses_no_frame_and_sends_none_half(stag
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_kill_9_on_both_sides_among_many_small_frames_loses_none_and_brings_none_twice(stage: Stage) -> None:
     rng = random.Random(3)
     stage.watch()
@@ -160,7 +160,7 @@ def test_kill_9_on_both_sides_among_many_small_frames_loses_none_and_brings_none
     kills = 0
     while kills < 6:
         before = len(stage.arrived())
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60.0
         while len(stage.arrived()) < min(before + SMALL_FRAMES // 12, SMALL_FRAMES) and time.monotonic() < end:
             time.sleep(0.02)
         agent, relay = kill_one(stage, kills, agent, relay)
@@ -171,7 +171,7 @@ def test_kill_9_on_both_sides_among_many_small_frames_loses_none_and_brings_none
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_sources_leave_when_they_have_arrived_also_when_the_agent_is_killed(stage: Stage) -> None:
     stage.watch("--delete-after", "verified")
     generator = stage.generate()
@@ -184,14 +184,14 @@ def test_sources_leave_when_they_have_arrived_also_when_the_agent_is_killed(stag
         kill(agent)
         agent = stage.start_agent()
     stage.until_arrived(wanted)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60.0
     while stage.sent():
         assert time.monotonic() < end, f"left: {sorted(stage.sent())[:5]}"
         time.sleep(0.1)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_trigger_over_zeromq_brings_the_frames_of_all_cameras_to_the_ball(stage: Stage) -> None:
     zmq = pytest.importorskip("zmq")
     stage.watch("--on-trigger", "--max-files", 10)

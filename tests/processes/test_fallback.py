@@ -82,7 +82,7 @@ def wait_for(question: Callable[[], Any], what: str) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_relay_is_sent_to_over_http_while_udp_is_cut_off(tmp_path: Path) -> None:
     port, behind = free_ports(2)
     gate = UdpGate(port, behind)

@@ -44,12 +44,12 @@ class Tus:
 
     def begin(self, url: str) -> None:
         headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(self.data)), "Upload-Metadata": "filename bGFw"}
-        answer = httpx.post(f"{url}/files/", headers=headers)
+        answer = httpx.post(f"{url}/files/", headers=headers, timeout=60)
         answer.raise_for_status()
         self.where = answer.headers["Location"]
 
     def lacks(self, url: str) -> int | None:
-        answer = httpx.head(url + self.where, headers={"Tus-Resumable": "1.0.0"})
+        answer = httpx.head(url + self.where, headers={"Tus-Resumable": "1.0.0"}, timeout=60)
         answer.raise_for_status()
         offset = int(answer.headers["Upload-Offset"])
         return None if offset == len(self.data) else offset
@@ -57,7 +57,7 @@ class Tus:
     def send(self, url: str, offset: int, body: Iterator[bytes]) -> httpx.Response:
         headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": str(offset)}
         headers["Content-Type"] = "application/offset+octet-stream"
-        return httpx.patch(url + self.where, content=body, headers=headers, timeout=30)
+        return httpx.patch(url + self.where, content=body, headers=headers, timeout=60)
 
     def end(self, url: str) -> None:
         return
@@ -69,12 +69,12 @@ class Chunks:
 
     def begin(self, url: str) -> None:
         body = {"filename": "lap", "filesize": len(self.data), "chunks": self.total, "chunk_size": CHUNK}
-        answer = httpx.post(f"{url}/upload/init", json=body)
+        answer = httpx.post(f"{url}/upload/init", json=body, timeout=60)
         answer.raise_for_status()
         self.upload_id = answer.json()["upload_id"]
 
     def lacks(self, url: str) -> int | None:
-        answer = httpx.get(f"{url}/upload/status/{self.upload_id}")
+        answer = httpx.get(f"{url}/upload/status/{self.upload_id}", timeout=60)
         answer.raise_for_status()
         index = answer.json()["next_chunk"]
         return None if index is None else index * CHUNK
@@ -92,10 +92,10 @@ class Chunks:
             yield b"\r\n--b--\r\n"
 
         headers = {"Content-Type": "multipart/form-data; boundary=b"}
-        return httpx.post(f"{url}/upload/chunk", content=form(), headers=headers, timeout=30)
+        return httpx.post(f"{url}/upload/chunk", content=form(), headers=headers, timeout=60)
 
     def end(self, url: str) -> None:
-        httpx.post(f"{url}/upload/finalize", json={"upload_id": self.upload_id}, timeout=30).raise_for_status()
+        httpx.post(f"{url}/upload/finalize", json={"upload_id": self.upload_id}, timeout=60).raise_for_status()
 
 
 def start(field: Field, *more: object, prefix: tuple[str, ...] = ()) -> tuple[Running, str]:
@@ -152,7 +152,7 @@ def test_a_full_disk_is_507_and_the_upload_goes_on_when_there_is_room(
     field.inbox.mkdir()
     relay, url = start(field, "--keep-free", "1MB", prefix=(*OWN_DISK, str(field.inbox)))
     disk = Path(f"/proc/{relay.process.pid}/root") / field.inbox.relative_to("/")
-    too_large = httpx.post(f"{url}/upload/init", json={"filename": "x", "filesize": 30 * MB, "chunks": 30})
+    too_large = httpx.post(f"{url}/upload/init", json={"filename": "x", "filesize": 30 * MB, "chunks": 30}, timeout=60)
     assert (too_large.status_code, too_large.json()["code"]) == (507, "E_DISK_FULL")
     assert too_large.headers["Retry-After"]
     data = data_of(12 * MB, seed=4)
@@ -165,7 +165,7 @@ def test_a_full_disk_is_507_and_the_upload_goes_on_when_there_is_room(
         if answer.status_code in (200, 204):
             continue
         assert (answer.status_code, answer.json()["code"]) == (507, "E_DISK_FULL")
-        assert httpx.get(f"{url}/health").json()["status"] == "full"
+        assert httpx.get(f"{url}/health", timeout=60).json()["status"] == "full"
         refused += 1
         if refused == 3:
             (disk / "filler").unlink()
@@ -202,9 +202,9 @@ def test_tokens_are_made_listed_and_revoked_by_commands(field: Field) -> None:
     assert made["token"] not in str(listed)
     _, url = start(field)
     headers = {"Authorization": f"Bearer {made['token']}"}
-    assert httpx.get(f"{url}/uploads", headers=headers).status_code == 200
+    assert httpx.get(f"{url}/uploads", headers=headers, timeout=60).status_code == 200
     assert field.say("relay", "revoke", "logger", state="r").code == 0
-    assert httpx.get(f"{url}/uploads", headers=headers).status_code == 401
+    assert httpx.get(f"{url}/uploads", headers=headers, timeout=60).status_code == 401
     assert field.say("relay", "revoke", "logger", state="r").code == 1
 
 

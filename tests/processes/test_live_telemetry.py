@@ -57,7 +57,7 @@ class Flying(threading.Thread):
 
 
 def _ask(http: str) -> httpx.Client:
-    client = httpx.Client(base_url=http, timeout=20)
+    client = httpx.Client(base_url=http, timeout=60)
     body = {"username": "Ada", "password": "correct horse"}
     client.post("/create_user", json=body)
     client.headers["Authorization"] = f"Bearer {client.post('/login', json=body).json()['token']}"
@@ -190,7 +190,7 @@ def test_an_agent_says_goodbye_by_all_links_so_that_its_race_ends_with_it(field:
         flying.land()
         assert field.say("link", "kill", "wifi").code == 0  # which answers fastest, so that messages ride it
         assert agent.stop() == 0
-        _until(lambda: not client.get("/list_races").json(), "the end of the race", within_s=10.0)
+        _until(lambda: not client.get("/list_races").json(), "the end of the race", within_s=60.0)
 
 
 def test_a_relay_without_telemetry_refuses_it_and_files_go_on(field: Field) -> None:

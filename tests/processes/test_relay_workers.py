@@ -19,7 +19,7 @@ from transfer_core.protocol.place import home_of
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(sys.platform != "linux", reason="processes share a port on Linux only"),
 ]
 WORKERS = 3

@@ -43,7 +43,7 @@ class Site:
 
     def wait(self, file_id: str, is_so: Any) -> dict[str, Any]:
         """What the agent says of a job, as soon as that holds."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60.0
         while time.monotonic() < end:
             said = [event for event in tuple(self.agent.events) if event.get("file_id") == file_id]
             if said and is_so(said[-1]):
@@ -53,7 +53,7 @@ class Site:
 
     def wait_for_notice(self, source: Path) -> str:
         """What the agent says of a source that is not as it was; the job's own state may be past before it is told."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60.0
         while time.monotonic() < end:
             for event in tuple(self.agent.events):
                 if event["event"] == "notice" and str(source) in event["text"]:

@@ -147,7 +147,7 @@ def hash_of(data: bytes) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_three_laptops_and_the_factory_keep_a_folder_the_same(team: Team) -> None:
     chance = random.Random(7)
     one, two, three = (team.root(name) for name in team.laptops)
@@ -190,7 +190,7 @@ def test_three_laptops_and_the_factory_keep_a_folder_the_same(team: Team) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_whoever_is_killed_all_trees_end_equal_and_no_edit_is_gone(team: Team) -> None:
     chance = random.Random(11)
     team.share()
@@ -213,7 +213,7 @@ def test_whoever_is_killed_all_trees_end_equal_and_no_edit_is_gone(team: Team) -
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_links_that_are_killed_under_edits_delay_them_and_lose_none(tmp_path: Path) -> None:
     team = Team(tmp_path, laptops=2)
     try:
@@ -244,7 +244,7 @@ def test_links_that_are_killed_under_edits_delay_them_and_lose_none(tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
 def test_a_one_way_sync_gives_what_rsync_gives(tmp_path: Path) -> None:
     team = Team(tmp_path, laptops=1)

@@ -30,7 +30,7 @@ CASES = [(kind, victim) for kind in ("chunked", "tus", "relay-http", "s3") for v
 SOME_CASES = [("chunked", "server"), ("relay-http", "agent"), ("s3", "agent")]
 KEY, SECRET = "AKIDEXAMPLE", "a-secret-for-tests-only"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(200 + 20 * KILLS)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 20 * KILLS)]
 
 
 def command(*words: object) -> list[str]:
@@ -121,7 +121,7 @@ class Stage:
     def stop_agent(self) -> None:
         assert self.agent is not None
         self.agent.terminate()
-        self.agent.wait(20)
+        self.agent.wait(60.0)
 
     def file(self, name: str, size: int) -> Path:
         path = self.folder / name

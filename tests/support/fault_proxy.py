@@ -20,7 +20,7 @@ class ProxyHandler(Handler):
         owner = self.server_of
         if self.is_piece():
             owner.piece_bytes_received += len(self.content)
-        connection = http.client.HTTPConnection("127.0.0.1", owner.behind, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", owner.behind, timeout=60)
         try:
             connection.request(self.command, self.path, self.content, dict(self.headers.items()))
             response = connection.getresponse()

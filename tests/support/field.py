@@ -33,7 +33,7 @@ delay_ms = 15
 loss = 0.01
 """
 COMMAND_S = 60.0
-EVENT_S = 30.0
+EVENT_S = 60.0
 
 
 def data_of(size: int, seed: int = 1) -> bytes:

@@ -25,7 +25,7 @@ def random_bytes(size: int, seed: int = 1) -> bytes:
     return np.random.default_rng(seed).bytes(size)
 
 
-def until(holds: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
+def until(holds: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
     end = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < end, what
@@ -94,7 +94,7 @@ class ReferenceClient:
     """A client of the reference's protocol as its text describes it, with its names and nothing else."""
 
     def __init__(self, url: str, data: bytes, name: str = "recording_20251025_120000", chunk: int = 5_000_000) -> None:
-        self.http = httpx.Client(base_url=url, timeout=30)
+        self.http = httpx.Client(base_url=url, timeout=60)
         self.data, self.name, self.chunk = data, name, chunk
         self.md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
         self.total = -(-len(data) // chunk)

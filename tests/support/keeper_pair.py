@@ -16,7 +16,7 @@ from transfer_core.sync.parcel import decode_parcel
 from transfer_core.sync.shares import Share, ShareStore
 from transfer_core.sync.verbs import FolderVerbs
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 class End:

@@ -81,7 +81,7 @@ class LoopStage:
 
     def wait(self, is_so: Callable[[], bool]) -> None:
         """Until it is so, or fail."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60.0
         while not is_so():
             assert time.monotonic() < end, (self.told, self.relay_events)
             time.sleep(0.01)

@@ -17,7 +17,7 @@ from transfer_core.protocol.endpoint import Address
 from transfer_core.server.relay import Relay
 from transfer_core.server.sync_hub import SyncHub
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 SIMULATION = """
 [[link]]
 name = "wifi"

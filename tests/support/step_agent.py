@@ -15,7 +15,7 @@ from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.server.relay import Relay
 from transfer_core.service import Token
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class Agent:

@@ -16,7 +16,7 @@ from transfer_core.telemetry.desk import TelemetryDesk
 from transfer_core.telemetry.desk_parts import LiveFigures
 from transfer_core.telemetry.flight import Flight, Stream
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def wait_until(condition: Callable[[], object], what: str = "it") -> None:

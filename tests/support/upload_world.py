@@ -13,7 +13,7 @@ from transfer_core.engine.local_service import LocalService
 from transfer_core.events import JobState, JobView
 from transfer_core.service import NewDestination
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 def wait_until(condition: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:

@@ -53,16 +53,16 @@ def test_a_wish_to_stop_ends_the_child(tmp_path: Path) -> None:
     words = [
         sys.executable,
         "-c",
-        "import sys,time\nopen(sys.argv[1],'w').write('1')\ntime.sleep(60)",
+        "import sys,time\nopen(sys.argv[1],'w').write('1')\ntime.sleep(600)",
         str(tmp_path / "up"),
     ]
     ended: list[int] = []
     thread = threading.Thread(target=lambda: ended.append(run_again_and_again(words, stop, as_json=False)))
     thread.start()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60.0
     while not (tmp_path / "up").exists():
         assert time.monotonic() < end
         time.sleep(0.01)
     stop.set()
-    thread.join(20)
+    thread.join(60.0)
     assert len(ended) == 1

@@ -65,4 +65,4 @@ def test_one_process_is_the_relay_as_ever(tmp_path) -> None:
         assert '"event": "ready"' in line
         assert "workers" not in line
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60.0) == 0

@@ -73,7 +73,7 @@ def test_a_recording_is_listed_exported_replayed_and_deleted(recorded, drs, tmp_
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
         ear.bind(("127.0.0.1", 0))
-        ear.settimeout(5)
+        ear.settimeout(60.0)
         to = f"127.0.0.1:{ear.getsockname()[1]}"
         code, out, _ = drs("telemetry", "replay", "heat 1", "--to", to, "--speed", "20", "--state", state, "--json")
         assert code == 0

@@ -12,7 +12,7 @@ def test_every_drone_sends_from_a_port_of_its_own_until_it_has_landed(drs, monke
     monkeypatch.setattr(Flight, "__init__", _short(Flight.__init__))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(5)
+        receiver.settimeout(60.0)
         to = f"127.0.0.1:{receiver.getsockname()[1]}"
         options = ("--drones", 2, "--laps", 1, "--rate", 50, "--to", to, "--json")
         code, out, err = drs("telemetry", "simulate", *options)

@@ -97,7 +97,7 @@ def test_udp_and_http_of_one_agent_keep_to_one_cap_and_share_it(tmp_path: Path) 
         world.agent.uploads.change_limits(UploadLimits(all_bps=cap_bytes_per_s * 8))
         for name, to in (("udp.bin", "pit"), ("http.bin", "box")):
             world.queue(world.file(name, 40_000_000), to=to)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60.0
         while not (host.relay().bytes_received and server.body_bytes_read):
             assert time.monotonic() < end, "both have begun"
             time.sleep(0.02)
@@ -124,7 +124,7 @@ def test_a_cap_of_one_relay_holds_over_udp(tmp_path: Path) -> None:
         world.agent.uploads.change_limits(UploadLimits(by_destination={"pit": 8e6}))
         time.sleep(0.5)  # acted on by the loop
         world.queue(world.file("stint.bin", 20_000_000), to="pit")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60.0
         while not host.relay().bytes_received:
             assert time.monotonic() < end, "it has begun"
             time.sleep(0.02)

@@ -47,7 +47,7 @@ def loop() -> Iterator[tuple[EventLoop, Idle]]:
 
 
 def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60.0
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.001)

@@ -29,7 +29,7 @@ def stage() -> Iterator[SimpleNamespace]:
 
 
 def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60.0
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.002)

@@ -35,13 +35,13 @@ def _silent_port() -> int:
 
 def test_with_an_address_for_http_it_listens_there_and_its_tokens_name_it(host: LocalService, tmp_path: Path) -> None:
     relay = host.start_relay(str(tmp_path / "in"), "127.0.0.1:0", "127.0.0.1:0")
-    assert httpx.get(f"{relay.http}/health").json()["status"] == "healthy"
+    assert httpx.get(f"{relay.http}/health", timeout=60).json()["status"] == "healthy"
     http = parse_token(host.relay_token().text).http
     assert http is not None
     assert http.url("127.0.0.1") == relay.http
     host.stop_relay()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{relay.http}/health")
+        httpx.get(f"{relay.http}/health", timeout=60)
     assert not host.relay().http
 
 

@@ -9,7 +9,7 @@ from transfer_core.engine.local_service import LocalService
 from transfer_core.errors import NotFoundError
 from transfer_core.events import LinkMarked
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 LINKS = """
 [[link]]
 name = "wifi"

@@ -16,7 +16,7 @@ from transfer_core.ingest.selection import NamePattern
 from transfer_core.ingest.watcher import FolderWatcher
 from transfer_core.sim.manual_clock import ManualClock
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Everything:

@@ -349,6 +349,6 @@ def test_many_threads_claim_each_job_once(store: JobStore) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sorted(taken) == [f"job{i:03}" for i in range(200)]
     assert store.counts_left() == (0, 0)

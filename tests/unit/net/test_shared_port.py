@@ -17,7 +17,7 @@ from transfer_core.protocol.endpoint import Address
 from transfer_core.protocol.wire.datagram import SESSION_AT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SO_ATTACH_REUSEPORT_CBPF is Linux's")
-WAIT_S = 10.0
+WAIT_S = 60.0
 WORKERS = 3
 
 

@@ -67,7 +67,7 @@ def offer(hub: LiveHub, agent: bytes = ADA, name: str = "track", port: int = 900
     pilots = about.get("pilots", {})
     said = encode_about(About(about.get("feed", "heat 1"), port, about.get("settings", SETTINGS), pilots))
     hub.on_feed(agent, name, port, about.get("raw", said), answer)
-    assert answered.wait(20)
+    assert answered.wait(60.0)
     return answers[0]
 
 

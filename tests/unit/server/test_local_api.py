@@ -28,7 +28,7 @@ def api(tmp_path: Path) -> Iterator[httpx.Client]:
     server = LocalApi(service, ("127.0.0.1", 0), tmp_path / "spool")
     server.start()
     host, port = server.address
-    with httpx.Client(base_url=f"http://{host}:{port}", timeout=10) as client:
+    with httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
         yield client
     server.stop()
     service.stop()
@@ -107,12 +107,12 @@ def test_a_verb_that_hangs_is_an_error_in_time_and_holds_up_no_other_request(
 ) -> None:
     monkeypatch.setattr("transfer_core.server.local_api.ANSWER_S", 0.5)
     service, may_end = LocalService(tmp_path / "state"), threading.Event()
-    monkeypatch.setattr(service, "jobs", lambda: may_end.wait(30.0) and [])
+    monkeypatch.setattr(service, "jobs", lambda: may_end.wait(60.0) and [])
     server = LocalApi(service, ("127.0.0.1", 0), tmp_path / "spool")
     server.start()
     host, port = server.address
     try:
-        with httpx.Client(base_url=f"http://{host}:{port}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
             late = client.get("/api/files")
             assert (late.status_code, late.json()["code"]) == (504, "E_NO_ANSWER")
             assert client.get("/api/policy").status_code == 200
@@ -137,7 +137,7 @@ def test_the_document_names_every_endpoint(api: httpx.Client) -> None:
 def test_the_socket_sends_links_and_progress(api: httpx.Client) -> None:
     uploaded = _upload(api)
     with connect(f"ws://{api.base_url.host}:{api.base_url.port}/ws") as socket:
-        messages = {(message := json.loads(socket.recv(timeout=5)))["type"]: message["data"] for _ in range(2)}
+        messages = {(message := json.loads(socket.recv(timeout=60)))["type"]: message["data"] for _ in range(2)}
     assert messages["transfer_progress"] == [uploaded]
     assert messages["link_metrics"] == []
 

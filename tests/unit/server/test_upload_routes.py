@@ -27,7 +27,7 @@ def api(tmp_path: Path) -> Iterator[httpx.Client]:
     served = LocalApi(service, ("127.0.0.1", 0), tmp_path / "spool")
     served.start()
     host, port = served.address
-    with httpx.Client(base_url=f"http://{host}:{port}", timeout=10) as client:
+    with httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
         yield client
     served.stop()
     service.stop()

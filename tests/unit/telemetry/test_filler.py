@@ -73,7 +73,7 @@ def test_a_store_that_was_gone_gets_everything_once(tmp_path, store, monkeypatch
     fly(3)
     over.set()
     more.set()
-    assert filler.done.wait(20)
+    assert filler.done.wait(60.0)
     assert filler.error == ""
     assert stored_times(store) == [round(0.01 * row, 2) for row in range(200)]
     filler.stop()
@@ -89,7 +89,7 @@ def test_one_that_was_stopped_goes_on_where_the_store_is_with_the_same_runs(tmp_
     (tmp_path / "part.drslog").write_bytes(whole[: len(whole) // 2])
     for path in (tmp_path / "part.drslog", writer.path, writer.path):
         filler = Filler("race", path, DECODER, store, threading.Event(), lambda: True)
-        assert filler.done.wait(20)
+        assert filler.done.wait(60.0)
         filler.stop()
     (stream,) = store.streams("race")
     assert stream.samples == 120

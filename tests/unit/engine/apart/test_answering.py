@@ -47,11 +47,11 @@ class Pair:
 
     def close(self) -> None:
         self.asker.hang_up(5.0)
-        self.thread.join(10.0)
+        self.thread.join(60.0)
         assert not self.thread.is_alive()
         self._calls.close()
         self.answers.close()
-        self.asker.join(10.0)
+        self.asker.join(60.0)
 
 
 @pytest.fixture
@@ -108,17 +108,17 @@ def test_a_slow_verb_holds_up_no_other(pair: Pair, service: FakeService) -> None
 
     def pair_slowly(token: str) -> str:
         begun.set()
-        release.wait(10.0)
+        release.wait(60.0)
         return token
 
     service.pair = pair_slowly  # type: ignore[method-assign, assignment]
     slow = threading.Thread(target=lambda: came.append(pair.asker.ask("pair", "token")))
     slow.start()
-    assert begun.wait(10.0)
+    assert begun.wait(60.0)
     pair.asker.ask("kill_link", "Wi-Fi")
     assert came == []
     release.set()
-    slow.join(10.0)
+    slow.join(60.0)
     assert came == ["token"]
 
 
@@ -162,7 +162,7 @@ def test_who_waits_when_the_other_side_ends_is_told(pair: Pair, service: FakeSer
 
     def wait() -> list[Any]:
         begun.set()
-        release.wait(10.0)
+        release.wait(60.0)
         return []
 
     service.history = wait  # type: ignore[method-assign, assignment]
@@ -175,9 +175,9 @@ def test_who_waits_when_the_other_side_ends_is_told(pair: Pair, service: FakeSer
 
     asking = threading.Thread(target=ask)
     asking.start()
-    assert begun.wait(10.0)
+    assert begun.wait(60.0)
     pair.answers.close()
-    asking.join(10.0)
+    asking.join(60.0)
     release.set()
     assert came == ["the engine's process ended before it answered `history`"]
-    assert pair.has_ended.wait(10.0)
+    assert pair.has_ended.wait(60.0)

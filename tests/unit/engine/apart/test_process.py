@@ -66,7 +66,7 @@ def test_an_engine_that_breaks_at_its_start_is_told_with_its_last_words(
     expect_log("the last words of a broken engine")
     with pytest.raises(EngineGone, match="it ended with code 3 the last words of a broken engine"):
         start("broken")
-    assert ended.get(timeout=10.0).why == "it ended with code 3"
+    assert ended.get(timeout=60.0).why == "it ended with code 3"
 
 
 def test_a_killed_engine_is_told_once_and_answers_nothing(
@@ -74,7 +74,7 @@ def test_a_killed_engine_is_told_once_and_answers_nothing(
 ) -> None:
     process = start("state")
     psutil.Process(process.pid).kill()
-    assert ended.get(timeout=10.0) is process
+    assert ended.get(timeout=60.0) is process
     assert process.why.startswith("it was ended by signal 9")
     with pytest.raises(EngineGone):
         process.ask("jobs")
@@ -93,7 +93,7 @@ def test_an_engine_that_does_not_end_is_ended(
     process = start("stuck")
     began = time.monotonic()
     process.close()
-    assert time.monotonic() - began < 10.0
+    assert time.monotonic() - began < 30.0  # it would end by itself after 60 s
     assert not psutil.pid_exists(process.pid)
     assert ended.empty()
 
@@ -113,7 +113,7 @@ def test_an_engine_that_stands_still_is_left_behind_and_ended_later(
     assert not process.answers()
     process.close()
     assert child.status() == psutil.STATUS_STOPPED  # it has its time, though nobody waits
-    waits.join(10.0)
+    waits.join(60.0)
     assert not waits.is_alive()  # whoever waited for an answer waits no more
     child.wait(60.0)
     assert ended.empty()

@@ -12,7 +12,7 @@ import pytest
 LEAVING = """
 import subprocess, sys
 from transfer_core.engine.apart.reaper import leave_behind
-left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 assert leave_behind(left, 1.0)
 print(left.pid)
 """
@@ -24,4 +24,4 @@ def test_it_is_ended_later_and_nothing_is_said_of_it() -> None:
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended by now
-        psutil.Process(int(done.stdout)).wait(30.0)
+        psutil.Process(int(done.stdout)).wait(60.0)

@@ -104,7 +104,7 @@ class World:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10.0
+    end = time.monotonic() + 60.0
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.002)
@@ -272,17 +272,17 @@ def test_a_verb_waits_for_the_process_that_is_coming(
 
     def open_slowly(self: FakeProcess, *place: Any) -> None:
         opening.set()
-        may_open.wait(10.0)
+        may_open.wait(60.0)
         at_once(self, *place)
 
     monkeypatch.setattr(FakeProcess, "open", open_slowly)
     world.made[0].die()
-    assert opening.wait(10.0)
+    assert opening.wait(60.0)
     came: list[Any] = []
     asking = threading.Thread(target=lambda: came.append(service.jobs()))
     asking.start()
     may_open.set()
-    asking.join(10.0)
+    asking.join(60.0)
     assert came == [["a job"]]
 
 
@@ -318,7 +318,7 @@ def test_a_verb_that_hangs_in_an_engine_that_answers_is_an_error_in_time_and_hol
         began = time.monotonic()
         with pytest.raises(NoAnswer, match="`notices`"):
             service.notices()
-        assert 1.9 < time.monotonic() - began < 10.0
+        assert 1.9 < time.monotonic() - began < 30.0  # the verb itself takes 60 s
         assert service.answers()
         assert service.jobs()
         slow = threading.Thread(target=ask_history)
@@ -327,7 +327,7 @@ def test_a_verb_that_hangs_in_an_engine_that_answers_is_an_error_in_time_and_hol
         assert slow.is_alive()  # what may take minutes is waited for
     finally:
         service.stop()
-    slow.join(10.0)
+    slow.join(60.0)
     assert came == [EngineGone.code]
 
 

@@ -14,7 +14,7 @@ from transfer_core.net.udp import open_udp_port
 from transfer_core.protocol.security.handshake import Hello, Initiator
 from transfer_core.protocol.security.noise import KeyPair
 
-QUIET_S, ANSWER_S = 0.3, 10.0
+QUIET_S, ANSWER_S = 0.3, 60.0
 
 
 class Mail:

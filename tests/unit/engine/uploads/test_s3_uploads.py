@@ -26,7 +26,7 @@ pytest.importorskip("nanio", reason="nanio is not installed: uploads to buckets 
 
 MB = 1_000_000
 KEY, SECRET = "AKIDEXAMPLE", "a-secret-for-tests-only"
-START_S = 20.0
+START_S = 60.0
 
 
 class Bucket:
@@ -99,7 +99,7 @@ def nanio_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             yield port
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60.0)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from transfer_core.events.watches import WatchSpec, WatchView
 from transfer_core.jobs.model import Job
 from transfer_core.jobs.store import Destination, JobStore
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 def until(holds: Callable[[], object], what: str = "") -> None:

@@ -145,11 +145,11 @@ def test_whoever_listens_gets_the_whole_first_and_then_what_happens(tmp_path: Pa
     coordinator.serve(Relay(tmp_path / "state", tmp_path, ("127.0.0.1", 0)))
     with (
         HttpRelay(tmp_path, side_options={"mounted": [coordinator]}) as relay,
-        connect(relay.url.replace("http", "ws") + "/ws", open_timeout=10) as socket,
+        connect(relay.url.replace("http", "ws") + "/ws", open_timeout=60) as socket,
     ):
 
         def next_of(kind: str) -> dict[str, Any]:
-            while (message := json.loads(socket.recv(10)))["type"] != kind:
+            while (message := json.loads(socket.recv(60)))["type"] != kind:
                 pass
             return dict(message)
 
@@ -160,9 +160,9 @@ def test_whoever_listens_gets_the_whole_first_and_then_what_happens(tmp_path: Pa
         assert (message["number"], message["what"], message["path"]) == (1, "conflict", "a.json")
         coordinator.take_views((folder_view(),))
         assert next_of("progress")["folders"][0]["name"] == "setups"
-        (event,) = httpx.get(relay.url + "/api/sync/events", timeout=10).json()
+        (event,) = httpx.get(relay.url + "/api/sync/events", timeout=60).json()
         assert event["text"] == "two edits"
-        assert httpx.get(relay.url + "/api/sync/events", params={"after": 1}, timeout=10).json() == []
+        assert httpx.get(relay.url + "/api/sync/events", params={"after": 1}, timeout=60).json() == []
 
 
 def test_what_is_not_there_is_said_with_a_code(site: Site) -> None:

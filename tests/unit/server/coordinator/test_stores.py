@@ -78,7 +78,7 @@ def test_many_threads_may_note_at_once(store: CoordinatorStore) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(store.happenings(start, 100)) == 40
 
 

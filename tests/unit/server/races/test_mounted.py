@@ -28,7 +28,7 @@ def relay(tmp_path: Path):
 
 
 def test_races_and_viewers_are_served_beside_uploads(relay) -> None:
-    with httpx.Client(base_url=relay.url, timeout=20) as client:
+    with httpx.Client(base_url=relay.url, timeout=60) as client:
         body = {"username": "Ada", "password": "correct horse"}
         assert client.post("/create_user", json=body).json()["role"] == "admin"
         token = client.post("/login", json=body).json()["token"]

@@ -174,7 +174,7 @@ def test_bad_requests_are_answered_in_one_form(team) -> None:
 
 
 def test_a_page_elsewhere_can_not_reach_it_by_another_name(team) -> None:
-    answer = requests.get(team.side.http_url + "/health", headers={"Host": "evil.example"}, timeout=5)
+    answer = requests.get(team.side.http_url + "/health", headers={"Host": "evil.example"}, timeout=60)
     assert answer.status_code == 403
 
 
@@ -225,7 +225,7 @@ def test_with_a_certificate_it_is_served_over_tls(team, tmp_path: Path) -> None:
             assert side.viewers_url.startswith("wss://")
             with requests.Session() as session:
                 headers, trusted = {"Connection": "close"}, str(tmp_path / "cert.pem")
-                answer = session.get(side.http_url + "/health", headers=headers, verify=trusted, timeout=10)
+                answer = session.get(side.http_url + "/health", headers=headers, verify=trusted, timeout=60)
             assert answer.json() == {"status": "healthy"}
         finally:
             side.stop()

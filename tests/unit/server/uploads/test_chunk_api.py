@@ -104,7 +104,7 @@ def test_chunks_at_once_make_the_file(relay: HttpRelay, client: ReferenceClient)
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert answers == [200] * client.total
     assert Path(client.finalize().json()["file_path"]).read_bytes() == DATA
 
@@ -351,7 +351,7 @@ def test_a_newcomer_takes_over_from_a_request_that_hangs(tmp_path: Path) -> None
         client.init()
         client.send(0)
         with raw_chunk(client, 1, chunk - 50_000) as hanging:
-            hanging.settimeout(10)
+            hanging.settimeout(60.0)
             until(lambda: relay.files()[0].read_bytes()[chunk : chunk + 9] == data[chunk : chunk + 9], "nothing came")
             started = time.monotonic()
             assert client.send(1).status_code == 200

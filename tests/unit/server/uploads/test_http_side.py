@@ -108,12 +108,12 @@ def test_agents_and_tokens_upload_each_into_their_folder(guarded: HttpRelay) -> 
 def test_a_wrong_credential_is_401(guarded: HttpRelay, headers: dict[str, str]) -> None:
     pair(guarded, AGENT, "car-7")
     for path in ("/uploads", "/upload/status/x", "/files/x", "/docs", "/openapi.json"):
-        answer = httpx.get(guarded.url + path, headers=headers)
+        answer = httpx.get(guarded.url + path, headers=headers, timeout=60)
         assert answer.status_code == 401
         assert answer.json()["code"] == "E_CREDENTIAL"
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert upload(guarded, headers).status_code == 401
-    assert httpx.get(guarded.url + "/health").status_code == 200
+    assert httpx.get(guarded.url + "/health", timeout=60).status_code == 200
     assert guarded.files() == []
 
 
@@ -125,20 +125,22 @@ def test_a_wrong_credential_is_refused_on_loopback_too(tmp_path: Path) -> None:
 
 def test_one_that_is_revoked_ends_at_once(guarded: HttpRelay) -> None:
     agent, token = pair(guarded, AGENT, "car-7"), new_token(guarded, "logger")
-    assert httpx.get(guarded.url + "/uploads", headers=agent).status_code == 200
+    assert httpx.get(guarded.url + "/uploads", headers=agent, timeout=60).status_code == 200
     guarded.store.revoke("car-7")
-    answer = httpx.get(guarded.url + "/uploads", headers=agent)
+    answer = httpx.get(guarded.url + "/uploads", headers=agent, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (403, "E_UNKNOWN_PEER")
     database = UploadDatabase(guarded.folder / "state", guarded.clock)
     assert database.revoke_token("logger") == 1
     database.close()
-    assert httpx.get(guarded.url + "/uploads", headers=token).status_code == 401
+    assert httpx.get(guarded.url + "/uploads", headers=token, timeout=60).status_code == 401
 
 
 def test_one_that_is_revoked_while_it_sends_is_cut(guarded: HttpRelay) -> None:
     headers = pair(guarded, AGENT, "car-7")
     tus = {"Tus-Resumable": "1.0.0", **headers}
-    where = httpx.post(guarded.url + "/files/", headers={**tus, "Upload-Length": "1000000"}).headers["Location"]
+    where = httpx.post(guarded.url + "/files/", headers={**tus, "Upload-Length": "1000000"}, timeout=60).headers[
+        "Location"
+    ]
 
     def trickle() -> Iterator[bytes]:
         for number in range(100):
@@ -148,7 +150,7 @@ def test_one_that_is_revoked_while_it_sends_is_cut(guarded: HttpRelay) -> None:
             yield b"x" * 100
 
     sent = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-    answer = httpx.patch(guarded.url + where, content=trickle(), headers=sent, timeout=20)
+    answer = httpx.patch(guarded.url + where, content=trickle(), headers=sent, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (403, "E_UNKNOWN_PEER")
 
 
@@ -156,11 +158,11 @@ def test_nobody_sees_the_uploads_of_another(guarded: HttpRelay) -> None:
     first, second = pair(guarded, AGENT, "car-7"), pair(guarded, OTHER, "car-8")
     upload_id = upload(guarded, first).json()["receipt"]["file"]
     assert upload_id == "car-7/lap.bin"
-    listed = httpx.get(guarded.url + "/uploads", headers=first).json()["uploads"]
-    assert httpx.get(guarded.url + "/uploads", headers=second).json()["count"] == 0
+    listed = httpx.get(guarded.url + "/uploads", headers=first, timeout=60).json()["uploads"]
+    assert httpx.get(guarded.url + "/uploads", headers=second, timeout=60).json()["count"] == 0
     status = f"{guarded.url}/upload/status/{listed[0]['upload_id']}"
-    assert httpx.get(status, headers=first).status_code == 200
-    assert httpx.get(status, headers=second).status_code == 404
+    assert httpx.get(status, headers=first, timeout=60).status_code == 200
+    assert httpx.get(status, headers=second, timeout=60).status_code == 404
 
 
 def test_tokens_are_kept_as_hashes(guarded: HttpRelay) -> None:
@@ -186,7 +188,7 @@ def test_its_own_certificate_stays_the_same_and_is_what_the_pin_says(tmp_path: P
         assert relay.url.startswith("https://127.0.0.1:")
         pin = relay.facts["pin"]
         assert pin_seen(httpx.URL(relay.url)) == pin
-        assert httpx.get(relay.url + "/health", verify=False).status_code == 200
+        assert httpx.get(relay.url + "/health", verify=False, timeout=60).status_code == 200
         relay.stop()
         relay.start()
         assert relay.facts["pin"] == pin == pin_seen(httpx.URL(relay.url))
@@ -303,7 +305,7 @@ def test_a_request_that_takes_longer_than_a_head_may_is_not_cut(tmp_path: Path) 
 
         tus = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(DATA))}
         headers = {**tus, "Content-Type": "application/offset+octet-stream"}
-        assert httpx.post(relay.url + "/files/", content=slowly(), headers=headers).status_code == 201
+        assert httpx.post(relay.url + "/files/", content=slowly(), headers=headers, timeout=60).status_code == 201
         assert relay.files()[0].read_bytes() == DATA
 
 
@@ -334,8 +336,8 @@ def test_a_receipt_says_what_arrived_and_is_signed(guarded: HttpRelay) -> None:
     receipt = upload(guarded, headers).json()["receipt"]
     verify_receipt(receipt)
     assert (receipt["file"], receipt["size"]) == ("car-7/lap.bin", len(DATA))
-    upload_id = httpx.get(guarded.url + "/uploads", headers=headers).json()["uploads"][0]["upload_id"]
-    assert httpx.get(f"{guarded.url}/upload/receipt/{upload_id}", headers=headers).json() == receipt
+    upload_id = httpx.get(guarded.url + "/uploads", headers=headers, timeout=60).json()["uploads"][0]["upload_id"]
+    assert httpx.get(f"{guarded.url}/upload/receipt/{upload_id}", headers=headers, timeout=60).json() == receipt
     forged = json.loads(json.dumps(receipt).replace(str(len(DATA)), "1"))
     with pytest.raises(SecurityError):
         verify_receipt(forged)
@@ -374,8 +376,8 @@ def test_one_document_shows_all_that_the_relay_answers(tmp_path: Path) -> None:
     options: dict[str, Any] = {"mounted": [Greeter(), Coordinator()]}
     options["mounted"][1].serve(Relay(tmp_path / "unused", tmp_path / "in", ("127.0.0.1", 0)))
     with HttpRelay(tmp_path, http_config(), options) as relay:
-        assert httpx.get(relay.url + "/docs").status_code == 200
-        paths = httpx.get(relay.url + "/openapi.json").json()["paths"]
+        assert httpx.get(relay.url + "/docs", timeout=60).status_code == 200
+        paths = httpx.get(relay.url + "/openapi.json", timeout=60).json()["paths"]
         assert {"/upload/init", "/files/", "/api/greet/{name}", "/api/register", "/api/metrics"} <= set(paths)
         assert "get" in paths["/health"]
 
@@ -384,9 +386,9 @@ def test_another_application_lives_below_its_prefix(tmp_path: Path) -> None:
     greeter = Greeter()
     options: dict[str, Any] = {"mounted": [greeter], "behind_proxy": True}
     with HttpRelay(tmp_path, http_config(header_timeout_s=0.3), options) as relay:
-        assert httpx.get(relay.url + "/api/greet/you").text == "/api/greet/you below in"
-        assert httpx.get(relay.url + "/api/greetings").status_code == 401
-        assert httpx.get(relay.url + "/health").json()["status"] == "healthy"
+        assert httpx.get(relay.url + "/api/greet/you", timeout=60).text == "/api/greet/you below in"
+        assert httpx.get(relay.url + "/api/greetings", timeout=60).status_code == 401
+        assert httpx.get(relay.url + "/health", timeout=60).json()["status"] == "healthy"
         with connect(relay.url.replace("http", "ws") + "/api/greet/ws/you") as websocket:
             time.sleep(0.6)  # longer than a head may take
             websocket.send("hello")

@@ -33,12 +33,14 @@ def hello(relay: HttpRelay, agent: KeyPair = AGENT, counter: int = 1, secret: by
 
 
 def say(relay: HttpRelay, body: bytes) -> httpx.Response:
-    return httpx.post(f"{relay.url}/pair", content=body, headers={"Content-Type": "application/octet-stream"})
+    return httpx.post(
+        f"{relay.url}/pair", content=body, headers={"Content-Type": "application/octet-stream"}, timeout=60
+    )
 
 
 def may_upload(relay: HttpRelay, agent: KeyPair = AGENT) -> int:
     bearer = bearer_of_agent(agent, relay.identity.public)
-    return httpx.get(f"{relay.url}/uploads", headers={"Authorization": f"Bearer {bearer}"}).status_code
+    return httpx.get(f"{relay.url}/uploads", headers={"Authorization": f"Bearer {bearer}"}, timeout=60).status_code
 
 
 def test_an_agent_with_a_token_is_known_from_then_on(relay: HttpRelay) -> None:

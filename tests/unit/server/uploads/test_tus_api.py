@@ -27,7 +27,7 @@ class Tus:
     """A client, step by step."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=30, headers={"Tus-Resumable": "1.0.0"})
+        self.http = httpx.Client(base_url=url, timeout=60, headers={"Tus-Resumable": "1.0.0"})
 
     def create(self, size: int | None, name: str = "lap.bin", **headers: str) -> httpx.Response:
         encoded = base64.b64encode(name.encode()).decode()
@@ -346,7 +346,7 @@ def test_a_newcomer_takes_over_from_a_request_that_hangs(tmp_path: Path, by_head
         tus = Tus(relay.url)
         where = tus.begin(len(DATA))
         with raw_patch(relay, where, 0, len(DATA), DATA[:2_500_000]) as hanging:
-            hanging.settimeout(10)
+            hanging.settimeout(60.0)
             until(lambda: len(relay.files()) == 1, "nothing was written")
             started = time.monotonic()
             if by_head:

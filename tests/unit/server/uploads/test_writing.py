@@ -26,7 +26,7 @@ class Store:
     def write(self, _upload: object, offset: int, data: memoryview) -> None:
         self.under_way += 1
         try:
-            assert self.gate.wait(10)
+            assert self.gate.wait(60.0)
             if offset + len(data) > self.room:
                 raise DiskFull("no room left")
             assert offset == len(self.content)

@@ -19,7 +19,7 @@ from transfer_core.server.workers.crew import WORKERS_MAX, Crew, check_workers
 from transfer_core.server.workers.seat import SeatDescriptors, decode_descriptors
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes share a port on Linux only")
-WAIT_S = 20.0
+WAIT_S = 60.0
 READY = 'print(\'{"event": "ready", "listen": ""}\', flush=True)\n'
 LISTENS = "import os, sys\n" + READY + "sys.stdin.read()\n"
 SAYS_MORE = LISTENS.replace(
