@@ -73,7 +73,7 @@ class SettingsVerbs(ServiceParts):
                 self._clerk.runner.uploads.governor.set_link_caps(
                     {name: mbps * 1e6 for name, mbps in settings.link_caps_mbps.items()}
                 )
-        desk.weights = score_weights(settings)
+        desk.gauge.weights = score_weights(settings)
         desk.packet_bytes_max = settings.packet_bytes_max
         if self._sync_desk is not None:
             self._sync_desk.allow_direct(settings.sync_direct)
