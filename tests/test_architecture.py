@@ -35,6 +35,7 @@ PURE = (
     "transfer_core/links/ring.py",
     "transfer_core/links/score.py",
     "transfer_core/engine/common_cap.py",
+    "transfer_core/engine/given_up.py",
     "transfer_core/engine/path_tally.py",
     "transfer_core/jobs/model.py",
     "transfer_core/server/races/throttle.py",

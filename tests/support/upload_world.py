@@ -26,9 +26,9 @@ def wait_until(condition: Callable[[], bool], what: str, limit_s: float = LIMIT_
 class UploadWorld:
     """`agent` works a queue in `folder`; `restart` stops it cleanly and starts it again."""
 
-    def __init__(self, folder: Path, *, max_attempts: int = 8) -> None:
+    def __init__(self, folder: Path, *, max_attempts: int = 8, given_up_kept_s: float = 0.1) -> None:
         self.folder = folder
-        self._config = EngineConfig(retry=RetryPolicyConfig(0.05, 0.2, max_attempts))
+        self._config = EngineConfig(retry=RetryPolicyConfig(0.05, 0.2, max_attempts), given_up_kept_s=given_up_kept_s)
         self.agent = self._start()
 
     def _start(self) -> LocalService:

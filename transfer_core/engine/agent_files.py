@@ -77,20 +77,8 @@ class AgentFiles:
             self._open(uplink, session, job)
 
     def _open(self, uplink: Uplink, session: SenderSession, job: OutgoingJob) -> None:
-        row, source = job.job, job.source.fingerprint
         try:
-            job.number = session.open_file(
-                file_id=row.file_id,
-                path=row.dest_path,
-                size=source.size,
-                chunk_bytes=job.chunk_bytes,
-                mtime_ns=source.mtime_ns,
-                fingerprint=source.digest,
-                priority=row.priority,
-                position=row.position,
-                resumed=job.is_resumed,
-                is_read=bool(job.records),
-            )
+            job.number = job.offer_to(session)
         except NameRefused as error:
             self._forget(uplink, job)
             self.say_failed(job, error)
@@ -98,17 +86,27 @@ class AgentFiles:
         job.offered = True
         uplink.by_number[job.number] = job
 
-    def stop_job(self, uplink: Uplink, file_id: str, *, discard: bool) -> None:
-        """Send no more of it."""
+    def stop_job(self, uplink: Uplink, file_id: str) -> None:
+        """Send no more of it. The relay keeps its part."""
         job = uplink.jobs.pop(file_id, None)
         if job is None:
             return
         if job.bundle is not None:
             self._stop_bundle(uplink, job.bundle)
         elif job.number is not None and uplink.session is not None:
-            uplink.session.stop_file(job.number, discard=discard)
+            uplink.session.stop_file(job.number, discard=False)
             uplink.by_number.pop(job.number, None)
         self._close_soon(job)
+
+    def drop_there(self, uplink: Uplink) -> None:
+        """Have the relay drop its parts of what was given up: each is offered, and stopped in the same breath."""
+        session = uplink.session
+        if session is None or session.closed:
+            return
+        for job in uplink.to_drop:
+            if job.may_be_there and job.job.file_id not in uplink.jobs:
+                session.stop_file(job.offer_to(session), discard=True)
+        uplink.to_drop.clear()
 
     def _is_letter(self, job: OutgoingJob) -> bool:
         return job.job.source == LETTER

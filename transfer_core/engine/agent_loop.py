@@ -189,11 +189,18 @@ class AgentLoop:
         for job in jobs:
             self.files.say_failed(job, LinkError(f"there is no destination {relay}"))
 
-    def stop_job(self, relay: str, file_id: str, *, discard: bool) -> None:
-        """Send no more of it."""
+    def stop_job(self, relay: str, file_id: str) -> None:
+        """Send no more of it. The relay keeps its part."""
         uplink = self.uplinks.get(relay)
         if uplink is not None:
-            self.files.stop_job(uplink, file_id, discard=discard)
+            self.files.stop_job(uplink, file_id)
+
+    def drop_there(self, relay: str, job: OutgoingJob) -> None:
+        """Have the relay drop its part of a job that was stopped, now or once there is a session."""
+        uplink = self.uplinks.get(relay)
+        if uplink is not None:
+            uplink.to_drop.append(job)
+            self.files.drop_there(uplink)
 
     def send_letter(self, relay: str, job: OutgoingJob) -> None:
         """Send a letter, now or with a later session: `AgentMail.on_sent` says when it is there."""
@@ -252,6 +259,7 @@ class AgentLoop:
         self.feeds.on_session(uplink)
         self.files.set_online(uplink, True, "")
         self._listener.on_paired(uplink.target.name)
+        self.files.drop_there(uplink)
         self.files.offer(uplink, sorted(uplink.jobs.values(), key=lambda job: (job.job.priority, job.job.position)))
 
     # --- the loop calls

@@ -194,6 +194,7 @@ class Clerk:
             self._keep_due_ns = now_ns + KEEP_NS
             self.runner.keep_progress()
             self.runner.let_age()
+            self.runner.drop_given_up(now_ns)
             self._keep_usage()
         if now_ns >= self._engine_due_ns:
             self._engine_due_ns = now_ns + FIGURES_NS
@@ -263,6 +264,7 @@ class Clerk:
             self.runner.follow(job)
         for file_id in gone:
             self.runner.stop(file_id, discard=True)
+        self.runner.keep_stopped()
         if jobs:
             self._bus.publish(JobsChanged(tuple(self.runner.under_way.view(job) for job in jobs)))
         if gone:

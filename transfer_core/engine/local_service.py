@@ -158,6 +158,7 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
             usage=usage,
             total_bps=self._total_cap_bps,
             on_caps=self._caps_changed,
+            given_up_kept_s=self._config.given_up_kept_s,
             me=AgentSelf(identity, name, lambda relay_public: bearer_of_agent(identity, relay_public)),
         )
         loop.paths.common = CommonCap(clerk.runner.uploads.governor)

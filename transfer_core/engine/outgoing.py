@@ -6,13 +6,16 @@ The source is read by the disk thread alone; the loop's thread asks for chunks a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from transfer_core.errors import DrsError
 from transfer_core.jobs.model import Job
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
 from transfer_core.storage.file_hash import FollowingHash
 from transfer_core.storage.reader import Fingerprint, SourceFile
+
+if TYPE_CHECKING:
+    from transfer_core.protocol.sender import SenderSession
 
 
 class Source(Protocol):
@@ -97,6 +100,27 @@ class OutgoingJob:
     def is_resumed(self) -> bool:
         """Whether the relay may have some of it."""
         return self.job.bytes_done > 0 or self.job.attempts > 1 or self.offered
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether the relay may keep a part of it, which it does not of a single chunk."""
+        return self.chunks > 1 and (self.offered or self.job.bytes_done > 0)
+
+    def offer_to(self, session: SenderSession) -> int:
+        """Offer it; gives its number within that session. NameRefused."""
+        row, source = self.job, self.source.fingerprint
+        return session.open_file(
+            file_id=row.file_id,
+            path=row.dest_path,
+            size=source.size,
+            chunk_bytes=self.chunk_bytes,
+            mtime_ns=source.mtime_ns,
+            fingerprint=source.digest,
+            priority=row.priority,
+            position=row.position,
+            resumed=self.is_resumed,
+            is_read=bool(self.records),
+        )
 
     def read_records(self, first: int, count: int) -> list[bytearray] | None:
         """The records of so many chunks, read at once; None and `failed` if the source can't be read any more."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
 from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.event_bus import EventBus
+from transfer_core.engine.given_up import GivenUp
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.under_way import Figures, RunningJob, UnderWay
 from transfer_core.entropy import Entropy
@@ -65,6 +67,8 @@ class JobRunner:
         self._bus, self._config, self._notify, self._post = bus, config, notify, post
         self.retry = config.retry  # how often jobs are tried, from now on
         self.under_way = UnderWay()
+        self._stopped_rows: list[tuple[str, int, dict[str, int], int]] = []  # how far they were, not saved yet
+        self._given_up = GivenUp(round(config.given_up_kept_s * NS_PER_S))
         self.uploads: UploadDesk | None = None
         self.watches: WatchListener | None = None
         self._arrived: list[tuple[str, str, str, dict[str, int], int]] = []
@@ -96,6 +100,7 @@ class JobRunner:
         if size != job.size:  # it was another one when it was queued
             self._store.resize(job.file_id, size)
             job = out.job = replace(job, size=size, bytes_done=min(size, job.bytes_done))
+        self._given_up.take_back(job.file_id)
         self.under_way.add(RunningJob(out, job.destination, job.priority, job.position))
         return out
 
@@ -132,12 +137,30 @@ class JobRunner:
                 self._reorder(running)
 
     def stop(self, file_id: str, *, discard: bool) -> None:
-        """Send no more of it."""
+        """Send no more of it. `discard`: nobody wants it, so its destination drops its part, once undo is over."""
         running = self.under_way.pop(file_id)
+        if running is not None:
+            self._stopped_rows += running.rows_to_keep()
         if self.uploads is not None and self.uploads.stop(file_id, discard=discard):
             return
-        if running is not None:
-            self._loop.loop.post(lambda: self._loop.stop_job(running.destination, file_id, discard=discard))
+        if running is None:
+            return
+        self._loop.loop.post(lambda: self._loop.stop_job(running.destination, file_id))
+        if discard and isinstance(running.out, OutgoingJob):
+            self._given_up.add(running.destination, running.out, self._clock.monotonic_ns())
+
+    def keep_stopped(self) -> None:
+        """Save how far those were that have been stopped."""
+        rows, self._stopped_rows = self._stopped_rows, []
+        self._store.stopped_at(rows)
+
+    def drop_given_up(self, now_ns: int | None) -> None:
+        """Have relays drop their parts of what nobody takes back any more; None: of all that was given up."""
+        dropped = self._given_up.due(now_ns)
+        for job in dropped:
+            self._loop.loop.post(partial(self._loop.drop_there, job.relay, job.out))
+        if dropped:
+            self._store.nothing_there([job.out.job.file_id for job in dropped])
 
     # --- ended
 
@@ -224,6 +247,7 @@ class JobRunner:
         self.complete()
         for running in self.under_way:
             self._store.wait(running.out.job.file_id, None, "", is_attempt=False)
+        self.drop_given_up(None)
 
     # --- figures
 

@@ -85,6 +85,15 @@ class RunningJob:
         """Bytes that have arrived and that the database does not count yet."""
         return max(0, min(self.figures.arrived_bytes, self.out.job.size) - max(self.kept_bytes, 0))
 
+    def rows_to_keep(self) -> list[tuple[str, int, dict[str, int], int]]:
+        """See `UnderWay`; one or none."""
+        figures = self.figures
+        kept_bytes = self.kept_bytes if self.kept_bytes >= 0 else self.out.job.bytes_done
+        if self.counted_ns is None or figures.durable_bytes == kept_bytes:
+            return []
+        self.kept_bytes = figures.durable_bytes
+        return [(self.out.job.file_id, figures.durable_bytes, dict(figures.links), figures.resent_bytes)]
+
     def view(self, row: JobView) -> JobView:
         """`row` with these figures."""
         if self.counted_ns is None:
@@ -166,14 +175,7 @@ class UnderWay:
 
     def rows_to_keep(self) -> list[tuple[str, int, dict[str, int], int]]:
         """Id, durable bytes, bytes by link and bytes sent again, of each that went on since the last time."""
-        rows = []
-        for file_id, running in self._jobs.items():
-            figures = running.figures
-            kept_bytes = running.kept_bytes if running.kept_bytes >= 0 else running.out.job.bytes_done
-            if running.counted_ns is not None and figures.durable_bytes != kept_bytes:
-                running.kept_bytes = figures.durable_bytes
-                rows.append((file_id, figures.durable_bytes, dict(figures.links), figures.resent_bytes))
-        return rows
+        return [row for running in self._jobs.values() for row in running.rows_to_keep()]
 
     @property
     def rate_bps(self) -> float:

@@ -130,4 +130,5 @@ class Uplink:
     address: Address | None = None
     jobs: dict[str, OutgoingJob] = field(default_factory=dict)
     by_number: dict[int, OutgoingJob] = field(default_factory=dict)
+    to_drop: list[OutgoingJob] = field(default_factory=list)  # the relay is to drop its part of these
     past_links: dict[str, dict[str, int]] = field(default_factory=dict)  # bytes by link of former sessions, by job

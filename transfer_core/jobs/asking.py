@@ -49,8 +49,8 @@ class JobAsking(JobReading):
     def retry(self, file_ids: Sequence[str]) -> None:
         """Failed, cancelled, paused or waiting jobs are tried again at once; those off the list are on it again.
 
-        A job that runs goes on running. What a cancelled one had at the relay is gone there, so it starts at 0.
-        ConflictError for completed ones.
+        A job that runs goes on running. A cancelled one goes on where it was, if its destination has not dropped its
+        part yet (`EngineConfig.given_up_kept_s`). ConflictError for completed ones.
         """
         with self._write() as db:
             jobs = [job for job in jobs_by_id(db, file_ids) if job.status is not JobState.UPLOADING]
@@ -61,8 +61,7 @@ class JobAsking(JobReading):
             self._update(
                 db,
                 [job.file_id for job in jobs],
-                "bytes_done = CASE WHEN status = 'cancelled' THEN 0 ELSE bytes_done END, status = 'pending',"
-                " reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL, idle_attempts = 0,"
+                "status = 'pending', reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL, idle_attempts = 0,"
                 " completed_at = NULL, duration_s = NULL",
             )
 

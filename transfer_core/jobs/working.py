@@ -107,6 +107,13 @@ class JobWorking(JobReading):
 
     def progress(self, rows: Sequence[tuple[str, int, Mapping[str, int], int]]) -> None:
         """Keep (file id, bytes done, bytes by link, bytes sent again) of running jobs. Totals, not differences."""
+        self._keep_progress(rows, ["uploading"])
+
+    def stopped_at(self, rows: Sequence[tuple[str, int, Mapping[str, int], int]]) -> None:
+        """The same of jobs that were just stopped: what is there does not become less by it."""
+        self._keep_progress(rows, ["pending", "paused", "cancelled"])
+
+    def _keep_progress(self, rows: Sequence[tuple[str, int, Mapping[str, int], int]], states: Sequence[str]) -> None:
         if not rows:
             return
         with self._write_soon() as db:
@@ -114,8 +121,12 @@ class JobWorking(JobReading):
             db.executemany(
                 "UPDATE job SET idle_attempts = CASE WHEN bytes_done < ?1 THEN 0 ELSE idle_attempts END,"
                 " bytes_done = ?1, links = ?2, resent_bytes = ?3, changed = ?4"
-                " WHERE file_id = ?5 AND status = 'uploading'",
-                [(done, column_of_links(links), resent, change, fid) for fid, done, links, resent in rows],
+                " WHERE file_id = ?5"
+                " AND status IN (SELECT value FROM json_each(?6))",
+                [
+                    (done, column_of_links(links), resent, change, fid, as_set(states))
+                    for fid, done, links, resent in rows
+                ],
             )
 
     def complete(self, rows: Sequence[tuple[str, str, str, Mapping[str, int], int]]) -> list[str]:
@@ -221,6 +232,15 @@ class JobWorking(JobReading):
                     "try_at": utc_iso(try_ns) if try_ns else None,
                     "is_attempt": int(is_attempt),
                 },
+            )
+
+    def nothing_there(self, file_ids: Sequence[str]) -> None:
+        """The destination dropped its parts of jobs that were given up."""
+        with self._write_soon() as db:  # the destination is asked again anyway
+            db.execute(
+                "UPDATE job SET bytes_done = 0, changed = ?"
+                " WHERE status = 'cancelled' AND file_id IN (SELECT value FROM json_each(?))",
+                (change_number(db), as_set(file_ids)),
             )
 
     def resize(self, file_id: str, size: int) -> None:

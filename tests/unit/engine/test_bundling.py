@@ -107,7 +107,7 @@ def test_one_that_is_stopped_does_not_keep_the_others_of_its_bundle(stage: LoopS
 
     def begin_and_stop() -> None:
         stage.agent.begin("pit", outs)
-        stage.agent.stop_job("pit", "id-7", discard=True)
+        stage.agent.stop_job("pit", "id-7")
 
     stage.agent.loop.post(begin_and_stop)
     others = [out for out in outs if out.job.file_id != "id-7"]

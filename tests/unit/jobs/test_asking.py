@@ -49,14 +49,27 @@ def test_a_failed_job_is_retried_not_resumed_and_goes_on_from_what_the_relay_has
     assert store.history(limit=5, offset=0, find="") == []
 
 
-def test_a_cancelled_job_that_is_retried_starts_at_nothing_since_the_relay_dropped_it(store: JobStore) -> None:
-    fill(store, "a5")
-    store.claim("me", 1, HERE)
-    store.progress([("a", 600, {"wifi": 600}, 0)])
-    store.cancel(["a"])
+def test_a_cancelled_job_that_is_retried_stands_where_it_was_until_its_part_was_dropped(store: JobStore) -> None:
+    fill(store, "a5 b5")
+    store.claim("me", 2, HERE)
+    store.progress([("a", 600, {"wifi": 600}, 0), ("b", 600, {"wifi": 600}, 0)])
+    store.cancel(["a", "b"])
     assert store.job("a").reason == "cancelled by you"
     store.retry(["a"])
-    assert store.job("a").bytes_done == 0
+    store.nothing_there(["a", "b"])
+    assert store.job("a").bytes_done == 600  # it was wanted again before
+    store.retry(["b"])
+    assert store.job("b").bytes_done == 0
+
+
+def test_how_far_a_job_was_when_it_was_stopped_is_kept(store: JobStore) -> None:
+    fill(store, "a5 b5 c5")
+    store.claim("me", 3, HERE)
+    store.pause(["a"])
+    store.remove(["b"])
+    store.complete([("c", "blake3:00", "c.bin", {"wifi": 1000}, 0)])
+    store.stopped_at([(file_id, 700, {"wifi": 700}, 0) for file_id in "abc"])
+    assert [store.job(file_id).bytes_done for file_id in "abc"] == [700, 700, 1000]
 
 
 def test_retrying_a_job_that_waits_ends_its_delay_and_one_that_runs_goes_on(store: JobStore) -> None:

@@ -84,6 +84,7 @@ class UploadDesk:
         views: Callable[[], Sequence[LinkView]],
         me: AgentSelf,
         state_dir: Path,
+        given_up_kept_s: float,
         usage: LinkUsage | None = None,
         total_bps: Callable[[], float | None] = lambda: None,
         on_caps: Callable[[float | None, Mapping[str, float]], None] = lambda _all, _each: None,
@@ -108,6 +109,7 @@ class UploadDesk:
         self._limits = UploadLimits()
         self._told: tuple[float | None, Mapping[str, float]] = (None, {})
         self._caps_due_ns = 0
+        self._given_up_kept_s = given_up_kept_s
         self._usage, self._total_bps, self._on_caps = usage, total_bps, on_caps
 
     def start(self) -> None:
@@ -189,7 +191,7 @@ class UploadDesk:
     @property
     def room(self) -> int:
         """How many more uploads may begin."""
-        return max(0, self._limits.concurrent - len(self._all_runs()))
+        return max(0, self._limits.concurrent - sum(not run.is_given_up for run in self._all_runs()))
 
     def owns(self, destination: str) -> bool:
         """Whether that destination is one of uploads alone."""
@@ -202,6 +204,8 @@ class UploadDesk:
         target, ways = self._targets[job.destination], self._ways[job.destination]
         with self._lock:
             before = self._runs.get(job.file_id)
+            if before is not None:
+                before.keep_there()
             run = UploadRun(
                 job,
                 uploader=lambda: make_uploader(target),
@@ -211,6 +215,7 @@ class UploadDesk:
                 listener=self,
                 after=None if before is None else before.thread,
                 packer=self._packer if target.options.get("compress") else None,
+                given_up_kept_s=self._given_up_kept_s,
             )
             self._runs[job.file_id] = run
         run.thread.start()
@@ -310,6 +315,11 @@ class UploadDesk:
         self._listener.on_upload_failed(run, error)
         if isinstance(error, LinkError | BadAnswer | CertificateRefused):
             self._monitor.on_trouble(name, error.message)
+
+    def on_dropped(self, file_id: str) -> None:
+        """See `run.RunListener`."""
+        self._store.keep_resume(file_id, "")
+        self._store.nothing_there([file_id])
 
     def on_gone(self, run: UploadRun) -> None:
         """See `run.RunListener`."""

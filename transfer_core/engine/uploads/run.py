@@ -52,6 +52,10 @@ class RunListener(Protocol):
         """It has arrived, or ended with an error. Not called for one that was stopped."""
         ...
 
+    def on_dropped(self, file_id: str) -> None:
+        """The server has nothing of it any more."""
+        ...
+
     def on_gone(self, run: UploadRun) -> None:
         """Its thread ends; always called, last."""
         ...
@@ -71,6 +75,7 @@ class UploadRun:
         listener: RunListener,
         after: threading.Thread | None,
         packer: Packer | None,
+        given_up_kept_s: float,
     ) -> None:
         self.job, self.held = job, ""
         self._packer = packer
@@ -82,6 +87,8 @@ class UploadRun:
         self._ways, self._governor, self._listener, self._after = ways, governor, listener, after
         self._stopping = threading.Event()
         self._discard = False
+        self._given_up_kept_s = given_up_kept_s
+        self._settled = threading.Event()  # nobody waits any longer whether what was given up is wanted again
         self._lent: list[Lent] = []
         self._lock = threading.Lock()
         self._driver: Driver | None = None
@@ -93,7 +100,13 @@ class UploadRun:
     # --- any thread
 
     def stop(self, *, discard: bool) -> None:
-        """End soon, whatever it is waiting for; `discard` has the server drop what it has."""
+        """End soon, whatever it is waiting for; `discard` has the server drop what it has, once undo is over.
+
+        Called again it ends at once.
+        """
+        if self.is_stopped:
+            self._settled.set()
+            return
         self._discard = discard
         self._stopping.set()
         for lent in self._all_lent():
@@ -102,6 +115,16 @@ class UploadRun:
     def _all_lent(self) -> list[Lent]:
         with self._lock:
             return list(self._lent)
+
+    def keep_there(self) -> None:
+        """What was given up goes on after all: the server keeps what it has."""
+        self._discard = False
+        self._settled.set()
+
+    @property
+    def is_given_up(self) -> bool:
+        """It sends no more, and only waits whether somebody takes that back."""
+        return self.is_stopped and self._discard
 
     @property
     def is_stopped(self) -> bool:
@@ -130,16 +153,23 @@ class UploadRun:
             if error is None or not self.is_stopped:  # what has arrived has arrived, whatever was asked meanwhile
                 self._listener.on_ended(self, error)
         finally:
-            for lent in self._all_lent():
-                self.way_done(lent)
-            self._governor.leave(self.job.file_id)
+            self._let_go()
             self._listener.on_gone(self)
+
+    def _let_go(self) -> None:
+        """Others may have the links and the rate."""
+        for lent in self._all_lent():
+            self.way_done(lent)
+        self._governor.leave(self.job.file_id)
 
     def _attempt(self) -> DrsError | None:
         try:
             self.check()
             self._upload()
         except Cancelled as error:
+            if self._discard:
+                self._let_go()
+                self._settled.wait(self._given_up_kept_s)
             if self._discard:
                 self._drop_there()
             return error
@@ -209,7 +239,7 @@ class UploadRun:
         self._stopping.clear()
         try:
             driver.discard()
-            self._listener.keep_resume(self.job.file_id, "")
+            self._listener.on_dropped(self.job.file_id)
         except DrsError as error:
             _LOG.info("what was uploaded of %s stays at the server: %s", self.job.path, error)
         finally:

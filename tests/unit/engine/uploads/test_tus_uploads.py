@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +139,43 @@ def test_a_job_that_is_cancelled_is_dropped_at_the_server(world: UploadWorld, se
     world.agent.cancel([file_id])
     wait_until(lambda: not server.files, "that it is dropped")
     assert world.job(file_id).status is JobState.CANCELLED
+
+
+def test_a_job_that_is_cancelled_and_wanted_again_goes_on_where_it_was(tmp_path: Path, server: TusServer) -> None:
+    world = UploadWorld(tmp_path, given_up_kept_s=600)
+    try:
+        server.rate_bytes_per_s = 20e6
+        world.destination(server.url + "/files")
+        source = world.file("lap.bin", 20 * MB)
+        file_id = world.queue(source)
+        wait_until(lambda: world.job(file_id).bytes_done >= 5 * MB, "the first slice")
+        world.agent.cancel([file_id])
+        wait_until(lambda: world.agent.engine().rate_bps == 0, "that it stops")
+        server.rate_bytes_per_s = None
+        world.agent.retry([file_id])
+        world.arrive(file_id)
+        assert server.piece_bytes_received < 30 * MB
+        assert server.completed() == {"lap.bin": source.read_bytes()}
+    finally:
+        world.stop()
+
+
+def test_a_job_that_is_cancelled_before_the_agent_ends_is_dropped_at_the_server(
+    tmp_path: Path, server: TusServer
+) -> None:
+    world = UploadWorld(tmp_path, given_up_kept_s=600)
+    try:
+        server.rate_bytes_per_s = 20e6
+        world.destination(server.url + "/files")
+        file_id = world.queue(world.file("lap.bin", 20 * MB))
+        wait_until(lambda: world.job(file_id).bytes_done >= 5 * MB, "the first slice")
+        world.agent.cancel([file_id])
+        wait_until(lambda: world.agent.engine().rate_bps == 0, "that it stops")
+        assert server.files
+        server.rate_bytes_per_s = None
+    finally:
+        world.stop()
+    wait_until(lambda: not server.files, "that it is dropped")
 
 
 def test_an_upload_is_not_sent_on_to_another_machine(world: UploadWorld, server: TusServer) -> None:
