@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from transfer_core.clock import Clock
 from transfer_core.errors import DrsError
-from transfer_core.events.sync import SyncFigures, SyncFolderView, SyncHappening, SyncPeerView, SyncState
+from transfer_core.events.sync import SyncFolderView, SyncHappening, SyncState
 from transfer_core.storage.database import open_database
 from transfer_core.sync.disk_tree import DiskTree
 from transfer_core.sync.index import Index
@@ -19,6 +18,7 @@ from transfer_core.sync.node import Node
 from transfer_core.sync.parcel import Parcel
 from transfer_core.sync.scanner import SMALL_FOLDER, FolderGone, MassDelete, ScanResult
 from transfer_core.sync.shares import Share, ShareStore
+from transfer_core.sync.standing import Standing
 from transfer_core.sync.watcher import FolderWatcher
 from transfer_core.units import NS_PER_MS, NS_PER_S, utc_iso
 
@@ -27,7 +27,6 @@ RESCAN_BLIND_NS = 15 * NS_PER_S  # where the system reports no changes
 RETRY_NS = 5 * NS_PER_S
 LOOK_AGAIN_NS = 200 * NS_PER_MS  # at a file that changed while it was read
 MANY_GONE_NS = NS_PER_S  # deletes in number are entered once they end
-REPORTS_SHOWN = 200
 TIDY_NS = 6 * 3600 * NS_PER_S
 
 
@@ -57,7 +56,7 @@ class SharedFolder:
         send: Send,
         on_changes: Callable[[set[str] | None], None],
     ) -> None:
-        self.share, self.sent_bytes = share, 0
+        self.share = share
         self._store, self._clock, self._on_changes = store, clock, on_changes
         self._tree = DiskTree(Path(share.path), share.name)
         self._db, _ = open_database(store.index_path(share.name), MIGRATIONS, now_text=utc_iso(clock.wall_ns()))
@@ -88,13 +87,7 @@ class SharedFolder:
         self._refused = ""
         self._online: set[str] = set()
         self.members = store.members(share.name)
-        self._unread: list[tuple[str, str]] = []
-        self._reports: list[tuple[str, str]] = []
-        self._failed_files = 0
-        self._heard_ns: dict[str, int] = {}
-        self._latencies_ns: list[int] = []
-        self._counted = (-1, 0, 0, 0)  # files, bytes and conflicts at that sequence number
-        self._history_at = self.index.history_end()
+        self.standing = Standing(self.index, clock)
 
     def close(self) -> None:
         """Let go of it; files and index stay."""
@@ -158,9 +151,7 @@ class SharedFolder:
                 self._meet(parcel.members)
                 return
         self.node.receive(peer, parcel)
-        now_ns = self._clock.monotonic_ns()
-        for entry in parcel.entries:
-            self._heard_ns.setdefault(entry.path, now_ns)
+        self.standing.heard(parcel.entries)
         self._has_news = True
 
     def _meet(self, members: tuple[Member, ...]) -> None:
@@ -224,7 +215,7 @@ class SharedFolder:
         self._trouble = None
         if self._scan_due_ns:  # else another one has been asked for meanwhile
             self._scan_due_ns = now_ns + (RESCAN_BLIND_NS if self._is_blind else RESCAN_NS)
-        self._reports = result.reports
+        self.standing.reports = result.reports
         self._took(result, now_ns)
 
     def _look(self, now_ns: int) -> None:
@@ -245,7 +236,7 @@ class SharedFolder:
 
     def _took(self, result: ScanResult, now_ns: int) -> None:
         """Look again at what could not be read, while it still changes."""
-        self._unread = result.unread
+        self.standing.unread = result.unread
         if result.unread:
             self._dirty.update(path for path, _ in result.unread)
             self._look_due_ns = now_ns + LOOK_AGAIN_NS
@@ -256,97 +247,25 @@ class SharedFolder:
         self._has_news = False
         self._work_due_ns = now_ns + RETRY_NS
         told = self.node.work()
-        after_ns = self._clock.monotonic_ns()
-        for entry in told.applied:
-            heard_ns = self._heard_ns.pop(entry.path, None)
-            if heard_ns is not None:
-                self._latencies_ns.append(after_ns - heard_ns)
-        del self._latencies_ns[:-1000]
-        self._failed_files = len(told.waiting)
+        self.standing.applied(told.applied)
+        self.standing.failed_files = len(told.waiting)
         if not self.node.waiting:
-            self._heard_ns.clear()
+            self.standing.nothing_waits()
 
     # --- for people
 
     def view(self) -> SyncFolderView:
         """How it stands."""
-        waiting = self.node.waiting
-        to_come = len({each.entry.path for each in waiting})
-        if self._counted[0] != self.index.seq:
-            self._counted = (self.index.seq, *self.index.totals(), len(self.index.conflict_copies()))
-        _, files, size_bytes, conflicts = self._counted
-        state, text = self._state(to_come)
-        kept = [(each.entry.path, each.why) for each in waiting if each.why]
-        return SyncFolderView(
-            name=self.share.name,
-            path=self.share.path,
-            relay=self.share.relay,
-            state=state,
-            text=text,
-            files=files,
-            size_bytes=size_bytes,
-            waiting=to_come,
-            conflicts=conflicts,
-            peers=self._peers(),
-            reports=tuple((self._reports + self._unread + kept)[:REPORTS_SHOWN]),
-            figures=self._figures(),
-            updated_at=utc_iso(self._clock.wall_ns()),
-        )
+        return self.standing.view(self.share, self.node.waiting, self._online, self.members, self._hindrance())
 
-    def _peers(self) -> tuple[SyncPeerView, ...]:
-        """The relay, or at a relay the agents; then the other machines, and the way to each."""
-        known = {each.peer: each for each in self.index.peers()}
-        views = [
-            SyncPeerView(each.name or each.peer, each.peer in self._online, each.replica, self._untold(each.told))
-            for each in known.values()
-            if not each.peer.startswith(DIRECT)
-        ]
-        relay = known.get(self.share.relay)
-        for member in self.members:
-            peer = known.get(member.peer)
-            if member.peer in self._online and peer is not None:
-                views.append(SyncPeerView(member.name, True, peer.replica, self._untold(peer.told), "direct"))
-            else:  # what it has been told is the relay's to know
-                online = member.online and self.share.relay in self._online
-                told = 0 if relay is None else relay.told
-                replica = "" if peer is None else peer.replica
-                way = f"through {self.share.relay}"
-                views.append(SyncPeerView(member.name, online, replica, self._untold(told), way))
-        return tuple(views)
-
-    def _untold(self, told: int) -> int:
-        return max(0, self.index.seq - told)
-
-    def _state(self, waiting: int) -> tuple[SyncState, str]:
+    def _hindrance(self) -> tuple[SyncState, str] | None:
+        """Why it does not go on as a whole."""
         if self.share.paused:
             return SyncState.PAUSED, "held by hand"
         if self._refused:
             return SyncState.REFUSED, self._refused
-        if self._trouble is not None:
-            return self._trouble
-        if not self._online:
-            return SyncState.OFFLINE, "nobody answers; edits are kept and told later"
-        untold = max((self._untold(each.told) for each in self.index.peers() if each.peer in self._online), default=0)
-        if waiting or untold:
-            return SyncState.SYNCING, f"{waiting} changes to come, {untold} to tell"
-        return SyncState.SYNCED, ""
-
-    def _figures(self) -> SyncFigures:
-        known = self.index.figures()
-        latencies = sorted(self._latencies_ns)
-        return SyncFigures(
-            received_files=known.get("received_files", 0),
-            failed_files=self._failed_files,
-            full_bytes=known.get("received_file_bytes", 0),
-            wire_bytes=known.get("received_wire_bytes", 0),
-            packed_bytes=known.get("received_packed_bytes", 0),
-            sent_bytes=self.sent_bytes,
-            latency_ms=latencies[len(latencies) // 2] / NS_PER_MS if latencies else None,
-        )
+        return self._trouble
 
     def take_happenings(self) -> list[SyncHappening]:
         """New lines of its history."""
-        with suppress(DrsError):
-            self._history_at, rows = self.index.history_after(self._history_at)
-            return [SyncHappening(utc_iso(row[0]), self.share.name, *row[1:]) for row in rows]
-        return []
+        return self.standing.take_happenings(self.share.name)

@@ -154,7 +154,7 @@ class Keeper:
         data = encode_parcel(parcel)
         present = self.folders.get(folder)
         if present is not None:
-            present.sent_bytes += len(data)
+            present.standing.sent_bytes += len(data)
 
         def said() -> None:
             if delivered is not None and self.folders.get(folder) is present:
