@@ -3,8 +3,8 @@
     safe_path      a name from the wire becomes one that every system can hold, below a root
     incoming       a `.part` from its first chunk to its final name     reader      a source, and whether it changed
     file_hash      a whole file's hash behind the moving front           free_space  room, claims on it, quotas
-    database       opening SQLite, setting a broken one aside            relay_store the relay's database
-    clearing       deleting what has arrived, and refusing to delete more
+    database       opening SQLite, setting a broken one aside            clearing    deleting what has arrived, no more
+    relay_store    the relay's database: whom it knows (`known_agents`), what it has received (`arrivals`)
     positional durable holes rename    one ability of the operating system each, with a plain fallback
 
 The order that everything stands on: data is written, then synced, then named by a checkpoint, then acknowledged.

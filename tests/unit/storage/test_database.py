@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from transfer_core.errors import StateError, StateNewer
-from transfer_core.storage.database import open_database
+from transfer_core.errors import DiskFull, StateError, StateNewer
+from transfer_core.storage.database import open_database, transaction
 
 NOW = "2026-11-21T14:32:07Z"
 FIRST = "CREATE TABLE lap (number INTEGER PRIMARY KEY, car TEXT NOT NULL); INSERT INTO lap VALUES (1, 'a;b')"
@@ -181,7 +181,7 @@ def test_a_healthy_database_is_not_set_aside_because_another_program_holds_it(tm
 def test_two_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
-        "from transfer_core.storage.database import open_database\n"
+        "from transfer_core.storage.database import open_database, transaction\n"
         "sys.stdin.readline()\n"
         f"c, q = open_database(pathlib.Path(sys.argv[1]), [{FIRST!r}, {TRIGGER!r}], now_text='n')\n"
         "assert q is None, q\n"
@@ -203,3 +203,32 @@ def test_two_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
     answers = [worker.communicate(timeout=60)[0].strip() for worker in workers]
     assert answers == ["1"] * 4
     assert [worker.returncode for worker in workers] == [0] * 4
+
+
+def test_a_full_disk_takes_a_transaction_back_and_says_so() -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.execute("CREATE TABLE t (x)")
+    db.execute("PRAGMA max_page_count = 10")
+    with pytest.raises(DiskFull), transaction(db):
+        db.executemany("INSERT INTO t VALUES (?)", [(b"x" * 4000,)] * 100)
+    assert db.execute("SELECT count(*) FROM t").fetchone()[0] == 0
+    db.execute("PRAGMA max_page_count = 100")
+    with transaction(db):
+        db.execute("INSERT INTO t VALUES (1)")
+    db.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks files in its own way")
+def test_a_database_held_by_another_program_is_told_and_a_mistake_is_not_hidden(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "x.db", isolation_level=None, timeout=0)
+    db.execute("CREATE TABLE t (x)")
+    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StateError, match="locked"), transaction(db):
+        pass
+    other.execute("ROLLBACK")
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), transaction(db):
+        db.execute("INSERT INTO nowhere VALUES (1)")
+    assert not db.in_transaction
+    db.close()
+    other.close()

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transfer_core.errors import DiskFull, StateError
 from transfer_core.sim.manual_clock import ManualClock
-from transfer_core.storage import relay_store
-from transfer_core.storage.database import transaction
+from transfer_core.storage import arrivals
 from transfer_core.storage.relay_store import PAGE_CHUNKS, Checkpoint, Completed, RelayStore, Verdict
 from transfer_core.units import NS_PER_S
 
@@ -199,35 +195,6 @@ def test_many_threads_may_use_it(store: RelayStore) -> None:
     assert [int(store.have(number, 100).sum()) for number in numbers] == [25] * 4
 
 
-def test_a_full_disk_takes_a_transaction_back_and_says_so() -> None:
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    db.execute("CREATE TABLE t (x)")
-    db.execute("PRAGMA max_page_count = 10")
-    with pytest.raises(DiskFull), transaction(db):
-        db.executemany("INSERT INTO t VALUES (?)", [(b"x" * 4000,)] * 100)
-    assert db.execute("SELECT count(*) FROM t").fetchone()[0] == 0
-    db.execute("PRAGMA max_page_count = 100")
-    with transaction(db):
-        db.execute("INSERT INTO t VALUES (1)")
-    db.close()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="locks files in its own way")
-def test_a_database_held_by_another_program_is_told_and_a_mistake_is_not_hidden(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / "x.db", isolation_level=None, timeout=0)
-    db.execute("CREATE TABLE t (x)")
-    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StateError, match="locked"), transaction(db):
-        pass
-    other.execute("ROLLBACK")
-    with pytest.raises(sqlite3.OperationalError, match="no such table"), transaction(db):
-        db.execute("INSERT INTO nowhere VALUES (1)")
-    assert not db.in_transaction
-    db.close()
-    other.close()
-
-
 def test_rows_of_what_came_long_ago_go_and_still_count_for_the_quota(store: RelayStore, clock: ManualClock) -> None:
     pair(store)
     store.save((), [record(f"old{n}", size=100, stored_as=f"Car-7/old{n}.jpg") for n in range(3)])
@@ -247,6 +214,6 @@ def test_rows_of_what_came_long_ago_go_and_still_count_for_the_quota(store: Rela
 
 
 def test_many_old_rows_go_in_steps(store: RelayStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay_store, "AGED_AT_ONCE", 4)
+    monkeypatch.setattr(arrivals, "AGED_AT_ONCE", 4)
     store.save((), [record(f"f{n}", stored_as=f"x/{n}") for n in range(10)])
     assert [store.let_age(kept=1, kept_s=1000) for _ in range(4)] == [4, 4, 1, 0]
