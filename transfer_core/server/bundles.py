@@ -15,7 +15,8 @@ import blake3
 from transfer_core.errors import ConflictError, DrsError, FileHashMismatch, RemoteProtocolError
 from transfer_core.protocol.receiver import makes_sense
 from transfer_core.protocol.wire.bundle import open_bundle
-from transfer_core.server.intake import Arriving, Intake, Offer, Stored
+from transfer_core.server.arriving import Arriving, Offer, Stored
+from transfer_core.server.intake import Intake
 
 
 @dataclass(slots=True, eq=False)

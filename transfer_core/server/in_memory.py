@@ -9,8 +9,9 @@ from transfer_core.engine.gathered_work import Answer, GatheredWork
 from transfer_core.engine.parcels import BUNDLE_PREFIX, PARCEL_PREFIX, Parcels, RelayMail
 from transfer_core.errors import DrsError, FileHashMismatch, TooMany
 from transfer_core.protocol.receiver_events import ChunkReady, FileStopped, ReceiverEvent, VerifyFile
+from transfer_core.server.arriving import Arriving, Stored
 from transfer_core.server.bundles import ArrivingBundle, take_apart
-from transfer_core.server.intake import Arriving, Intake, Stored
+from transfer_core.server.intake import Intake
 from transfer_core.server.relay_session import RelaySession
 
 NO_FOLDERS = "this relay keeps no shared folders, since it runs with --workers: share them through another one"

@@ -8,7 +8,6 @@ says so; it also verifies and renames what is whole. A chunk is called stored on
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from transfer_core.config import RelayConfig
 from transfer_core.errors import DiskFull, DrsError, FileHashMismatch, StorageError
 from transfer_core.protocol.wire.messages import Runs, to_runs
+from transfer_core.server.arriving import Arriving, Offer, Stored, UnderWay
 from transfer_core.server.finishing import Finisher, outcome
 from transfer_core.storage.file_hash import FollowingHash
 from transfer_core.storage.free_space import Room, require_quota, usable_bytes
@@ -27,52 +27,8 @@ from transfer_core.storage.incoming import IncomingFile, part_path
 from transfer_core.storage.relay_store import PAGE_CHUNKS, Checkpoint, Completed, IncomingRecord, RelayStore
 from transfer_core.storage.safe_path import resolve_under
 
-SMALL_BYTES = (
-    5 << 19
-)  # 2.5 MiB, more than a frame of a camera: a file up to this size gets no checkpoint: it is sent again as a whole
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A file that an agent wants to send."""
-
-    agent: bytes
-    file_id: str
-    path: str
-    size: int
-    chunk_bytes: int
-    mtime_ns: int
-    fingerprint: int
-
-    @property
-    def chunks(self) -> int:
-        """How many chunks it has."""
-        return -(-self.size // self.chunk_bytes)
-
-
-@dataclass(slots=True, eq=False)
-class Arriving:
-    """A file under way."""
-
-    offer: Offer
-    target: Path
-    file: IncomingFile
-    number: int | None  # in the database, None for a small file
-    written: NDArray[np.bool_]
-    durable: NDArray[np.bool_]
-    digest: FollowingHash
-    opened: int = 1  # how often it was offered
-    dirty: set[int] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)  # of what is written and dirty; never held over I/O
-    open_lock: threading.Lock = field(default_factory=threading.Lock)  # held while the file must stay open
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A file that is in its place."""
-
-    digest: str
-    stored_as: str
+# 2.5 MiB, more than a frame of a camera: a file up to this size gets no checkpoint, and is sent again as a whole
+SMALL_BYTES = 5 << 19
 
 
 @dataclass(slots=True)
@@ -92,8 +48,7 @@ class Intake:
         self._store = store
         self._config = config
         self._room = room or Room(root, config.keep_free_bytes)
-        self._arriving: dict[tuple[bytes, str], Arriving] = {}
-        self._lock = threading.Lock()
+        self._under_way = UnderWay(self._room)
         self._finisher = Finisher()
         self._homes: dict[bytes, Path] = {}  # where each agent's files go
 
@@ -133,16 +88,14 @@ class Intake:
         return taken
 
     def _open(self, offer: Offer, looked: Looked | None) -> Arriving | Stored:
-        key = (offer.agent, offer.file_id)
-        with self._lock:
-            present = self._arriving.get(key)
-            if present is not None and _is_same(present.offer, offer):
-                present.opened += 1
-                return present
+        present = self._under_way.offered_again(offer)
         if present is not None:
-            self._let_go(present, delete=True)
-        known = self._store.find(*key) if looked is None else looked.records.get(offer.file_id)
-        same = known is not None and _is_same(known, offer)
+            return present
+        other = self._under_way.find(offer.key)
+        if other is not None:
+            self._let_go(other, delete=True)
+        known = self._store.find(*offer.key) if looked is None else looked.records.get(offer.file_id)
+        same = known is not None and offer.is_of(known)
         if known is not None and same and known.status == "completed" and self._is_there(known.stored_as, offer.size):
             return Stored(known.file_hash, known.stored_as)
         if self._config.quota_bytes_per_agent is not None:  # a sum over all that it has sent, so only where it counts
@@ -155,17 +108,14 @@ class Intake:
             else:
                 arriving = self._begin(offer, looked)
         except BaseException:
-            self._room.release(key)
+            self._room.release(offer.key)
             raise
-        with self._lock:
-            self._arriving[key] = arriving
+        self._under_way.add(arriving)
         return arriving
 
     def _unrecorded_bytes(self, agent: bytes) -> int:
         """What an agent has under way of which the database does not know yet."""
-        with self._lock:
-            mine = [each for each in self._arriving.values() if each.offer.agent == agent and each.number is None]
-        return sum(each.offer.size for each in mine)
+        return sum(each.offer.size for each, _ in self._under_way.of(agent) if each.number is None)
 
     def _is_there(self, stored_as: str, size: int) -> bool:
         try:
@@ -175,7 +125,7 @@ class Intake:
 
     def _claim(self, offer: Offer, there_bytes: int) -> None:
         """Promise it the room that it still needs. DiskFull."""
-        self._room.claim((offer.agent, offer.file_id), max(0, offer.size - there_bytes), offer.path)
+        self._room.claim(offer.key, max(0, offer.size - there_bytes), offer.path)
 
     def _begin(self, offer: Offer, looked: Looked | None) -> Arriving:
         self._claim(offer, 0)
@@ -202,8 +152,7 @@ class Intake:
         """A target whose part file no other file under way uses, and that part file, which is not there."""
         part = part_path(target)
         if os.path.lexists(part):
-            with self._lock:
-                taken = {arriving.target for arriving in self._arriving.values()}
+            taken = {arriving.target for arriving in self._under_way.all()}
             candidate, number = target, 2
             while candidate in taken:
                 candidate, number = target.with_name(f"{target.stem} ({number}){target.suffix}"), number + 1
@@ -229,26 +178,13 @@ class Intake:
         """Write a chunk. DiskFull, WriteFailed."""
         if self._config.keep_free_bytes and chunk % 256 == 255 and self.free_bytes() == 0:  # at first it was claimed
             raise DiskFull("the relay's disk is full")
-        arriving.file.write_chunk(offset, data)
-        self._room.written((arriving.offer.agent, arriving.offer.file_id), len(data))
-        with arriving.lock:
-            arriving.written[chunk] = True
-            arriving.dirty.add(chunk)
-        if arriving.digest.feed(chunk, data):
-            for _ in range(2):  # what came early is read back behind the front
-                front = arriving.digest.front
-                if front >= offer_chunks(arriving) or not arriving.written[front]:
-                    break
-                arriving.digest.feed(front, self._read(arriving, front))
-
-    def _read(self, arriving: Arriving, chunk: int) -> bytearray:
-        offset = chunk * arriving.offer.chunk_bytes
-        return arriving.file.read(offset, min(arriving.offer.chunk_bytes, arriving.offer.size - offset))
+        arriving.write(chunk, offset, data)
+        self._room.written(arriving.offer.key, len(data))
+        arriving.follow(chunk, data)
 
     def stop(self, agent: bytes, file_id: str, *, discard: bool) -> None:
         """The agent sends no more of it for now."""
-        with self._lock:
-            arriving = self._arriving.get((agent, file_id))
+        arriving = self._under_way.find((agent, file_id))
         if arriving is not None:
             self._let_go(arriving, delete=discard)
         if discard:
@@ -258,55 +194,37 @@ class Intake:
                 self._store.forget(agent, file_id)
 
     def _let_go(self, arriving: Arriving, *, delete: bool) -> None:
-        with self._lock:
-            self._forget(arriving)
-        _close(arriving, delete=delete)
-
-    def _forget(self, arriving: Arriving) -> bool:
-        """With the lock held: it is under way no more, and its room is free; False if it was not."""
-        key = (arriving.offer.agent, arriving.offer.file_id)
-        if self._arriving.get(key) is not arriving:
-            return False
-        del self._arriving[key]
-        self._room.release(key)
-        return True
+        self._under_way.drop(arriving)
+        arriving.close(delete=delete)
 
     def opened(self, agent: bytes) -> list[tuple[Arriving, int]]:
         """The files that an agent has under way, each with how often it was offered: see `leave`."""
-        with self._lock:
-            return [(each, each.opened) for each in self._arriving.values() if each.offer.agent == agent]
+        return self._under_way.of(agent)
 
     # --- the sync thread
 
     def leave(self, opened: list[tuple[Arriving, int]]) -> None:
         """Their agent is gone: let go of what it has not offered again since, so that others get the room."""
         for arriving, times in opened:
-            with self._lock:
-                is_left = arriving.opened == times and self._forget(arriving)
-            if is_left:
-                _close(arriving, delete=False)
+            if self._under_way.drop(arriving, opened=times):
+                arriving.close(delete=False)
 
     def sync(self, announce: Callable[[Arriving, Runs], None], give_up: Callable[[Arriving, DrsError], None]) -> None:
         """Make durable what was written, save it, then announce it.
 
         A file whose sync fails is let go: it can be offered again, and goes on from its last checkpoint.
         """
-        with self._lock:
-            candidates = [arriving for arriving in self._arriving.values() if arriving.dirty]
         synced: list[tuple[Arriving, list[int]]] = []
         refused: list[tuple[Arriving, StorageError]] = []
-        for arriving in candidates:
-            with arriving.open_lock:
-                with arriving.lock:
-                    chunks, arriving.dirty = sorted(arriving.dirty), set()
-                try:
-                    if chunks and arriving.number is not None:
-                        arriving.file.sync()
-                except StorageError as error:
-                    refused.append((arriving, error))
-                    continue
+        for arriving in self._under_way.all():
+            if not arriving.dirty:
+                continue
+            try:
+                chunks = arriving.sync()
+            except StorageError as error:
+                refused.append((arriving, error))
+                continue
             if chunks:
-                arriving.durable[chunks] = True
                 synced.append((arriving, chunks))
         for arriving, refusal in refused:
             self._let_go(arriving, delete=False)
@@ -348,8 +266,7 @@ class Intake:
         digests = dict(sound)
         completed: list[Completed] = []
         for arriving, final in placed.items():
-            with self._lock:
-                self._forget(arriving)
+            self._under_way.drop(arriving)
             if final.parent in unsure:  # it has its name, but perhaps not after a loss of power: to be offered again
                 results[arriving] = unsure[final.parent]
                 continue
@@ -364,12 +281,10 @@ class Intake:
         return [(arriving, results[arriving]) for arriving, _ in whole]
 
     def _verify(self, arriving: Arriving, digest: str) -> None:
-        while not arriving.digest.is_complete:
-            arriving.digest.catch_up(lambda chunk: self._read(arriving, chunk), offer_chunks(arriving))
-        found = arriving.digest.hexdigest()
+        found = arriving.whole_hash()
         if found != digest:
             self._let_go(arriving, delete=True)
-            self._store.forget(arriving.offer.agent, arriving.offer.file_id)
+            self._store.forget(*arriving.offer.key)
             raise FileHashMismatch(f"{arriving.offer.path} arrived as {found}, was sent as {digest}")
 
     def _completed(self, offer: Offer, stored_as: str, digest: str) -> Completed:
@@ -386,29 +301,6 @@ class Intake:
 
     def close(self) -> None:
         """Let go of all files; their parts stay."""
-        with self._lock:
-            arriving = list(self._arriving.values())
-            self._arriving.clear()
-        for each in arriving:
-            each.file.close()
-        self._finisher.close()
-
-
-def _close(arriving: Arriving, *, delete: bool) -> None:
-    with arriving.open_lock, arriving.lock:
-        if delete or arriving.number is None:
-            arriving.file.abandon()
-        else:
+        for arriving in self._under_way.drop_all():
             arriving.file.close()
-            arriving.dirty.clear()
-
-
-def _is_same(known: Offer | IncomingRecord, offer: Offer) -> bool:
-    """Whether what is known is of the very file that is offered."""
-    facts = (offer.size, offer.chunk_bytes, offer.fingerprint)
-    return (known.size, known.chunk_bytes, known.fingerprint) == facts
-
-
-def offer_chunks(arriving: Arriving) -> int:
-    """How many chunks the file has."""
-    return len(arriving.written)
+        self._finisher.close()

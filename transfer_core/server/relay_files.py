@@ -34,8 +34,9 @@ from transfer_core.protocol.receiver_events import (
 )
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
 from transfer_core.protocol.wire.messages import Runs
+from transfer_core.server.arriving import Arriving, Offer, Stored
 from transfer_core.server.in_memory import InMemory
-from transfer_core.server.intake import Arriving, Intake, Offer, Stored
+from transfer_core.server.intake import Intake
 from transfer_core.server.relay_live import NO_DESK, SILENT_NS, RelayLive
 from transfer_core.server.relay_session import RelaySession
 from transfer_core.units import NS_PER_MS, NS_PER_S

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from transfer_core.engine.guests import Guest
 from transfer_core.engine.parcels import Parcels
 from transfer_core.protocol.wire.bundle import BUNDLE_BYTES_MAX, BUNDLES_MAX
-from transfer_core.server.intake import Arriving
+from transfer_core.server.arriving import Arriving
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import pytest
 
 from transfer_core.config import RelayConfig
 from transfer_core.errors import DiskFull, DrsError, FileHashMismatch, NameRefused, QuotaExceeded, StateError
-from transfer_core.server.intake import Arriving, Intake, Offer, Stored
+from transfer_core.server.arriving import Arriving, Offer, Stored
+from transfer_core.server.intake import Intake
 from transfer_core.sim.manual_clock import ManualClock
 from transfer_core.storage.relay_store import RelayStore, Verdict
 
