@@ -16,8 +16,9 @@ from transfer_core.cli.compose_workers import open_relay_worker
 from transfer_core.cli.options import State, Trace
 from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.errors import UsageError
+from transfer_core.server.workers.worker_process import BEAT
 
-TURN_S = 0.5
+TURN_S = 0.5  # from beat to beat; the loop goes round once a second at least
 PARENT_S = 2.0  # for the parent to wish the same, if a signal was for both: else it would start another one
 
 
@@ -51,9 +52,13 @@ def worker(
         receiver.start()
         try:
             threading.Thread(target=_until_stdin_ends, args=(parent_wishes,), name="relay-parent", daemon=True).start()
+            turns = 0
             while not stop.is_set() and not parent_wishes.wait(TURN_S):
                 if receiver.failure is not None:
                     raise receiver.failure
+                if receiver.turns != turns:
+                    turns = receiver.turns
+                    _say({"event": BEAT})
         finally:
             receiver.stop()
         parent_wishes.wait(PARENT_S)

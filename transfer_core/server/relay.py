@@ -82,6 +82,7 @@ class Relay:
         self.mail: RelayMail | None = None  # set before `start`
         self.live: RelayLive | None = None  # set before `start`
         self._agents_now: tuple[AgentNow, ...] = ()
+        self.turns = 0  # of its loop: while it runs, it goes round once a second at least
 
     # --- from any thread
 
@@ -247,6 +248,7 @@ class Relay:
 
     def on_turn(self, now_ns: int) -> None:
         """Deadlines, checkpoints, room."""
+        self.turns += 1
         for session in tuple(self._admission.guests.sessions.values()):
             session.protocol.handle_timeout(now_ns)
             if session.protocol.feeds:

@@ -2,6 +2,7 @@
 
     crew       the parent: makes what they share, starts them, and starts again whichever dies
     seat       what a process gets from it: a socket, an inbox, its line in the ledger
+    heartbeats who of them has hung without dying
     hand_over  hellos, from the process that they came to, to the one that their sender is at home with
 
 Each process is a whole `server.relay.Relay` that only knows its own agents. `protocol.place` says which those are, so

@@ -20,6 +20,7 @@ from transfer_core.server.restart_waits import WRONG_USAGE, RestartWaits, how_it
 _LOG = logging.getLogger(__name__)
 END_S = 3.0
 STARTED = "worker"  # what is told when it receives, and when it does again
+BEAT = "beat"  # what it says once a second or more often, as long as its loop goes round
 
 Event = dict[str, Any]
 
@@ -55,6 +56,18 @@ class WorkerProcess:
             self._wish.set()
             if self._process is not None and self._process.stdin is not None:
                 self._process.stdin.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Its number while it runs and is to go on."""
+        process = self._process
+        return None if process is None or self._wish.is_set() else process.pid
+
+    def end_hung(self, pid: int) -> None:
+        """End that process without mercy, if it is still the one; the next is started when it is gone, not before."""
+        with self._lock:
+            if self._process is not None and self._process.pid == pid and not self._wish.is_set():
+                self._process.kill()
 
     def stop(self, deadline_s: float) -> None:
         """End it; without mercy if it has not ended by then."""
@@ -117,7 +130,9 @@ class WorkerProcess:
             except (ValueError, TypeError, KeyError):
                 _LOG.warning("receiving process %d says %r", self.worker, raw[:200])
                 continue
-            if name == "ready":
+            if name == BEAT:
+                event = {"event": BEAT, "pid": pid}
+            elif name == "ready":
                 self._was_ready = True
                 event = {"event": STARTED, "at": event.get("at", ""), "pid": pid}
             self._on_event(self.worker, event)

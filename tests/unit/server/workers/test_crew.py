@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from transfer_core.errors import PortInUse, StateLocked, UsageError
 from transfer_core.net.udp import open_udp_port
 from transfer_core.server.workers import crew as crew_module
 from transfer_core.server.workers.crew import WORKERS_MAX, Crew, check_workers
+from transfer_core.server.workers.heartbeats import Patience
 from transfer_core.server.workers.seat import SeatDescriptors, decode_descriptors
+from transfer_core.units import NS_PER_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes share a port on Linux only")
 WAIT_S = 60.0
@@ -25,8 +28,29 @@ LISTENS = "import os, sys\n" + READY + "sys.stdin.read()\n"
 SAYS_MORE = LISTENS.replace(
     "sys.stdin", "print('no json', flush=True)\nprint('{\"event\": \"full\"}', flush=True)\nsys.stdin"
 )
+BEATS = (
+    "import os, sys, threading, time\n"
+    + READY
+    + 'def beat():\n    while True:\n        print(\'{"event": "beat"}\', flush=True)\n        time.sleep(0.05)\n'
+    + "threading.Thread(target=beat, daemon=True).start()\nsys.stdin.read()\nos._exit(0)\n"
+)
+BEATS_AND_TALKS = BEATS.replace("time.sleep", 'print(\'{"event": "full"}\', flush=True)\n        time.sleep')
+SOON_HUNG = Patience(
+    look_ns=NS_PER_S // 10, suspect_ns=NS_PER_S, alone_ns=3 * NS_PER_S, together_ns=600 * NS_PER_S, pause_ns=NS_PER_S
+)
 DIES_SOON = "import time\n" + READY + "time.sleep(0.05)\nraise SystemExit(7)\n"
 NEVER_STARTS = "raise SystemExit(1)\n"
+
+
+class CountedClock(SystemClock):
+    """Knows how often the crew has looked at its processes."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def monotonic_ns(self) -> int:
+        self.looks += 1
+        return super().monotonic_ns()
 
 
 class Stage:
@@ -37,16 +61,24 @@ class Stage:
         self.events: list[dict[str, Any]] = []
         self.seats: list[SeatDescriptors] = []
         self.crew: Crew | None = None
+        self.clock = CountedClock()
+        self.reads_on = threading.Event()
+        self.reads_on.set()
 
-    def start(self, *programs: str, listen: tuple[str, int] = ("127.0.0.1", 0)) -> Crew:
+    def take(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+        self.reads_on.wait(WAIT_S)
+
+    def start(
+        self, *programs: str, listen: tuple[str, int] = ("127.0.0.1", 0), patience: Patience | None = None
+    ) -> Crew:
         def words(seat: SeatDescriptors) -> list[str]:
             self.seats.append(seat)
             return [sys.executable, "-c", programs[seat.worker % len(programs)], seat.encode()]
 
         count = max(2, len(programs))
-        self.crew = Crew(
-            self.folder / "r", self.folder / "in", listen, count, words, self.events.append, SystemClock(), 0.01
-        )
+        inbox = self.folder / "in"
+        self.crew = Crew(self.folder / "r", inbox, listen, count, words, self.take, self.clock, 0.01, patience)
         self.crew.start()
         return self.crew
 
@@ -67,6 +99,7 @@ class Stage:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     made = Stage(tmp_path)
     yield made
+    made.reads_on.set()
     if made.crew is not None:
         made.crew.stop()
 
@@ -111,6 +144,36 @@ def test_one_that_is_killed_is_started_again_with_the_same_seat_and_the_others_g
     assert stage.count("ready") == 1
     assert len(stage.seats) == 2
     assert crew.failure is None
+
+
+def test_one_that_hangs_is_killed_told_of_and_started_again_when_it_is_gone(
+    stage: Stage, expect_log: Callable[[str], None]
+) -> None:
+    expect_log("has not answered")
+    crew = stage.start(BEATS, BEATS, BEATS, patience=SOON_HUNG)
+    stage.until(lambda: stage.count("ready") == 1)
+    (pid,) = [event["pid"] for event in stage.events if event["event"] == "worker" and event["worker"] == 1]
+    os.kill(pid, signal.SIGSTOP)
+    stage.until(lambda: stage.count("worker", worker=1) == 2)
+    assert not is_there(pid)
+    told = [event["event"] for event in stage.events if event.get("worker") == 1]
+    assert told == ["worker", "hung", "restarts", "worker"]
+    assert stage.count("hung", worker=1, pid=pid, silent_s=3) == 1
+    assert stage.count("restarts", worker=1, code=-9) == 1
+    assert stage.count("beat") == 0
+    assert crew.failure is None
+
+
+def test_nobody_is_judged_while_nobody_can_be_heard(stage: Stage) -> None:
+    stage.start(BEATS_AND_TALKS, BEATS_AND_TALKS, patience=replace(SOON_HUNG, together_ns=3 * NS_PER_S))
+    stage.until(lambda: stage.count("full", worker=0) > 0 and stage.count("full", worker=1) > 0)
+    stage.reads_on.clear()  # as a pipe that nobody reads: whoever says something waits
+    looked = stage.clock.looks
+    stage.until(lambda: stage.clock.looks > looked + 40)  # four seconds of silence, at least
+    stage.reads_on.set()
+    talked = stage.count("full")
+    stage.until(lambda: stage.count("full") > talked + 10)
+    assert stage.count("hung") == 0
 
 
 def test_one_that_dies_again_and_again_is_waited_for_longer_each_time(stage: Stage) -> None:
