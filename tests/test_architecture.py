@@ -53,6 +53,7 @@ PURE = (
     "transfer_core/upload/presence.py",
     "transfer_core/upload/s3.py",
     "transfer_core/upload/s3_answers.py",
+    "transfer_core/upload/s3_requests.py",
     "transfer_core/upload/timetable.py",
     "transfer_core/upload/tus.py",
     "transfer_core/upload/webhook.py",

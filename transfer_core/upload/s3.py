@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from transfer_core.errors import BadAnswer, FileHashMismatch, ServerRefused
-from transfer_core.upload.door import Answer, Finished, Item, NeedDigest, SliceDigest, Step
+from transfer_core.upload.door import Answer, Finished, Item, NeedDigest, Step
 from transfer_core.upload.judge import error_of
 from transfer_core.upload.s3_answers import (
     Part,
@@ -30,12 +29,11 @@ from transfer_core.upload.s3_answers import (
     raise_s3,
     upload_id_of,
 )
+from transfer_core.upload.s3_requests import ObjectRequests
 
 PART_MIN_BYTES = 5 * 1024 * 1024
 PARTS_MAX = 10_000
 RESTARTS_MAX = 3
-_LIST_MAX_BYTES = 1024 * 1024
-_MD5 = SliceDigest("md5", "Content-MD5")
 
 
 class _Stage(Enum):
@@ -127,60 +125,30 @@ class S3Upload:
             case _Stage.DONE:
                 return Finished(self._key)
             case _Stage.LOOK | _Stage.CHECK:
-                return self._step("the question what has that name", "HEAD")
+                return self._requests.look()
             case _Stage.PUT:
-                return self._put()
+                return self._requests.put(self._item.size, is_guarded=self._is_guarded_now)
             case _Stage.CREATE:
-                headers = {"Content-Type": "application/octet-stream"}
-                return self._step("the start of the upload", "POST", {"uploads": ""}, headers)
+                return self._requests.create()
             case _Stage.LIST:
-                query = {"max-parts": "1000", "uploadId": self._id}
-                if self._marker is not None:
-                    query["part-number-marker"] = str(self._marker)
-                return self._step("the question which parts it has", "GET", query)
+                return self._requests.list_parts(self._id, self._marker)
             case _Stage.PART:
                 return self._part(self._next_part)
             case _Stage.COMPLETE:
-                return self._complete()
-
-    def _step(
-        self,
-        what: str,
-        method: str,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
-        patience_s: float = 60,
-    ) -> Step:
-        url = f"{self._bucket_url}/{quote(self._key, safe='/~-._')}"
-        if query:
-            url += "?" + urlencode(sorted(query.items()), quote_via=quote)
-        return Step(
-            what, method, url, headers or {}, head=body, answer_max_bytes=_LIST_MAX_BYTES, patience_s=patience_s
-        )
+                etags = [self._etags[number] for number in range(1, self.parts + 1)]
+                return self._requests.complete(self._id, etags, is_guarded=self._is_guarded_now)
 
     @property
-    def _guard(self) -> dict[str, str]:
-        return {"If-None-Match": "*"} if self._is_guarded and self._key == self._wanted_key else {}
+    def _requests(self) -> ObjectRequests:
+        return ObjectRequests(self._bucket_url, self._key)
 
-    def _put(self) -> Step:
-        step = self._step("the file", "PUT", headers={"Content-Type": "application/octet-stream", **self._guard})
-        return Step(step.what, step.method, step.url, step.headers, length=self._item.size, digest=_MD5)
+    @property
+    def _is_guarded_now(self) -> bool:
+        return self._is_guarded and self._key == self._wanted_key
 
     def _part(self, number: int) -> Step:
-        query = {"partNumber": str(number), "uploadId": self._id}
-        step = self._step(f"part {number} of {self.parts}", "PUT", query)
         offset = (number - 1) * self._part_bytes
-        return Step(step.what, step.method, step.url, offset=offset, length=self._length(number), digest=_MD5)
-
-    def _complete(self) -> Step:
-        listed = "".join(
-            f'<Part><PartNumber>{number}</PartNumber><ETag>"{self._etags[number]}"</ETag></Part>'
-            for number in range(1, self.parts + 1)
-        )
-        body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
-        headers = {"Content-Type": "application/xml", **self._guard}
-        return self._step("the end of the upload", "POST", {"uploadId": self._id}, headers, body, patience_s=600)
+        return self._requests.part(self._id, number, self.parts, offset, self._length(number))
 
     # --- what came of it
 
@@ -271,7 +239,7 @@ class S3Upload:
             self._stage = _Stage.DONE
 
     def _has_no_guard(self, answer: Answer) -> bool:
-        is_unknown = answer.status == 501 and bool(self._guard)
+        is_unknown = answer.status == 501 and self._is_guarded_now
         self._is_guarded = self._is_guarded and not is_unknown
         return is_unknown
 
@@ -388,6 +356,4 @@ class S3Upload:
 
     def discard(self) -> Step | None:
         """See `door.Upload`. What is left of a multipart upload costs money."""
-        return (
-            self._step("the end of an upload that was given up", "DELETE", {"uploadId": self._id}) if self._id else None
-        )
+        return self._requests.abort(self._id) if self._id else None
