@@ -32,6 +32,7 @@ class LinkVerbs(ServiceParts):
             (self._desk.kill if verb == "kill" else self._desk.restore)(name)
             return
         number = self._store.ask(verb, name)
+        self._tell_agent()
         end = time.monotonic() + COMMAND_WAIT_S
         while time.monotonic() < end:
             result = self._store.answer_to(number)

@@ -18,6 +18,7 @@ from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.clerk import PAUSED_KEY, Clerk
 from transfer_core.engine.common_cap import CommonCap
 from transfer_core.engine.destination_verbs import DestinationVerbs
+from transfer_core.engine.doorbell import Doorbell
 from transfer_core.engine.event_bus import BusSubscription
 from transfer_core.engine.identity import load_identity
 from transfer_core.engine.link_desk import LinkDesk
@@ -173,6 +174,8 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         loop.start()
         clerk.runner.uploads.start()
         clerk.start()
+        self._bell = Doorbell(self._state_dir, clerk.poke)
+        self._bell.start()
         clerk.runner.uploads.start_telling()
         self._start_sync(promised, name, identity, self._who_is_near())
         self.start_telemetry()
@@ -209,6 +212,8 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         self._stopped = True
         self.stop_telemetry()
         self.stop_relay()
+        if self._bell is not None:
+            self._bell.stop()
         if self._clerk is not None and self._loop is not None:
             self._clerk.stop()
             if self._clerk.runner.uploads is not None:

@@ -125,6 +125,7 @@ class QueueVerbs(SettingsVerbs):
         else:
             self._store.set_setting(PAUSED_KEY, paused)
             self._store.ask("pause_all", "1" if paused else "0")
+            self._tell_agent()
 
     def history(self, *, limit: int = 200, offset: int = 0, find: str = "") -> list[JobView]:
         """See `TransferService`."""

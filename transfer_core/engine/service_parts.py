@@ -12,6 +12,7 @@ from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
 from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.clerk import Clerk
+from transfer_core.engine.doorbell import Doorbell, ring
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
@@ -47,6 +48,7 @@ class ServiceParts:
         self._relay_caps_bps: Mapping[str, float] = {}
         self._loop: AgentLoop | None = None
         self._clerk: Clerk | None = None
+        self._bell: Doorbell | None = None
         self._desk: LinkDesk | None = None
         self._usage: LinkUsage | None = None
         self._sync_desk: SyncDesk | None = None
@@ -68,11 +70,16 @@ class ServiceParts:
         if self._clerk is not None:
             self._clerk.poke()
             return
+        self._tell_agent()
         listed = {job.file_id: to_view(job) for job in self._store.jobs()}
         gone = tuple(file_id for file_id in file_ids if file_id not in listed)
         if gone:
             self._bus.publish(JobsRemoved(gone))
         self._bus.publish(JobsChanged(tuple(listed[file_id] for file_id in file_ids if file_id in listed)))
+
+    def _tell_agent(self) -> None:
+        """The agent of another process, if one runs, is to look at the state now."""
+        ring(self._state_dir)
 
     def _ask_loop(self, question: Callable[[AgentLoop], _T]) -> _T | None:
         """Have the loop's thread look something up; None without a loop."""
