@@ -218,6 +218,13 @@ def make_action(name: str, owner: QWidget, slot: Callable[[], object]) -> QActio
     return action
 
 
+def offer(action: QAction, why_not: str = "") -> None:
+    """Let a command be used; or grey it, and have its tool tip say why it can do nothing just now."""
+    command = COMMANDS[action.objectName()]
+    action.setEnabled(not why_not)
+    action.setToolTip(command.tool_tip(why_not))
+
+
 def name_field(name: str, field: QWidget) -> None:
     """Give a field the words of the command that leads to it."""
     command = COMMANDS[name]

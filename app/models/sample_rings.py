@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 CAPACITY = 18_000  # 30 min at 10 Hz
 GAP_S = 1.0  # ten samples missed
 
-_TIME, _THROUGHPUT, _RTT_P50, _RTT_P10, _RTT_P90, _LOSS = range(6)
+_TIME, _THROUGHPUT, _RTT_P50, _RTT_P10, _RTT_P90, _LOSS, _SURE_LOSS = range(7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Window:
     rtt_p10_ms: Floats
     rtt_p90_ms: Floats
     loss: Floats
+    sure_loss: Floats  # what of it is no chance
 
     def __len__(self) -> int:
         return len(self.t_s)
@@ -57,7 +58,7 @@ class SampleRing:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.capacity = capacity
-        self._rows: Floats = np.full((6, 2 * capacity), np.nan)
+        self._rows: Floats = np.full((7, 2 * capacity), np.nan)
         self._next = 0  # slot of the next write, below capacity
         self._count = 0
         self._newest_s = -np.inf
@@ -71,8 +72,9 @@ class SampleRing:
         if t_s <= self._newest_s:
             return
         if t_s - self._newest_s > GAP_S and self._count:
-            self._write((self._newest_s + t_s) / 2, None, None, None, None, None)
-        self._write(t_s, sample.throughput_bps, sample.rtt_p50_ms, sample.rtt_p10_ms, sample.rtt_p90_ms, sample.loss)
+            self._write((self._newest_s + t_s) / 2, *[None] * (_SURE_LOSS - _TIME))
+        rtts = sample.rtt_p50_ms, sample.rtt_p10_ms, sample.rtt_p90_ms
+        self._write(t_s, sample.throughput_bps, *rtts, sample.loss, sample.sure_loss)
         self._newest_s = t_s
 
     def _write(self, *figures: float | None) -> None:

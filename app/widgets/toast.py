@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Slot
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAction
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAction, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 SHOWN_MS = 8000
+NOTHING = "Nothing that was done just now can be taken back"
 _MARGIN = 14  # px above the foot of the parent
 
 
@@ -20,7 +21,7 @@ class Toast(QFrame):
         self.setProperty("kind", "toast")
         self.setAccessibleName("What was just done")
         self._undo: Callable[[], object] | None = None
-        self._action = undo
+        self._action, self._tip = undo, undo.toolTip()
         self.text = QLabel()
         self.undo_button = QPushButton("Undo", autoDefault=False)
         self.undo_button.setAccessibleName("Undo what was just done")
@@ -36,7 +37,7 @@ class Toast(QFrame):
         self._ends.timeout.connect(self._end)
         parent.installEventFilter(self)
         self.hide()
-        undo.setEnabled(False)
+        self._offer()
 
     @property
     def can_undo(self) -> bool:
@@ -49,12 +50,17 @@ class Toast(QFrame):
         self.text.setText(text)
         self.setAccessibleDescription(text)
         self.undo_button.setVisible(undo is not None)
-        self._action.setEnabled(undo is not None)
+        self._offer()
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
         self.show()
         self.raise_()
         self._place()
         self._ends.start()
+
+    def _offer(self) -> None:
+        self._action.setEnabled(self.can_undo)
+        key = self._action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        self._action.setToolTip(self._tip if self.can_undo else f"{NOTHING}  ({key})")
 
     @Slot()
     def take_back(self) -> None:
@@ -67,7 +73,7 @@ class Toast(QFrame):
     def put_away(self) -> None:
         """Show it no more; what was done stays."""
         self._undo = None
-        self._action.setEnabled(False)
+        self._offer()
         self._ends.stop()
         if self.isAncestorOf(self.window().focusWidget()):
             self.parentWidget().setFocus()

@@ -316,3 +316,16 @@ def test_a_picture_that_is_frozen_shows_one_moment_on_all_cards(page, state, qtb
     state.pass_time(0.05)
     page.set_frozen(True)
     assert ends[-1] == ends[-2] > ends[-3]
+
+
+@pytest.mark.parametrize(("sure_loss", "is_amber"), [(0.0, False), (0.08, True)])
+def test_a_loss_that_may_be_chance_is_drawn_but_not_in_amber(
+    page: LinksPage, state: HandState, theme: PlainTheme, sure_loss: float, is_amber: bool
+) -> None:
+    for _ in range(300):
+        state.pass_time(0.1)
+        state.sample("wifi", loss=0.08, sure_loss=sure_loss)
+    page.refresh()
+    colours = colours_in(page.card("wifi").plot)
+    assert (theme.tokens.caution in colours) is is_amber
+    assert (theme.tokens.band in colours) is True

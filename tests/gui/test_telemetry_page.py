@@ -15,6 +15,7 @@ from app.models.console_state import ConsoleState
 from app.models.sources_model import SourceRow
 from app.models.telemetry_alarms import Alarm
 from app.models.telemetry_feed import SOURCES_EVERY
+from app.models.telemetry_offers import FIRST_SELECT, NOT_RECORDING, NOTHING_TO_MARK
 from app.theme.theme import Theme
 from app.views.telemetry.alarms_dialog import AlarmsDialog
 from app.views.telemetry.join_dialog import JoinDialog
@@ -308,6 +309,34 @@ def test_two_races_are_laid_side_by_side(page, telemetry, qtbot) -> None:
     assert page.is_refreshing
 
 
+def refused(page: TelemetryPage, name: str) -> str:
+    """Why a command can't be used, as its button says; empty if it can."""
+    action = page.findChild(QAction, f"telemetry.{name}")
+    assert action is not None
+    return "" if action.isEnabled() else action.toolTip()
+
+
+def test_what_can_do_nothing_is_grey_and_says_why(page: TelemetryPage, telemetry: FakeTelemetry, qtbot: QtBot) -> None:
+    tick(page)
+    assert refused(page, "end") == f"{NOT_RECORDING}  (E)"
+    assert refused(page, "mark") == f"{NOTHING_TO_MARK}  (M)"
+    assert refused(page, "replay") == f"{FIRST_SELECT}  (R)"
+    page.races.select("r1")
+    assert refused(page, "replay") == refused(page, "compare") == refused(page, "export") == ""
+    page.races.field.setText("no race is called so")
+    assert refused(page, "replay")
+    page.races.field.clear()
+    page.races.select("r1")
+    do(page, "replay")
+    assert refused(page, "mark") == ""
+    page.go_live()
+    assert refused(page, "mark")
+    page.desk.note_races((race_view("r9", "heat 9", state=RaceState.LIVE),))
+    assert refused(page, "end") == refused(page, "mark") == refused(page, "join") == ""
+    page.desk.note_races((race_view("r9", "heat 9", state=RaceState.ENDED),))
+    assert refused(page, "end")
+
+
 def test_a_race_is_recorded_marked_and_ended(page, telemetry, qtbot, monkeypatch) -> None:
     do(page, "race")
     dialog = page.findChild(ReceiveDialog)
@@ -405,8 +434,7 @@ def test_limits_are_asked_for_kept_and_refused_with_a_reason(page, telemetry, st
 def test_pilots_and_viewers_join_a_race_that_is_recorded(page, telemetry, clock, state, qtbot) -> None:
     noted: list[str] = []
     page.noted.connect(noted.append)
-    do(page, "join")
-    assert "No race" in noted[-1]
+    assert refused(page, "join") == f"{NOT_RECORDING}  (J)"
     running = race_view("r9", "heat 9", state=RaceState.LIVE)
     telemetry.races_there["r9"] = running
     state.apply([RacesChanged((running,))])

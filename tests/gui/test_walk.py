@@ -155,6 +155,12 @@ def test_the_walk_finds_what_lacks_something(window: MainWindow, qtbot: QtBot) -
     assert button in controls(window)
 
 
+def test_what_is_greyed_says_why_in_its_tool_tip(window: MainWindow) -> None:
+    greyed = [each for each in window.findChildren(QAction) if each.objectName() in COMMANDS and not each.isEnabled()]
+    assert len(greyed) > 15
+    assert [each.objectName() for each in greyed if each.toolTip() == COMMANDS[each.objectName()].tool_tip()] == []
+
+
 def all_dialogs() -> set[type[QDialog]]:
     """Every dialog class of the console, wherever it is kept."""
     for module in pkgutil.walk_packages(app.__path__, "app."):

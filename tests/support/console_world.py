@@ -55,9 +55,17 @@ class HandState(QObject):
     def change_link(self, name: str, **changes: object) -> None:
         self.set_links(*(replace(link, **changes) if link.name == name else link for link in self.links))
 
-    def sample(self, link: str, *, rate_bps: float | None = 50e6, rtt_ms: float | None = 20.0) -> None:
+    def sample(
+        self,
+        link: str,
+        *,
+        rate_bps: float | None = 50e6,
+        rtt_ms: float | None = 20.0,
+        loss: float = 0.01,
+        sure_loss: float = 0.01,
+    ) -> None:
         low, high = (None, None) if rtt_ms is None else (rtt_ms * 0.8, rtt_ms * 1.4)
-        self.samples_arrived.emit((LinkSample(link, self._now_ns, rate_bps, rtt_ms, low, high, 0.01),))
+        self.samples_arrived.emit((LinkSample(link, self._now_ns, rate_bps, rtt_ms, low, high, loss, sure_loss),))
 
     def run(self, seconds: float, *links: str) -> None:
         for _ in range(round(seconds * 10)):

@@ -149,6 +149,7 @@ class LinkSample:
     rtt_p10_ms: float | None
     rtt_p90_ms: float | None
     loss: float | None
+    sure_loss: float | None  # 0 where so few datagrams were lost that their share tells nothing yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,8 +162,9 @@ class LinkStateJudge:
         if age_ns > config.silent_after_ns:
             return LinkState.SILENT, "nothing comes back"
         is_bad = self._state is LinkState.DEGRADED
-        if figures.loss is not None and figures.loss >= (config.loss_good if is_bad else config.loss_bad):
-            return LinkState.DEGRADED, f"{figures.loss * 100:.0f} % of the datagrams are lost"
+        loss = figures.loss if is_bad else figures.sure_loss
+        if loss is not None and loss >= (config.loss_good if is_bad else config.loss_bad):
+            return LinkState.DEGRADED, f"{loss * 100:.0f} % of the datagrams are lost"
         if figures.rtt_ms is not None and figures.rtt_ms >= (config.rtt_good_ms if is_bad else config.rtt_bad_ms):
             return LinkState.DEGRADED, f"a round trip takes {figures.rtt_ms:.0f} ms"
         return LinkState.UP, ""

@@ -5,7 +5,9 @@ day of racing. Delivered bytes are counted in buckets of 20 ms, of which the las
 samples are thinned to one per 5 ms and kept for 10 s; percentiles are taken over the newest 2 s of them, or over the
 newest eight when light probes are all there is. Jitter is the smoothed difference of neighbouring transit times, as
 RTP does it (RFC 3550 section 6.4.1), with RTT in place of one-way transit. Loss is what was lost of all that was
-settled within 10 s, once that is enough to speak of a share. A figure that nothing proves is None, never zero.
+settled within 10 s, once that is enough to speak of a share. An idle link settles a dozen probes in that time, of which
+a single lost one is 8 %: so a loss is called sure, and may be held against the link, from the third lost datagram on. A
+figure that nothing proves is None, never zero.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ RATE_WARM_UP_NS = 200 * NS_PER_MS  # a rate over less than this would be noise
 LOSS_BUCKET_NS = 500 * NS_PER_MS
 LOSS_BUCKETS = 20  # ten seconds
 LOSS_PACKETS_MIN = 5
+LOST_MIN = 3  # until so many are lost, it may be chance
 RTT_SPACING_NS = 5 * NS_PER_MS
 RTT_SLOTS = 2048  # ten seconds at one sample per 5 ms
 RTT_WINDOW_NS = 2 * NS_PER_S
@@ -44,6 +47,7 @@ class LinkFigures:
     rtt_p90_ms: float | None = None
     jitter_ms: float | None = None
     loss: float | None = None  # 0..1
+    sure_loss: float | None = None  # 0 where so few were lost that their share tells nothing yet
     measured_ns: int | None = None  # the newest proof of delivery
 
 
@@ -129,13 +133,15 @@ class LinkMeter:
         """The link as it is now."""
         rtt = self._newest_rtts(now_ns)
         p10, p50, p90 = (float(q) / NS_PER_MS for q in np.percentile(rtt, (10, 50, 90))) if len(rtt) else (None,) * 3
+        loss, sure_loss = self._loss(now_ns)
         return LinkFigures(
             throughput_bps=self._throughput_bps(now_ns),
             rtt_ms=p50,
             rtt_p10_ms=p10,
             rtt_p90_ms=p90,
             jitter_ms=self._jitter_ns / NS_PER_MS if len(rtt) > 1 else None,
-            loss=self._loss(now_ns),
+            loss=loss,
+            sure_loss=sure_loss,
             measured_ns=self._measured_ns,
         )
 
@@ -155,6 +161,7 @@ class LinkMeter:
             rtt_p10_ms=figures.rtt_p10_ms,
             rtt_p90_ms=figures.rtt_p90_ms,
             loss=figures.loss,
+            sure_loss=figures.sure_loss,
         )
 
     def _is_fresh(self, now_ns: int) -> bool:
@@ -169,10 +176,13 @@ class LinkMeter:
         span_ns = min(window_ns, max(RATE_WARM_UP_NS, now_ns - self._burst_began_ns))
         return self._rate.totals(now_ns)[0] * 8 * NS_PER_S / span_ns
 
-    def _loss(self, now_ns: int) -> float | None:
+    def _loss(self, now_ns: int) -> tuple[float | None, float | None]:
+        """The loss, and what of it is sure."""
         delivered, lost = self._settled.totals(now_ns)
         settled = delivered + lost
-        return lost / settled if settled >= LOSS_PACKETS_MIN else None
+        if settled < LOSS_PACKETS_MIN:
+            return None, None
+        return lost / settled, lost / settled if lost >= LOST_MIN else 0.0
 
     def _newest_rtts(self, now_ns: int) -> npt.NDArray[np.int64]:
         """Newest first."""

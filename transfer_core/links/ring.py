@@ -16,7 +16,7 @@ class SampleRing:
     def __init__(self, link: str, capacity: int = KEPT_POINTS) -> None:
         self._link = link
         self._times: npt.NDArray[np.int64] = np.zeros(capacity, np.int64)
-        self._values: npt.NDArray[np.float32] = np.zeros((capacity, 5), np.float32)
+        self._values: npt.NDArray[np.float32] = np.zeros((capacity, 6), np.float32)
         self._count = 0
 
     def __len__(self) -> int:
@@ -33,6 +33,7 @@ class SampleRing:
             _or_nan(sample.rtt_p10_ms),
             _or_nan(sample.rtt_p90_ms),
             _or_nan(sample.loss),
+            _or_nan(sample.sure_loss),
         )
         self._count += 1
 

@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
 
-from app.actions import make_action
+from app.actions import make_action, offer
 from app.models.watch_words import card_text
 from app.views.cameras.camera_card import PICTURE, CameraCard
 from app.views.cameras.card_grid import CardGrid
@@ -240,9 +240,10 @@ class CamerasPage(Page):
         is_still = view is not None and view.state in _STILL
         pause = self.page_actions["pause"]
         pause.setText("Resume" if is_still else "Pause")
+        first_choose = "Choose a camera first" if view is None else ""
         for name in ("pause", "rescan", "trigger"):
-            self.page_actions[name].setEnabled(view is not None)
-        self.page_actions["remove"].setEnabled(is_still)
+            offer(self.page_actions[name], first_choose)
+        offer(self.page_actions["remove"], first_choose or ("" if is_still else "Pause it first"))
 
     def _call(self, verb: str, *arguments: object) -> None:
         if self._service is not None:

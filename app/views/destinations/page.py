@@ -9,7 +9,7 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QLabel, QWidget
 
-from app.actions import make_action
+from app.actions import make_action, offer
 from app.figures import files_text
 from app.models.destinations_model import DestinationColumn, DestinationsModel
 from app.models.table_model import SUBJECT_ROLE
@@ -175,11 +175,13 @@ class DestinationsPage(Page):
 
     def _update_controls(self) -> None:
         chosen, actions = self._chosen(), self.actions_by_name
-        actions["test"].setEnabled(chosen is not None and chosen.kind != "relay")
-        actions["remove"].setEnabled(chosen is not None)
+        first_choose = "Choose a destination first" if chosen is None else ""
+        is_relay = chosen is not None and chosen.kind == "relay"
+        offer(actions["test"], first_choose or ("A relay is asked all the time" if is_relay else ""))
+        offer(actions["remove"], first_choose)
         failed = self._model.failed_jobs
         actions["retry"].setText(f"Retry {failed} failed" if failed else "Retry failed")
-        actions["retry"].setEnabled(failed > 0)
+        offer(actions["retry"], "" if failed else "Nothing has failed")
         has_rows = self._model.rowCount() > 0
         self.table.setVisible(has_rows)
         self.empty.setVisible(not has_rows)

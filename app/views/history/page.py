@@ -10,7 +10,7 @@ from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QWidget
 
-from app.actions import make_action, name_field
+from app.actions import make_action, name_field, offer
 from app.models.history_model import PAGE_ROWS, HistoryColumn, HistoryModel
 from app.models.table_model import SUBJECT_ROLE
 from app.views.page import Page, ServiceCalls, empty_label, page_column
@@ -228,9 +228,9 @@ class HistoryPage(Page):
         chosen = self._selected()
         retriable = sum(job.status in _RETRIABLE for job in chosen)
         self.retry_action.setText(f"Retry {retriable}" if retriable > 1 else "Retry")
-        self.retry_action.setEnabled(bool(retriable))
-        self.copy_action.setEnabled(bool(chosen))
-        self.copy_error_action.setEnabled(any(_has_error(job) for job in chosen))
+        offer(self.retry_action, "" if retriable else "Select a failed or cancelled file first")
+        offer(self.copy_action, "" if chosen else "Select a file first")
+        offer(self.copy_error_action, "" if any(map(_has_error, chosen)) else "Select a file with an error first")
         rows = self._model.rowCount()
         more = "+" if self._model.canFetchMore(QModelIndex()) else ""
         self.count.setText(f"{rows:,}{more} jobs" if rows != 1 else "1 job")

@@ -214,10 +214,10 @@ class LinkPlot(StillPlot):
         )
 
     def _draw_loss(self, window: Window, t_s: Floats, buckets: Buckets | None, frame: Frame) -> None:
-        # a bar is as high as the worst moment in it, and as alarming as its mean
+        # a bar is as high as the worst moment in it, and as alarming as the mean of what is no chance
         left, right = _stretches(t_s, buckets, frame.end_s)
         peak = window.loss if buckets is None else bucket_max(window.loss, buckets)
-        mean = window.loss if buckets is None else bucket_mean(window.loss, buckets)
+        mean = window.sure_loss if buckets is None else bucket_mean(window.sure_loss, buckets)
         height = LOSS.place(loss_share(peak))
         light = (peak > 0) & (mean <= LIGHT_LOSS)
         heavy = mean >= HEAVY_LOSS

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.actions import COMMANDS, make_action, name_field
+from app.actions import COMMANDS, make_action, name_field, offer
 from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.models.queue_model import QueueModel
 from app.theme.theme import Theme
@@ -241,14 +241,17 @@ class QueuePage(Page):
         states = {job.status for job in jobs}
         going = states & {JobState.PENDING, JobState.UPLOADING}
         to_come = any(job.status is not JobState.COMPLETED for job in jobs)
-        can = dict.fromkeys(_ORDERS, to_come) | {
-            "queue.pause": bool(going or JobState.PAUSED in states),
-            "queue.cancel": bool(going or JobState.PAUSED in states),
-            "queue.retry": bool(states & {JobState.FAILED, JobState.CANCELLED}),
+        open_still = "" if going or JobState.PAUSED in states else "Nothing selected is still to come"
+        may_retry = states & {JobState.FAILED, JobState.CANCELLED}
+        why_not = dict.fromkeys(_ORDERS, "" if to_come else "What has arrived has no place in the order") | {
+            "queue.pause": open_still,
+            "queue.cancel": open_still,
+            "queue.retry": "" if may_retry else "Nothing selected has failed or was cancelled",
         }
         for name in _NEEDS_ROWS:
-            self._actions[name].setEnabled(can.get(name, bool(jobs)))
-        self._actions["queue.copy_error"].setEnabled(any(job.error for job in jobs[:1]))
+            offer(self._actions[name], why_not.get(name, "") if jobs else "Select a file first")
+        has_error = any(job.error for job in jobs[:1])
+        offer(self._actions["queue.copy_error"], "" if has_error else "Select a file with an error first")
         self._actions["queue.pause"].setText("Resume" if JobState.PAUSED in states else "Pause")
         self.details.show_job(jobs[0] if jobs else None, max(0, len(jobs) - 1))
 

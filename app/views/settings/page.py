@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.actions import make_action
+from app.actions import make_action, offer
 from app.views.page import Page, ServiceCalls
 from app.views.settings.card import SettingsCard
 from app.views.settings.looks import LooksCard
@@ -326,7 +326,7 @@ class SettingsPage(Page):
         for name in ("settings.save", "settings.discard"):
             action = self.findChild(QAction, name)
             if action is not None:
-                action.setEnabled(changed)
+                offer(action, "" if changed else "Nothing is changed yet")
         self.note.setText("Not saved yet" if changed else "")
 
     # --- what a person does

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.actions import make_action
+from app.actions import make_action, offer
 from app.figures import files_text
 from app.models.incoming_model import IncomingModel
 from app.widgets.action_button import ActionButton
@@ -199,9 +199,9 @@ class ReceivePanel(QFrame):
         for widget in (self.directory, self.listen, self.with_http):
             widget.setEnabled(not relay.running)
         self.http.setEnabled(not relay.running and self.with_http.isChecked())
-        self._actions["browse"].setEnabled(not relay.running)
-        self._actions["token"].setEnabled(relay.running)
-        self._actions["copy_token"].setEnabled(relay.running)
+        offer(self._actions["browse"], "Stop receiving first" if relay.running else "")
+        for name in ("token", "copy_token"):
+            offer(self._actions[name], "" if relay.running else "Start receiving first")
         self._show_nothing()
         if not relay.running:
             self._token = None
@@ -246,7 +246,7 @@ class ReceivePanel(QFrame):
         left_s = datetime.fromisoformat(self._token.expires_at).timestamp() - self._state.wall_ns() / NS_PER_S
         gone = left_s <= 0
         self.expiry.setText("Expired; show a new one" if gone else f"Expires in {format_duration(round(left_s))}")
-        self._actions["copy_token"].setEnabled(not gone)
+        offer(self._actions["copy_token"], "It has expired; show a new one" if gone else "")
 
     # --- what a person does
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from app.actions import make_action
+from app.actions import make_action, offer
 from app.models.sync_rows import conflict_key, version_lines
 from app.widgets.action_button import ActionButton
 from app.widgets.elided_label import ElidedLabel
@@ -117,7 +117,7 @@ class ConflictPanel(QFrame):
         self.setVisible(shown is not None)
         for action in self.keep_actions.values():
             action.setEnabled(shown is not None)
-        self.next_action.setEnabled(len(self._conflicts) > 1)
+        offer(self.next_action, "" if len(self._conflicts) > 1 else "There is no other conflict")
         if shown is None:
             return
         place = f"{self._at + 1} of {len(self._conflicts)}: " if len(self._conflicts) > 1 else ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from app.actions import make_action
+from app.actions import make_action, offer
 from app.models.sync_rows import WORST
 from app.views.page import Page, ServiceCalls, empty_label, page_column
 from app.views.sync.conflict_panel import ConflictPanel
@@ -205,10 +205,11 @@ class SyncPage(Page):
     def _enable(self) -> None:
         folder = self._folder()
         for name in ("pause", "leave"):
-            self.page_actions[name].setEnabled(folder is not None)
+            offer(self.page_actions[name], "" if folder is not None else "Choose a folder first")
         is_paused = folder is not None and folder.state is SyncState.PAUSED
         self.page_actions["pause"].setText("Resume" if is_paused else "Pause")
-        self.page_actions["deletes"].setEnabled(folder is not None and folder.state is SyncState.QUESTION)
+        is_asked = folder is not None and folder.state is SyncState.QUESTION
+        offer(self.page_actions["deletes"], "" if is_asked else "The chosen folder does not ask about deletes")
 
     def _folder(self) -> SyncFolderView | None:
         return next((each for each in self._folders if each.name == self._chosen), None)

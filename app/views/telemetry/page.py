@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.actions import make_action
 from app.models.telemetry_feed import TelemetryFeed
+from app.models.telemetry_offers import FIRST_SELECT, refusals
 from app.views.page import Page, ServiceCalls, page_column
 from app.views.telemetry.canvas import Canvas
 from app.views.telemetry.comparison import Comparison
@@ -25,7 +26,7 @@ from app.views.telemetry.parts import Parts
 from app.views.telemetry.race_desk import RaceDesk
 from app.views.telemetry.side_lists import channel_names, race_names
 from app.views.telemetry.tools import Tools
-from app.views.telemetry.wishes import FIRST_SELECT, Wishes, dropped_recordings
+from app.views.telemetry.wishes import Wishes, dropped_recordings
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
 from transfer_core.events import Event
@@ -87,6 +88,7 @@ class TelemetryPage(Page):
         self.channels.model.checks_changed.connect(self._lanes_chosen)
         self.channels.chosen.connect(lambda key: self.channels.model.toggle(self.channels.model.row_of(key)))
         self.races.chosen.connect(self.desk.open_replay)
+        self.races.current_changed.connect(self._offer)
         self.plot.hovered.connect(self.show_cursor)
         self.table.selectionModel().selectionChanged.connect(self._sources_chosen)
         self.bar = self._build_bar()
@@ -94,6 +96,7 @@ class TelemetryPage(Page):
         column.addWidget(self._build_tools())
         column.addWidget(self.bar)
         column.addWidget(parts.split, 1)
+        self._offer()
 
     def _build_tools(self) -> FittingRow:
         slots: Mapping[str, Callable[[], object]] = {
@@ -183,6 +186,7 @@ class TelemetryPage(Page):
         self.comparison.clear()
         self._show_feed(LIVE, None)
         self.bar.show_mode(Mode.LIVE, self._live_words())
+        self._offer()
         if self._shown:
             self.feed.start()
 
@@ -193,6 +197,7 @@ class TelemetryPage(Page):
         self._show_feed(replay.replay_id, replay)
         self.bar.show_mode(Mode.REPLAY, replay.name)
         self.bar.show_replay(replay)
+        self._offer()
         if self._shown:
             self.feed.start()
 
@@ -303,6 +308,15 @@ class TelemetryPage(Page):
     @Slot()
     def _show_races(self) -> None:
         self.races.show_names(race_names(self.desk.races), "No race yet. A race is what is recorded.")
+        self._offer()
+
+    @Slot()
+    def _offer(self) -> None:
+        has_selected = self.desk.race(self.races.current) is not None
+        recording = bool(self.desk.running)
+        self.tools.offer(
+            refusals(has_selected=has_selected, is_recording=recording, is_replaying=self.desk.is_replaying)
+        )
 
     def _mark(self) -> None:
         self.wishes.ask_mark(self.feed.end_ns() if self.bar.mode is Mode.REPLAY else None)
@@ -322,6 +336,7 @@ class TelemetryPage(Page):
         self.picture.forget()
         self.rows.show_rows((), (), 0)
         self.bar.show_mode(Mode.COMPARE, self.comparison.words)
+        self._offer()
         self.channels.show_names(channel_names(self.comparison.channels), "")
         self.comparison.draw(self.picture, self._lane_names())
         self.comparison.read(self.picture, self._lane_names())

@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from app.models.telemetry_offers import FIRST_SELECT, NOT_RECORDING, NOTHING_TO_MARK
 from app.views.page import ServiceCalls
 from transfer_core.events.telemetry import (
     SPEED_MAX,
@@ -59,6 +60,11 @@ class RaceDesk(QObject):
         """Those that are recorded now."""
         return [race for race in self.races if race.state in RUNNING]
 
+    @property
+    def is_replaying(self) -> bool:
+        """Whether a race is shown again."""
+        return self._replay is not None
+
     def race(self, race_id: str) -> RaceView | None:
         """One, if it is known."""
         return self._races.get(race_id)
@@ -88,7 +94,7 @@ class RaceDesk(QObject):
     def end_race(self) -> None:
         """Stop the newest race that is recorded."""
         if not self.running:
-            self.noted.emit("No race is being recorded.")
+            self.noted.emit(NOT_RECORDING)
         for race in self.running[:1]:
             self._call("end_race", race.race_id, on_result=self._note)
 
@@ -98,7 +104,7 @@ class RaceDesk(QObject):
             self._replay.race_id if self._replay is not None else next((each.race_id for each in self.running), "")
         )
         if not race_id:
-            self.noted.emit("No race is being recorded or replayed.")
+            self.noted.emit(NOTHING_TO_MARK)
             return
         self._call("mark", race_id, text, time_ns, on_result=self._marked)
 
@@ -130,7 +136,7 @@ class RaceDesk(QObject):
         """Show a race again, in place of the one that is."""
         race = self.race(race_id)
         if race is None:
-            self.noted.emit("Select a race in the list first.")
+            self.noted.emit(FIRST_SELECT)
             return
         self.close_replay()
         self._call("open_replay", race_id, on_result=self._replay_opened)

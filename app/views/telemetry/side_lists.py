@@ -28,6 +28,7 @@ class FoundList(QWidget):
     """A heading, a field and a list."""
 
     chosen = Signal(str)  # key: Enter or a double click
+    current_changed = Signal()
 
     def __init__(self, title: str, command: str, tip: str, *, checkable: bool = False) -> None:
         super().__init__()
@@ -40,6 +41,8 @@ class FoundList(QWidget):
         make_action(command, self.window(), self._look_for)
         self.view = _List(checkable=checkable)
         self.view.setModel(self.model)
+        self.view.selectionModel().currentChanged.connect(self.current_changed)
+        self.field.textChanged.connect(self.current_changed)  # what is not found any more is not selected
         self.view.setAccessibleName(title)
         self.view.setToolTip(f"{tip}  (Tab, then Up or Down)")
         self.view.setMinimumHeight(LEAST_PX)

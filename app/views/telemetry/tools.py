@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from app.actions import make_action
+from app.actions import make_action, offer
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
 
@@ -25,7 +25,7 @@ class Tools:
     def __init__(
         self, page: QWidget, slots: Mapping[str, Callable[[], object]], show_span: Callable[[float], object]
     ) -> None:
-        actions = {name: make_action(f"telemetry.{name}", page, slot) for name, slot in slots.items()}
+        self._actions = actions = {name: make_action(f"telemetry.{name}", page, slot) for name, slot in slots.items()}
         self.row = FittingRow()
         self.row.row.setContentsMargins(0, 0, 0, 0)
         for name in _LEFT:
@@ -44,6 +44,11 @@ class Tools:
         button.setCheckable(checkable)
         self.row.add(button, rank=rank)
         return button
+
+    def offer(self, why_not: Mapping[str, str]) -> None:
+        """Grey what can do nothing, for this reason, by name; empty for what can be done."""
+        for name, why in why_not.items():
+            offer(self._actions[name], why)
 
     def show_span(self, span_s: float) -> None:
         """Which stretch is shown."""

@@ -11,6 +11,7 @@ from PySide6.QtCore import QMimeData, QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from app.models.telemetry_feed import TelemetryFeed
+from app.models.telemetry_offers import FIRST_SELECT, NOT_RECORDING
 from app.views.page import ServiceCalls
 from app.views.telemetry.alarms_dialog import AlarmsDialog
 from app.views.telemetry.join_dialog import JoinDialog
@@ -24,7 +25,6 @@ from transfer_core.units import format_bytes
 
 SUFFIXES = (".drslog", ".mcap")
 _KINDS = "MCAP (*.mcap);;CSV (*.csv);;Parquet (*.parquet)"
-FIRST_SELECT = "Select a race in the list first."
 
 
 class Wishes(QObject):
@@ -108,7 +108,7 @@ class Wishes(QObject):
         """Ask who takes part in a race that is recorded; `chosen` is offered first."""
         running = self._desk.running
         if not running:
-            self.noted.emit("No race is being recorded.")
+            self.noted.emit(NOT_RECORDING)
             return
         dialog = JoinDialog(running, chosen, self._feed.sources, self._page)
         dialog.wanted.connect(self._join)

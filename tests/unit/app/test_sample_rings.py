@@ -13,7 +13,7 @@ TENTH_NS = 100_000_000
 
 
 def sample(step: int, rate: float | None = 1.0, *, link: str = "wifi", loss: float | None = 0.0) -> LinkSample:
-    return LinkSample(link, step * TENTH_NS, rate, 20.0, 15.0, 30.0, loss)
+    return LinkSample(link, step * TENTH_NS, rate, 20.0, 15.0, 30.0, loss, loss)
 
 
 def test_the_newest_samples_are_one_contiguous_slice_wherever_the_ring_wraps() -> None:

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from transfer_core.events import LinkState
 from transfer_core.links.hysteresis import BestLink, LinkStateJudge, StateChange
-from transfer_core.links.measure import LinkFigures
+from transfer_core.links.measure import LinkFigures, LinkMeter
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 TICK = 100 * NS_PER_MS
 
 
 def fine(now_ns: int, *, loss: float = 0.0, rtt_ms: float = 30.0) -> LinkFigures:
-    return LinkFigures(throughput_bps=1e7, rtt_ms=rtt_ms, loss=loss, jitter_ms=1.0, measured_ns=now_ns)
+    return LinkFigures(throughput_bps=1e7, rtt_ms=rtt_ms, loss=loss, sure_loss=loss, jitter_ms=1.0, measured_ns=now_ns)
 
 
 class Track:
@@ -140,6 +142,42 @@ def test_a_long_round_trip_degrades_a_link() -> None:
     assert track.judge.why == "a round trip takes 700 ms"
     assert track.run(10, rtt_ms=350) is LinkState.DEGRADED
     assert track.run(4, rtt_ms=100) is LinkState.UP
+
+
+def test_loss_that_may_be_chance_degrades_no_link_but_keeps_one_degraded() -> None:
+    judge = LinkStateJudge(0)
+    chance = replace(fine(0, loss=0.12), sure_loss=0.0)
+    now_ns = 0
+    for _ in range(100):
+        now_ns += TICK
+        judge.judge(replace(chance, measured_ns=now_ns), now_ns, in_session=True)
+    assert judge.state is LinkState.UP
+    for _ in range(40):
+        now_ns += TICK
+        judge.judge(fine(now_ns, loss=0.3), now_ns, in_session=True)
+    assert judge.state is LinkState.DEGRADED
+    for _ in range(100):
+        now_ns += TICK
+        judge.judge(replace(chance, measured_ns=now_ns), now_ns, in_session=True)
+    assert judge.state is LinkState.DEGRADED
+
+
+@pytest.mark.parametrize(("lost_of_ten", "expected"), [(0, LinkState.UP), (1, LinkState.UP), (3, LinkState.DEGRADED)])
+def test_an_idle_link_is_degraded_by_what_it_really_loses_and_not_by_one_lost_probe(
+    lost_of_ten: int, expected: LinkState
+) -> None:
+    meter, judge = LinkMeter(), LinkStateJudge(0)
+    states = set()
+    for tick in range(1, 400):  # probed once a second, judged ten times a second
+        now_ns = tick * TICK
+        if tick % 10 == 0:
+            lost = int(tick // 10 % 10 < lost_of_ten and (lost_of_ten > 1 or tick < 200))
+            meter.on_rtt(20 * NS_PER_MS, now_ns)
+            meter.on_settled(1 - lost, lost, now_ns)
+        judge.judge(meter.figures(now_ns), now_ns, in_session=True)
+        states.add(judge.state)
+    assert judge.state is expected
+    assert states - {LinkState.IDLE, LinkState.UP} == {expected} - {LinkState.UP}
 
 
 def test_loss_around_the_threshold_does_not_flap() -> None:

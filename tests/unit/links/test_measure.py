@@ -97,6 +97,16 @@ def test_loss_is_the_share_of_what_was_settled_within_ten_seconds() -> None:
     assert meter.figures(START + 30 * NS_PER_S).loss is None
 
 
+def test_a_loss_is_sure_from_the_third_lost_datagram_on() -> None:
+    meter = LinkMeter()
+    meter.on_settled(10, 2, START)
+    figures = meter.figures(START)
+    assert (figures.loss, figures.sure_loss) == (pytest.approx(2 / 12), 0.0)
+    meter.on_settled(0, 1, START)
+    figures = meter.figures(START)
+    assert figures.sure_loss == figures.loss == pytest.approx(3 / 13)
+
+
 def test_a_handful_of_datagrams_is_no_loss_figure() -> None:
     meter = LinkMeter()
     meter.on_settled(3, 1, START)

@@ -5,7 +5,7 @@ from transfer_core.links.ring import SampleRing
 
 
 def point(t_ns: int) -> LinkSample:
-    return LinkSample("wifi", t_ns, float(t_ns), None, 1.5, 2.5, None if t_ns % 2 else 0.25)
+    return LinkSample("wifi", t_ns, float(t_ns), None, 1.5, 2.5, None if t_ns % 2 else 0.25, None if t_ns % 2 else 0.0)
 
 
 def test_points_come_back_as_they_were_gaps_included() -> None:
