@@ -75,16 +75,21 @@ class Agent:
         return session
 
     def ping(self, session: SenderSession) -> None:
-        now_ns = time.monotonic_ns()
-        session.paths[0].last_sent_ns = 0
+        """Send what asks for an answer, and before it what does not, if that is due."""
         end = time.monotonic() + WAIT_S
-        while (transmit := session.poll_transmit(now_ns)) is None:  # as many are on their way as may be
-            assert time.monotonic() < end
-            self.is_answered(session, 0.01)
+        while True:
             now_ns = time.monotonic_ns()
             session.handle_timeout(now_ns)
-        for at in range(0, len(transmit.payload), transmit.segment_bytes):
-            self.say(bytes(transmit.payload[at : at + transmit.segment_bytes]))
+            session.paths[0].last_sent_ns = 0
+            transmit = session.poll_transmit(now_ns)
+            if transmit is None:  # as many are on their way as may be
+                assert time.monotonic() < end
+                self.is_answered(session, 0.01)
+                continue
+            for at in range(0, len(transmit.payload), transmit.segment_bytes):
+                self.say(bytes(transmit.payload[at : at + transmit.segment_bytes]))
+            if transmit.payload[0] != Kind.ACK:
+                return
 
     def is_answered(self, session: SenderSession, wait_s: float) -> bool:
         """Whether something comes that opens in this session."""

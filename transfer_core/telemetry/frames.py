@@ -13,9 +13,9 @@ then the rows, each 16 bytes and its values:
     f32 a value for each channel of that source in the layout message, NaN where none is known
 
 `sequence` counts the ticks of a race, whoever looks: one that is missing was left out for this viewer, because it asked
-for fewer or was too slow. A layout message is JSON text: `{"type": "layout", "layout": 3, "mode": "live", "sources":
-[{"source": "10.0.0.7:5001", "pilot": "Ada", "channels": ["Timestamp", ...]}, ...]}`; it comes before the first frame
-with its number.
+for fewer or was too slow; if it said to forget what was shown, the next one that this viewer gets says so. A layout
+message is JSON text: `{"type": "layout", "layout": 3, "mode": "live", "sources": [{"source": "10.0.0.7:5001", "pilot":
+"Ada", "channels": ["Timestamp", ...]}, ...]}`; it comes before the first frame with its number.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ REPLAY, RESTART = 1, 2
 STALE, OVER = 1, 2
 _HEAD = struct.Struct("<4sBBHIIq8x")
 _ROW = struct.Struct("<HBxIq")
+_FLAGS_AT = 5
 ROWS_MAX = 65_535
 
 
@@ -70,6 +71,11 @@ def encode_frame(frame: Frame) -> bytes:
         parts.append(_ROW.pack(row.source, row.flags, row.run, row.time_ns))
         parts.append(np.asarray(row.values, dtype="<f4").tobytes())
     return b"".join(parts)
+
+
+def restarted(frame: bytes) -> bytes:
+    """The same frame, with RESTART."""
+    return frame[:_FLAGS_AT] + bytes((frame[_FLAGS_AT] | RESTART,)) + frame[_FLAGS_AT + 1 :]
 
 
 def decode_frame(data: bytes, channel_counts: Sequence[int]) -> Frame:

@@ -23,12 +23,18 @@ RATE_DEFAULT_HZ = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A frame, and the layout message that it needs."""
+    """A frame, the layout message that it needs, and how often there was something to forget by then."""
 
     sequence: int
     layout: int
     layout_text: str
+    restarts: int
     frame: bytes
+
+    def frame_after(self, before: Tick | None) -> bytes:
+        """For a viewer that got this one before, and none between the two."""
+        is_news = before is not None and before.restarts != self.restarts
+        return frames.restarted(self.frame) if is_news else self.frame
 
 
 class Channel:
@@ -45,6 +51,8 @@ class Channel:
         self._told: tuple[object, ...] = ()
         self._layout_text = ""
         self._shown: dict[tuple[str, str], tuple[int, int, int]] = {}
+        self._generations: dict[tuple[str, str], int] = {}  # what was last shown, though nothing may be there now
+        self._restarts = 0
         self.is_over = False
         self._fault: Exception | None = None
 
@@ -117,13 +125,11 @@ class Channel:
         }
         if shown == self._shown and self._tick is not None:
             return None
-        restart = any(
-            key in self._shown and self._shown[key][1] != generation for key, (_, generation, _) in shown.items()
-        )
         self._shown = shown
+        self._note_restart({key: generation for key, (_, generation, _) in shown.items()})
         self._note_layout(newest)
         self._sequence += 1
-        flags = (frames.REPLAY if self._mode == "replay" else 0) | (frames.RESTART if restart else 0)
+        flags = frames.REPLAY if self._mode == "replay" else 0
         rows = tuple(
             frames.FrameRow(
                 place,
@@ -136,7 +142,14 @@ class Channel:
         )
         time_ns = max((row.time_ns for row in rows), default=0)
         frame = frames.encode_frame(frames.Frame(flags, self._sequence, self._layout, time_ns, rows))
-        return Tick(self._sequence, self._layout, self._layout_text, frame)
+        return Tick(self._sequence, self._layout, self._layout_text, self._restarts, frame)
+
+    def _note_restart(self, generations: dict[tuple[str, str], int]) -> None:
+        before = self._generations
+        if any(before.get(key, generation) != generation for key, generation in generations.items()):
+            self._restarts += 1
+        if generations:
+            self._generations = generations
 
     def _note_layout(self, newest: Sequence[Newest]) -> None:
         names = self._names()

@@ -164,10 +164,11 @@ class ViewerApi:
 async def _send_frames(websocket: WebSocket, channel: Channel, rate_hz: float, runs: Callable[[], bool]) -> None:
     """The newest frame whenever this viewer is ready for one; what it was too slow for is left out."""
     clock = asyncio.get_running_loop().time
-    sequence, layout, due = 0, 0, clock()
+    before: Tick | None = None
+    due = clock()
     while True:
         try:
-            tick = await asyncio.wait_for(channel.newer_than(sequence), LOOK_S)
+            tick = await asyncio.wait_for(channel.newer_than(0 if before is None else before.sequence), LOOK_S)
         except TimeoutError:
             if await run_in_threadpool(runs):
                 continue
@@ -175,8 +176,8 @@ async def _send_frames(websocket: WebSocket, channel: Channel, rate_hz: float, r
         if tick is None:
             await websocket.send_text(json.dumps({"type": "ended"}))
             return
-        await asyncio.wait_for(_send(websocket, tick, layout), SEND_S)
-        sequence, layout = tick.sequence, tick.layout
+        await asyncio.wait_for(_send(websocket, tick, before), SEND_S)
+        before = tick
         due = max(due + 1 / rate_hz, clock())
         await asyncio.sleep(due - clock())
 
@@ -200,10 +201,10 @@ def _tells_that_it_has_gone(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _AFTER_CLOSE)
 
 
-async def _send(websocket: WebSocket, tick: Tick, known_layout: int) -> None:
-    if tick.layout != known_layout:
+async def _send(websocket: WebSocket, tick: Tick, before: Tick | None) -> None:
+    if before is None or tick.layout != before.layout:
         await websocket.send_text(tick.layout_text)
-    await websocket.send_bytes(tick.frame)
+    await websocket.send_bytes(tick.frame_after(before))
 
 
 async def _listen(websocket: WebSocket, steer: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
