@@ -7,7 +7,7 @@
     |  |- RemoteProtocolError       an authenticated peer broke the protocol
     |  `- DatagramRefused           a telemetry datagram is not what its layout says
     |- SecurityError                TokenInvalid TokenExpired TokenUsed, UnknownPeer VersionRefused CredentialRefused
-    |- LinkError                    LinkDown NoUsableLink BindRefused PortInUse RelaySilent PeerStalled ServerSilent
+    |- LinkError                    LinkDown NoUsableLink BindRefused PortInUse PeerStalled ServerSilent
     |- DestinationError             ServerRefused ServerBusy BadAnswer CertificateRefused
     |- SourceError                  SourceMissing SourceUnreadable SourceChanged
     |- StorageError                 DiskFull QuotaExceeded NameRefused WriteFailed
@@ -216,13 +216,6 @@ class PortInUse(LinkError):
     code = "E_PORT_IN_USE"
     default_hint = "Stop the other program or choose another port with --listen."
     retryable = False
-
-
-class RelaySilent(LinkError):
-    """Nothing that could be authenticated came back from the relay."""
-
-    code = "E_RELAY_SILENT"
-    default_hint = "Check that the relay runs, its address and UDP port, and that this agent is paired with that relay."
 
 
 class PeerStalled(LinkError):

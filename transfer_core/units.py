@@ -9,7 +9,6 @@ from functools import lru_cache
 NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
-KIB = 1024
 MIB = 1024 * 1024
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")

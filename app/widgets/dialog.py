@@ -8,8 +8,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-CLOSE_TIP = "Close  (Esc)"
-
 
 class Dialog(QDialog):
     """Not modal, and deleted when closed. Parts go into `body`; buttons come from `add_button`."""

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 from app.widgets.look import Look
 from app.widgets.shape_delegate import NameDelegate, ShapeDelegate, ShapeOf
 
-CHOOSE = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 SIDES = 16  # px left and right of a cell's text
 SHAPE_GAP = 6  # px between a shape and its text
 Index = QModelIndex | QPersistentModelIndex

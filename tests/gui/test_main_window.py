@@ -24,7 +24,7 @@ from transfer_core.engine.system import SystemClock
 from transfer_core.events import DestinationsChanged, DestinationView, EngineChanged, Severity
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
-SILENT = DestinationView("factory", "relay", ("192.0.2.7:9000",), False, why="E_RELAY_SILENT: no answer")
+SILENT = DestinationView("factory", "relay", ("192.0.2.7:9000",), False, why="E_LINK_DOWN: no answer")
 
 
 @pytest.fixture

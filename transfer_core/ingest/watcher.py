@@ -99,11 +99,6 @@ class FolderWatcher:
         return self._candidates.names()
 
     @property
-    def uses_events(self) -> bool:
-        """Whether the system tells of changes; otherwise the folder is polled."""
-        return self._uses_events
-
-    @property
     def events_fd(self) -> int | None:
         """Readable when something has happened; None if the folder is polled."""
         return None if self._events is None else self._events.fd

@@ -9,14 +9,12 @@ that a large file on a bad day never runs out of attempts. *Permanent*: trying a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from transfer_core.config import RetryPolicyConfig
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DestinationError, DiskFull, DrsError, LinkError, QuotaExceeded, ServerSilent
-from transfer_core.events import JobState
 from transfer_core.jobs.model import Job
 from transfer_core.units import NS_PER_S
 
@@ -80,23 +78,3 @@ def _waiting_ns(error: DrsError, config: RetryPolicyConfig, entropy: Entropy) ->
     if isinstance(error, ServerSilent):
         return retry_delay_ns(2, config, entropy)
     return 0 if isinstance(error, LinkError) else ROOM_RETRY_NS
-
-
-def is_due(next_try_ns: int, now_ns: int, longest_delay_ns: int) -> bool:
-    """Whether the delay is over; also when it is impossibly far off, since then the clock was set back."""
-    return next_try_ns <= now_ns or next_try_ns > now_ns + longest_delay_ns
-
-
-def why_not_now(
-    job: Job, *, now_ns: int, longest_delay_ns: int, unreachable: Mapping[str, str], all_paused: bool
-) -> str | None:
-    """Why a job can't run now, for people; None if it can. `unreachable` says it by destination."""
-    if job.status is not JobState.PENDING:
-        return f"it is {job.status}"
-    if all_paused:
-        return "everything is paused"
-    if job.destination in unreachable:
-        return unreachable[job.destination]
-    if not is_due(job.next_try_ns, now_ns, longest_delay_ns):
-        return job.reason or "it is tried again later"
-    return None

@@ -151,8 +151,3 @@ class CommandTable(StateDatabase):
         with self._write() as db:
             db.execute("UPDATE command SET result = ? WHERE number = ?", (result, number))
             db.execute("DELETE FROM command WHERE number < ? - ?", (number, ANSWERS_KEPT))
-
-    def drop_commands(self) -> None:
-        """An agent that starts must not do what was asked of one that is gone."""
-        with self._write() as db:
-            db.execute("DELETE FROM command WHERE result IS NULL")

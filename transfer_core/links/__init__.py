@@ -8,7 +8,7 @@ May import: the vocabulary. Knows no socket, no protocol: measurements come in a
     measure     P  figures of one link from what its path delivered: rate, RTT, jitter, loss, age
     ring        P  half an hour of plot points
     score       P  figures become one number with its four terms
-    hysteresis  P  which link is best, and which state a link is in, without flapping
+    hysteresis  P  which state a link is in, without flapping
 
 To add a kind of link: name it in `events.LinkKind`, and say in `classify` how to know it.
 """

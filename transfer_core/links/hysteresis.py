@@ -1,4 +1,4 @@
-"""Decides which link is best and which state a link is in, so that neither changes back and forth.
+"""Decides which state a link is in, so that it does not change back and forth.
 
 Theory of operation. A radio link on a race track comes and goes within seconds, and a link that carries nothing always
 measures beautifully. Hence three rules. *Leaving is quick, coming back is earned*: a link is silent as soon as nothing
@@ -11,7 +11,6 @@ notices are due until it has held still for a minute.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from transfer_core.events import LinkState
@@ -20,51 +19,6 @@ from transfer_core.units import NS_PER_S
 
 _NOT_LOST = (LinkState.IDLE, LinkState.KILLED, LinkState.DOWN)
 _FIXED_STATES = frozenset({LinkState.DOWN, LinkState.KILLED, LinkState.UNUSED})
-
-
-@dataclass(frozen=True, slots=True)
-class BestLinkConfig:
-    """When another link takes over."""
-
-    margin: float = 0.10  # so much better has it to be (srtla: "10 % hysteresis")
-    hold_ns: int = 3 * NS_PER_S  # for so long
-
-
-class BestLink:
-    """Picks the link with the highest score, and stays with it unless another is clearly and lastingly better."""
-
-    def __init__(self, config: BestLinkConfig | None = None) -> None:
-        self._config = BestLinkConfig() if config is None else config
-        self._chosen: str | None = None
-        self._challenger: str | None = None
-        self._challenged_ns = 0
-
-    @property
-    def chosen(self) -> str | None:
-        """The link that was picked last."""
-        return self._chosen
-
-    def choose(self, scores: Mapping[str, float], now_ns: int) -> str | None:
-        """The link to use; None when there is none. Among equals the first in the order of `scores` is taken.
-
-        A link that is missing from `scores` can't be used: it is left at once.
-        """
-        if not scores:
-            self._chosen = self._challenger = None
-            return None
-        best, chosen = max(scores, key=lambda name: scores[name]), self._chosen
-        if chosen is None or chosen not in scores:
-            self._take(best)
-        elif best == chosen or scores[best] <= scores[chosen] * (1 + self._config.margin):
-            self._challenger = None
-        elif best != self._challenger:
-            self._challenger, self._challenged_ns = best, now_ns
-        elif now_ns - self._challenged_ns >= self._config.hold_ns:
-            self._take(best)
-        return self._chosen
-
-    def _take(self, name: str) -> None:
-        self._chosen, self._challenger = name, None
 
 
 @dataclass(frozen=True, slots=True)

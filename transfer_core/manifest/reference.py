@@ -1,13 +1,8 @@
-"""The manifest as JSON, with exactly the fields that other programs know: one object per file, one entry per chunk.
-
-A 1 TB file has 16 million chunks, so there are two ways to the same text: a dict for files that fit in memory and an
-iterator of pieces for those that do not.
-"""
+"""The manifest as JSON, with exactly the fields that other programs know: one object per file, one entry per chunk."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +25,7 @@ class ManifestFacts:
     priority: int = 5
     created_at: str = ""
     updated_at: str = ""
-    done: Container[int] = frozenset()  # chunks that the receiver has stored, such as a Bitmap
+    done: Container[int] = frozenset()  # chunks that the receiver has stored, by number
     chunk_hash: Callable[[int], int | None] = _hash_unknown  # xxHash64 of a chunk
     retries: Mapping[int, int] = field(default_factory=dict)  # how often a chunk was sent again; absent is 0
 
@@ -41,19 +36,9 @@ class ManifestFacts:
 
 
 def reference_manifest(facts: ManifestFacts) -> dict[str, Any]:
-    """The manifest as a dict ready for `json.dumps`. Use `manifest_text` for a file too large for that."""
+    """The manifest as a dict ready for `json.dumps`."""
     chunks = {str(chunk): _chunk_entry(facts, chunk) for chunk in range(facts.total_chunks)}
     return {**_before_chunks(facts), "chunks": chunks, **_after_chunks(facts)}
-
-
-def manifest_text(facts: ManifestFacts) -> Iterator[str]:
-    """The manifest as pieces of JSON text of a few KB, in constant memory; the same as `reference_manifest`."""
-    yield json.dumps(_before_chunks(facts))[:-1] + ', "chunks": {'
-    for first in range(0, facts.total_chunks, 64):
-        several = range(first, min(first + 64, facts.total_chunks))
-        text = ", ".join(f'"{chunk}": {json.dumps(_chunk_entry(facts, chunk))}' for chunk in several)
-        yield text if first == 0 else f", {text}"
-    yield "}, " + json.dumps(_after_chunks(facts))[1:]
 
 
 def _before_chunks(facts: ManifestFacts) -> dict[str, Any]:

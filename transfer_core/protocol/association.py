@@ -55,11 +55,6 @@ PING_TAG = -1
 LIVE_TAG = -(1 << 62)  # less the number of the live frame, which no other control packet's tag ever gets down to
 
 
-def no_tags() -> NDArray[np.int64]:
-    """An empty run of tags."""
-    return np.empty(0, np.int64)
-
-
 class Association:
     """One authenticated session, seen from one side. Roles extend it; touched by one thread alone."""
 

@@ -29,8 +29,6 @@ from transfer_core.events.telemetry import (
     ThinnedSeries,
 )
 
-LIVE_SECONDS_KEPT = 60  # what `samples` can go back, at 100 Hz
-
 
 class TelemetryService(Protocol):
     """All verbs are safe from any thread, may block on the disk, and raise errors of `transfer_core.errors`."""

@@ -10,7 +10,6 @@ from transfer_core.events import DestinationView
 
 CONCURRENT_DEFAULT = 2
 CONCURRENT_MAX = 16
-HOURS_A_WEEK = 168
 
 
 @dataclass(frozen=True, slots=True)

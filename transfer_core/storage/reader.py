@@ -80,11 +80,6 @@ class SourceFile:
         if facts.st_mtime_ns != self.fingerprint.mtime_ns or facts.st_size != self.fingerprint.size:
             raise SourceChanged(f"{self.path} changed while it was sent")
 
-    def will_read(self, offset: int, size: int) -> None:
-        """Have the system read ahead there, if it can; returns at once."""
-        if sys.platform == "linux" and self._fd >= 0:
-            os.posix_fadvise(self._fd, offset, size, os.POSIX_FADV_WILLNEED)
-
     def check_unchanged(self) -> None:
         """SourceChanged if there is another state, or another file, under its name; SourceMissing if it is gone."""
         try:

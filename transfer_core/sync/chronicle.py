@@ -101,7 +101,3 @@ class Chronicle:
         """Live files that may be conflict copies, by their names."""
         rows = self._db.execute("SELECT * FROM entry WHERE kind = 1 AND path LIKE '%.conflict-%'").fetchall()
         return [entry_of(row) for row in rows]
-
-    def live_paths(self) -> int:
-        """How many paths are live here, folders too."""
-        return int(self._db.execute("SELECT count(*) FROM entry WHERE kind != 0").fetchone()[0])

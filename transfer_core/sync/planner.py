@@ -17,7 +17,7 @@ edit of the folder that has seen that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from transfer_core.sync.entry import Entry, Kind, copy_of, rank
@@ -149,21 +149,3 @@ def apply_order(decision_of: Entry) -> tuple[int, int, str]:
     if decision_of.kind is Kind.DELETED:
         return (0, -depth, decision_of.path)
     return (1, depth, decision_of.path)
-
-
-def reconcile(local: Mapping[str, Entry], remote: Iterable[Entry]) -> list[Action]:
-    """All actions that take this replica to what it and `remote` know together, in an order that can be done."""
-    actions: list[Action] = []
-    for entry in sorted(remote, key=apply_order):
-        actions.extend(decide(local.get(entry.path), entry).actions)
-    return actions
-
-
-def result_of(local: Mapping[str, Entry], actions: Iterable[Action]) -> dict[str, Entry]:
-    """The index after these actions."""
-    after = dict(local)
-    for action in actions:
-        entry = action.copy if isinstance(action, KeepAside) else action.entry
-        present = after.get(entry.path)
-        after[entry.path] = entry if present is None else merge(present, entry)[0]
-    return after

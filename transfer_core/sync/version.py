@@ -28,11 +28,6 @@ class Order(Enum):
     CONCURRENT = auto()
 
 
-def counter_of(version: Version, replica: str) -> int:
-    """The newest edit of that replica that is in this version; 0 if none is."""
-    return next((counter for name, counter in version if name == replica), 0)
-
-
 def includes(version: Version, other: Version) -> bool:
     """Whether everything that `other` had seen is in `version`."""
     if version == other:

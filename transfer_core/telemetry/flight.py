@@ -30,7 +30,6 @@ RATE_MAX_DEG_S = 400.0  # of a full stick
 CELLS = 4
 FLIGHT_S = 240.0  # of a battery, at hover
 _STEP_S = 1e-3  # for derivatives
-MOTOR_COUNT = 4
 FULL = stream_format(FULL_FORMAT)
 
 

@@ -128,13 +128,6 @@ class LanePlot(StillPlot):
         """What is drawn, from the top."""
         return self._lanes
 
-    def scale_of(self, channel: str) -> tuple[float, float]:
-        """The bounds of a lane. KeyError if there is none."""
-        for lane, scale in zip(self._lanes, self._scales, strict=True):
-            if lane.name == channel:
-                return scale.low, scale.high
-        raise KeyError(channel)
-
     def points_of(self, source: str) -> tuple[Floats, Floats]:
         """A source's curve as drawn: x in seconds before the newest moment, y from 0 at the bottom to 1."""
         x, y = self._curves[source].getData() if source in self._curves else (None, None)

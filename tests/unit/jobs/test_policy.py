@@ -12,17 +12,14 @@ from transfer_core.errors import (
     NoUsableLink,
     PortInUse,
     QuotaExceeded,
-    RelaySilent,
     SourceChanged,
     SourceMissing,
 )
-from transfer_core.events import JobState
-from transfer_core.jobs.policy import Outcome, after_failure, is_due, order_key, retry_delay_ns, why_not_now
+from transfer_core.jobs.policy import Outcome, after_failure, order_key, retry_delay_ns
 from transfer_core.sim.seeded_entropy import SeededEntropy
 from transfer_core.units import NS_PER_S
 
 CONFIG = RetryPolicyConfig(base_delay_s=1.0, max_delay_s=300.0, max_attempts=8)
-NOW = 1_800_000_000 * NS_PER_S
 
 
 class Fixed:
@@ -62,7 +59,7 @@ def test_delays_are_spread_over_the_whole_range() -> None:
     assert max(delays) > 0.99
 
 
-@pytest.mark.parametrize("error", [NoUsableLink("x"), RelaySilent("x"), DiskFull("x"), QuotaExceeded("x")])
+@pytest.mark.parametrize("error", [NoUsableLink("x"), DiskFull("x"), QuotaExceeded("x")])
 def test_waiting_for_the_network_or_for_room_is_no_attempt_however_often(error: DrsError) -> None:
     assert decide(error, idle=1000).outcome is Outcome.WAIT
 
@@ -86,27 +83,3 @@ def test_progress_starts_the_count_and_the_delay_again() -> None:
     decision = decide(SourceChanged("x"), idle=7, progress=True)
     assert decision.outcome is Outcome.PUT_OFF
     assert decision.delay_ns == NS_PER_S // 2
-
-
-def test_a_delay_is_over_when_its_time_has_come_or_the_clock_was_set_back() -> None:
-    longest = 300 * NS_PER_S
-    assert is_due(0, NOW, longest)
-    assert is_due(NOW, NOW, longest)
-    assert not is_due(NOW + 1, NOW, longest)
-    assert not is_due(NOW + longest, NOW, longest)
-    assert is_due(NOW + longest + 1, NOW, longest)
-
-
-def why(**more: object) -> str | None:
-    options: dict[str, object] = {"unreachable": {}, "all_paused": False}
-    options.update({key: more.pop(key) for key in list(more) if key in options})
-    return why_not_now(job(**more), now_ns=NOW, longest_delay_ns=300 * NS_PER_S, **options)  # type: ignore[arg-type]
-
-
-def test_a_job_that_can_not_run_says_why() -> None:
-    assert why() is None
-    assert why(status=JobState.PAUSED) == "it is paused"
-    assert why(all_paused=True) == "everything is paused"
-    assert why(unreachable={"pit": "no link is up"}) == "no link is up"
-    assert why(unreachable={"factory": "no link is up"}) is None
-    assert why(next_try_ns=NOW + 1, reason="the file changed") == "the file changed"

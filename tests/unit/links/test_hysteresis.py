@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from transfer_core.events import LinkState
-from transfer_core.links.hysteresis import BestLink, LinkStateJudge, StateChange
+from transfer_core.links.hysteresis import LinkStateJudge, StateChange
 from transfer_core.links.measure import LinkFigures, LinkMeter
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
@@ -38,45 +38,6 @@ class Track:
     @property
     def states(self) -> list[LinkState]:
         return [change.after for change in self.changes]
-
-
-def test_the_best_link_stays_until_another_is_clearly_and_lastingly_better() -> None:
-    best = BestLink()
-    assert best.choose({"wifi": 0.50, "lte": 0.40}, 0) == "wifi"
-    for now_ns in range(0, 60 * NS_PER_S, TICK):
-        assert best.choose({"wifi": 0.50, "lte": 0.54}, now_ns) == "wifi"
-    begin = 60 * NS_PER_S
-    assert best.choose({"wifi": 0.50, "lte": 0.60}, begin) == "wifi"
-    assert best.choose({"wifi": 0.50, "lte": 0.60}, begin + 2 * NS_PER_S) == "wifi"
-    assert best.choose({"wifi": 0.50, "lte": 0.60}, begin + 3 * NS_PER_S) == "lte"
-
-
-def test_a_challenger_that_falls_back_has_to_start_again() -> None:
-    best = BestLink()
-    best.choose({"wifi": 0.50}, 0)
-    best.choose({"wifi": 0.50, "lte": 0.60}, 0)
-    best.choose({"wifi": 0.50, "lte": 0.51}, 2 * NS_PER_S)
-    assert best.choose({"wifi": 0.50, "lte": 0.60}, 4 * NS_PER_S) == "wifi"
-    assert best.choose({"wifi": 0.50, "lte": 0.60}, 6 * NS_PER_S) == "wifi"
-    assert best.choose({"wifi": 0.50, "lte": 0.60}, 7 * NS_PER_S) == "lte"
-
-
-def test_a_link_that_can_not_be_used_any_more_is_left_at_once() -> None:
-    best = BestLink()
-    best.choose({"wifi": 0.9, "lte": 0.1}, 0)
-    assert best.choose({"lte": 0.1}, 1) == "lte"
-    assert best.choose({}, 2) is None
-    assert best.chosen is None
-
-
-def test_scores_that_alternate_never_change_the_choice() -> None:
-    best = BestLink()
-    best.choose({"a": 0.6, "b": 0.5}, 0)
-    picks = {
-        best.choose({"a": 0.5, "b": 0.7} if step % 20 < 10 else {"a": 0.7, "b": 0.5}, step * TICK)
-        for step in range(600)
-    }
-    assert picks == {"a"}
 
 
 def test_a_link_is_idle_until_it_has_delivered_in_a_session_then_up_at_once() -> None:

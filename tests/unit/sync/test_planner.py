@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hypothesis import given, settings
@@ -8,19 +9,37 @@ from hypothesis import strategies as st
 from transfer_core.sync.entry import Entry, Kind, copy_of, copy_path, is_conflict_copy
 from transfer_core.sync.planner import (
     NOTHING,
+    Action,
     Adopt,
     KeepAside,
     MakeFolder,
     Remove,
     Write,
+    apply_order,
     decide,
     merge,
-    reconcile,
-    result_of,
 )
 from transfer_core.sync.version import NEVER, Dot, with_dot
 
 Step = tuple[str, int, int, str, str]
+
+
+def reconcile(local: Mapping[str, Entry], remote: Iterable[Entry]) -> list[Action]:
+    """All actions that take this replica to what it and `remote` know together, in an order that can be done."""
+    actions: list[Action] = []
+    for entry in sorted(remote, key=apply_order):
+        actions.extend(decide(local.get(entry.path), entry).actions)
+    return actions
+
+
+def result_of(local: Mapping[str, Entry], actions: Iterable[Action]) -> dict[str, Entry]:
+    """The index after these actions."""
+    after = dict(local)
+    for action in actions:
+        entry = action.copy if isinstance(action, KeepAside) else action.entry
+        present = after.get(entry.path)
+        after[entry.path] = entry if present is None else merge(present, entry)[0]
+    return after
 
 
 @dataclass
