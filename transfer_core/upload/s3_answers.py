@@ -30,6 +30,7 @@ _HINTS = {
     "PermanentRedirect": "Give the bucket's own region with --region.",
     "AuthorizationHeaderMalformed": "Give the bucket's own region with --region.",
 }
+_PARTS = re.compile(r"<ListParts(Result|Response)\b")  # the second is what some servers of other makes say
 _PART = re.compile(r"<Part>(.*?)</Part>", re.DOTALL)
 _ETAG_MAX = 200
 _ENCRYPTED = ("x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-customer-algorithm")
@@ -113,7 +114,7 @@ def check_stored(answer: Answer) -> str:
 def parts_of(answer: Answer) -> PartList:
     """A page of ListParts. BadAnswer if it is none."""
     text = text_of(answer)
-    if "ListPartsResult" not in text:
+    if not _PARTS.search(text):
         raise_s3(answer, "the question which parts it has")
     found = []
     for body in _PART.findall(text):

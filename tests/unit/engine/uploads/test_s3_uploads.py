@@ -289,6 +289,7 @@ def test_a_server_with_conditions_is_never_made_to_overwrite(world: UploadWorld)
 
     try:
         bucket.proxy.on_request = somebody_is_faster
+        bucket.proxy.faults.append(Handler.hang_up)  # so that it is asked which parts it has
         add(world, bucket)
         file_id = world.queue(source)
         job = world.arrive(file_id)

@@ -43,7 +43,7 @@ def test_races_and_viewers_are_served_beside_uploads(relay) -> None:
             headers = {"Authorization": f"Bearer {token}"}
             async with aiohttp.ClientSession() as session, session.ws_connect(address, headers=headers) as viewer:
                 while True:
-                    message = await asyncio.wait_for(viewer.receive(), 10)
+                    message = await asyncio.wait_for(viewer.receive(), 60)
                     if message.type is aiohttp.WSMsgType.BINARY:
                         return bytes(message.data)
 

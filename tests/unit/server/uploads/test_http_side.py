@@ -179,7 +179,7 @@ def test_tokens_are_kept_as_hashes(guarded: HttpRelay) -> None:
 def pin_seen(url: httpx.URL) -> str:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection((url.host, url.port or 443), 10) as plain, context.wrap_socket(plain) as tls:
+    with socket.create_connection((url.host, url.port or 443), 60) as plain, context.wrap_socket(plain) as tls:
         return hashlib.sha256(tls.getpeercert(binary_form=True) or b"").hexdigest()
 
 
@@ -285,22 +285,22 @@ def is_cut_while_trickling(connection: socket.socket) -> bool:
 def test_a_head_that_comes_byte_by_byte_is_cut(tmp_path: Path) -> None:
     with HttpRelay(tmp_path, http_config(header_timeout_s=0.3)) as relay:
         url = httpx.URL(relay.url)
-        with socket.create_connection((url.host, url.port or 80), 10) as slow:
+        with socket.create_connection((url.host, url.port or 80), 60) as slow:
             slow.settimeout(0.02)
             started = time.monotonic()
             assert is_cut_while_trickling(slow)
-            assert time.monotonic() - started < 5
-        with httpx.Client(base_url=relay.url) as client:
+            assert time.monotonic() - started < 60  # it would take 200 s to say all
+        with httpx.Client(base_url=relay.url, timeout=60) as client:
             client.get("/health")
             until(lambda: client.get("/health").status_code == 200, "a second request does not go")
 
 
 def test_a_request_that_takes_longer_than_a_head_may_is_not_cut(tmp_path: Path) -> None:
-    with HttpRelay(tmp_path, http_config(header_timeout_s=0.2)) as relay:
+    with HttpRelay(tmp_path, http_config(header_timeout_s=2.0)) as relay:
 
         def slowly() -> Iterator[bytes]:
             for start in range(10):
-                time.sleep(0.06)
+                time.sleep(0.25)  # all of it longer than a head may take
                 yield DATA[start * 30_000 : (start + 1) * 30_000]
 
         tus = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(DATA))}
@@ -385,12 +385,12 @@ def test_one_document_shows_all_that_the_relay_answers(tmp_path: Path) -> None:
 def test_another_application_lives_below_its_prefix(tmp_path: Path) -> None:
     greeter = Greeter()
     options: dict[str, Any] = {"mounted": [greeter], "behind_proxy": True}
-    with HttpRelay(tmp_path, http_config(header_timeout_s=0.3), options) as relay:
+    with HttpRelay(tmp_path, http_config(header_timeout_s=2.0), options) as relay:
         assert httpx.get(relay.url + "/api/greet/you", timeout=60).text == "/api/greet/you below in"
         assert httpx.get(relay.url + "/api/greetings", timeout=60).status_code == 401
         assert httpx.get(relay.url + "/health", timeout=60).json()["status"] == "healthy"
         with connect(relay.url.replace("http", "ws") + "/api/greet/ws/you") as websocket:
-            time.sleep(0.6)  # longer than a head may take
+            time.sleep(2.5)  # longer than a head may take
             websocket.send("hello")
             assert websocket.recv() == "hello"
     assert greeter.closed == 1

@@ -58,7 +58,7 @@ class Tus:
 
 @pytest.fixture
 def relay(tmp_path: Path) -> Iterator[HttpRelay]:
-    with HttpRelay(tmp_path, http_config(body_timeout_s=1.0, upload_bytes_max=50_000_000)) as relay:
+    with HttpRelay(tmp_path, http_config(body_timeout_s=60.0, upload_bytes_max=50_000_000)) as relay:
         yield relay
 
 
@@ -85,7 +85,7 @@ def assert_error(answer: httpx.Response, status: int, code: str) -> None:
 def raw_patch(relay: HttpRelay, where: str, offset: int, length: int, data: bytes) -> socket.socket:
     """A connection that sends a part of a body, and then nothing."""
     url = httpx.URL(relay.url)
-    connection = socket.create_connection((url.host, url.port or 80), 10)
+    connection = socket.create_connection((url.host, url.port or 80), 60)
     head = (
         f"PATCH {where} HTTP/1.1\r\nHost: 127.0.0.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {offset}\r\n"
         f"Content-Type: {OFFSET_TYPE}\r\nContent-Length: {length}\r\n\r\n"
@@ -327,17 +327,26 @@ def test_what_came_before_a_connection_broke_counts(relay: HttpRelay, tus: Tus) 
     assert relay.files()[0].read_bytes() == DATA
 
 
-def test_a_client_that_stalls_is_cut_keeps_its_bytes_and_holds_up_nobody(relay: HttpRelay, tus: Tus) -> None:
+def test_a_client_that_stalls_holds_up_nobody(relay: HttpRelay, tus: Tus) -> None:
     where = tus.begin(len(DATA))
     with raw_patch(relay, where, 0, len(DATA), DATA[:1_000_000]) as stalled:
-        started = time.monotonic()
         tus.send(DATA, "other.bin")
         assert tus.http.options("/files/").status_code == 204
-        assert time.monotonic() - started < 1
-        answer = stalled.recv(65536)
-        assert b"408" in answer.split(b"\r\n", 1)[0]
-        assert b"upload-offset: 1000000" in answer.lower()
-    assert tus.offset(where) == 1_000_000
+        stalled.setblocking(False)
+        with pytest.raises(BlockingIOError):  # it is waited for still
+            stalled.recv(65536)
+
+
+def test_a_client_that_stalls_is_cut_and_keeps_its_bytes(tmp_path: Path) -> None:
+    with HttpRelay(tmp_path, http_config(body_timeout_s=2.0)) as relay:
+        tus = Tus(relay.url)
+        where = tus.begin(len(DATA))
+        with raw_patch(relay, where, 0, len(DATA), DATA[:1_000_000]) as stalled:
+            answer = stalled.recv(65536)
+            assert b"408" in answer.split(b"\r\n", 1)[0]
+            assert b"upload-offset: 1000000" in answer.lower()
+        assert tus.offset(where) == 1_000_000
+        tus.http.close()
 
 
 @pytest.mark.parametrize("by_head", [True, False])
@@ -356,7 +365,7 @@ def test_a_newcomer_takes_over_from_a_request_that_hangs(tmp_path: Path, by_head
                 assert_error(answer, 409, "E_CONFLICT")
                 offset = int(answer.headers["Upload-Offset"])
             assert 0 < offset <= 2_500_000
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 30  # a body may take 60 s
             assert b"409" in hanging.recv(65536).split(b"\r\n", 1)[0]
         assert tus.patch(where, offset, DATA[offset:]).status_code == 204
         assert relay.files()[0].read_bytes() == DATA
