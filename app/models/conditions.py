@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from app.models.sync_rows import WORST
 from transfer_core.errors import DrsError
 from transfer_core.events import (
     DestinationView,
@@ -21,6 +22,8 @@ from transfer_core.events import (
     RelayView,
     Severity,
 )
+from transfer_core.events.sync import SyncFolderView, SyncState
+from transfer_core.events.watches import WatchState, WatchView
 
 SERVICE = "service"
 ENGINE = "engine"  # the key of what is told of its process
@@ -28,6 +31,12 @@ SILENT = "engine silent"
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 _FULL = frozenset({"E_DISK_FULL", "E_QUOTA"})
 _PAIR_AGAIN = ("E_TOKEN", "E_UNKNOWN_PEER")
+_FOLDER_WORDS = {
+    SyncState.QUESTION: "waits for your word",
+    SyncState.MISSING: "is not there",
+    SyncState.REFUSED: "is refused",
+    SyncState.FAILED: "has failed",
+}
 _BAD_LINKS = {
     LinkState.DOWN: Severity.SERIOUS,
     LinkState.SILENT: Severity.SERIOUS,
@@ -99,6 +108,8 @@ def conditions(
     links: Iterable[LinkView],
     jobs: Iterable[JobView],
     relay: RelayView,
+    watches: Iterable[WatchView] = (),
+    folders: Iterable[SyncFolderView] = (),
 ) -> list[Condition]:
     """All that hold now, worst first."""
     jobs = tuple(jobs)
@@ -108,6 +119,8 @@ def conditions(
         *_of_jobs(jobs),
         *_of_links(links),
         *_of_relay(relay),
+        *_of_watches(watches),
+        *_of_folders(folders),
     ]
     return sorted(found, key=lambda each: -_RANK[each.severity])
 
@@ -165,6 +178,22 @@ def _of_relay(relay: RelayView) -> Iterator[Condition]:
     if not relay.running and relay.why:
         text = f"Receiving has stopped: {relay.why}"
         yield Condition("relay", Severity.SERIOUS, text, "settings.receive", "settings")
+
+
+def _of_watches(watches: Iterable[WatchView]) -> Iterator[Condition]:
+    """Destinations that do not answer are told of already."""
+    away = [view for view in watches if view.state is WatchState.WAITING]
+    if away:
+        more = f" and {len(away) - 1} more" if len(away) > 1 else ""
+        text = f"{away[0].spec.name}{more}: {away[0].why or 'its folder is away'}"
+        yield Condition("watches", Severity.SERIOUS, text, page="cameras", subject=away[0].spec.name)
+
+
+def _of_folders(folders: Iterable[SyncFolderView]) -> Iterator[Condition]:
+    for folder in folders:
+        if folder.state in WORST:
+            text = f"Shared folder {folder.name} {_FOLDER_WORDS[folder.state]}: {folder.text or folder.state.value}"
+            yield Condition(f"folder {folder.name}", Severity.SERIOUS, text, page="sync", subject=folder.name)
 
 
 def _without_code(why: str) -> str:

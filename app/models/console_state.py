@@ -35,6 +35,8 @@ from transfer_core.events import (
     RelayView,
     Severity,
 )
+from transfer_core.events.sync import SyncChanged, SyncFolderView
+from transfer_core.events.watches import WatchesChanged, WatchView
 
 ENGINE_UNKNOWN = EngineView(
     online=False,
@@ -77,6 +79,8 @@ class ConsoleState(QObject):
         self._engine = ENGINE_UNKNOWN
         self._destinations: tuple[DestinationView, ...] = ()
         self._relay = RelayView(running=False)
+        self._watches: tuple[WatchView, ...] = ()
+        self._folders: tuple[SyncFolderView, ...] = ()
         self._arrivals = Arrivals()
 
     @property
@@ -107,6 +111,16 @@ class ConsoleState(QObject):
     def relay(self) -> RelayView:
         """The relay that this process hosts."""
         return self._relay
+
+    @property
+    def watches(self) -> tuple[WatchView, ...]:
+        """All watched folders."""
+        return self._watches
+
+    @property
+    def folders(self) -> tuple[SyncFolderView, ...]:
+        """All shared folders."""
+        return self._folders
 
     def now_ns(self) -> int:
         """Monotonic time, to tell ages of `measured_ns` and `since_ns`."""
@@ -180,6 +194,7 @@ class ConsoleState(QObject):
                     changed.clear()
                     processes.append(event)
                 case _:
+                    self._note_folders(event)
                     others.append(event)
         self._tell(kinds, tuple(changed.values()), tuple(removed), tuple(samples))
         for process in processes:
@@ -197,6 +212,14 @@ class ConsoleState(QObject):
             self.noticed.emit(notice)
         if others:
             self.others_arrived.emit(tuple(others))
+
+    def _note_folders(self, event: Event) -> None:
+        """What their own pages show is known here too, since it may need a hand."""
+        match event:
+            case WatchesChanged(watches):
+                self._watches = watches
+            case SyncChanged(folders):
+                self._folders = folders
 
     def _tell(
         self, kinds: set[type], changed: tuple[JobView, ...], removed: tuple[str, ...], samples: tuple[object, ...]

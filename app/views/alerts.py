@@ -34,7 +34,7 @@ class Alerts(QObject):
         }
         banner.closed.connect(self._put_away)
         banner.help_wanted.connect(self._help)
-        for signal in (state.engine_changed, state.destinations_changed, state.relay_changed):
+        for signal in (state.engine_changed, state.destinations_changed, state.relay_changed, state.others_arrived):
             signal.connect(self._look_later)
 
     @property

@@ -45,7 +45,9 @@ class Lasting:
     def for_banner(self) -> list[Condition]:
         """Look at everything again; what the banner shows, worst first."""
         state = self._state
-        now = conditions(state.engine, state.destinations, state.links, state.each_job(), state.relay)
+        now = conditions(
+            state.engine, state.destinations, state.links, state.each_job(), state.relay, state.watches, state.folders
+        )
         self._found = sorted([*self._told.values(), *now], key=lambda each: -_RANKS[each.severity])
         lasting = {each.key for each in self._found}
         self._away = {key: severity for key, severity in self._away.items() if key in lasting}

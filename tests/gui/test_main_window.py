@@ -20,8 +20,12 @@ from app.views.main_window import MainWindow
 from tests.support.console_window import ShownWindow, shown_window
 from tests.support.console_world import notice
 from tests.support.fake_service import FakeService, demo_engine
+from tests.support.fake_sync import demo_folders
+from tests.support.fake_watches import FakeWatches, demo_watches
 from transfer_core.engine.system import SystemClock
 from transfer_core.events import DestinationsChanged, DestinationView, EngineChanged, Severity
+from transfer_core.events.sync import SyncChanged
+from transfer_core.events.watches import WatchesChanged
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 SILENT = DestinationView("factory", "relay", ("192.0.2.7:9000",), False, why="E_LINK_DOWN: no answer")
@@ -29,7 +33,9 @@ SILENT = DestinationView("factory", "relay", ("192.0.2.7:9000",), False, why="E_
 
 @pytest.fixture
 def shown(qtbot: QtBot) -> Iterator[ShownWindow]:
-    with shown_window(qtbot) as made:
+    service = FakeService()
+    service.watches = FakeWatches(demo_watches()[:2], service.emit)  # none that needs a hand
+    with shown_window(qtbot, service) as made:
         yield made
 
 
@@ -88,6 +94,29 @@ def test_a_server_that_is_away_leads_to_its_row_among_the_destinations(shown: Sh
     page = shown.window.page("destinations")
     assert shown.window.current_page is page
     assert [index.data() for index in page.table.selectionModel().selectedRows(1)] == ["archive"]
+
+
+def test_a_camera_whose_folder_is_away_is_told_on_every_page_and_leads_to_its_card(
+    shown: ShownWindow, qtbot: QtBot
+) -> None:
+    shown.state.apply([EngineChanged(demo_engine(severity=Severity.INFO)), WatchesChanged(demo_watches())])
+    qtbot.waitUntil(shown.window.banner.isVisible)
+    assert shown.window.banner.text.text().startswith("camera03: /data/ring/camera03 can't be watched")
+    assert shown.window.top.state_button.text() == "Needs a hand"
+    shown.window.banner.helps.click()
+    assert shown.window.current_page.name == "cameras"
+    shown.state.apply([WatchesChanged(demo_watches()[:2])])
+    qtbot.waitUntil(lambda: not shown.window.banner.isVisible())
+
+
+def test_a_shared_folder_that_waits_for_a_word_is_told_on_every_page(shown: ShownWindow, qtbot: QtBot) -> None:
+    shown.state.apply([SyncChanged(demo_folders())])
+    qtbot.waitUntil(shown.window.banner.isVisible)
+    assert shown.window.banner.text.text().startswith("Shared folder strategy waits for your word: 31 of 40 files")
+    shown.window.banner.helps.click()
+    assert shown.window.current_page.name == "sync"
+    shown.state.apply([SyncChanged(demo_folders()[:2])])
+    qtbot.waitUntil(lambda: not shown.window.banner.isVisible())
 
 
 def test_of_two_destinations_that_are_away_the_one_that_more_files_wait_for_is_told(
