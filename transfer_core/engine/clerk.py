@@ -25,6 +25,7 @@ from transfer_core.engine.overview import Overview
 from transfer_core.engine.runner import JobRunner, Notify
 from transfer_core.engine.system import raise_open_files_limit
 from transfer_core.engine.targets import Targets
+from transfer_core.engine.wall_clock import WallClockWatch
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DiskFull, DrsError, LinkError, StateCorrupt, StateError
 from transfer_core.events import (
@@ -98,6 +99,7 @@ class Clerk:
         self._figures_due_ns = 0
         self._keep_due_ns = 0
         self._engine_due_ns = 0
+        self._wall_clock = WallClockWatch(clock)
         self._stopping = threading.Event()
         self.paused = bool(store.setting(PAUSED_KEY))
         self._closed = False  # by the timetable
@@ -111,6 +113,7 @@ class Clerk:
         reclaimed = self._store.reclaim(self._owner)
         if reclaimed:
             self._notify(Severity.INFO, "queue", f"{reclaimed} jobs of the last run go on", "")
+        self._forget_far_delays()
         self._thread.start()
 
     def stop(self) -> None:
@@ -196,10 +199,16 @@ class Clerk:
             self.runner.let_age()
             self.runner.drop_given_up(now_ns)
             self._keep_usage()
+            if self._wall_clock.was_set_back():
+                self._forget_far_delays()
         if now_ns >= self._engine_due_ns:
             self._engine_due_ns = now_ns + FIGURES_NS
             self._bus.publish(EngineChanged(self.engine_view()))
         self._rested_ns = self._clock.monotonic_ns()
+
+    def _forget_far_delays(self) -> None:
+        """Jobs wait by the wall clock: one that was set back must not make them wait the longer."""
+        self._store.forget_delays_of_the_future(round(self._config.retry.max_delay_s * NS_PER_S))
 
     def _make_call(self, wait_s: float) -> bool:
         """The next call of the inbox; whether there was one. What raises is made again by the next turn."""

@@ -273,7 +273,7 @@ class JobWorking(JobReading):
         self._forget_delays_after(0)
 
     def forget_delays_of_the_future(self, longest_ns: int) -> None:
-        """A clock that jumped back must not make jobs wait for ever."""
+        """No job waits longer than that from now on: a clock that was set back must not make it wait for ever."""
         self._forget_delays_after(self._clock.wall_ns() + longest_ns)
 
     def _forget_delays_after(self, limit_ns: int) -> None:

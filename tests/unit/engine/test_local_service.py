@@ -6,8 +6,11 @@ import time
 from pathlib import Path
 
 from transfer_core.engine.local_service import LocalService
+from transfer_core.engine.system import SystemClock
 from transfer_core.errors import NotFoundError
 from transfer_core.events import LinkMarked
+from transfer_core.jobs.store import JobStore, NewJob
+from transfer_core.units import NS_PER_S
 
 WAIT_S = 60.0
 LINKS = """
@@ -40,5 +43,57 @@ def test_who_begins_to_listen_is_told_what_happened_to_links_before(tmp_path: Pa
         marks = [event.mark.what for event in subscription.drain() if isinstance(event, LinkMarked)]
         assert marks == ["kill", "restore"]
         subscription.close()
+    finally:
+        service.stop()
+
+
+class SettableClock(SystemClock):
+    """The system's, whose wall clock somebody sets."""
+
+    def __init__(self) -> None:
+        self.set_by_ns = 0
+
+    def wall_ns(self) -> int:
+        return super().wall_ns() + self.set_by_ns
+
+
+def put_off(state: Path, clock: SettableClock, delay_s: int) -> None:
+    """A job that failed, and is to be tried again later."""
+    store = JobStore(state, clock)
+    store.add_many([NewJob("a" * 32, "/data/lap.bin", 1000, 5, "pit", "lap.bin", "cli")])
+    store.claim("an agent that is gone", 1, ["pit"])
+    store.wait("a" * 32, "E_WRITE", "no", delay_ns=delay_s * NS_PER_S)
+    store.close()
+
+
+def waits(service: LocalService) -> bool:
+    return service.jobs()[0].next_try_at is not None
+
+
+def test_a_job_does_not_wait_for_ever_if_the_clock_was_set_back_while_no_agent_ran(tmp_path: Path) -> None:
+    clock = SettableClock()
+    put_off(tmp_path, clock, 200)
+    clock.set_by_ns = -3600 * NS_PER_S
+    service = LocalService(tmp_path, clock=clock, links=("none",))  # a link that comes up ends all delays
+    try:
+        assert waits(service)
+        service.start()
+        assert not waits(service)
+    finally:
+        service.stop()
+
+
+def test_a_job_does_not_wait_for_ever_if_the_clock_is_set_back_while_the_agent_runs(tmp_path: Path) -> None:
+    clock = SettableClock()
+    put_off(tmp_path, clock, 200)
+    service = LocalService(tmp_path, clock=clock, links=("none",))  # a link that comes up ends all delays
+    try:
+        service.start()
+        assert waits(service)
+        clock.set_by_ns = -3600 * NS_PER_S
+        end = time.monotonic() + WAIT_S
+        while waits(service):
+            assert time.monotonic() < end
+            time.sleep(0.01)
     finally:
         service.stop()
