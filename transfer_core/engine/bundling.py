@@ -20,8 +20,16 @@ from transfer_core.errors import DrsError
 from transfer_core.events import JobState
 from transfer_core.jobs.model import Job
 from transfer_core.protocol.sender import SenderSession
-from transfer_core.protocol.wire.bundle import BUNDLE_FILES_MAX, BUNDLES_MAX, BundledFile, bundle_head, head_bytes
+from transfer_core.protocol.wire.bundle import (
+    BUNDLE_FILES_MAX,
+    BUNDLES_MAX,
+    BundledFile,
+    bundle_head,
+    head_bytes,
+    head_digest,
+)
 from transfer_core.protocol.wire.messages import PATH_MAX
+from transfer_core.storage.file_hash import FollowingHash
 from transfer_core.units import MIB, NS_PER_S
 
 BUNDLE = "bundle"  # the source of jobs that stand for several
@@ -102,8 +110,9 @@ def make_bundle(members: Sequence[OutgoingJob], number: int) -> OutgoingJob | No
     data[: len(head)] = head
     bundle = OutgoingJob.of_letter(_job_of(members, number, len(data)), data, number, members[0].chunk_bytes)
     bundle.members = tuple(members)
+    bundle.known_digest = head_digest(data, files)
+    bundle.digest = FollowingHash(0, bundle.chunk_bytes)  # no other is wanted
     bundle.records = dict(enumerate(bundle.read_records(0, bundle.chunks) or ()))
-    bundle.finish_digest_early()
     return bundle
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +55,7 @@ class Arriving:
     """A file under way. Written by the write thread, made durable by the sync thread."""
 
     offer: Offer
-    target: Path
+    target: str  # its place, as a path: an object each costs as much as writing a small file
     file: IncomingFile
     number: int | None  # in the database, None for a small file
     written: NDArray[np.bool_]

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import blake3
-
 from transfer_core.errors import ConflictError, DrsError, FileHashMismatch, RemoteProtocolError
 from transfer_core.protocol.receiver import makes_sense
-from transfer_core.protocol.wire.bundle import open_bundle
+from transfer_core.protocol.wire.bundle import head_digest, open_bundle
 from transfer_core.server.arriving import Arriving, Offer, Stored
 from transfer_core.server.intake import Intake
 
@@ -46,21 +44,19 @@ def take_apart(intake: Intake, agent: bytes, chunk_bytes: int, data: bytearray, 
     """In the write thread: take in what is in a bundle, as far as that is possible; nothing of it is finished yet."""
     bundle = ArrivingBundle(digest, intake.home_of(agent))
     try:
-        if digest != f"blake3:{blake3.blake3(data).hexdigest()}":
-            raise FileHashMismatch("the bundle is not what was sent")
         files = open_bundle(memoryview(data))
+        if digest != head_digest(data, [file for file, _ in files]):
+            raise FileHashMismatch("the bundle is not what was sent")
         looked = intake.look_up(agent, [file.file_id for file, _ in files])
         for file, content in files:
             if not makes_sense(file.file_id) or not 0 < file.size <= chunk_bytes:
                 raise RemoteProtocolError("a file in a bundle makes no sense")
             offer = Offer(agent, file.file_id, file.path, file.size, chunk_bytes, file.mtime_ns, file.fingerprint)
-            taken = intake.open(offer, [(0, content)], looked)
+            taken = intake.open_whole(offer, content, looked)
             if isinstance(taken, Stored):
                 bundle.note(file.path, taken)
-            elif taken.written.all():
-                bundle.files[taken] = file.digest
             else:
-                intake.write(taken, 0, 0, content)  # says why it could not be written
+                bundle.files[taken] = file.digest
     except DrsError as error:
         bundle.wrong = error
     return bundle

@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from transfer_core.errors import DrsError
 from transfer_core.storage.durable import sync_folder
 from transfer_core.storage.incoming import IncomingFile, storage_error
 
+P = TypeVar("P", Path, str)
 THREADS = 16
 SLOW_SYNC_S = 0.0005  # a sync that takes longer is worth another thread,
 SLOW_SYNCS = 2  # if it is not the first, which does the work of all
@@ -51,9 +53,9 @@ class Finisher:
             found[first::THREADS] = share
         return found
 
-    def sync_folders(self, folders: Iterable[Path]) -> dict[Path, DrsError]:
+    def sync_folders(self, folders: Iterable[P]) -> dict[P, DrsError]:
         """Make the names in these folders durable; what went wrong with which."""
-        wrong: dict[Path, DrsError] = {}
+        wrong: dict[P, DrsError] = {}
         for folder in dict.fromkeys(folders):
             try:
                 sync_folder(folder)
@@ -78,7 +80,11 @@ def _all_tried(files: Sequence[tuple[IncomingFile, int]]) -> list[DrsError | Non
 
 
 def _tried(file: IncomingFile, mtime_ns: int) -> DrsError | None:
-    return outcome(lambda: file.make_ready(mtime_ns))
+    try:
+        file.make_ready(mtime_ns)
+    except DrsError as error:
+        return error
+    return None
 
 
 def outcome(work: Callable[[], object]) -> DrsError | None:

@@ -25,7 +25,7 @@ from transfer_core.storage.file_hash import FollowingHash
 from transfer_core.storage.free_space import Room, require_quota, usable_bytes
 from transfer_core.storage.incoming import IncomingFile, part_path
 from transfer_core.storage.relay_store import PAGE_CHUNKS, Checkpoint, Completed, IncomingRecord, RelayStore
-from transfer_core.storage.safe_path import resolve_under
+from transfer_core.storage.safe_path import part_name, resolve_beside, resolve_under
 
 # 2.5 MiB, more than a frame of a camera: a file up to this size gets no checkpoint, and is sent again as a whole
 SMALL_BYTES = 5 << 19
@@ -36,8 +36,9 @@ class Looked:
     """What was looked up for many files of an agent at once."""
 
     home: Path
+    usable_bytes: int
     records: Mapping[str, IncomingRecord]
-    folders: dict[tuple[str, ...], Path] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)  # found to be good, as `resolve_beside` wants them
 
 
 class Intake:
@@ -45,6 +46,7 @@ class Intake:
 
     def __init__(self, root: Path, store: RelayStore, config: RelayConfig, room: Room | None = None) -> None:
         self._root = root
+        self._root_prefix = os.path.join(root, "")  # noqa: PTH118 - with the separator
         self._store = store
         self._config = config
         self._room = room or Room(root, config.keep_free_bytes)
@@ -68,18 +70,16 @@ class Intake:
     # --- the write thread
 
     def look_up(self, agent: bytes, file_ids: Sequence[str]) -> Looked:
-        """What `open` would look up for each of these, to be handed to it at once after this."""
-        return Looked(self._home_of(agent), self._store.find_all(agent, file_ids))
+        """What `open_whole` wants to know of these, to be handed to it at once after this."""
+        return Looked(self._home_of(agent), self._room.usable_bytes(), self._store.find_all(agent, file_ids))
 
-    def open(
-        self, offer: Offer, whole: Sequence[tuple[int, memoryview]] = (), looked: Looked | None = None
-    ) -> Arriving | Stored:
+    def open(self, offer: Offer, whole: Sequence[tuple[int, memoryview]] = ()) -> Arriving | Stored:
         """Take a file in, or say that it is here already. DiskFull and QuotaExceeded pass; others are final.
 
         `whole` has all its chunks with their offsets, if they are in memory. What can't be written of it is missing
         in `written`: it is to come by `write`, which says what is wrong.
         """
-        taken = self._open(offer, looked)
+        taken = self._open(offer, lambda: self._store.find(offer.agent, offer.file_id), self._begin)
         if isinstance(taken, Arriving):
             for offset, data in whole:
                 chunk = offset // offer.chunk_bytes
@@ -87,14 +87,25 @@ class Intake:
                     break
         return taken
 
-    def _open(self, offer: Offer, looked: Looked | None) -> Arriving | Stored:
+    def open_whole(self, offer: Offer, content: memoryview, looked: Looked) -> Arriving | Stored:
+        """Take in a file of one chunk with all of its content; errors as those of `open` and `write`."""
+        taken = self._open(
+            offer, lambda: looked.records.get(offer.file_id), lambda _: self._begin_whole(offer, content, looked)
+        )
+        if isinstance(taken, Arriving) and not taken.written.all():
+            self.write(taken, 0, 0, content)
+        return taken
+
+    def _open(
+        self, offer: Offer, find: Callable[[], IncomingRecord | None], begin: Callable[[Offer], Arriving]
+    ) -> Arriving | Stored:
         present = self._under_way.offered_again(offer)
         if present is not None:
             return present
         other = self._under_way.find(offer.key)
         if other is not None:
             self._let_go(other, delete=True)
-        known = self._store.find(*offer.key) if looked is None else looked.records.get(offer.file_id)
+        known = find()
         same = known is not None and offer.is_of(known)
         if known is not None and same and known.status == "completed" and self._is_there(known.stored_as, offer.size):
             return Stored(known.file_hash, known.stored_as)
@@ -106,7 +117,7 @@ class Intake:
             if known is not None and same and known.status == "uploading":
                 arriving = self._resume(offer, Path(self._root, known.target), known.number)
             else:
-                arriving = self._begin(offer, looked)
+                arriving = begin(offer)
         except BaseException:
             self._room.release(offer.key)
             raise
@@ -127,18 +138,25 @@ class Intake:
         """Promise it the room that it still needs. DiskFull."""
         self._room.claim(offer.key, max(0, offer.size - there_bytes), offer.path)
 
-    def _begin(self, offer: Offer, looked: Looked | None) -> Arriving:
+    def _begin(self, offer: Offer) -> Arriving:
         self._claim(offer, 0)
-        if looked is None:
-            wanted = resolve_under(self._home_of(offer.agent), offer.path)
-        else:
-            wanted = resolve_under(looked.home, offer.path, looked.folders)
-        target, part = self._free_target(wanted)
+        target, part = self._free_target(resolve_under(self._home_of(offer.agent), offer.path))
         number = None
         if offer.size > SMALL_BYTES:
             number = self._store.begin(self._completed(offer, "", ""), str(target.relative_to(self._root)))
         file = IncomingFile.open(part, offer.size, is_new=True)
-        return self._arrive(offer, target, file, number, np.zeros(offer.chunks, np.bool_))
+        return self._arrive(offer, str(target), file, number, np.zeros(offer.chunks, np.bool_))
+
+    def _begin_whole(self, offer: Offer, content: memoryview, looked: Looked) -> Arriving:
+        self._room.claim(offer.key, offer.size, offer.path, usable=looked.usable_bytes)
+        target = resolve_beside(looked.home, offer.path, looked.folders)
+        file = IncomingFile.write_whole(part_name(target), content)
+        if file is None:  # something lies there, or another file is on its way to that name
+            return self._begin(offer)
+        arriving = self._arrive(offer, target, file, None, np.zeros(1, np.bool_))
+        arriving.written[0] = True
+        arriving.digest.feed(0, content)
+        return arriving
 
     def _home_of(self, agent: bytes) -> Path:
         home = self._homes.get(agent)
@@ -152,7 +170,7 @@ class Intake:
         """A target whose part file no other file under way uses, and that part file, which is not there."""
         part = part_path(target)
         if os.path.lexists(part):
-            taken = {arriving.target for arriving in self._under_way.all()}
+            taken = {Path(arriving.target) for arriving in self._under_way.all()}
             candidate, number = target, 2
             while candidate in taken:
                 candidate, number = target.with_name(f"{target.stem} ({number}){target.suffix}"), number + 1
@@ -165,10 +183,10 @@ class Intake:
         if not part_path(target).exists():
             have[:] = False
         self._claim(offer, int(np.count_nonzero(have)) * offer.chunk_bytes)
-        return self._arrive(offer, target, IncomingFile.open(part_path(target), offer.size), number, have)
+        return self._arrive(offer, str(target), IncomingFile.open(part_path(target), offer.size), number, have)
 
     def _arrive(
-        self, offer: Offer, target: Path, file: IncomingFile, number: int | None, have: NDArray[np.bool_]
+        self, offer: Offer, target: str, file: IncomingFile, number: int | None, have: NDArray[np.bool_]
     ) -> Arriving:
         return Arriving(
             offer, target, file, number, have.copy(), have.copy(), FollowingHash(offer.size, offer.chunk_bytes)
@@ -249,28 +267,29 @@ class Intake:
         """Verify files that are whole, put them in their places, and record them in one transaction."""
         results: dict[Arriving, Stored | DrsError] = {}
         for arriving, digest in whole:
-            wrong = outcome(partial(self._verify, arriving, digest))
-            if wrong is not None:
+            try:
+                self._verify(arriving, digest)
+            except DrsError as wrong:
                 results[arriving] = wrong
         sound = [(arriving, digest) for arriving, digest in whole if arriving not in results]
         ready = self._finisher.make_ready([(arriving.file, arriving.offer.mtime_ns) for arriving, _ in sound])
-        placed: dict[Arriving, Path] = {}
-        for (arriving, digest), wrong in zip(sound, ready, strict=True):
+        placed: list[tuple[Arriving, str, str]] = []
+        for (arriving, digest), unready in zip(sound, ready, strict=True):
             try:
-                if wrong is not None:
-                    raise wrong
-                placed[arriving] = arriving.file.take_place(arriving.target, digest=digest)
+                if unready is not None:
+                    raise unready
+                placed.append((arriving, digest, arriving.file.take_name(arriving.target, digest=digest)))
             except DrsError as error:
                 results[arriving] = error
-        unsure = self._finisher.sync_folders(final.parent for final in placed.values())
-        digests = dict(sound)
+        folders = [os.path.dirname(final) for _, _, final in placed]  # noqa: PTH120 - a path each costs too much
+        unsure = self._finisher.sync_folders(folders)
         completed: list[Completed] = []
-        for arriving, final in placed.items():
+        for (arriving, digest, final), folder in zip(placed, folders, strict=True):
             self._under_way.drop(arriving)
-            if final.parent in unsure:  # it has its name, but perhaps not after a loss of power: to be offered again
-                results[arriving] = unsure[final.parent]
+            if folder in unsure:  # it has its name, but perhaps not after a loss of power: to be offered again
+                results[arriving] = unsure[folder]
                 continue
-            stored = Stored(digests[arriving], final.relative_to(self._root).as_posix())
+            stored = Stored(digest, self._below_root(final))
             results[arriving] = stored
             completed.append(self._completed(arriving.offer, stored.stored_as, stored.digest))
         try:
@@ -279,6 +298,9 @@ class Intake:
         except DrsError as error:  # they are in their places, but would be forgotten: to be offered again
             results = {each: error if isinstance(result, Stored) else result for each, result in results.items()}
         return [(arriving, results[arriving]) for arriving, _ in whole]
+
+    def _below_root(self, place: str) -> str:
+        return place.removeprefix(self._root_prefix).replace(os.sep, "/")
 
     def _verify(self, arriving: Arriving, digest: str) -> None:
         found = arriving.whole_hash()

@@ -63,15 +63,29 @@ class Room:
         claimed_bytes = self.claimed_bytes  # first: what is written meanwhile is then counted twice, not left out
         return max(0, usable_bytes(self._folder, self._keep_free_bytes) - claimed_bytes)
 
-    def claim(self, owner: Hashable, needed_bytes: int, what: str, *, sparse_ok: bool = False) -> None:
+    def usable_bytes(self) -> int:
+        """What the disk has and is not kept free, be it promised or not."""
+        return usable_bytes(self._folder, self._keep_free_bytes)
+
+    def claim(
+        self,
+        owner: Hashable,
+        needed_bytes: int,
+        what: str,
+        *,
+        sparse_ok: bool = False,
+        usable: int | None = None,
+    ) -> None:
         """Promise room to an owner, in place of what it was promised before. DiskFull if it is not there.
 
         `sparse_ok` takes a file that is larger than the disk, as long as there is any room: it may be mostly holes.
+        `usable` is what `usable_bytes` has just said, for many claims at once; say `written` of none of these then.
         """
         with self._lock, self._ledger.turn():
             before = self._claims.get(owner, 0)
             promised = self._ledger.others_bytes() + self._claimed_bytes - before
-            free = max(0, usable_bytes(self._folder, self._keep_free_bytes) - promised)
+            usable = self.usable_bytes() if usable is None else usable
+            free = max(0, usable - promised)
             if needed_bytes > free and not (sparse_ok and free > 0):
                 raise DiskFull(f"{what} needs {format_bytes(needed_bytes)}, there are {format_bytes(free)} free")
             self._claims[owner] = min(needed_bytes, free)

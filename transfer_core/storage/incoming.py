@@ -41,18 +41,18 @@ _OPEN_FLAGS = (
 _CREATE_FLAGS = _OPEN_FLAGS | os.O_CREAT | os.O_EXCL
 
 
-def storage_error(error: OSError, path: Path) -> StorageError:
+def storage_error(error: OSError, path: Path | str) -> StorageError:
     """The error of our tree for a refusal by the system."""
     if error.errno in _FULL:
-        return DiskFull(f"no room left for {path.name}")
+        return DiskFull(f"no room left for {Path(path).name}")
     return WriteFailed(f"{path} can't be written: {error.strerror or error}")
 
 
 class IncomingFile:
     """An open `.part`. One thread may write while another reads or syncs; the rest is for one thread at a time."""
 
-    def __init__(self, part: Path, size: int, fd: int, *, created: bool) -> None:
-        self.part = part
+    def __init__(self, part: Path | str, size: int, fd: int, *, created: bool) -> None:
+        self._part = os.fspath(part)  # text: a path object each costs more than writing a small file
         self.size = size
         self.created = created
         self._fd = fd
@@ -91,6 +91,34 @@ class IncomingFile:
             raise storage_error(error, part) from error
         return cls(part, size, fd, created=created)
 
+    @classmethod
+    def write_whole(cls, part: str, data: memoryview) -> IncomingFile | None:
+        """Make a part file that has this content, all of it. DiskFull, WriteFailed, and then there is none.
+
+        None, and nothing done, if something of that name is there.
+        """
+        try:
+            fd = os.open(part, _CREATE_FLAGS, 0o644)
+        except FileExistsError:
+            return None
+        except OSError as error:
+            raise storage_error(error, part) from error
+        try:
+            _lock(fd, part)
+            write_at(fd, data, 0)
+        except BaseException as error:
+            os.close(fd)
+            os.unlink(part)  # noqa: PTH108 - as above
+            if isinstance(error, OSError):
+                raise storage_error(error, part) from error
+            raise
+        return cls(part, len(data), fd, created=True)
+
+    @property
+    def part(self) -> Path:
+        """Where it lies."""
+        return Path(self._part)
+
     def write_chunk(self, offset: int, data: memoryview) -> None:
         """Write a chunk. DiskFull, WriteFailed; then nothing is known of what is there, so write it again later."""
         self._has_mtime = False
@@ -101,7 +129,7 @@ class IncomingFile:
                 self._set_aside(offset // WINDOW_BYTES)
             write_at(self._fd, data, offset)
         except OSError as error:
-            raise storage_error(error, self.part) from error
+            raise storage_error(error, self._part) from error
 
     def _set_aside(self, window: int) -> None:
         if window in self._windows_set_aside:
@@ -131,7 +159,7 @@ class IncomingFile:
                 sync_folder(self.part.parent)
                 self._name_is_durable = True
         except OSError as error:
-            self._broken = storage_error(error, self.part)
+            self._broken = storage_error(error, self._part)
             raise self._broken from error
 
     def _require_usable(self) -> None:
@@ -159,11 +187,15 @@ class IncomingFile:
                 self._set_mtime(mtime_ns)
             sync_inode(self._fd)
         except OSError as error:
-            self._broken = storage_error(error, self.part)
+            self._broken = storage_error(error, self._part)
             raise self._broken from error
         self._ready = True
 
     def take_place(self, target: Path, *, digest: str | None = None) -> Path:
+        """`take_name` with paths."""
+        return Path(self.take_name(os.fspath(target), digest=digest))
+
+    def take_name(self, target: str, *, digest: str | None = None) -> str:
         """Give what is ready its name without overwriting anything, and let go of it; gives the name that it got.
 
         That is `target`, or `name (2).ext` and so on if something else is there. With `digest`, the hash of this file,
@@ -171,9 +203,9 @@ class IncomingFile:
         synced. WriteFailed: call it again, or `abandon`.
         """
         try:
-            final = self._take_place(target, digest)
+            final = self._take_name(target, digest)
         except OSError as error:
-            raise storage_error(error, self.part) from error
+            raise storage_error(error, self._part) from error
         self.close()
         return final
 
@@ -181,37 +213,48 @@ class IncomingFile:
         """`make_ready`, `take_place`, and sync the folder. DiskFull, WriteFailed: call it again, or `abandon`."""
         self.make_ready(mtime_ns)
         try:
-            final = self._take_place(target, digest)
+            final = Path(self._take_name(os.fspath(target), digest))
             sync_folder(final.parent)
         except OSError as error:
-            raise storage_error(error, self.part) from error
+            raise storage_error(error, self._part) from error
         self.close()
         return final
 
-    def _take_place(self, target: Path, digest: str | None) -> Path:
+    def _take_name(self, target: str, digest: str | None) -> str:
         if sys.platform == "win32":
             self.close()  # an open file can't be renamed there
+        if target == self._part:
+            return target  # an earlier call came this far
+        try:
+            rename_new(self._part, target)
+        except FileExistsError:
+            return self._take_free_name(Path(target), digest)
+        self._part = target
+        return target
+
+    def _take_free_name(self, target: Path, digest: str | None) -> str:
+        """One of the names beside `target`, or that of a file there with the same content."""
         for candidate in free_names(target):
             if candidate == self.part:
-                break  # an earlier call came this far
+                break
             try:
-                rename_new(self.part, candidate)
+                rename_new(self._part, candidate)
             except FileExistsError:
-                if candidate.samefile(self.part):
+                if candidate.samefile(self._part):
                     self.part.unlink()  # a crash between link and unlink; a rename would do nothing
                 elif digest is not None and _has_content(candidate, self.size, digest):
                     self.part.replace(candidate)
                 else:
                     continue
-            self.part = candidate
+            self._part = os.fspath(candidate)
             break
-        return self.part
+        return self._part
 
     def _set_mtime(self, mtime_ns: int) -> None:
         if mtime_ns <= 0:
             return
         try:
-            os.utime(self._fd if os.utime in os.supports_fd else self.part, ns=(mtime_ns, mtime_ns))
+            os.utime(self._fd if os.utime in os.supports_fd else self._part, ns=(mtime_ns, mtime_ns))
         except OverflowError:
             return  # a time that this system can't express is no reason to refuse the data
 
@@ -241,6 +284,11 @@ def _take(fd: int, part: Path) -> None:
     """Own a part file, or WriteFailed: only a regular file that nobody else writes."""
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise WriteFailed(f"{part} is in the way: it is no part file")
+    _lock(fd, part)
+
+
+def _lock(fd: int, part: Path | str) -> None:
+    """Be its only writer, or WriteFailed."""
     if sys.platform != "win32":
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -81,21 +81,27 @@ def safe_parts(wire_path: str) -> list[str]:
     return [safe_name(part) for part in parts]
 
 
-def resolve_under(root: Path, wire_path: str, known: dict[tuple[str, ...], Path] | None = None) -> Path:
+def resolve_under(root: Path, wire_path: str) -> Path:
     """The place for a path from the wire; its folders below `root`, which must be there, are made.
 
-    `known` keeps the folders that were found to be good, for others of the same root at the same time.
     NameRefused if the path can't be taken, or if something that is no folder, such as a symbolic link, is in its way.
     WriteFailed if a folder can't be made.
     """
-    parts = safe_parts(wire_path)
-    above = tuple(parts[:-1])
-    folder = None if known is None else known.get(above)
+    return Path(resolve_beside(root, wire_path, {}))
+
+
+def resolve_beside(root: Path, wire_path: str, known: dict[str, str]) -> str:
+    """`resolve_under` for many of the same root at the same time: `known` keeps the folders that were found good."""
+    name = wire_path.rpartition("/")[2]
+    above = wire_path.removesuffix(name)  # with the slash, so that "/a" is not taken for "a"
+    folder = known.get(above)
     if folder is None:
-        folder = _make_folders(root, above, wire_path)
-        if known is not None:
-            known[above] = folder
-    target = folder / parts[-1]
+        parts = safe_parts(wire_path)
+        folder = known[above] = str(_make_folders(root, parts[:-1], wire_path))
+        name = parts[-1]
+    else:
+        (name,) = safe_parts(name)
+    target = os.path.join(folder, name)  # noqa: PTH118 - a path object each costs more than writing a small file
     if len(os.fsencode(target)) > PATH_BYTES_MAX:
         raise NameRefused(f"{wire_path[:200]!a} is too long a path")
     return target
@@ -131,6 +137,12 @@ def _is_folder(folder: Path) -> bool:
 def part_path(target: Path) -> Path:
     """Where a file lies while it arrives; no name from the wire ends like this."""
     return target.with_name(fit_name(target.name, PART_SUFFIX))
+
+
+def part_name(target: str) -> str:
+    """`part_path` as text."""
+    folder, name = os.path.split(target)
+    return os.path.join(folder, fit_name(name, PART_SUFFIX))  # noqa: PTH118 - as above
 
 
 def free_names(target: Path) -> Iterator[Path]:

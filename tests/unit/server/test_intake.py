@@ -14,7 +14,7 @@ import pytest
 from transfer_core.config import RelayConfig
 from transfer_core.errors import DiskFull, DrsError, FileHashMismatch, NameRefused, QuotaExceeded, StateError
 from transfer_core.server.arriving import Arriving, Offer, Stored
-from transfer_core.server.intake import Intake
+from transfer_core.server.intake import Intake, Looked
 from transfer_core.sim.manual_clock import ManualClock
 from transfer_core.storage.relay_store import RelayStore, Verdict
 
@@ -272,3 +272,60 @@ def test_a_file_that_was_taken_in_and_is_there_no_more_is_taken_in_again(
     assert isinstance(stored, Stored)
     assert (tmp_path / "in" / stored.stored_as).read_bytes() == data_of(3 * MB)
     assert left is None or place.read_bytes() == left  # what is somebody else's by now stays
+
+
+def whole(intake: Intake, content: bytes, file_id: str, path: str, looked: Looked | None = None) -> Arriving | Stored:
+    wanted = offer(file_id, path, len(content))
+    return intake.open_whole(wanted, memoryview(content), looked or intake.look_up(AGENT, [file_id]))
+
+
+def test_files_that_came_whole_share_the_room_that_there_is(
+    tmp_path: Path, store: FailingStore, disk: SimpleNamespace
+) -> None:
+    disk.free = 100_000
+    intake = make(tmp_path, store)
+    looked = intake.look_up(AGENT, ["f1", "f2"])
+    first = whole(intake, data_of(60_000), "f1", "a.jpg", looked)
+    with pytest.raises(DiskFull):
+        whole(intake, data_of(60_000), "f2", "b.jpg", looked)
+    assert isinstance(first, Arriving)
+    assert isinstance(finish(intake, first), Stored)
+    assert [each.name for each in (intake.root / "car0").iterdir()] == ["a.jpg"]
+    assert isinstance(whole(intake, data_of(60_000), "f2", "b.jpg"), Arriving)
+
+
+def test_a_file_that_came_whole_takes_the_place_of_what_a_killed_relay_left(
+    tmp_path: Path, store: FailingStore
+) -> None:
+    intake = make(tmp_path, store)
+    (intake.root / "car0").mkdir()
+    (intake.root / "car0" / "a.jpg.part").write_bytes(b"half of an older one, which was longer" * 1000)
+    taken = whole(intake, data_of(5000), "f1", "a.jpg")
+    assert isinstance(taken, Arriving)
+    assert finish(intake, taken) == Stored(blake3_of(data_of(5000)), "car0/a.jpg")
+    assert (intake.root / "car0" / "a.jpg").read_bytes() == data_of(5000)
+
+
+def test_two_files_of_one_name_that_came_whole_are_both_kept(tmp_path: Path, store: FailingStore) -> None:
+    intake = make(tmp_path, store)
+    looked = intake.look_up(AGENT, ["f1", "f2"])
+    taken = [whole(intake, data_of(size), f"f{size}", "camera/a.jpg", looked) for size in (1000, 2000)]
+    results = [finish(intake, each) for each in taken if isinstance(each, Arriving)]
+    assert [each.stored_as for each in results if isinstance(each, Stored)] == [
+        "car0/camera/a.jpg",
+        "car0/camera/a (2).jpg",
+    ]
+    assert (intake.root / "car0/camera/a.jpg").read_bytes() == data_of(1000)
+    assert (intake.root / "car0/camera/a (2).jpg").read_bytes() == data_of(2000)
+
+
+def test_a_file_that_came_whole_and_is_not_what_was_sent_is_thrown_away(tmp_path: Path, store: FailingStore) -> None:
+    intake = make(tmp_path, store)
+    taken = whole(intake, b"not it", "f1", "a.jpg")
+    assert isinstance(taken, Arriving)
+    assert isinstance(finish(intake, taken), FileHashMismatch)
+    assert list((intake.root / "car0").iterdir()) == []
+
+
+def blake3_of(content: bytes) -> str:
+    return f"blake3:{blake3.blake3(content).hexdigest()}"

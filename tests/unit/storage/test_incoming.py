@@ -395,3 +395,34 @@ def test_a_full_disk_is_told_and_writing_goes_on_when_there_is_room(tmp_path: Pa
     assert full.startswith("full ")
     assert int(full.split()[1]) > 3
     assert later == "refused later 0 equal True"
+
+
+def test_a_file_that_is_here_as_a_whole_is_written_at_once_and_not_seen_before_it_has_its_name(tmp_path: Path) -> None:
+    file = IncomingFile.write_whole(str(tmp_path / "a.jpg.part"), memoryview(b"picture"))
+    assert file is not None
+    assert [each.name for each in tmp_path.iterdir()] == ["a.jpg.part"]
+    assert file.finish(tmp_path / "a.jpg", MTIME_NS).read_bytes() == b"picture"
+
+
+def test_a_part_that_lies_there_is_left_alone_by_one_that_is_written_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg.part").write_bytes(b"somebody's")
+    assert IncomingFile.write_whole(str(tmp_path / "a.jpg.part"), memoryview(b"picture")) is None
+    assert (tmp_path / "a.jpg.part").read_bytes() == b"somebody's"
+
+
+def test_a_file_that_could_not_be_written_at_once_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incoming, "write_at", failing(errno.ENOSPC))
+    with pytest.raises(DiskFull):
+        IncomingFile.write_whole(str(tmp_path / "a.jpg.part"), memoryview(b"picture"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@POSIX
+def test_nobody_else_writes_a_part_that_was_written_at_once(tmp_path: Path) -> None:
+    file = IncomingFile.write_whole(str(tmp_path / "a.jpg.part"), memoryview(b"picture"))
+    with pytest.raises(WriteFailed, match="another transfer"):
+        IncomingFile.open(tmp_path / "a.jpg.part", 7)
+    assert file is not None
+    file.close()

@@ -3,11 +3,13 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transfer_core.errors import NameRefused
@@ -16,7 +18,9 @@ from transfer_core.storage.safe_path import (
     fit_name,
     free_name,
     free_names,
+    part_name,
     part_path,
+    resolve_beside,
     resolve_under,
     safe_name,
     safe_parts,
@@ -190,3 +194,31 @@ def test_numbered_names_always_fit_and_stay_different(tmp_path: Path) -> None:
 
 def test_what_looks_like_a_very_long_file_type_is_cut_like_the_rest() -> None:
     assert re.fullmatch(r"a\.x+~[0-9a-f]{12}", fit_name("a." + "x" * 300))
+
+
+WIRE_PATHS = st.lists(st.sampled_from(["", ".", "..", "a", "b", "c.jpg", "con", "a\0", "x\\y", " "]), max_size=4).map(
+    "/".join
+)
+
+
+@settings(max_examples=40)  # folders are synced, which takes what the disk takes
+@given(st.lists(WIRE_PATHS, max_size=8))
+def test_what_was_found_good_before_lets_nothing_in_that_is_refused_by_itself(paths: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        known: dict[str, str] = {}
+        for path in paths:
+            found = [_place_or_none(lambda: resolve_under(Path(folder), path))]  # noqa: B023 - called at once
+            found.append(_place_or_none(lambda: Path(resolve_beside(Path(folder), path, known))))  # noqa: B023
+            assert found[0] == found[1]
+
+
+def _place_or_none(place: Callable[[], Path]) -> Path | None:
+    try:
+        return place()
+    except NameRefused:
+        return None
+
+
+def test_a_part_has_the_same_name_as_text(tmp_path: Path) -> None:
+    for name in ("a.csv", "x" * 254, "日本" * 60 + ".bin"):
+        assert part_name(str(tmp_path / name)) == str(part_path(tmp_path / name))

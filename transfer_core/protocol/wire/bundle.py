@@ -7,6 +7,8 @@ is as untrusted as any offer.
     count u16
     for each file: size u32, mtime ns i64, fingerprint u64, BLAKE3 of the data (32 bytes), file id text, path text
     the data of all, in that order, with nothing in between
+
+Its hash, as FILE_FINISH names it, is that of the head: this has the hashes of all the data in it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import blake3
 
 from transfer_core.errors import RemoteProtocolError
 
@@ -56,6 +60,12 @@ def bundle_head(files: Sequence[BundledFile]) -> bytes:
         parts.append(_FIXED.pack(file.size, file.mtime_ns, file.fingerprint, file.blake3, len(name)))
         parts.extend((name, _LENGTH.pack(len(path)), path))
     return b"".join(parts)
+
+
+def head_digest(bundle: bytes | bytearray | memoryview, files: Sequence[BundledFile]) -> str:
+    """The hash of a bundle of these files."""
+    head = memoryview(bundle)[: len(bundle) - sum(file.size for file in files)]
+    return f"blake3:{blake3.blake3(head).hexdigest()}"
 
 
 def open_bundle(bundle: memoryview) -> list[tuple[BundledFile, memoryview]]:

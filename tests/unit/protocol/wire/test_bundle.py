@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transfer_core.errors import RemoteProtocolError
-from transfer_core.protocol.wire.bundle import BundledFile, bundle_head, head_bytes, open_bundle
+from transfer_core.protocol.wire.bundle import BundledFile, bundle_head, head_bytes, head_digest, open_bundle
 
 CONTENTS = [b"one", b"two" * 1000, b"x"]
 PATHS = ["camera01/frame 1.jpg", "caf\udce9/\udcff.bin", "日本/レース.csv"]
@@ -64,3 +64,12 @@ def test_any_bytes_are_a_bundle_or_are_refused(noise: bytes, count: int) -> None
     except RemoteProtocolError:
         return
     assert sum(len(content) for _, content in found) <= len(noise)
+
+
+def test_its_hash_is_that_of_all_before_the_data() -> None:
+    head = bundle_head(FILES)
+    assert head_digest(BUNDLE, FILES) == f"blake3:{blake3.blake3(head).hexdigest()}"
+    for at in range(len(head)):
+        damaged = bytearray(BUNDLE)
+        damaged[at] ^= 1
+        assert head_digest(damaged, FILES) != head_digest(BUNDLE, FILES)
