@@ -153,7 +153,7 @@ def agent_session(data: bytes) -> None:
                         length = min(65536, sizes[number] - chunk * 65536)
                         record, _ = new_record("f", length)
                         seal_record(record, "f", chunk, chunk * 65536, length)
-                        side.provide_chunk(number, chunk, record)
+                        side.provide_chunks(number, chunk, [record])
                 case DigestWanted(number):
                     side.provide_digest(number, "blake3:00")
         raise Hang("its events never end")

@@ -399,7 +399,7 @@ class SessionWorld:
                         record, place = new_record(file.file_id, len(data))
                         place[:] = data
                         seal_record(record, file.file_id, chunk, offset, len(data))
-                        self.sender.provide_chunk(number, chunk, record)
+                        self.sender.provide_chunks(number, chunk, [record])
                 case DigestWanted(number):
                     self.sender.provide_digest(number, "blake3:" + blake3.blake3(self._file(number).data).hexdigest())
                 case FileArrived(number):

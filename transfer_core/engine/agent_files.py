@@ -174,16 +174,14 @@ class AgentFiles:
         job = uplink.by_number.get(event.file)
         if job is None:
             if isinstance(event, ChunksWanted):
-                for chunk in range(event.first, event.first + event.count):
-                    session.provide_chunk(event.file, chunk, None)
+                session.provide_chunks(event.file, event.first, [None] * event.count)
             return
         if job.members and isinstance(event, FileArrived | FileRejected | FileWaits):
             self._on_bundle(uplink, job, event)
             return
         match event:
             case ChunksWanted(number, first, count) if first in job.records and first + count - 1 in job.records:
-                for chunk in range(first, first + count):
-                    session.provide_chunk(number, chunk, job.records.pop(chunk))
+                session.provide_chunks(number, first, [job.records.pop(chunk) for chunk in range(first, first + count)])
             case ChunksWanted(number, first, count):
                 work = partial(self._read, uplink, session, job, number, first, count)
                 self._reads.add(work, is_patient=job.chunks == 1)
@@ -327,8 +325,7 @@ class AgentFiles:
         failed = job.failed
 
         def hand_over() -> None:
-            for chunk, record in enumerate(records, first):
-                session.provide_chunk(number, chunk, record)
+            session.provide_chunks(number, first, records)
             if failed is not None:
                 self._source_failed(uplink, session, job, failed)
 

@@ -25,20 +25,16 @@ class ChunkSlot:
     file: int
     chunk: int
     rows: NDArray[np.uint8]  # (slices, slice_bytes)
+    slices: int = field(init=False)
+    slice_bytes: int = field(init=False)
+    left: int = field(init=False)  # slices not acknowledged yet
     unsent_from: int = 0
     lost: int = 0  # slices that are waiting to be sent again
-    left: int = 0  # slices not acknowledged yet
     carried: dict[int, int] = field(default_factory=dict)  # slices that each path has brought, by its number
 
-    @property
-    def slices(self) -> int:
-        """How many slices the record has."""
-        return len(self.rows)
-
-    @property
-    def slice_bytes(self) -> int:
-        """How long each slice is."""
-        return int(self.rows.shape[1])
+    def __post_init__(self) -> None:
+        self.slices, self.slice_bytes = self.rows.shape
+        self.left = self.slices
 
     def tags(self, slices: NDArray[np.int64]) -> NDArray[np.int64]:
         """The tags of these slices."""
@@ -81,9 +77,8 @@ class ChunkSlots:
             self._lost = np.pad(self._lost, more)
             self._copies = np.pad(self._copies, more)
         self._acked[number, :slices] = False
-        self._lost[number] = False
         self._copies[number] = 0
-        slot = ChunkSlot(number, int(self._generations[number]), file, chunk, rows, left=slices)
+        slot = ChunkSlot(number, int(self._generations[number]), file, chunk, rows)
         self._slots[number] = slot
         self.held_bytes += rows.nbytes
         return slot
@@ -114,30 +109,31 @@ class ChunkSlots:
     def acknowledge(self, tags: NDArray[np.int64]) -> list[tuple[ChunkSlot, int]]:
         """Mark slices as arrived; gives each touched slot with how many of its slices were new."""
         numbers, slices = self._current(tags)
-        touched: list[tuple[ChunkSlot, int]] = []
-        for number in np.unique(numbers).tolist():
-            slot = self._slots[number]
-            assert slot is not None
-            mine = slices[numbers == number]
-            self._acked[number, mine] = True
-            self._lost[number, mine] = False
-            left = slot.slices - int(np.count_nonzero(self._acked[number, : slot.slices]))
-            slot.lost = int(np.count_nonzero(self._lost[number]))
-            touched.append((slot, slot.left - left))
-            slot.left = left
-        return touched
+        self._acked[numbers, slices] = True
+        self._lost[numbers, slices] = False
+        touched = _distinct(numbers)
+        arrived = np.count_nonzero(self._acked[touched], axis=1).tolist()
+        lost = np.count_nonzero(self._lost[touched], axis=1).tolist()
+        news: list[tuple[ChunkSlot, int]] = []
+        columns = self._acked.shape[1]
+        for slot, there, waiting in zip(self._tenants(touched), arrived, lost, strict=True):
+            left = columns - there  # what lies beyond a slot's last slice is marked, too
+            news.append((slot, slot.left - left))
+            slot.left, slot.lost = left, waiting
+        return news
 
     def lose(self, tags: NDArray[np.int64]) -> list[ChunkSlot]:
         """Mark slices to be sent again; gives the slots that have some now."""
         numbers, slices = self._current(tags)
-        touched: list[ChunkSlot] = []
-        for number in np.unique(numbers).tolist():
-            slot = self._slots[number]
-            assert slot is not None
-            self._lost[number, slices[numbers == number]] = True
-            slot.lost = int(np.count_nonzero(self._lost[number]))
-            touched.append(slot)
+        self._lost[numbers, slices] = True
+        numbers = _distinct(numbers)
+        touched = self._tenants(numbers)
+        for slot, waiting in zip(touched, np.count_nonzero(self._lost[numbers], axis=1).tolist(), strict=True):
+            slot.lost = waiting
         return touched
+
+    def _tenants(self, numbers: NDArray[np.int64]) -> list[ChunkSlot]:
+        return [slot for number in numbers.tolist() if (slot := self._slots[number]) is not None]
 
     def take_lost(self, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
         """Up to `most` lost slices of a slot, which count as sent from now on."""
@@ -163,3 +159,8 @@ class ChunkSlots:
         """Note one more copy of each of these slices."""
         numbers, slices = (tags >> 16) & 0xFFFFFF, tags & 0xFFFF
         self._copies[numbers, slices] = np.minimum(self._copies[numbers, slices], 250) + 1
+
+
+def _distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each of these slot numbers once, in rising order."""
+    return np.flatnonzero(np.bincount(numbers))

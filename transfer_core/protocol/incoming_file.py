@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+Place = slice | NDArray[np.int64]
+"""Which slices of a chunk some rows are: a run of them, as nearly always, or their numbers."""
+
 
 @dataclass(slots=True, eq=False)
 class PartialChunk:
@@ -16,19 +19,25 @@ class PartialChunk:
     got: NDArray[np.bool_]
     left: int
 
-    def put(self, slices: NDArray[np.int64], data: NDArray[np.uint8]) -> int:
+    def has_room(self, place: Place) -> bool:
+        """Whether it has such slices."""
+        return bool(place.stop <= len(self.got) if isinstance(place, slice) else place.max() < len(self.got))
+
+    def put(self, place: Place, data: NDArray[np.uint8]) -> int:
         """Keep these slices, each a row of `data`; gives how many bytes of them are new."""
-        fresh = ~self.got[slices]
-        count = int(np.count_nonzero(fresh))
-        is_run = count == len(slices) and bool((np.diff(slices) == 1).all())  # what overtook or came twice is none
-        if is_run:
-            self.rows[slices[0] : slices[-1] + 1] = data
-        elif count:
-            slices = slices[fresh]
-            self.rows[slices] = data[fresh]
-        self.got[slices] = True
+        if isinstance(place, slice):
+            if not self.got[place].any():
+                self.rows[place] = data
+                self.got[place] = True
+                self.left -= len(data)
+                return data.size
+            place = np.arange(place.start, place.stop)
+        fresh = ~self.got[place]  # what overtook or came twice
+        place = place[fresh]
+        self.rows[place] = data[fresh]
+        self.got[place] = True
         self.left = len(self.got) - int(np.count_nonzero(self.got))
-        return count * int(data.shape[1])
+        return len(place) * int(data.shape[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,12 +74,12 @@ class ReadAhead:
         room = self._room_chunks(file)
         return [self._want(file, room)] if room > 0 else []
 
-    def on_read(self, file: OutgoingFile | None) -> None:
-        """A chunk that was asked for is here, or can't be had; None: its file is gone."""
-        self._reading -= 1
+    def on_read(self, file: OutgoingFile | None, count: int) -> None:
+        """So many chunks that were asked for are here, or can't be had; None: their file is gone."""
+        self._reading -= count
         if file is not None:
-            file.reading -= 1
-            self._reading_bytes -= file.largest_chunk_bytes
+            file.reading -= count
+            self._reading_bytes -= count * file.largest_chunk_bytes
 
     def on_ready(self, slot: ChunkSlot) -> None:
         """A chunk waits to be sent."""

@@ -22,7 +22,7 @@ from transfer_core.errors import RemoteProtocolError, TooMany
 from transfer_core.protocol.association import Association
 from transfer_core.protocol.chunk_assembly import ChunkAssembly
 from transfer_core.protocol.endpoint import Address, Transmit
-from transfer_core.protocol.incoming_file import IncomingFile, PartialChunk, WholeChunk
+from transfer_core.protocol.incoming_file import IncomingFile, PartialChunk, Place, WholeChunk
 from transfer_core.protocol.live import FEEDS_MAX, LiveIn
 from transfer_core.protocol.live_frame import LiveDatagram, LiveFrame
 from transfer_core.protocol.path import Path
@@ -335,17 +335,20 @@ class ReceiverSession(Association):
 
     def _take_data(self, path: Path, head: NDArray[np.void], data: NDArray[np.uint8], now_ns: int) -> NDArray[np.bool_]:
         taken = np.ones(len(head), np.bool_)
-        keys = head["file"].astype(np.int64) << 32 | head["chunk"]
-        edges = [0, *(np.flatnonzero(np.diff(keys)) + 1).tolist(), len(keys)]
+        files, chunks = head["file"], head["chunk"]
         slices = head["slice"].astype(np.int64)
+        follows = slices[1:] - slices[:-1] == 1
+        is_same = (chunks[1:] == chunks[:-1]) & (files[1:] == files[:-1])
+        is_ordered = bool((follows | ~is_same).all())
+        edges = [0, *(np.flatnonzero(~is_same) + 1).tolist(), len(head)]
         for first, end in itertools.pairwise(edges):
-            number, chunk = int(keys[first] >> 32), int(keys[first] & 0xFFFFFFFF)
-            taken[first:end] = self._take_slices(path, number, chunk, slices[first:end], data[first:end])
+            run = slices[first:end]
+            place = slice(int(run[0]), int(run[-1]) + 1) if is_ordered else run
+            if not self._take_slices(path, int(files[first]), int(chunks[first]), place, data[first:end]):
+                taken[first:end] = False
         return taken
 
-    def _take_slices(
-        self, path: Path, number: int, chunk: int, slices: NDArray[np.int64], data: NDArray[np.uint8]
-    ) -> bool:
+    def _take_slices(self, path: Path, number: int, chunk: int, place: Place, data: NDArray[np.uint8]) -> bool:
         """Slices of one chunk; False if they can't be taken now."""
         file = self.files.get(number)
         if file is None:
@@ -355,10 +358,10 @@ class ReceiverSession(Association):
         partial = self._assembly.partial(file, chunk, data.shape[1])
         if partial is None:
             return False
-        if slices.max() >= len(partial.got):
-            self.counters.malformed += len(slices)
+        if not partial.has_room(place):
+            self.counters.malformed += len(data)
             return True
-        path.data_bytes += partial.put(slices, data)
+        path.data_bytes += partial.put(place, data)
         if partial.left == 0:
             self._complete(file, chunk, partial)
         return True

@@ -203,24 +203,24 @@ class SenderSession(Association):
             self.send_message(FileStop(number, int(discard)))
             self._drop_file(self.files[number])
 
-    def provide_chunk(self, number: int, chunk: int, record: bytearray | None) -> None:
-        """Hand over a chunk record with its padding (see `chunk_record`).
+    def provide_chunks(self, number: int, first: int, records: Sequence[bytearray | None]) -> None:
+        """Hand over the records of chunks that follow each other, with their padding (see `chunk_record`).
 
         None: it could not be read. Nothing more of that file is asked for or sent; `stop_file` is to follow.
         """
         file = self.files.get(number)
-        self._ahead.on_read(file)
+        self._ahead.on_read(file, len(records))
         if file is None:
             self._ask_for_chunks()
             return
-        if record is None:
-            file.again.append(chunk)
-            file.unread += 1
-            file.unreadable = True
-            return
-        if chunk in file.slots:
-            return  # asked for again while it was read; one of them is enough
-        self._to_send.add(file, chunk, record, self._slice_bytes())
+        slice_bytes = self._slice_bytes()
+        for chunk, record in enumerate(records, first):
+            if record is None:
+                file.again.append(chunk)
+                file.unread += 1
+                file.unreadable = True
+            elif chunk not in file.slots:  # else asked for again while it was read; one of them is enough
+                self._to_send.add(file, chunk, record, slice_bytes)
         self._finish_if_read(file)
 
     def provide_digest(self, number: int, digest: str) -> None:

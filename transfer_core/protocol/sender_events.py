@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ChunksWanted:
-    """Read these chunks and hand each over with `provide_chunk`."""
+    """Read these chunks and hand them over with `provide_chunks`, all at once or in parts."""
 
     file: int
     first: int

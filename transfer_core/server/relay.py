@@ -254,7 +254,7 @@ class Relay:
             if session.protocol.feeds:
                 self._files.drain(session)  # live datagrams that wait for a missing one no longer
         self._admission.end_idle(now_ns)
-        self._files.flush()
+        self._files.flush(now_ns)
         self._files.sync_if_due(now_ns)
         if now_ns >= self._room_due_ns:
             self._room_due_ns = now_ns + ROOM_CHECK_NS

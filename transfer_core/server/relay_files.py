@@ -35,6 +35,7 @@ from transfer_core.protocol.receiver_events import (
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
 from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.arriving import Arriving, Offer, Stored
+from transfer_core.server.chunk_writes import ChunkWrites, Written
 from transfer_core.server.in_memory import InMemory
 from transfer_core.server.intake import Intake
 from transfer_core.server.relay_live import NO_DESK, SILENT_NS, RelayLive
@@ -64,6 +65,7 @@ class RelayFiles:
         self._tell, self._live, self._ended = tell, live, ended
         self._write_thread = DiskThread("relay-write")
         self._write = GatheredWork(loop, self._write_thread)
+        self._chunks = ChunkWrites(intake, self._write, self._written)
         self.sync_thread = DiskThread("relay-sync")
         self._memory = InMemory(loop=loop, intake=intake, write=self._write, mail=mail, finish=self._finish_later)
         self._by_file: dict[Arriving, tuple[RelaySession, int]] = {}
@@ -81,7 +83,9 @@ class RelayFiles:
         return self._bytes_received + self._memory.bytes_received
 
     def stop(self) -> None:
-        """Make durable what was written, and end; after the loop. Any thread."""
+        """Make durable what has come, and end; after the loop. Any thread."""
+        self._chunks.hand_over()
+        self._write.flush()
         self._write_thread.stop()
         self.sync_thread.post(lambda: self._intake.sync(_ignore, _ignore))
         self.sync_thread.stop()
@@ -98,6 +102,7 @@ class RelayFiles:
             self.sync_thread.post(self._sync_now)
             self.sync_thread.post(lambda: self._intake.leave(opened))
 
+        self._chunks.hand_over()
         self._write.add(leave)
         self._write.flush()
 
@@ -113,12 +118,14 @@ class RelayFiles:
     def due_ns(self) -> int | None:
         """When `flush` or `sync_if_due` has something to do; None while no file arrives."""
         due = [self._offers[0][2]] if self._offers else []
+        if self._chunks.due_ns is not None:
+            due.append(self._chunks.due_ns)
         return min([*due, self._sync_due_ns] if self._by_file else due, default=None)
 
-    def flush(self) -> None:
+    def flush(self, now_ns: int) -> None:
         """Hand what has come up in this turn over to the disk."""
+        self._chunks.flush(now_ns)
         offers, self._offers = self._offers, []
-        now_ns = self._clock.monotonic_ns() if offers else 0
         for session, number, due_ns in offers:
             if now_ns < due_ns and not session.is_ended and session.protocol.is_coming(number):
                 self._offers.append((session, number, due_ns))
@@ -137,9 +144,8 @@ class RelayFiles:
                 self._offers.append((session, number, self._clock.monotonic_ns() + COMING_NS))
             case _ if self._memory.takes(session, event):
                 pass
-            case ChunkReady(number, chunk, offset, data):
-                arriving = session.arriving[number]
-                self._write.add(lambda: self._write_chunk(session, number, arriving, chunk, offset, data))
+            case ChunkReady(number):
+                self._chunks.add(session, session.arriving[number], event)
             case VerifyFile(number, digest):
                 arriving = session.arriving[number]
                 self._finish_later([(arriving, digest)])
@@ -151,6 +157,7 @@ class RelayFiles:
                 arriving_or_none = session.arriving.pop(number, None)
                 if arriving_or_none is not None:
                     self._by_file.pop(arriving_or_none, None)
+                self._chunks.hand_over()
                 self._write.add(lambda: self._intake.stop(session.agent, file_id, discard=discard))
             case FeedOffered(feed, about):
                 self._offer_feed(session, feed, about)
@@ -206,6 +213,7 @@ class RelayFiles:
                 taken = error
             return lambda: self._offered(session, number, taken)
 
+        self._chunks.hand_over()  # it may be the one that is offered
         self._write.add(work, is_patient=offer.chunks == 1)
 
     def _offered(self, session: RelaySession, number: int, taken: Arriving | Stored | DrsError) -> None:
@@ -225,22 +233,15 @@ class RelayFiles:
             session.protocol.fail_file(number, taken.code, taken.message)
         self.drain(session)
 
-    def _write_chunk(
-        self, session: RelaySession, number: int, arriving: Arriving, chunk: int, offset: int, data: memoryview
-    ) -> Answer:
-        error: DrsError | None = None
-        try:
-            self._intake.write(arriving, chunk, offset, data)
-        except DrsError as caught:
-            error = caught
-        return lambda: self._written(session, number, chunk, len(data), error)
-
-    def _written(self, session: RelaySession, number: int, chunk: int, size: int, error: DrsError | None) -> None:
-        session.protocol.chunk_written(number, chunk, ok=error is None)
-        if error is None:
-            self._bytes_received += size
-        elif number not in session.held:
-            self._hold(session, number, error)
+    def _written(self, written: Written) -> None:
+        session, number = written.session, written.number
+        for event in written.chunks:
+            error = written.failed.get(event.chunk)
+            session.protocol.chunk_written(number, event.chunk, ok=error is None)
+            if error is None:
+                self._bytes_received += len(event.data)
+            elif number not in session.held:
+                self._hold(session, number, error)
         self.drain(session)
 
     def _hold(self, session: RelaySession, number: int, error: DrsError) -> None:

@@ -83,7 +83,7 @@ def serve_sender(side: SenderSession, files: dict[int, bytes]) -> None:
                     record, place = new_record(f"f{number}", len(data))
                     place[:] = data
                     seal_record(record, f"f{number}", chunk, chunk * 65536, len(data))
-                    side.provide_chunk(number, chunk, record)
+                    side.provide_chunks(number, chunk, [record])
             case DigestWanted(number):
                 side.provide_digest(number, "blake3:00")
     pytest.fail("its events never end")

@@ -49,12 +49,12 @@ def test_a_chunk_that_can_not_be_read_is_not_asked_for_again_and_again_and_holds
     bad, good = _open(session, "bad"), _open(session, "good")
     for number, chunk in _wanted(session):
         if number == bad:
-            session.provide_chunk(number, chunk, None)
+            session.provide_chunks(number, chunk, [None])
         else:
             record, place = new_record("good", 4096)
             place[:] = bytes(4096)
             seal_record(record, "good", chunk, chunk * 4096, 4096)
-            session.provide_chunk(number, chunk, record)
+            session.provide_chunks(number, chunk, [record])
     for turn in range(20):
         session.handle_timeout(NOW_NS + turn * 10**7)
         while (transmit := session.poll_transmit(NOW_NS + turn * 10**7)) is not None:
@@ -78,7 +78,7 @@ def test_a_path_whose_window_is_full_is_not_to_be_pinged() -> None:
             record, place = new_record("f", 4096)
             place[:] = bytes(4096)
             seal_record(record, "f", chunk, chunk * 4096, 4096)
-            session.provide_chunk(file, chunk, record)
+            session.provide_chunks(file, chunk, [record])
         session.handle_timeout(now_ns)
         while (transmit := session.poll_transmit(now_ns)) is not None:
             gone += transmit.datagrams
@@ -142,7 +142,7 @@ def test_files_that_were_read_before_they_were_offered_are_asked_for_however_muc
             record, place = new_record("busy", size)
             place[:] = bytes(size)
             seal_record(record, "busy", chunk, chunk * size, size)
-            session.provide_chunk(number, chunk, record)
+            session.provide_chunks(number, chunk, [record])
     facts = {"size": 4096, "chunk_bytes": 4096, "mtime_ns": 0, "fingerprint": 1, "priority": 5, "position": 0.0}
     unread = session.open_file(file_id="a", path="a", resumed=False, **facts)  # type: ignore[arg-type]
     assert _wanted(session) == []

@@ -175,7 +175,7 @@ def test_a_bundle_that_is_stopped_in_the_breath_that_ends_it_harms_nobody(relay:
     record, data = new_record("bundle-1", 100)
     data[:] = bytes(100)
     seal_record(record, "bundle-1", 0, 0, 100)
-    session.provide_chunk(number, 0, record)
+    session.provide_chunks(number, 0, [record])
     file, end = session.files[number], time.monotonic() + WAIT_S
     while file.slots or file.state is FileState.OPENING:
         assert time.monotonic() < end
