@@ -141,7 +141,7 @@ def test_processes_that_are_killed_in_mid_burst_lose_nothing_and_get_their_agent
         assert time.monotonic() < end
         time.sleep(0.05)
     os.kill(before[0], signal.SIGKILL)
-    assert [each.wait(90) for each in (big, burst, calm)] == [0, 0, 0], (big.err, burst.err, calm.err)
+    assert [each.wait() for each in (big, burst, calm)] == [0, 0, 0], (big.err, burst.err, calm.err)
     assert field.arrived() == sent(field)
     for home, state in enumerate(sizes):
         assert workers_of(relay, {job["file_id"] for job in jobs(field, state)}) == {home}
@@ -167,7 +167,7 @@ def test_a_process_that_hangs_is_replaced_and_its_agents_go_on_from_the_disk(fie
     assert agent(field, "calm").wait(60) == 0  # the other process has noticed nothing
     told = relay.wait_for("hung", worker=0, timeout_s=HUNG_S)
     assert (told["pid"], told["silent_s"]) == (before[0], 30)
-    assert running.wait(90) == 0, running.err
+    assert running.wait() == 0, running.err
     assert field.arrived() == sent(field)
     assert {event["worker"]: event["code"] for event in relay.events if event["event"] == "restarts"} == {0: -9}
     assert pids(relay)[1] == before[1]
@@ -195,5 +195,5 @@ def test_when_the_parent_is_killed_the_state_is_locked_until_its_processes_have_
     until_gone({every[1]})
     relay.kill()  # what its processes wrote is read to the end
     field.start_relay()  # of one process
-    assert running.wait(90) == 0, running.err
+    assert running.wait() == 0, running.err
     assert field.arrived() == sent(field)

@@ -32,8 +32,8 @@ rate_mbps = 20
 delay_ms = 15
 loss = 0.01
 """
-COMMAND_S = 60.0
-EVENT_S = 60.0
+COMMAND_S = 180.0
+EVENT_S = 120.0
 
 
 def data_of(size: int, seed: int = 1) -> bytes:
