@@ -8,7 +8,7 @@ SECONDS ?= 60
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test unit lint types fmt bench soak fuzz kills package pins
+.PHONY: help setup demo run test unit lint types fmt bench bench-net soak fuzz kills package pins
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -20,8 +20,10 @@ def receipt(
     with compose.open_service(state) as service:
         found = service.uploads.receipt(file_id)
     if found is None:
-        what = f"there is no receipt of {file_id}"
-        raise NotFoundError(what, hint="Relays sign what they got over HTTP; other servers give none.")
+        raise NotFoundError(
+            f"there is no receipt of {file_id}",
+            hint="Relays give one for uploads over HTTP; for what came over UDP, `drs-sync relay receipt` makes one.",
+        )
     if json:
         output.json_document(found)
         return
