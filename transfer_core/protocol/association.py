@@ -246,7 +246,8 @@ class Association:
                 self._use_size(path)
 
     def _resolve_probe(self, path: Path, size: int, was_acked: bool, now_ns: int) -> None:
-        assert path.search is not None
+        if path.search is None:
+            return
         if was_acked:
             path.search.on_probe_acked(size, now_ns)
         else:
@@ -390,18 +391,27 @@ class Association:
     def _transmit_probe(self, path: Path, search: MtuSearch, size: int, now_ns: int) -> Transmit:
         """A ping of that size, to find out whether the way carries it."""
         frames = PING_FRAME.ljust(size - path.overhead_bytes - SEALED_OVERHEAD - PREFIX_BYTES, b"\0")
-        tag = self._next_control_tag
-        self._next_control_tag -= 1
-        self._probes[tag] = size
         search.on_probe_sent(size)
-        return self._seal_control(path, Kind.CONTROL, frames, tag, now_ns)
+        return self._seal_control(path, Kind.CONTROL, frames, self._tag_probe(size), now_ns)
 
     def _transmit_train(self, path: Path, now_ns: int) -> Transmit:
         """Pings as large as file data, back to back: how they are spread at the other end tells the path's rate."""
         path.sender.begin_train(now_ns)
-        room = path.datagram_bytes - SEALED_OVERHEAD - PREFIX_BYTES
-        frames = PING_FRAME.ljust(room, b"\0")
-        return _join([self._seal_control(path, Kind.CONTROL, frames, PING_TAG, now_ns) for _ in range(TRAIN_PACKETS)])
+        size = path.datagram_bytes + path.overhead_bytes
+        frames = PING_FRAME.ljust(path.datagram_bytes - SEALED_OVERHEAD - PREFIX_BYTES, b"\0")
+        return _join(
+            [
+                self._seal_control(path, Kind.CONTROL, frames, self._tag_probe(size), now_ns)
+                for _ in range(TRAIN_PACKETS)
+            ]
+        )
+
+    def _tag_probe(self, size: int) -> int:
+        """A tag for a ping of so many IP bytes, which tells that the way carries them if it arrives."""
+        tag = self._next_control_tag
+        self._next_control_tag -= 1
+        self._probes[tag] = size
+        return tag
 
     def _tag_messages(self, sequences: list[int]) -> int:
         """A tag for one more packet that carries these messages."""

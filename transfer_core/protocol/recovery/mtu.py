@@ -4,15 +4,17 @@ Theory of operation. Most links carry 1,500 bytes, so that is what a path begins
 so), and the first file data of that size that is acknowledged confirms it. What the way does not carry vanishes without
 a word, so that it has to be told from loss:
 
-    trying     this size was never acknowledged; silence, or a long run of losses while small packets pass, means that
-               it does not fit: fall to 1,280, which every IPv6 link carries
+    trying     this size was never acknowledged; silence after some was sent, or a long run of losses while small
+               packets pass, means that it does not fit: fall to 1,280, which every IPv6 link carries
     fallen     1,280; once anything passes, larger sizes are searched for
-    confirmed  file data of this size arrives; if larger ones may be, they are searched for now and every ten minutes
+    confirmed  file data of this size arrives, or an opening train; if larger ones may be, they are searched for now and
+               every ten minutes
 
 A search sends a probe of every larger size, padding and nothing else, and the largest that is acknowledged is used
 from then on. That takes one round trip, where a search one by one takes ten. A round is repeated while loss may
-explain that the largest was not acknowledged. Probes go no faster than data, the smallest first: all at once would
-fill the queue of a slow link, and the sizes that fit would be lost with those that do not.
+explain that the largest was not acknowledged, by what is known of the loss by then: a path that is about to begin
+knows nothing of it, and would stay small for ten minutes. Probes go no faster than data, the smallest first: all at
+once would fill the queue of a slow link, and the sizes that fit would be lost with those that do not.
 
 A confirmed path that is silent for a second may have become another path: it falls, too, so that what probes the
 silence gets through wherever anything does.
@@ -59,7 +61,7 @@ class MtuSearch:
         self.state = Size.TRYING
         self._to_send: list[int] = []
         self._under_way: set[int] = set()
-        self._rounds_left = 0
+        self._rounds = 0  # of the search under way, or of the last one
         self._due_ns: int | None = None
         self._lost_in_a_row = 0
         self._silent_since_ns: int | None = None
@@ -93,31 +95,38 @@ class MtuSearch:
         if self._silent_since_ns is None:
             self._silent_since_ns = now_ns
         lasts = now_ns - self._silent_since_ns >= SILENT_NS
-        if self.packet_bytes > BASE_BYTES and (self.state is Size.TRYING or lasts):
+        is_doubtful = self.state is Size.TRYING and self._lost_in_a_row > 0
+        if self.packet_bytes > BASE_BYTES and (is_doubtful or lasts):
             self._fall()
 
     def on_probe_acked(self, size: int, now_ns: int) -> None:
-        """A probe has arrived."""
-        self._under_way.discard(size)
+        """A probe has arrived, or a packet of an opening train."""
         if size > self.packet_bytes:
             self.packet_bytes = size
             self._lost_in_a_row = 0
             self.state = Size.CONFIRMED
-        self._end_round(now_ns)
+        if size in self._under_way:
+            self._under_way.discard(size)
+            self._end_round(now_ns)
+        else:
+            self.on_data_acked(size, now_ns)
 
     def on_probe_lost(self, size: int, now_ns: int) -> None:
-        """A probe was lost."""
-        self._under_way.discard(size)
-        self._end_round(now_ns)
+        """A probe was lost; a train's packet tells nothing by that."""
+        if size in self._under_way:
+            self._under_way.discard(size)
+            self._end_round(now_ns)
 
     # --- probes
 
     def next_probe(self, now_ns: int, loss: float) -> int | None:
         """The size of a probe to send now."""
-        if self._due_ns is not None and now_ns >= self._due_ns:
-            self._due_ns = None
-            self._begin_round()
-            self._rounds_left = rounds(loss)
+        if self._due_ns is not None and not self._to_send and not self._under_way:
+            if now_ns >= self._due_ns:
+                self._rounds = 0
+                self._begin_round()
+            elif self._rounds and self._rounds < rounds(loss):
+                self._begin_round()
         return self._to_send[0] if self._to_send else None
 
     def on_probe_sent(self, size: int) -> None:
@@ -143,6 +152,7 @@ class MtuSearch:
             self._due_ns = now_ns
 
     def _fall(self) -> None:
+        self._rounds = 0
         self.state = Size.FALLEN
         self.packet_bytes = BASE_BYTES
         self._lost_in_a_row = 0
@@ -155,18 +165,13 @@ class MtuSearch:
         if self.most_bytes > self.packet_bytes and self.most_bytes not in fits:
             fits.append(self.most_bytes)
         self._to_send = fits
+        self._due_ns = None
 
     def _end_round(self, now_ns: int) -> None:
         if self._under_way or self._to_send:
             return
-        self._rounds_left -= 1
-        if self.packet_bytes >= self.most_bytes:
-            self._due_ns = None
-        elif self._rounds_left > 0:
-            self._due_ns = None
-            self._begin_round()
-        else:
-            self._due_ns = now_ns + AGAIN_NS
+        self._rounds += 1
+        self._due_ns = None if self.packet_bytes >= self.most_bytes else now_ns + AGAIN_NS
 
 
 def rounds(loss: float) -> int:

@@ -3,10 +3,18 @@ from transfer_core.protocol.recovery.mtu import AGAIN_NS, BASE_BYTES, HOLE_PACKE
 S = 1_000_000_000
 
 
-def probe_all(search: MtuSearch, now_ns: int) -> list[int]:
+def fallen() -> MtuSearch:
+    """One whose first data was not answered."""
+    search = MtuSearch(1500)
+    search.on_data_lost(1500, 10)
+    search.on_silence(S)
+    return search
+
+
+def probe_all(search: MtuSearch, now_ns: int, loss: float = 0.0) -> list[int]:
     """Send what the search wants sent."""
     sent = []
-    while (size := search.next_probe(now_ns, 0.0)) is not None:
+    while (size := search.next_probe(now_ns, loss)) is not None:
         search.on_probe_sent(size)
         sent.append(size)
     return sent
@@ -32,9 +40,23 @@ def test_an_interface_that_sends_less_is_believed() -> None:
 
 
 def test_silence_before_anything_arrived_makes_it_fall_at_once() -> None:
+    assert (fallen().state, fallen().packet_bytes) == (Size.FALLEN, BASE_BYTES)
+
+
+def test_pings_that_nobody_answered_say_nothing_of_the_size() -> None:
     search = MtuSearch(1500)
     search.on_silence(S)
-    assert (search.state, search.packet_bytes) == (Size.FALLEN, BASE_BYTES)
+    search.on_silence(S + S // 2)
+    assert (search.state, search.packet_bytes) == (Size.TRYING, 1500)
+
+
+def test_an_opening_train_confirms_a_size_as_data_does() -> None:
+    search = MtuSearch(1500)
+    search.on_probe_lost(1500, S)
+    assert search.state is Size.TRYING
+    search.on_probe_acked(1500, S)
+    assert (search.state, search.packet_bytes) == (Size.CONFIRMED, 1500)
+    assert probe_all(search, S) == []
 
 
 def test_a_confirmed_path_falls_after_a_second_of_silence() -> None:
@@ -75,8 +97,7 @@ def test_losses_with_arrivals_between_them_are_loss() -> None:
 
 
 def test_after_a_fall_all_larger_sizes_are_tried_at_once_and_the_largest_that_arrives_is_used() -> None:
-    search = MtuSearch(1500)
-    search.on_silence(S)
+    search = fallen()
     assert probe_all(search, S) == []
     search.on_small_acked(2 * S)
     sent = probe_all(search, 2 * S)
@@ -107,8 +128,7 @@ def test_a_lossy_path_is_asked_more_often() -> None:
 
 
 def test_a_search_that_finds_nothing_ends_though_small_packets_arrive_between_its_rounds() -> None:
-    search = MtuSearch(1500)
-    search.on_silence(S)
+    search = fallen()
     search.on_small_acked(S)
     told = 0
     for turn in range(100):
@@ -122,8 +142,21 @@ def test_a_search_that_finds_nothing_ends_though_small_packets_arrive_between_it
     assert search.due_ns > AGAIN_NS
 
 
+def test_a_search_that_ended_goes_on_when_the_loss_proves_to_be_greater_than_was_known() -> None:
+    search = fallen()
+    search.on_small_acked(S)
+    found = []
+    for turn in range(100):
+        sent = probe_all(search, S + turn, 0.0 if turn < 20 else 0.7)
+        found.append(len(sent))
+        for size in sent:
+            search.on_probe_lost(size, S + turn)
+    assert [turn for turn, sent in enumerate(found) if sent] == [0, 1, *range(20, 20 + rounds(0.7) - rounds(0.0))]
+    assert search.due_ns is not None
+    assert search.due_ns > AGAIN_NS
+
+
 def test_the_smallest_probe_goes_first() -> None:
-    search = MtuSearch(1500)
-    search.on_silence(S)
+    search = fallen()
     search.on_small_acked(S)
     assert probe_all(search, S) == [size for size in SIZES if BASE_BYTES < size <= 1500]
