@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from transfer_core.engine.service_parts import ServiceParts
 from transfer_core.errors import ConflictError, error_from_code
 from transfer_core.events import LinkMark, LinkSample, LinkView
+from transfer_core.service.pace import ANSWER_S
 
-COMMAND_WAIT_S = 3.0
+COMMAND_WAIT_S = 3.0  # for an agent that may be starting; one that is there and busy gets ANSWER_S
 
 
 class LinkVerbs(ServiceParts):
@@ -33,7 +34,7 @@ class LinkVerbs(ServiceParts):
             return
         number = self._store.ask(verb, name)
         self._tell_agent()
-        end = time.monotonic() + COMMAND_WAIT_S
+        end = time.monotonic() + (ANSWER_S if self._state_lock.is_held() else COMMAND_WAIT_S)
         while time.monotonic() < end:
             result = self._store.answer_to(number)
             if result == "ok":

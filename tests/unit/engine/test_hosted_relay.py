@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.support.upload_world import UploadWorld, wait_until
+from transfer_core.engine import destination_verbs
 from transfer_core.engine.local_service import LocalService
 from transfer_core.errors import PortInUse, TokenUsed
 from transfer_core.events import JobState
@@ -20,7 +21,9 @@ ASKED_AGAIN_S = 4.0  # the relay is probed once more in that time
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[LocalService]:
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalService]:
+    for wait in ("PAIR_WAIT_S", "PAIR_HTTP_WAIT_S"):
+        monkeypatch.setattr(destination_verbs, wait, 60.0)
     service = LocalService(tmp_path / "host")
     yield service
     service.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -82,7 +83,8 @@ class EngineProcess:
         try:
             self._asker.ask(OPEN, state_dir, simulation)
         except EngineGone as error:
-            self._process.wait(END_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it does not answer, and is slow to end
+                self._process.wait(END_S)
             self._listener.join(END_S)
             last = self._said[-1] if self._said else ""
             raise EngineGone(f"the engine's process did not start: {self.why} {last}".rstrip()) from error

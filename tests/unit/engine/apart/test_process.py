@@ -28,7 +28,8 @@ def ended() -> queue.SimpleQueue[EngineProcess]:
 
 
 @pytest.fixture
-def start(ended: queue.SimpleQueue[EngineProcess]) -> Iterator[Start]:
+def start(ended: queue.SimpleQueue[EngineProcess], monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    monkeypatch.setattr(process_module, "PULSE_S", 60.0)  # none is taken for one that stands still
     made: list[EngineProcess] = []
 
     def start_one(wish: str) -> EngineProcess:

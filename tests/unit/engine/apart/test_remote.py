@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from transfer_core.engine.apart import process as process_module
 from transfer_core.engine.apart import remote, restarts
 from transfer_core.engine.apart.process import EngineProcess
 from transfer_core.engine.apart.remote import RemoteService
@@ -303,6 +304,7 @@ def test_a_verb_that_finds_its_engine_dead_is_asked_of_the_next(
 def test_a_verb_that_hangs_in_an_engine_that_answers_is_an_error_in_time_and_holds_no_other_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(process_module, "PULSE_S", 60.0)
     monkeypatch.setattr(remote, "ANSWER_S", 2.0)
     monkeypatch.setattr(remote, "answer_within_s", lambda verb: None if verb == "history" else 2.0)
     service = RemoteService(Path("state"), make_process=lambda on_end: EngineProcess(on_end, module=ODD))
