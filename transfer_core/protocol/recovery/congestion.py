@@ -18,6 +18,9 @@ round until a queue shows or the train's figure is reached. CRUISE holds the que
 the queue explains itself; a rise without a queue is put on trial (see `loss_response`), and a rate that proved too high
 is a ceiling, approached again in small steps. COMPETE holds a window beside a flow that fills the buffer (`company`).
 
+After a pause of more than ten seconds a path begins anew, yet at half of what it carried, as RFC 9959 (careful resume)
+has it: a train goes with the first data, and tells a round trip later what of the rest is still there.
+
 Rates are bytes per second in sent terms (lost packets included), times are seconds.
 """
 
@@ -56,7 +59,9 @@ MIXED_PACKETS = 64  # a round of so many tells the rate at which they arrive to 
 PAUSE_S = 0.1  # a round that spans more of a pause than this is void
 IDLE_KEPT_S = 10.0
 COMPANY_LOSS_MAX = 0.1  # a flow that fills buffers lives on no such path; few acknowledgements get through, though
-IDLE_FORGOTTEN_S = 60.0
+IDLE_FORGOTTEN_S = 600.0
+RESUMED_SHARE = 0.5  # of a capacity that was known before a pause, until a train has told it anew (RFC 9959)
+RESUMED_RTTS_MAX, RESUMED_RTT_SLACK_NS = 2, 20_000_000
 
 
 class Mode(Enum):
@@ -206,15 +211,22 @@ class Congestion:
             return True  # what has gone so far was not enough to learn anything from
         if idle_s <= IDLE_KEPT_S:
             return False
+        known = 0.0 if idle_s > IDLE_FORGOTTEN_S or not self._is_same_way() else self._known_capacity()
         if self._competition is not None:
             self._leave_competition()
-        if idle_s <= IDLE_FORGOTTEN_S:
-            self.rate, self.capacity = self.rate / 2, self.capacity / 2
-            return False
         self.mode = Mode.STARTUP
-        self.rate = self.capacity = self._opening_rate()
+        self.rate = self.capacity = max(self._opening_rate(), RESUMED_SHARE * known)
         self._dispersion, self._has_train, self._told = None, False, None
         return True
+
+    def _known_capacity(self) -> float:
+        """What the path carried before a pause, or a train that went ahead of the data told of it; 0 for nothing."""
+        return self.capacity if self.mode is not Mode.STARTUP else self._dispersion or 0.0
+
+    def _is_same_way(self) -> bool:
+        """Whether the round trip, which pings tell in a pause, is about what it was when the capacity was known."""
+        latest_ns, least_ns = self.rtt.latest_ns, self.rtt.min_ns
+        return latest_ns is not None and latest_ns < RESUMED_RTTS_MAX * least_ns + RESUMED_RTT_SLACK_NS
 
     # --- rounds
 

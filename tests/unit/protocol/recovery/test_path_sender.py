@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack, Train
 from transfer_core.protocol.recovery.path_sender import PathSender, PathState, Resolved
@@ -257,12 +258,42 @@ def test_a_train_from_before_a_long_pause_is_not_taken_for_the_new_one() -> None
         assert (sender.rate_bytes_per_s > before) is is_new
 
 
-def test_a_rate_is_kept_over_a_pause_and_halved_after_a_long_one() -> None:
-    for pause_s, share in ((5, 1.0), (30, 0.5)):
-        sender, peer = PathSender(0, rtt_hint_ns=20 * MS), Peer()
-        sender.set_demand(True)
-        send(sender, 0, 10)
-        sender.on_ack(told_train(peer.ack(sender, list(range(10)), 10 * MS), 0), 20 * MS)
-        rate = sender.rate_bytes_per_s
-        send(sender, pause_s * S, 1)
-        assert sender.rate_bytes_per_s == rate * share
+def after_a_pause(pause_s: int, *, rtt_ms: int = 20) -> tuple[PathSender, Peer, float]:
+    """A path whose first train told 1.5 MB/s, pinged once a second since; and its rate before the pause."""
+    sender, peer = PathSender(0, rtt_hint_ns=20 * MS), Peer()
+    sender.set_demand(True)
+    sender.budget_datagrams(0, 1472)
+    send(sender, 0, 10)
+    sender.on_ack(told_train(peer.ack(sender, list(range(10)), 10 * MS), 0), 20 * MS)
+    before = sender.rate_bytes_per_s
+    sender.set_demand(False)
+    for second in range(1, pause_s):
+        sender.budget_datagrams(second * S, 1472)
+        pn = send(sender, second * S, 1, last_bytes=60)
+        sender.on_ack(peer.ack(sender, [pn], second * S + 10 * MS), second * S + rtt_ms * MS)
+    sender.set_demand(True)
+    assert sender.budget_datagrams(pause_s * S, 1472) > 0
+    return sender, peer, before
+
+
+def test_a_rate_is_kept_over_a_short_pause() -> None:
+    sender, _, before = after_a_pause(5)
+    assert sender.rate_bytes_per_s == before
+
+
+@pytest.mark.parametrize("pause_s", [30, 300])
+def test_a_long_pause_leaves_half_of_what_was_known_until_a_train_has_told_it_anew(pause_s: int) -> None:
+    sender, peer, before = after_a_pause(pause_s)
+    assert 0.5 * before <= sender.rate_bytes_per_s < 0.65 * before
+    assert sender.budget_datagrams(pause_s * S, 1472) >= 10  # the train
+    first = send(sender, pause_s * S, 10)
+    ack = peer.ack(sender, list(range(first, first + 10)), pause_s * S + 10 * MS)
+    sender.on_ack(told_train(ack, first), pause_s * S + 20 * MS)
+    assert 0.95 * before < sender.rate_bytes_per_s < 1.2 * before
+
+
+def test_a_pause_of_more_than_ten_minutes_and_a_way_that_became_longer_leave_nothing() -> None:
+    fresh = PathSender(0, rtt_hint_ns=20 * MS).rate_bytes_per_s
+    for pause_s, rtt_ms in ((700, 20), (30, 70)):
+        sender, _, before = after_a_pause(pause_s, rtt_ms=rtt_ms)
+        assert sender.rate_bytes_per_s <= fresh < 0.6 * before
