@@ -28,8 +28,9 @@ def measure(bench: Bench) -> Result:
     rates: dict[str, list[float]] = {"drs-sync": [], "rsync daemon": [], "plain TCP, 8 connections": []}
     cpu_ms: dict[str, list[float]] = {name: [] for name in rates}
     sides: list[tuple[float, float]] = []
-    for _ in range(bench.runs):
-        with bench.scratch() as folder:
+    with bench.scratch() as scratch:  # kept to the end: ext4 makes files slowly where many were just deleted
+        for run in range(bench.runs):
+            folder = scratch / str(run)
             source = make_files(folder / "camera01", files, bench.seed)
             took_s, agent_s, relay_s = _watched(folder / "ours", source, files, None)
             sides.append((agent_s / files * 1e3, relay_s / files * 1e3))

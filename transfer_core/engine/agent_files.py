@@ -33,6 +33,7 @@ from transfer_core.protocol.sender_events import (
 )
 
 LETTER = "letter"  # the source of jobs that are in no queue
+_NOTHING_YET = Figures()
 
 
 class AgentFiles:
@@ -115,6 +116,8 @@ class AgentFiles:
         """How far a job under way is."""
         file = uplink.session.files.get(job.number) if uplink.session is not None and job.number is not None else None
         if file is None:
+            if not job.bytes_before and not job.base_links and job.job.file_id not in uplink.past_links:
+                return _NOTHING_YET  # as most are in bundles, of thousands that are looked at each time
             return Figures(job.bytes_before, self._by_link(uplink, job, {}), 0, job.bytes_before)
         links = self._by_link(uplink, job, file.path_bytes)
         durable = min(file.size, int(file.stored.sum()) * file.chunk_bytes)

@@ -55,7 +55,8 @@ class Candidates:
     def __init__(self, root: str, wanted: Wanted, clock: Clock, rules: CompletionRules, lookahead: int) -> None:
         self.is_held_back = False
         self.knows_writers = True
-        self._root, self._wanted, self._clock, self._rules = root, wanted, clock, rules
+        self._wanted, self._clock, self._rules = wanted, clock, rules
+        self._prefix = os.path.join(root, "")  # noqa: PTH118 - names need not be valid Unicode
         self._successors = Successors(lookahead)
         self._candidates: dict[str, _Candidate] = {}
         self._heap: list[tuple[int, str]] = []
@@ -131,10 +132,13 @@ class Candidates:
 
     def _judge(self, relative: str, candidate: _Candidate) -> Frame | None:
         history = candidate.history
-        signs = Sign.FOLLOWED if self._successors.follow(relative) else Sign.NONE
+        if self._successors.follow(relative):
+            history.signs |= Sign.FOLLOWED
         now_ns = self._clock.monotonic_ns()
-        history.observe(now_ns, self.facts(relative), signs)
         verdict = history.judge(now_ns, self._rules)
+        if verdict.step is not Step.ASK_WRITER:  # or it is looked at after the question
+            history.observe(now_ns, self.facts(relative))
+            verdict = history.judge(now_ns, self._rules)
         if verdict.step is Step.ASK_WRITER:
             writer = writer_of(self.path(relative)) if self.knows_writers else Writer.UNKNOWN
             history.asked(now_ns, writer)
@@ -157,7 +161,7 @@ class Candidates:
 
     def path(self, relative: str) -> str:
         """Where it is."""
-        return os.path.join(self._root, relative)  # noqa: PTH118 - names need not be valid Unicode
+        return self._prefix + relative
 
     def facts(self, relative: str) -> Facts | None:
         """What it is like now; None if it is not there, or no file."""

@@ -46,7 +46,8 @@ class Sign(Flag):
 
 
 _DONE = Sign.RENAMED | Sign.CLOSED | Sign.TOLD
-_BELIED_BY_CHANGE = Sign.RENAMED | Sign.CLOSED
+_NOT_BELIED_BY_CHANGE = ~(Sign.RENAMED | Sign.CLOSED)
+_NOT_MADE = ~Sign.MADE
 
 
 class Writer(Enum):
@@ -127,7 +128,8 @@ class FileHistory:
             self._missing_ns = None
             if facts != self.facts:
                 self._change(now_ns, facts)
-        self.signs |= signs
+        if signs is not Sign.NONE:
+            self.signs |= signs
 
     def asked(self, now_ns: int, writer: Writer) -> None:
         """The answer to ASK_WRITER, as of now; `observe` the file once more before the next `judge`."""
@@ -143,7 +145,7 @@ class FileHistory:
 
     def events_lost(self) -> None:
         """Its closing may have been told in vain."""
-        self.signs &= ~Sign.MADE
+        self.signs &= _NOT_MADE
 
     def hurry(self) -> None:
         """Something happened to the file: ask for its writer again without waiting."""
@@ -174,7 +176,8 @@ class FileHistory:
 
     def _change(self, now_ns: int, facts: Facts | None) -> None:
         self.facts, self.since_ns = facts, now_ns
-        self.signs &= ~_BELIED_BY_CHANGE
+        if self.signs is not Sign.NONE:
+            self.signs &= _NOT_BELIED_BY_CHANGE
         if self._writer is not Writer.HELD:
             self._writer = None
 
@@ -187,5 +190,5 @@ class FileHistory:
         return 0 if self.signs else rules.quiet_ns
 
     def _stable_for(self, rules: CompletionRules, size: int) -> int:
-        stable_ns = rules.stable_ns if self.signs & ~Sign.MADE else WITHOUT_SIGN * rules.stable_ns
+        stable_ns = rules.stable_ns if self.signs & _NOT_MADE else WITHOUT_SIGN * rules.stable_ns
         return max(stable_ns, EMPTY_WAIT_NS) if size == 0 else stable_ns

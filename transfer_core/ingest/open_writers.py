@@ -1,8 +1,9 @@
 """Asks the system whether somebody has a file open for writing, and whether a folder's file system can tell.
 
 On Linux a read lease (fcntl(2), F_SETLEASE) is granted only while nobody has the file open for writing or mapped so;
-it is given back at once. That is exact, needs no walk through /proc and costs ten microseconds, but only the file's
-owner may ask, and on a network share only this machine's writers are seen, so that nothing is known there.
+it is given back at once, by closing the file. That is exact, needs no walk through /proc and costs ten microseconds,
+but only the file's owner may ask, and on a network share only this machine's writers are seen, so that nothing is known
+there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from pathlib import Path
 
 from transfer_core.ingest.completion import Writer
 
+if sys.platform == "linux":
+    import fcntl
+
 _MOUNTS = Path("/proc/self/mountinfo")
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "glusterfs", "lustre", "virtiofs"})
 
@@ -24,8 +28,6 @@ def writer_of(path: str) -> Writer:
     """Whether anybody has this local file open for writing. UNKNOWN where the system does not say, or it is gone."""
     if sys.platform != "linux":
         return Writer.UNKNOWN
-    import fcntl  # noqa: PLC0415 - not on every system
-
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
@@ -34,7 +36,6 @@ def writer_of(path: str) -> Writer:
         # whoever opens it in this very moment breaks the lease, which is told by a signal that is ignored by default
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
         return Writer.HELD if error.errno == errno.EAGAIN else Writer.UNKNOWN
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from transfer_core.events.watches import WatchSpec
 
@@ -96,6 +97,7 @@ def ball_folder(spec: WatchSpec, ball_id: str) -> str:
     return f"{base}/{ball_id}/{spec.name}".lstrip("/")
 
 
+@lru_cache(maxsize=64)
 def clean_folder(folder: str) -> str:
     """The folder without empty parts; below the relay's own folder, wherever it pointed to before."""
     return "/".join(part for part in folder.replace("\\", "/").split("/") if part)

@@ -324,7 +324,7 @@ class FolderWatcher:
             return
         self._candidates.note(relative)
         facts = self._candidates.facts(relative)
-        if relative in self._candidates or (facts is not None and self._wanted.wants(relative, facts)):
+        if facts is not None or relative in self._candidates:
             self._candidates.look(relative, Sign.NONE, facts)
 
     def _remove_stale_part(self, relative: str) -> None:

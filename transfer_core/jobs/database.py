@@ -111,7 +111,7 @@ def job_of(row: sqlite3.Row) -> Job:
     """The job in a row of COLUMNS."""
     values = list(row)
     values[1], values[7] = name_of_column(values[1]), name_of_column(values[7])
-    values[5] = JobState(values[5])
+    values[5] = _STATES[values[5]]
     values[23] = {} if values[23] == "{}" else json.loads(values[23])
     return Job(*values)
 

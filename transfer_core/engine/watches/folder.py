@@ -346,6 +346,8 @@ class WatchedFolder:
 
 def _begins(chosen: Chosen, relative: str) -> bool:
     """Whether a name comes late enough; a start with a slash is compared with the whole path."""
+    if not chosen.selection.start:
+        return True
     if "/" in chosen.selection.start:
         return chosen.selection.begins_before(relative)
     return chosen.selection.begins_before(relative.rpartition("/")[2])
