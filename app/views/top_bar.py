@@ -23,8 +23,10 @@ _WORDS = {
     Severity.SERIOUS: "Needs a hand",
     Severity.CRITICAL: "Stopped",
 }
+_OTHER_WORDS = ("Not answering", "Not paired", "Starting", "Paused", "Offline")
 _PAD = 8
-WHY_MOST = 20  # times the type size
+WHY_WIDE = 17  # times the type size
+_WIDEST = {"total": "888.8 Mbit/s", "left": "88 files · 88.8 GB", "done in": "88 min 88 s"}  # what is usual has room
 
 
 def _worse(one: Severity, other: Severity) -> Severity:
@@ -32,7 +34,10 @@ def _worse(one: Severity, other: Severity) -> Severity:
 
 
 class StateButton(QAbstractButton):
-    """The worst state as shape, word and reason; a click goes to its place. The reason is cut off first."""
+    """The worst state as shape, word and reason; a click goes to its place. The reason is cut off first.
+
+    It is as wide whatever it says, so that the figures beside it keep their places.
+    """
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -62,14 +67,16 @@ class StateButton(QAbstractButton):
         return _PAD + strong.ascent() + self._look.gap + strong.horizontalAdvance(self.text())
 
     def sizeHint(self) -> QSize:
-        """Room for all of it, or for the beginning of a long reason; the tool tip has it whole."""
-        why = QFontMetrics(self._look.font).horizontalAdvance(self._why) + 2  # widths are rounded down
-        why = min(why, WHY_MOST * self._look.font.pixelSize())
-        return QSize(self._word_end() + self._look.gap + why + _PAD, QFontMetrics(self._look.strong).height() + 12)
+        """Room for any word and the beginning of a reason; the tool tip has it whole."""
+        why = WHY_WIDE * self._look.font.pixelSize()
+        least = self.minimumSizeHint()
+        return QSize(least.width() + self._look.gap + why, least.height())
 
     def minimumSizeHint(self) -> QSize:
         """Shape and word."""
-        return QSize(self._word_end() + _PAD, self.sizeHint().height())
+        strong = QFontMetrics(self._look.strong)
+        widest = max(strong.horizontalAdvance(word) for word in (*_WORDS.values(), *_OTHER_WORDS))
+        return QSize(_PAD + strong.ascent() + self._look.gap + widest + _PAD, strong.height() + 12)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw."""
@@ -102,7 +109,7 @@ class Figure(QWidget):
 
     def __init__(self, label: str) -> None:
         super().__init__()
-        self._label, self._head = label, QLabel(label)
+        self.label, self._head = label, QLabel(label)
         self._head.setProperty("kind", "caption")
         self.value = QLabel("")
         self.value.setProperty("kind", "total")
@@ -116,7 +123,7 @@ class Figure(QWidget):
     def show_value(self, text: str) -> None:
         """A label without a value would promise one."""
         self.value.setText(text)
-        self._head.setText(self._label if text else "")
+        self._head.setText(self.label if text else "")
 
 
 class TopBar(FittingRow):
@@ -138,7 +145,7 @@ class TopBar(FittingRow):
         self.row.setContentsMargins(14, 4, 16, 5)
         self.row.setSpacing(8)
         self.add(name, rank=5)
-        self.add(self.state_button, shrinks_at=2)
+        self.add(self.state_button, shrinks_at=3)
         for figure, rank in ((self.total, 0), (self.left, 0), (self.done, 1), (self.to, 4)):
             self.add(figure, rank=rank)
         self.row.addStretch(1)
@@ -222,3 +229,5 @@ class TopBar(FittingRow):
     def _dress(self) -> None:
         self.state_button.apply_look()
         self.utc.value.setMinimumWidth(self._theme.text_width("00:00:00 ", "heading", strong=True))
+        for figure in (self.total, self.left, self.done):
+            figure.value.setMinimumWidth(self._theme.text_width(_WIDEST[figure.label], "heading", strong=True))

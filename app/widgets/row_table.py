@@ -14,6 +14,7 @@ from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from app.widgets.look import Look
+from app.widgets.row_keys import KeyedRows
 from app.widgets.shape_delegate import NameDelegate, ShapeDelegate, ShapeOf
 
 SIDES = 16  # px left and right of a cell's text
@@ -36,7 +37,7 @@ class Columns:
     names: Sequence[int] = ()
 
 
-class RowTable(QTableView):
+class RowTable(KeyedRows):
     """`name` is its accessible name and `tip` what it holds. Small ones have small text and stand below something."""
 
     def __init__(

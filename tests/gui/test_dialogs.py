@@ -63,6 +63,13 @@ def test_a_token_is_paired_by_enter_without_what_a_mail_broke_into_it(
     assert not pairing.isVisible()
 
 
+def test_enter_in_the_token_pairs_too(pairing: PairDialog, service: FakeService, qtbot: QtBot) -> None:
+    pairing.token.setPlainText("drs1.abc")
+    with qtbot.waitSignal(pairing.paired):
+        qtbot.keyClick(pairing.token, Qt.Key.Key_Return)
+    assert service.called("pair") == [("drs1.abc", None)]
+
+
 def test_a_refused_token_stays_with_the_reason_until_it_is_changed(
     pairing: PairDialog, service: FakeService, qtbot: QtBot
 ) -> None:

@@ -68,6 +68,22 @@ def test_without_a_relay_the_top_says_so_and_that_nothing_goes_anywhere(shown: S
     assert shown.window.top.to.value.text() == "no destination"
 
 
+def test_the_figures_on_top_keep_their_places_whatever_the_state_says(shown: ShownWindow, qtbot: QtBot) -> None:
+    top = shown.window.top
+    shown.window.resize(1366, 768)
+
+    def places(**changes: object) -> tuple[int, ...]:
+        shown.state.apply([EngineChanged(demo_engine(**changes))])
+        QApplication.processEvents()
+        return tuple(figure.x() for figure in (top.total, top.left, top.done, top.to, top.utc))
+
+    calm = places(severity=Severity.INFO, why="", rate_bps=0.0, files_left=1, bytes_left=9_000)
+    assert places(severity=Severity.CAUTION, why="LTE is switched off", rate_bps=174.5e6, files_left=6) == calm
+    full = "factory: the relay's disk is full, and a reason that is longer than there is room for it"
+    assert places(severity=Severity.SERIOUS, why=full, rate_bps=99.9e6, bytes_left=9_900_000_000) == calm
+    assert places(severity=Severity.CRITICAL, why="", paused=True) == calm
+
+
 def test_an_unknown_end_is_blank_and_an_empty_queue_says_nothing_is_left(shown: ShownWindow) -> None:
     shown.state.apply([EngineChanged(demo_engine(eta_s=None))])
     assert shown.window.top.done.value.text() == ""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import (
@@ -152,3 +152,30 @@ def test_the_keyboards_ring_is_as_thick_as_elsewhere_and_moves_nothing(
     ring = [picture.pixelColor(round(x * ratio), middle).name() for x in range(theme.tokens.focus_width)]
     assert ring == [theme.tokens.focus] * theme.tokens.focus_width
     assert table.viewport().geometry() == before
+
+
+def test_the_first_key_chooses_the_row_at_hand_and_the_next_one_goes_on(table: RowTable, qtbot: QtBot) -> None:
+    table.setFocus()
+    table.selectionModel().setCurrentIndex(table.model().index(0, 0), QItemSelectionModel.SelectionFlag.NoUpdate)
+    assert table.chosen_rows() == []
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    assert table.chosen_rows() == [0]
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    assert table.chosen_rows() == [1]
+
+
+def test_home_and_end_choose_the_outermost_rows_that_are_shown(table: RowTable, qtbot: QtBot) -> None:
+    qtbot.keyClick(table, Qt.Key.Key_End)
+    assert table.chosen_rows() == [2]
+    qtbot.keyClick(table, Qt.Key.Key_Home)
+    assert table.chosen_rows() == [0]
+    table.setRowHidden(0, True)
+    qtbot.keyClick(table, Qt.Key.Key_Home)
+    assert table.chosen_rows() == [1]
+
+
+def test_keys_lead_nowhere_in_an_empty_table(table: RowTable, model: RowsModel, qtbot: QtBot) -> None:
+    model.replace([])
+    for key in (Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Down, Qt.Key.Key_Up):
+        qtbot.keyClick(table, key)
+    assert table.chosen_rows() == []

@@ -76,6 +76,13 @@ def test_a_conflict_stands_side_by_side_with_who_when_and_size(stage: Stage) -> 
     assert right[0] == "pit1 (this machine)"
 
 
+def test_in_a_narrow_window_a_conflict_is_told_in_as_many_lines_as_it_needs(stage: Stage, qtbot: QtBot) -> None:
+    head = stage.page.conflicts.head
+    stage.page.resize(420, 700)
+    qtbot.waitUntil(lambda: head.height() >= 2 * head.fontMetrics().height())
+    assert head.height() >= head.heightForWidth(head.width())
+
+
 @pytest.mark.parametrize(("key", "keep"), [("M", "mine"), ("T", "theirs"), ("B", "both")])
 def test_each_button_and_key_resolves_the_conflict(stage: Stage, qtbot: QtBot, key: str, keep: str) -> None:
     stage.page.overview.folders.setFocus()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
 
 from app.views.page import ServiceCalls
@@ -40,9 +40,18 @@ class PairDialog(Dialog):
         self.pair = self.add_button("&Pair", self._pair, tip="Keep this relay as a destination", primary=True)
         self.add_close("Cancel")
         self.token.textChanged.connect(self._edited)
+        self.token.installEventFilter(self)
         self.resize(520, 0)
         self._take_token_from_clipboard()
         self._edited()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Enter pairs: a token is one line, however it is broken."""
+        is_key = isinstance(event, QKeyEvent) and event.type() is QEvent.Type.KeyPress
+        if is_key and watched is self.token and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._pair()
+            return True
+        return super().eventFilter(watched, event)
 
     def _take_token_from_clipboard(self) -> None:
         text = QGuiApplication.clipboard().text().strip()

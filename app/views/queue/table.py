@@ -20,13 +20,14 @@ from PySide6.QtGui import (
     QPixmap,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
 from app.figures import files_text
 from app.models.console_state import ConsoleState
 from app.models.queue_model import ROWS_MIME, Column, QueueModel
 from app.theme.theme import Theme
 from app.views.queue.row_delegate import DOTS, PADDING, RowDelegate
+from app.widgets.row_keys import KeyedRows
 
 _SAMPLES = {Column.SIZE: "999.9 MB", Column.RATE: "1000.0", Column.LEFT: "59 min 59 s"}
 _PADDING = 20
@@ -39,7 +40,7 @@ EDGE_MS = 30  # between two steps of scrolling while rows are held near an edge
 NAME_SHARE = 0.52  # of what the figures leave to name and state
 
 
-class QueueTable(QTableView):
+class QueueTable(KeyedRows):
     """Shows a `QueueModel`. A band is no row: it is room above the first row of each priority."""
 
     def __init__(self, model: QueueModel, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:

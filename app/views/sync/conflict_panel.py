@@ -32,7 +32,7 @@ class VersionCard(QFrame):
         grid.addWidget(self.title, 0, 0, 1, 2)
         self.values: list[QLabel] = []
         for row, name in enumerate(_NAMES, 1):
-            label, value = QLabel(name), ElidedLabel()
+            label, value = QLabel(name), QLabel(wordWrap=True) if name == "at" else ElidedLabel()
             label.setProperty("kind", "muted")
             grid.addWidget(label, row, 0)
             grid.addWidget(value, row, 1)
@@ -57,9 +57,9 @@ class ConflictPanel(QFrame):
         self.setProperty("kind", "card")
         self._conflicts: tuple[SyncConflictView, ...] = ()
         self._at = 0
-        self.head = QLabel()
+        self.head = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.head.setProperty("kind", "warning")
-        self.head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.left, self.right = VersionCard(""), VersionCard("")
         cards = QHBoxLayout()
         cards.setSpacing(10)
