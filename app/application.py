@@ -109,9 +109,9 @@ class Console(QObject):
 
     def _connect_pages(self) -> None:
         window, call = self.window, self.service.call
-        for part in (window.strip, *window.pages):
-            part.connect_to(self.service)
+        window.strip.connect_to(self.service)
         for page in window.pages:
+            page.connect_to(self.service)
             page.failed.connect(self.show_error)
             page.noted.connect(window.note)
         window.files_dropped.connect(self._queue_files)

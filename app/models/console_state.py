@@ -26,6 +26,7 @@ from transfer_core.events import (
     JobsChanged,
     JobsRemoved,
     JobView,
+    LinkMark,
     LinkMarked,
     LinksChanged,
     LinksSampled,
@@ -147,7 +148,7 @@ class ConsoleState(QObject):
         changed: dict[str, JobView] = {}
         removed: dict[str, None] = {}
         samples: list[object] = []
-        marks: list[object] = []
+        marks: list[LinkMark] = []
         notices: list[Notice] = []
         others: list[Event] = []
         processes: list[EngineLost | EngineFound | EngineSilent] = []

@@ -34,22 +34,26 @@ class Derived:
 
 def _speed(parts: Sequence[Floats]) -> Floats:
     x, y, z = parts
-    return np.sqrt(x * x + y * y + z * z)
+    speed: Floats = np.sqrt(x * x + y * y + z * z)
+    return speed
 
 
 def _pitch(parts: Sequence[Floats]) -> Floats:
     x, y, z, w = parts
-    return np.degrees(np.arcsin(np.clip(2 * (y * z - w * x), -1.0, 1.0)))
+    degrees: Floats = np.degrees(np.arcsin(np.clip(2 * (y * z - w * x), -1.0, 1.0)))
+    return degrees
 
 
 def _roll(parts: Sequence[Floats]) -> Floats:
     x, y, z, w = parts
-    return np.degrees(np.arctan2(-2 * (x * y + w * z), 1 - 2 * (x * x + z * z)))
+    degrees: Floats = np.degrees(np.arctan2(-2 * (x * y + w * z), 1 - 2 * (x * x + z * z)))
+    return degrees
 
 
 def _heading(parts: Sequence[Floats]) -> Floats:
     x, y, z, w = parts
-    return np.degrees(np.arctan2(2 * (x * z + w * y), 1 - 2 * (x * x + y * y))) % 360
+    degrees: Floats = np.degrees(np.arctan2(2 * (x * z + w * y), 1 - 2 * (x * x + y * y))) % 360
+    return degrees
 
 
 DERIVED = {

@@ -34,7 +34,7 @@ class _Cells:
     def of(cls, t: Seconds, values: Values, width_s: float) -> _Cells:
         """Cut rows of samples, a line a row of `values`."""
         numbers = np.floor(t / width_s).astype(np.int64)
-        gaps = np.isnan(values).all(axis=0)
+        gaps: NDArray[np.bool_] = np.all(np.isnan(values), axis=0)
         before = np.flatnonzero(gaps[:-1])
         numbers[before] = numbers[before + 1]  # a gap belongs to what comes behind it
         starts = np.concatenate(([0], np.flatnonzero(np.diff(numbers)) + 1))

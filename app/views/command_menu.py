@@ -34,4 +34,4 @@ def _action_of(command: Command, window: QWidget, page: QWidget) -> QAction | No
     if action is None or command.page == WINDOW:
         return action
     owner = action.parent()
-    return action if owner is page or page.isAncestorOf(owner) else None
+    return action if owner is page or (isinstance(owner, QWidget) and page.isAncestorOf(owner)) else None

@@ -70,6 +70,7 @@ class Dialog(QDialog):
     def make_room(self) -> None:
         """Grow to what the text needs now; for when a message has come up."""
         layout = self.layout()
+        assert layout is not None
         layout.activate()
         self.resize(self.width(), max(self.height(), layout.totalHeightForWidth(self.width())))
 

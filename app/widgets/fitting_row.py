@@ -58,7 +58,8 @@ class FittingRow(QFrame):
     def _needed(self, there: list[QWidget], rank: int) -> int:
         """Width of these, with those of that rank still to be dropped."""
         margins = self.row.contentsMargins()
-        spaces = (self.row.itemAt(place).spacerItem() for place in range(self.row.count()))
+        items = (self.row.itemAt(place) for place in range(self.row.count()))
+        spaces = (item.spacerItem() for item in items if item is not None)
         fixed = sum(space.sizeHint().width() for space in spaces if space is not None)
         widths = sum(_width(each, can_shrink=rank <= self._shrinking.get(each, rank)) for each in there)
         return fixed + widths + self.row.spacing() * max(0, len(there) - 1) + margins.left() + margins.right()

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from PySide6.QtCore import SignalInstance
 from PySide6.QtGui import QColor, QFont
 
-
-class Tokens(Protocol):
-    """What is read of the theme's tokens: colours as `#rrggbb`, sizes in px."""
-
-    window: str
-    chrome: str
-    card: str
-    border: str
-    grid: str
-    text: str
-    muted: str
-    focus: str
-    good: str
-    caution: str
-    serious: str
-    critical: str
-    band: str
-    link_colours: Sequence[str]
-    font_family: str
-    text_px: int
-    small_px: int
-    big_px: int
-    gap_px: int
-    line_px: int
+from app.theme.tokens import Tokens
 
 
 class ThemeLike(Protocol):

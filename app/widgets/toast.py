@@ -35,6 +35,7 @@ class Toast(QFrame):
         layout.addWidget(self.undo_button)
         self._ends = QTimer(self, interval=SHOWN_MS, singleShot=True)
         self._ends.timeout.connect(self._end)
+        self._ground = parent
         parent.installEventFilter(self)
         self.hide()
         self._offer()
@@ -75,19 +76,23 @@ class Toast(QFrame):
         self._undo = None
         self._offer()
         self._ends.stop()
-        if self.isAncestorOf(self.window().focusWidget()):
-            self.parentWidget().setFocus()
+        if self._has_keyboard():
+            self._ground.setFocus()
         self.hide()
+
+    def _has_keyboard(self) -> bool:
+        focus = self.window().focusWidget()
+        return focus is not None and self.isAncestorOf(focus)
 
     @Slot()
     def _end(self) -> None:
-        if self.underMouse() or self.isAncestorOf(self.window().focusWidget()):
+        if self.underMouse() or self._has_keyboard():
             self._ends.start()
         else:
             self.put_away()
 
     def _place(self) -> None:
-        parent = self.parentWidget()
+        parent = self._ground
         width = min(self.sizeHint().width(), parent.width() - 2 * _MARGIN)
         height = self.sizeHint().height()
         self.setGeometry((parent.width() - width) // 2, parent.height() - height - _MARGIN, width, height)

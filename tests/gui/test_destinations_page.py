@@ -225,7 +225,7 @@ def test_a_destination_is_tried_and_then_kept(dialog, service, qtbot) -> None:
     dialog.token.setText("secret")
     assert not dialog.options["endpoint"].isVisible()
     qtbot.mouseClick(dialog.test, Qt.MouseButton.LeftButton)
-    assert dialog.result.text() == "It is there and speaks tus: 41 ms over 5G"
+    assert dialog.outcome.text() == "It is there and speaks tus: 41 ms over 5G"
     with qtbot.waitSignal(dialog.added) as added:
         qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)
     assert added.args == ["box is kept; it speaks tus"]
@@ -239,9 +239,9 @@ def test_what_is_refused_stays_with_its_reason(dialog, service, qtbot) -> None:
     dialog.url.setText("http://host")
     qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)
     assert dialog.isVisible()
-    assert dialog.result.text() == "E_SERVER_REFUSED: the server answered 401. Check the token."
+    assert dialog.outcome.text() == "E_SERVER_REFUSED: the server answered 401. Check the token."
     dialog.url.setText("http://other")
-    assert not dialog.result.isVisible()
+    assert not dialog.outcome.isVisible()
 
 
 def test_a_bucket_has_fields_of_its_own(dialog) -> None:

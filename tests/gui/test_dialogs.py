@@ -121,7 +121,7 @@ def test_the_sheet_of_keys_has_every_command_with_a_key_and_finds_words(qtbot: Q
     assert rows[0].where == "Links"
     dialog = ShortcutsDialog(TITLES, "links", Theme())
     shown(qtbot, dialog)
-    qtbot.keyClicks(dialog.find, "take back queue")
+    qtbot.keyClicks(dialog.find_field, "take back queue")
     assert [dialog.model.index(row, 0).data() for row in range(dialog.model.rowCount())] == ["Ctrl+Z"]
 
 

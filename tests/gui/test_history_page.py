@@ -50,10 +50,10 @@ def test_the_table_gets_the_keyboard_once_it_has_rows_unless_somebody_searches(p
     page.first_focus.setFocus()
     page.show_history([job_view(2), job_view(1)])
     assert page.table.hasFocus()
-    page.find.setFocus()
-    qtbot.keyClicks(page.find, "x")
+    page.find_field.setFocus()
+    qtbot.keyClicks(page.find_field, "x")
     page.show_history([job_view(2)])
-    assert page.find.hasFocus()
+    assert page.find_field.hasFocus()
 
 
 def test_links_are_named_in_one_order_in_every_row(page) -> None:
@@ -81,7 +81,7 @@ def test_a_search_goes_out_once_typing_pauses(page, qtbot) -> None:
     asked: list[tuple[int, int, str]] = []
     page.history_wanted.connect(lambda *args: asked.append(args))
     with qtbot.waitSignal(page.history_wanted):
-        qtbot.keyClicks(page.find, "stint")
+        qtbot.keyClicks(page.find_field, "stint")
     assert asked == [(PAGE_ROWS, 0, "stint")]
 
 

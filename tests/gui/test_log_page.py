@@ -65,7 +65,7 @@ def test_severity_and_words_narrow_the_lines(page, state) -> None:
     page.level.setCurrentText("Serious and worse")
     assert page.rows_shown == 2
     assert page.count.text() == "2 of 3 lines"
-    page.find.setText("lte")
+    page.find_field.setText("lte")
     assert page.rows_shown == 1
 
 
@@ -90,6 +90,6 @@ def test_without_lines_the_page_says_what_comes_there_and_why_a_search_shows_non
     page.flush()
     assert page.count.text() == "1 line"
     assert not page.empty.isVisibleTo(page)
-    page.find.setText("no such word")
+    page.find_field.setText("no such word")
     assert page.empty.isVisibleTo(page)
     assert "None of 1 line" in page.empty.text()

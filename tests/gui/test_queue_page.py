@@ -253,7 +253,7 @@ def test_rows_are_selected_with_one_change_whatever_their_number(page: QueuePage
 
 
 def test_rows_that_the_search_hides_are_not_selected(page: QueuePage) -> None:
-    page.table.find("b.b")
+    page.table.show_found("b.b")
     page.table.selectAll()
     assert [each.file_id for each in page.selected()] == ["b"]
 

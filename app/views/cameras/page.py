@@ -6,6 +6,7 @@ their own, of each camera one at a time. Hidden, the page keeps the newest views
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ class CamerasPage(Page):
 
     # --- building
     def _build(self) -> None:
-        slots = {
+        slots: dict[str, Callable[[], object]] = {
             "add": partial(self._open_dialog, imports=False),
             "import": partial(self._open_dialog, imports=True),
             "trigger": self.open_trigger,

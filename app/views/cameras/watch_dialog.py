@@ -48,7 +48,8 @@ class WatchDialog(Dialog):
         self.start_after = QLineEdit(placeholderText="everything")
         self.dest_path = QLineEdit(placeholderText="the relay's folder for this agent")
         self.priority = QSpinBox(minimum=1, maximum=10, value=5)
-        self.max_files = QSpinBox(minimum=0, maximum=999_999_999, specialValueText="no limit")
+        self.max_files = QSpinBox(minimum=0, maximum=999_999_999)
+        self.max_files.setSpecialValueText("no limit")
         for box in (self.priority, self.max_files):
             pad_spin(box)
         form = self._form

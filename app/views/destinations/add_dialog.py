@@ -49,11 +49,11 @@ class AddDestinationDialog(Dialog):
         self.compress.setAccessibleName("Compress with zstd")
         self.compress.setToolTip("Send files packed, with .zst at the end of the name, where that makes them smaller")
         self.form.addRow("", self.compress)
-        self.result = text_label()
-        self.result.setAccessibleName("What came of it")
-        self.result.hide()
+        self.outcome = text_label()
+        self.outcome.setAccessibleName("What came of it")
+        self.outcome.hide()
         self.body.addLayout(self.form)
-        self.body.addWidget(self.result)
+        self.body.addWidget(self.outcome)
         self.body.addStretch(1)
         self.test = self.add_button("Te&st", self._test, tip="Ask it whether it is there and speaks what it should")
         self.add = self.add_button("&Add", self._add, tip="Keep it as a destination", primary=True)
@@ -91,7 +91,7 @@ class AddDestinationDialog(Dialog):
         has_address = bool(self.url.text().strip()) and not self._waiting
         self.test.setEnabled(has_address)
         self.add.setEnabled(has_address and bool(self.name.text().strip()))
-        self.result.hide()
+        self.outcome.hide()
 
     def _test(self) -> None:
         self._wait(self.test, "Asking…")
@@ -131,9 +131,9 @@ class AddDestinationDialog(Dialog):
         self._say(error.one_line(), "warning")
 
     def _say(self, words: str, kind: str) -> None:
-        self.result.setProperty("kind", kind)
-        self.result.style().unpolish(self.result)
-        self.result.style().polish(self.result)
-        self.result.setText(words)
-        self.result.show()
+        self.outcome.setProperty("kind", kind)
+        self.outcome.style().unpolish(self.outcome)
+        self.outcome.style().polish(self.outcome)
+        self.outcome.setText(words)
+        self.outcome.show()
         self.make_room()

@@ -72,7 +72,9 @@ class LimitsPanel(QFrame):
         self.choose_destination("")
 
     def _build_caps(self) -> QVBoxLayout:
-        self.slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=SLIDER_TOP, pageStep=10)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setMaximum(SLIDER_TOP)
+        self.slider.setPageStep(10)
         self.slider.setAccessibleName("Cap of everything")
         self.slider.setToolTip("To the right faster; quite right: no cap")
         self.cap, self.own_cap = self._rate_field(), self._rate_field()
@@ -139,7 +141,8 @@ class LimitsPanel(QFrame):
     # --- form
 
     def _least(self, place: int) -> QSize:
-        return self._columns.itemAt(place).minimumSize()
+        half = self._columns.itemAt(place)
+        return QSize() if half is None else half.minimumSize()
 
     def minimumSizeHint(self) -> QSize:
         """As wide as the wider half: they stand below each other where they must."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LINES_LEAST = 10  # of text: three rows with their heading, also where the limits need much room
 COUNT_MS = 500  # jobs are counted at most so often
 
-_SAMPLES = {
+_SAMPLES: dict[int, str] = {
     DestinationColumn.STATE: "Not asked yet",
     DestinationColumn.NAME: "factory-bucket",
     DestinationColumn.KIND: "HTTP chunks",

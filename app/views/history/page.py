@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TYPING_MS = 250  # a search goes out when typing has paused so long
 RELOAD_MS = 500  # and new ends are asked for at most so often
 
-_SAMPLES = {
+_SAMPLES: dict[int, str] = {
     HistoryColumn.OUTCOME: "Cancelled",
     HistoryColumn.FINISHED: "2026-12-28 14:32:07",
     HistoryColumn.SIZE: "999.9 MB",
@@ -77,10 +77,10 @@ class HistoryPage(Page):
         theme.changed.connect(self._apply_look)
 
     def _build(self) -> None:
-        self.find = QLineEdit(placeholderText="Find in history", clearButtonEnabled=True)
-        name_field("history.find", self.find)
-        self.find.setMaximumWidth(320)
-        self.find.textChanged.connect(self._type)
+        self.find_field = QLineEdit(placeholderText="Find in history", clearButtonEnabled=True)
+        name_field("history.find", self.find_field)
+        self.find_field.setMaximumWidth(320)
+        self.find_field.textChanged.connect(self._type)
         self.retry_action = make_action("history.retry", self, self.retry_selected)
         self.retry_button = ActionButton(self.retry_action)
         self.count = QLabel()
@@ -88,7 +88,7 @@ class HistoryPage(Page):
         bar.addWidget(self.retry_button)
         bar.addWidget(self.count)
         bar.addStretch(1)
-        bar.addWidget(self.find)
+        bar.addWidget(self.find_field)
         self.table = self._build_table()
         self.empty = empty_label("Nothing has ended yet. Jobs come here when they arrive, fail or are cancelled.")
         layout = page_column(self)
@@ -116,12 +116,12 @@ class HistoryPage(Page):
     def _add_actions(self) -> None:
         self.copy_action = make_action("history.copy", self.table, self.copy_rows)
         self.copy_error_action = make_action("history.copy_error", self.table, self.copy_errors)
-        make_action("history.find", self, lambda: self.find.setFocus(Qt.FocusReason.ShortcutFocusReason))
+        make_action("history.find", self, lambda: self.find_field.setFocus(Qt.FocusReason.ShortcutFocusReason))
 
     @property
     def first_focus(self) -> QWidget:
         """The table, or what looks through it."""
-        return self.table if self.table.isVisibleTo(self) else self.find
+        return self.table if self.table.isVisibleTo(self) else self.find_field
 
     def layout_widgets(self) -> dict[str, QWidget]:
         """The table."""
@@ -167,7 +167,7 @@ class HistoryPage(Page):
     @Slot(int, int)
     def _ask(self, limit: int, offset: int) -> None:
         self._asked = (limit, offset)
-        self.history_wanted.emit(limit, offset, self.find.text().strip())
+        self.history_wanted.emit(limit, offset, self.find_field.text().strip())
 
     @Slot()
     def _reload_all(self) -> None:
@@ -235,9 +235,9 @@ class HistoryPage(Page):
         more = "+" if self._model.canFetchMore(QModelIndex()) else ""
         self.count.setText(f"{rows:,}{more} jobs" if rows != 1 else "1 job")
         was_empty = not self.table.isVisibleTo(self)
-        self.table.setVisible(bool(rows) or bool(self.find.text()))
+        self.table.setVisible(bool(rows) or bool(self.find_field.text()))
         self.empty.setVisible(not self.table.isVisibleTo(self))
-        if was_empty and self.find.hasFocus() and not self.find.text():
+        if was_empty and self.find_field.hasFocus() and not self.find_field.text():
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)  # it was only lent
 
     # --- looks

@@ -24,7 +24,7 @@ _AGEING = frozenset(LinkColumn) - {LinkColumn.LINK, LinkColumn.STATE, LinkColumn
 LINK_MOST = 220  # px for the names
 EDGES = 8  # px for the ring around it, above and below
 ROWS_MOST = 6  # more are scrolled to
-_SAMPLES = {
+_SAMPLES: dict[int, str] = {
     LinkColumn.LINK: "wlan0 (wlan0)",
     LinkColumn.STATE: "degraded",
     LinkColumn.ROLE: "overflow",

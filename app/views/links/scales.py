@@ -67,7 +67,8 @@ def rtt_share(rtt_ms: Floats, top_ms: float) -> Floats:
     """Round-trip times on a scale from a true zero to `top_ms`; above 1 where they exceed it."""
     if not rtt_is_log(top_ms):
         return rtt_ms / top_ms
-    return np.log1p(rtt_ms / RTT_KNEE_MS) / np.log1p(top_ms / RTT_KNEE_MS)
+    shares: Floats = np.log1p(rtt_ms / RTT_KNEE_MS) / np.log1p(top_ms / RTT_KNEE_MS)
+    return shares
 
 
 class Ratchet:

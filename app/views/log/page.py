@@ -31,7 +31,7 @@ _LEVELS = {
     "Critical only": Severity.CRITICAL,
 }
 
-_SAMPLES = {LogColumn.AT: "00:00:00", LogColumn.SEVERITY: "severity", LogColumn.TOPIC: "destination"}
+_SAMPLES: dict[int, str] = {LogColumn.AT: "00:00:00", LogColumn.SEVERITY: "severity", LogColumn.TOPIC: "destination"}
 
 
 class LogPage(Page):
@@ -67,16 +67,16 @@ class LogPage(Page):
         self.follow.toggled.connect(self._follow_changed)
         self.copy_action = make_action("log.copy", self, self.copy_lines)
         self.copy_button = ActionButton(self.copy_action)
-        self.find = QLineEdit(placeholderText="Find in log", clearButtonEnabled=True)
-        name_field("log.find", self.find)
-        self.find.setMaximumWidth(320)
-        self.find.textChanged.connect(self._choose_words)
+        self.find_field = QLineEdit(placeholderText="Find in log", clearButtonEnabled=True)
+        name_field("log.find", self.find_field)
+        self.find_field.setMaximumWidth(320)
+        self.find_field.textChanged.connect(self._choose_words)
         self.count = QLabel()
         bar = QHBoxLayout()
         for widget in (label, self.level, self.follow, self.copy_button, self.count):
             bar.addWidget(widget)
         bar.addStretch(1)
-        bar.addWidget(self.find)
+        bar.addWidget(self.find_field)
         self.table = self._build_table()
         layout = page_column(self)
         layout.addLayout(bar)
@@ -94,13 +94,13 @@ class LogPage(Page):
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
         table.verticalScrollBar().sliderMoved.connect(self._scrolled)
-        table.verticalScrollBar().actionTriggered.connect(lambda _action: self._scrolled_later.start())
         self._scrolled_later = QTimer(self, singleShot=True, interval=0)
         self._scrolled_later.timeout.connect(self._scrolled)
+        table.verticalScrollBar().actionTriggered.connect(lambda _action: self._scrolled_later.start())
         return table
 
     def _add_actions(self) -> None:
-        make_action("log.find", self, lambda: self.find.setFocus(Qt.FocusReason.ShortcutFocusReason))
+        make_action("log.find", self, lambda: self.find_field.setFocus(Qt.FocusReason.ShortcutFocusReason))
         make_action("log.follow", self.table, lambda: self.follow.setChecked(True))
         make_action("log.severity", self, lambda: self.level.setFocus(Qt.FocusReason.ShortcutFocusReason))
 
@@ -112,7 +112,7 @@ class LogPage(Page):
     def show_subject(self, subject: str) -> None:
         """Select the line of that moment, given as UTC ISO 8601."""
         self.flush()
-        self.find.clear()
+        self.find_field.clear()
         self.level.setCurrentIndex(0)
         row = self._model.row_at(subject)
         if row is not None:

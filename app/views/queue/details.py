@@ -34,7 +34,8 @@ def _label(kind: str = "", *, wrap: bool = False) -> QLabel:
 
 
 def _label_at(form: QFormLayout, row: int, role: QFormLayout.ItemRole) -> QLabel:
-    label = form.itemAt(row, role).widget()
+    item = form.itemAt(row, role)
+    label = None if item is None else item.widget()
     assert isinstance(label, QLabel)
     return label
 
@@ -109,7 +110,8 @@ class DetailsPanel(QFrame):
         layout = QVBoxLayout(body)
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(6)
-        scroll = QScrollArea(widgetResizable=True, horizontalScrollBarPolicy=Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(body)

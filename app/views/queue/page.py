@@ -232,7 +232,7 @@ class QueuePage(Page):
 
     @Slot(str)
     def _filter(self, text: str) -> None:
-        self.table.find(text)
+        self.table.show_found(text)
 
     @Slot()
     def _selection_changed(self) -> None:

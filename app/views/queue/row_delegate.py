@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPolygonF
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
 from app.models.console_state import ConsoleState
 from app.models.queue_model import JOB_ROLE, Column, has_begun
@@ -48,10 +48,9 @@ def paint_pause(painter: QPainter, box: QRectF, colour: QColor) -> None:
 class RowDelegate(QStyledItemDelegate):
     """One for the whole table; `has_band(row)` says where a band stands."""
 
-    def __init__(
-        self, state: ConsoleState, theme: Theme, has_band: Callable[[int], bool], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, state: ConsoleState, theme: Theme, has_band: Callable[[int], bool], table: QTableView) -> None:
+        super().__init__(table)
+        self._table = table
         self._state, self._theme, self._has_band = state, theme, has_band
         self.apply_theme()
 
@@ -114,7 +113,7 @@ class RowDelegate(QStyledItemDelegate):
         if column in (Column.PLACE, Column.FILE):  # the text runs on from the first column into the second
             painter.setFont(self._look.small)
             painter.setPen(self._look.muted)
-            shift = 0 if column == Column.PLACE else -self.parent().columnWidth(Column.PLACE)
+            shift = 0 if column == Column.PLACE else -self._table.columnWidth(Column.PLACE)
             painter.setClipRect(band)
             text = band.adjusted(PADDING + shift, 0, 200, 0)
             painter.drawText(text, int(_LEFT), band_text(job.priority))

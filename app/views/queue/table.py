@@ -153,7 +153,7 @@ class QueueTable(KeyedRows):
         """Whether the band of its priority stands above that row."""
         return row in self._bands
 
-    def find(self, text: str) -> None:
+    def show_found(self, text: str) -> None:
         """Show only rows whose path has these words."""
         self._find = text.strip().casefold()
         self.sync_rows()
@@ -311,7 +311,7 @@ class QueueTable(KeyedRows):
 
     def selected_rows(self) -> list[int]:
         """The selected rows that can be seen, from the top."""
-        runs = self.selectionModel().selection()
+        runs = self.selectionModel().selection().toList()
         rows = {row for run in runs for row in range(run.top(), run.bottom() + 1)}
         return sorted(row for row in rows if not self.isRowHidden(row)) if self._hidden else sorted(rows)
 

@@ -249,8 +249,8 @@ class SettingsPage(Page):
         self.direct.setChecked(settings.sync_direct)
         for name, box in self.weights.items():
             box.setValue(settings.weights.get(name, 0.0))
-        for name, box in self._roles.items():
-            box.setCurrentText(settings.link_roles.get(name, ROLES[0]))
+        for name, role in self._roles.items():
+            role.setCurrentText(settings.link_roles.get(name, ROLES[0]))
         self._showing = False
         self.receive.show_settings(settings)
         self._update_buttons()

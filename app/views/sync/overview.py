@@ -100,12 +100,12 @@ class Overview(QWidget):
             samples=("engineer 3", "through factory", "1,000"),
             dropped=((2,),),
         )
-        self.find = QLineEdit(placeholderText="Find in files", clearButtonEnabled=True)
-        name_field("sync.find", self.find)
-        make_action("sync.find", page, lambda: self.find.setFocus(Qt.FocusReason.ShortcutFocusReason))
+        self.find_field = QLineEdit(placeholderText="Find in files", clearButtonEnabled=True)
+        name_field("sync.find", self.find_field)
+        make_action("sync.find", page, lambda: self.find_field.setFocus(Qt.FocusReason.ShortcutFocusReason))
         self._typing = QTimer(self, singleShot=True, interval=TYPING_MS)
-        self._typing.timeout.connect(lambda: self.files_wanted.emit(self.find.text().strip()))
-        self.find.textChanged.connect(lambda _: self._typing.start())
+        self._typing.timeout.connect(lambda: self.files_wanted.emit(self.find_field.text().strip()))
+        self.find_field.textChanged.connect(lambda _: self._typing.start())
         self.reports = QLabel()
         self.reports.setProperty("kind", "warning")
         self.reports.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # no height by width
@@ -120,7 +120,7 @@ class Overview(QWidget):
         right.addWidget(self.peers, 1)
         left = QVBoxLayout()
         left.setSpacing(6)
-        left.addWidget(self.find)
+        left.addWidget(self.find_field)
         left.addWidget(self.files, 1)
         row = QHBoxLayout(below)
         row.setContentsMargins(0, 0, 0, 0)

@@ -97,8 +97,8 @@ class Topology(QWidget):
             held = ", ".join(folder.name for folder in folders)
             self._draw_box(painter, box, name, "online" if _is_online(folders) else "offline", held)
         count = len(self._folders)
-        folders = "1 shared folder" if count == 1 else f"{count} shared folders"
-        self._draw_box(painter, here, "this machine", folders, "")
+        held = "1 shared folder" if count == 1 else f"{count} shared folders"
+        self._draw_box(painter, here, "this machine", held, "")
         self._draw_direct(painter, here)
         painter.end()
 

@@ -37,9 +37,14 @@ class AlarmsDialog(Dialog):
         self.add_close()
 
     def _keep(self) -> None:
-        shares = (each.value() / 100 for each in (self.battery_low, self.battery_empty, self.loss, self.heavy_loss))
         try:
-            limits = AlarmLimits(*shares, parse_rules(self.rules.toPlainText())).checked()
+            limits = AlarmLimits(
+                self.battery_low.value() / 100,
+                self.battery_empty.value() / 100,
+                self.loss.value() / 100,
+                self.heavy_loss.value() / 100,
+                parse_rules(self.rules.toPlainText()),
+            ).checked()
         except ConfigError as error:
             self.show_problem(error.one_line())
             return

@@ -44,7 +44,8 @@ class ModeBar(QWidget):
         self._duration_ns = 1
         self.badge = QLabel(Mode.LIVE.value)
         self.words = ElidedLabel()
-        self.slider = QSlider(Qt.Orientation.Horizontal, maximum=SLIDER_STEPS)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setMaximum(SLIDER_STEPS)
         self.slider.setAccessibleName("Position of the replay")
         self.slider.setToolTip("Where the replay is  (Tab, then Left or Right)")
         self.slider.setMinimumWidth(40)

@@ -117,7 +117,7 @@ class TelemetryPage(Page):
         return self.tools.row
 
     def _build_bar(self) -> ModeBar:
-        slots = {
+        slots: dict[str, Callable[[], object]] = {
             "play": self.desk.play_or_hold,
             "back": partial(self.desk.step, -1),
             "step": partial(self.desk.step, 1),
@@ -225,9 +225,11 @@ class TelemetryPage(Page):
         self._table_is_due = False
         if self.canvas.draw() and (is_due or self.picture.cursor_s is not None):
             self.canvas.fill_table(self._state.now_ns())
-        if is_due and self.feed.replay is None:
+        if not is_due:
+            return
+        if self.feed.replay is None:
             self.bar.show_words(self._live_words())
-        elif is_due:
+        else:
             self.bar.show_replay(self.feed.replay)
 
     @Slot()

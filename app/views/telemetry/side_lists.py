@@ -99,7 +99,7 @@ class _Wrapped(QStyledItemDelegate):
         assert isinstance(view, QListView)
         bar = view.verticalScrollBar()
         wide = view.viewport().width() - (0 if bar.isVisible() else bar.sizeHint().width())  # it may come by this
-        option.rect.setWidth(wide)  # type: ignore[attr-defined]
+        option.rect.setWidth(wide)
         return QSize(wide, super().sizeHint(option, index).height())
 
 

@@ -14,7 +14,7 @@ from app.widgets.row_table import Columns, Index, RowTable
 from app.widgets.status_shape import SEVERITY_SHAPES, Shape, severity_colour
 from transfer_core.events import Severity
 
-_SAMPLES = {
+_SAMPLES: dict[int, str] = {
     SourceColumn.SOURCE: "Margaret (192.168.1.10:50123)",
     SourceColumn.STATE: "link loses 20 %",
     SourceColumn.AGE: "59 min ago",
