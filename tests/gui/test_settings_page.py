@@ -127,8 +127,8 @@ def test_a_relay_that_stopped_by_itself_says_why_in_its_place_and_in_the_banner(
 ) -> None:
     shown.state.apply([RelayChanged(RelayView(running=False, why="the disk is gone"))])
     assert page.receive.status.text() == "the disk is gone"
-    qtbot.waitUntil(shown.window.banner.isVisible)
-    assert shown.window.banner.text.text() == "Receiving has stopped: the disk is gone"
+    qtbot.waitUntil(lambda: shown.window.banner.text.text() == "Receiving has stopped: the disk is gone")
+    assert shown.window.banner.isVisible()
 
 
 def test_a_port_in_use_is_an_error_and_the_fields_stay(shown: ShownWindow, page: SettingsPage, qtbot: QtBot) -> None:
