@@ -47,8 +47,8 @@ class PairDialog(Dialog):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Enter pairs: a token is one line, however it is broken."""
-        is_key = isinstance(event, QKeyEvent) and event.type() is QEvent.Type.KeyPress
-        if is_key and watched is self.token and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        is_press = watched is self.token and event.type() is QEvent.Type.KeyPress
+        if is_press and isinstance(event, QKeyEvent) and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._pair()
             return True
         return super().eventFilter(watched, event)
