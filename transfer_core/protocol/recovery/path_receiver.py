@@ -3,8 +3,8 @@
 Theory of operation. Each acknowledgement tells of everything since the sender's floor, so that one that gets through
 is enough. They go out after 25 packets, a quarter of the round trip or 25 ms, each times the share of packets that
 arrives, so that about four of them survive per round trip at any loss; at high rates at most one in a sixteenth of
-the round trip (and never more than a thousand a second), since each costs the sender some work. The first ones go
-three times, because the start hangs on them.
+the round trip (and never more than a thousand a second, or five hundred once the rate is found), since each costs the
+sender some work. The first ones go three times, because the start hangs on them.
 
 Arrivals are kept as one array of marks from a little below the floor; what is still wanted is moved to its front when
 it is full.
@@ -21,7 +21,9 @@ from transfer_core.units import NS_PER_MS
 ACK_PACKETS = 25
 OPENING_PACKETS = 8  # of the ten that a sender begins with
 ACK_DELAY_MAX_NS = 25 * NS_PER_MS
-ACK_GAP_MIN_NS = NS_PER_MS
+ACK_GAP_MIN_NS = 2 * NS_PER_MS
+START_GAP_MIN_NS = NS_PER_MS  # for the first
+START_PACKETS = 8192  # packets of a path, while its rate is found
 ACK_GAP_MAX_NS = 5 * NS_PER_MS
 EARLY_PACKETS = 100  # until so many have arrived, each acknowledgement is sent three times
 EARLY_TIMES = 3
@@ -183,7 +185,8 @@ class PathReceiver:
         enough = self._pending >= max(2, ACK_PACKETS * share) or self._is_opening(now_ns)
         due_ns = now_ns if enough else now_ns + int(min(self._rtt_ns / 4, ACK_DELAY_MAX_NS) * share)
         if self._last_ack_ns is not None:
-            gap_ns = min(ACK_GAP_MAX_NS, max(ACK_GAP_MIN_NS, self._rtt_ns // 16)) * share
+            least_ns = START_GAP_MIN_NS if self.received_total <= START_PACKETS else ACK_GAP_MIN_NS
+            gap_ns = min(ACK_GAP_MAX_NS, max(least_ns, self._rtt_ns // 16)) * share
             due_ns = max(due_ns, self._last_ack_ns + int(gap_ns))
         if self._ack_due_ns is None or due_ns < self._ack_due_ns:
             self._ack_due_ns = due_ns

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX
-from transfer_core.protocol.recovery.path_receiver import PathReceiver
+from transfer_core.protocol.recovery.path_receiver import START_PACKETS, PathReceiver
 
 MS = 1_000_000
 
@@ -81,6 +81,23 @@ def test_an_acknowledgement_is_due_after_25_packets_or_a_quarter_of_the_round_tr
     assert receiver.next_ack_ns() == 1022 * MS
     arrive(receiver, list(range(215, 230)), 1017 * MS)
     assert receiver.next_ack_ns() == 1017 * MS
+
+
+def test_a_fast_path_is_answered_each_millisecond_until_its_rate_is_found_and_then_every_other() -> None:
+    receiver = PathReceiver()
+    receiver.set_rtt_hint_ns(MS)
+    gaps: dict[bool, set[int]] = {True: set(), False: set()}
+    before_ns = 0
+    for step in range(200):
+        now_ns = step * MS // 2
+        arrive(receiver, list(range(100 * step, 100 * step + 100)), now_ns)
+        due_ns = receiver.next_ack_ns()
+        if due_ns is not None and due_ns <= now_ns:
+            receiver.build_ack(now_ns, 0)
+            if step > 4:
+                gaps[receiver.received_total <= START_PACKETS].add(now_ns - before_ns)
+            before_ns = now_ns
+    assert gaps == {True: {MS}, False: {2 * MS}}
 
 
 def test_what_a_sender_begins_with_is_answered_at_once() -> None:
