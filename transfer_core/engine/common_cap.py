@@ -1,13 +1,17 @@
-"""One cap for what goes over UDP and over HTTP together: each has a part of it, and what one leaves the other may use.
+"""A cap on what goes over UDP and over HTTP together: each has a part of it, and what one leaves the other may use.
 
 Theory of operation. The parts always add up to the cap, so that the sum holds whatever either side does. Twice a second
 it is looked at what each has used. One that uses up its part wants more; one that does not is left what it uses and a
 little room to grow; two that both want more get a half each. One that has nothing to send keeps a small part, so that
 its first bytes go at once; it has its share a second later.
+
+The cap of all is shared so, and each link's (`LinkCaps`). Most links never carry HTTP: there, UDP has the whole cap
+until an upload goes over them, whose first quarter of a second may then go on top of it, at a twentieth.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +33,14 @@ class OtherSide(Protocol):
 
     def set_part(self, part: float) -> None:
         """Its part of the cap from now on, 0 to 1."""
+        ...
+
+
+class LinkSide(OtherSide, Protocol):
+    """The same of one link."""
+
+    def is_there(self) -> bool:
+        """Whether anything of it has gone over the link of late, or wanted to."""
         ...
 
 
@@ -84,3 +96,27 @@ class CommonCap:
             self._other.set_part(part)
             self._looked_ns, self._before = now_ns, (sent_bytes, other_bytes)
         return total_bytes_per_s * self._part
+
+
+class LinkCaps:
+    """The caps of links. Touched by the loop's thread alone."""
+
+    def __init__(self, side_of: Callable[[str], LinkSide]) -> None:
+        self._side_of = side_of
+        self._shared: dict[str, tuple[LinkSide, CommonCap]] = {}  # by link
+
+    def turn(self, link: str, cap_bytes_per_s: float, sent_bytes: int, is_busy: bool, now_ns: int) -> float:
+        """What UDP may send over that link: see `CommonCap.turn`."""
+        side = self._side_of(link)
+        if not side.is_there():
+            self._shared.pop(link, None)
+            side.set_part(IDLE_PART)
+            return cap_bytes_per_s
+        if link not in self._shared:
+            self._shared[link] = side, CommonCap(side)
+        return self._shared[link][1].turn(cap_bytes_per_s, sent_bytes, is_busy, now_ns)
+
+    def leave(self, link: str) -> None:
+        """No UDP goes over that link: what there is of the cap is the other's."""
+        self._shared.pop(link, None)
+        self._side_of(link).set_part(1.0)

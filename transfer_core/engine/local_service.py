@@ -16,7 +16,7 @@ from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig, Policy
 from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.clerk import PAUSED_KEY, Clerk
-from transfer_core.engine.common_cap import CommonCap
+from transfer_core.engine.common_cap import CommonCap, LinkCaps
 from transfer_core.engine.destination_verbs import DestinationVerbs
 from transfer_core.engine.doorbell import Doorbell
 from transfer_core.engine.event_bus import BusSubscription
@@ -163,6 +163,7 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
             me=AgentSelf(identity, name, lambda relay_public: bearer_of_agent(identity, relay_public)),
         )
         loop.paths.common = CommonCap(clerk.runner.uploads.governor)
+        loop.paths.link_caps = LinkCaps(clerk.runner.uploads.governor.side_of)
         loop.observers.append(desk.observe)
         loop.set_paused(clerk.paused)
         clerk.usage = usage

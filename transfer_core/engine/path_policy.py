@@ -3,8 +3,8 @@
 * `bonded`, `redundant`: all that may. `best`: one, left only for one that is clearly better, and not too soon.
 * primary links always may; overflow links when what is left would take the primary ones over `OVERFLOW_S`, or when
   none of those lives; backup links when no other lives. A link whose quota is used up never may.
-* A cap on all paths together, or on those to one relay, is shared out by what each is thought to carry. The one on all
-  is shared with HTTP (`common_cap`).
+* A cap on all paths together, on those over one link or to one relay, is shared out by what each is thought to carry.
+  Those on all and on a link are shared with HTTP (`common_cap`).
 
 A silent path always may, since what it is offered is its probe; a spent one is probed without data.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from transfer_core.config import Policy
-from transfer_core.engine.common_cap import CommonCap
+from transfer_core.engine.common_cap import CommonCap, LinkCaps
 from transfer_core.protocol.path import Path
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.units import NS_PER_S
@@ -53,6 +53,7 @@ class PathPolicy:
         self.rules = LinkRules()
         self.is_spent: Callable[[str], bool] = _never
         self.common: CommonCap | None = None  # what UDP and HTTP may send together; None: UDP has its cap alone
+        self.link_caps: LinkCaps | None = None  # the same of each link's cap
         self._best: dict[str, tuple[int, int]] = {}  # relay -> (path, chosen at)
         self._backlog: dict[str, int] = {}  # bytes by relay
 
@@ -100,14 +101,15 @@ class PathPolicy:
     def cap(self, carrying: Iterable[Carrying], now_ns: int) -> None:
         """Set how fast each path may send, over the paths of all sessions."""
         known = list(carrying)
-        caps = {id(each.path): self.rules.caps_bytes_per_s.get(each.link) for each in known}
+        caps: dict[int, float | None] = {id(each.path): None for each in known}
         groups = [
             (cap, [each.path for each in known if each.relay == relay])
             for relay, cap in self.rules.relay_caps_bytes_per_s.items()
         ]
+        groups += self._links(known, now_ns)
         total = self._total(known, now_ns)
         if total is not None:
-            groups.append((total, [each.path for each in known]))
+            groups.append((total, _paths(known)))
         for cap, paths in groups:
             for path, part in zip(paths, share_out(cap, paths), strict=True):
                 own = caps[id(path)]
@@ -115,21 +117,43 @@ class PathPolicy:
         for each in known:
             each.path.sender.rate_cap_bytes_per_s = caps[id(each.path)]
 
+    def _links(self, known: Sequence[Carrying], now_ns: int) -> list[tuple[float, list[Path]]]:
+        """What the paths over each capped link may send just now."""
+        groups: list[tuple[float, list[Path]]] = []
+        for link, cap in self.rules.caps_bytes_per_s.items():
+            over = [each for each in known if each.link == link]
+            if self.link_caps is not None and over:
+                sent_bytes = sum(each.path.sender.sent_bytes for each in over)
+                groups.append((self.link_caps.turn(link, cap, sent_bytes, self._is_busy(over), now_ns), _paths(over)))
+                continue
+            if self.link_caps is not None:
+                self.link_caps.leave(link)
+            groups.append((cap, _paths(over)))
+        return groups
+
     def _total(self, known: Sequence[Carrying], now_ns: int) -> float | None:
         """What all paths may send together just now."""
         total = self.rules.total_cap_bytes_per_s
         if total is None or self.common is None:
             return total
         sent_bytes = sum(each.path.sender.sent_bytes for each in known)
-        is_busy = any(self._backlog.get(each.relay, 0) > 0 and _carries(each.path) for each in known)
-        return self.common.turn(total, sent_bytes, is_busy, now_ns)
+        return self.common.turn(total, sent_bytes, self._is_busy(known), now_ns)
+
+    def _is_busy(self, known: Iterable[Carrying]) -> bool:
+        return any(self._backlog.get(each.relay, 0) > 0 and _carries(each.path) for each in known)
 
 
 def share_out(cap: float, paths: Sequence[Path]) -> list[float]:
     """A cap on these paths together, by what each is thought to carry; those that carry nothing now may be probed."""
+    if len(paths) == 1:
+        return [cap]
     rates = [path.sender.capacity_bytes_per_s if _carries(path) else 0.0 for path in paths]
     shares = [max(SHARE_MIN, rate / sum(rates)) if rate > 0 else 0.0 for rate in rates]
     return [cap * share / sum(shares) if share > 0 else cap * SHARE_MIN for share in shares]
+
+
+def _paths(known: Iterable[Carrying]) -> list[Path]:
+    return [each.path for each in known]
 
 
 def _carries(path: Path) -> bool:

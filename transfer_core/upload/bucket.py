@@ -16,6 +16,7 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 BURST_S = 0.1
 BURST_MIN_BYTES = 16 * 1024
 ASKED_LATELY_NS = 500 * NS_PER_MS
+THERE_NS = 5 * NS_PER_S  # since an upload asked last, a link may still be wanted: it reads a file, or a server thinks
 TURN_NS = 5 * NS_PER_MS
 CLOSED_NS = NS_PER_S  # how soon a cap of nothing at all is looked at again
 
@@ -68,6 +69,23 @@ class TokenBucket:
         self._tokens -= size
 
 
+@dataclass(slots=True)
+class LinkUse:
+    """What uploads have had of a link with a cap, and have wanted."""
+
+    granted_bytes: int = 0
+    asked_ns: int = 0
+    held_up_ns: int | None = None  # when its cap let somebody wait
+
+    def is_there(self, now_ns: int) -> bool:
+        """Whether an upload goes over it."""
+        return now_ns - self.asked_ns <= THERE_NS
+
+    def is_held_up(self, now_ns: int) -> bool:
+        """Whether its cap has let an upload wait of late."""
+        return self.held_up_ns is not None and now_ns - self.held_up_ns <= ASKED_LATELY_NS
+
+
 class Bandwidth:
     """All caps of an agent and its uploads."""
 
@@ -79,6 +97,7 @@ class Bandwidth:
         self._asked: dict[str, tuple[int, str, str]] = {}  # when, for which destination and link, one asked in vain
         self._held_up_ns: int | None = None  # when the cap of all let somebody wait
         self.granted_bytes = 0
+        self.links: dict[str, LinkUse] = {}  # those with a cap that uploads have asked for
 
     def set_caps(self, all_bps: float | None, by_destination: Mapping[str, float], now_ns: int) -> None:
         """Caps in bits per second; None and what is not named: no cap."""
@@ -99,6 +118,11 @@ class Bandwidth:
             self._give(upload, want)
             return Grant(want)
         looks = [bucket.look(want, now_ns) for bucket in buckets]
+        if link in self._over:
+            use = self.links.setdefault(link, LinkUse())
+            use.asked_ns = now_ns
+            if looks[-1].size == 0:
+                use.held_up_ns = now_ns
         size = min(look.size for look in looks)
         if self._all is not None and looks[0].size == 0:
             self._held_up_ns = now_ns
@@ -110,6 +134,8 @@ class Bandwidth:
             return Grant(0, TURN_NS)
         for bucket in buckets:
             bucket.take(size)
+        if link in self._over:
+            self.links[link].granted_bytes += size
         self._give(upload, size)
         return Grant(size)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.chunk_server import ChunkServer
 from tests.support.upload_world import UploadWorld
-from transfer_core.engine.common_cap import CommonCap, Use, split
+from transfer_core.engine.common_cap import CommonCap, LinkCaps, Use, split
 from transfer_core.engine.local_service import LocalService
 from transfer_core.service import UploadLimits
 from transfer_core.units import NS_PER_MS, NS_PER_S
@@ -82,8 +83,72 @@ def test_one_on_a_slow_link_keeps_no_more_than_it_can_use() -> None:
     udp, http = Side(0.2 * CAP), Side(10 * CAP)
     common = CommonCap(http)
     _play(udp, http, common, 3.0)
-    assert 0.2 <= udp.part <= 0.35
-    assert http.part >= 0.65
+    assert 0.2 <= udp.part <= 0.36
+    assert http.part >= 0.64
+
+
+@dataclass(slots=True)
+class LinkWorld:
+    """What goes over the link `lte` by HTTP, and by UDP under `caps`; there is HTTP as long as it could send."""
+
+    http: Side
+    udp: Side
+
+    def is_there(self) -> bool:
+        return self.http.could > 0
+
+    def use(self) -> tuple[int, bool]:
+        return self.http.use()
+
+    def set_part(self, part: float) -> None:
+        self.http.set_part(part)
+
+    def play(self, caps: LinkCaps, seconds: float, now_ns: int) -> tuple[int, float, float]:
+        """Until when, and what both have sent in bytes per second."""
+        before, begun_ns, end_ns = (self.udp.sent, self.http.sent), now_ns, now_ns + round(seconds * NS_PER_S)
+        while now_ns < end_ns:
+            self.udp.set_part(caps.turn("lte", CAP, round(self.udp.sent), self.udp.could > 0, now_ns) / CAP)
+            now_ns += 200 * NS_PER_MS
+            for side in (self.udp, self.http):
+                side.pass_time(0.2)
+        took_s = (now_ns - begun_ns) / NS_PER_S
+        return now_ns, (self.udp.sent - before[0]) / took_s, (self.http.sent - before[1]) / took_s
+
+
+def test_a_link_without_http_is_all_for_udp_and_one_with_both_is_shared() -> None:
+    world = LinkWorld(http=Side(0), udp=Side(10 * CAP))
+    asked: list[str] = []
+
+    def side_of(link: str) -> LinkWorld:
+        asked.append(link)
+        return world
+
+    caps = LinkCaps(side_of)
+    now_ns, udp, _ = world.play(caps, 3.0, 0)
+    assert udp == CAP
+    world.http.could = 10 * CAP
+    now_ns, udp, http = world.play(caps, 0.4, now_ns)
+    assert udp + http <= 1.05 * CAP
+    now_ns, _, _ = world.play(caps, 1.0, now_ns)
+    now_ns, udp, http = world.play(caps, 3.0, now_ns)
+    assert (udp, http) == (CAP / 2, CAP / 2)
+    world.http.could = 0.1 * CAP
+    now_ns, _, _ = world.play(caps, 2.0, now_ns)
+    now_ns, udp, http = world.play(caps, 3.0, now_ns)
+    assert http == pytest.approx(0.1 * CAP)
+    assert 0.85 * CAP <= udp + http <= CAP  # a little room is left for it to grow
+    world.http.could = 0
+    now_ns, _, _ = world.play(caps, 1.0, now_ns)
+    assert world.play(caps, 2.0, now_ns)[1] == CAP
+    assert set(asked) == {"lte"}
+
+
+def test_a_link_that_no_udp_goes_over_is_all_for_http() -> None:
+    world = LinkWorld(http=Side(10 * CAP), udp=Side(10 * CAP))
+    caps = LinkCaps(lambda _: world)
+    world.play(caps, 2.0, 0)
+    caps.leave("lte")
+    assert world.http.part == 1.0
 
 
 def keeps_to(cap_bytes_per_s: float, *came: Callable[[], int], least: float) -> None:
@@ -106,7 +171,8 @@ def keeps_to(cap_bytes_per_s: float, *came: Callable[[], int], least: float) -> 
         assert now_s - begun_s < 100, looks[-30:]
 
 
-def test_udp_and_http_of_one_agent_keep_to_one_cap_and_share_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["all", "one link"])
+def test_udp_and_http_of_one_agent_keep_to_one_cap_and_share_it(tmp_path: Path, what: str) -> None:
     cap_bytes_per_s = 400_000
     host, world = LocalService(tmp_path / "host"), UploadWorld(tmp_path)
     server = ChunkServer(tmp_path / "box")
@@ -115,7 +181,11 @@ def test_udp_and_http_of_one_agent_keep_to_one_cap_and_share_it(tmp_path: Path) 
         host.start_relay(str(tmp_path / "in"), "127.0.0.1:0")
         world.agent.pair(host.relay_token().text, "pit")
         world.destination(server.url, kind="chunked")
-        world.agent.uploads.change_limits(UploadLimits(all_bps=cap_bytes_per_s * 8))
+        if what == "all":
+            world.agent.uploads.change_limits(UploadLimits(all_bps=cap_bytes_per_s * 8))
+        else:
+            caps = {"lo": cap_bytes_per_s * 8 / 1e6}
+            world.agent.change_settings(replace(world.agent.settings(), link_caps_mbps=caps))
         world.restart()  # so that it knows them before it sends
         for name, to in (("udp.bin", "pit"), ("http.bin", "box")):
             world.queue(world.file(name, 80_000_000), to=to)

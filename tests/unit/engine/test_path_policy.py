@@ -160,6 +160,16 @@ def test_a_cap_on_a_link_holds_and_can_be_lifted() -> None:
     ruled.finish()
 
 
+def test_two_relays_over_one_link_share_its_cap() -> None:
+    ruled = Ruled(rules=LinkRules(caps_bytes_per_s={"wifi": 250_000}), size=5_000_000)
+    ruled.run_s(0.5)
+    pit, factory = ruled.world.sender.paths.values()
+    ruled.paths.cap([Carrying("pit", "wifi", pit), Carrying("factory", "wifi", factory)], ruled.world.now_ns)
+    caps = [path.sender.rate_cap_bytes_per_s or 0.0 for path in (pit, factory)]
+    assert sum(caps) == pytest.approx(250_000)
+    assert min(caps) > 0
+
+
 def test_a_cap_on_all_links_is_shared_by_what_they_can_carry() -> None:
     ruled = Ruled(rules=LinkRules(total_cap_bytes_per_s=375_000), size=2_000_000)
     ruled.run_s(1.0)
