@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import date
+from typing import Any
 
 from transfer_core.clock import Clock
 from transfer_core.jobs.store import JobStore
@@ -59,7 +62,7 @@ class LinkUsage:
         with self._lock:
             if self._is_saved:
                 return
-            kept = {name: {"period": each.period, "used_bytes": each.used_bytes} for name, each in self._usage.items()}
+            kept = {name: asdict(each) for name, each in self._usage.items()}
             self._is_saved = True
         self._store.set_setting(USAGE_KEY, kept)
 
@@ -73,7 +76,28 @@ def _read(kept: object) -> dict[str, Usage]:
     """What was kept; what makes no sense counts as nothing used."""
     found: dict[str, Usage] = {}
     for name, values in kept.items() if isinstance(kept, dict) else ():
-        match values:
-            case {"period": str(period), "used_bytes": int(used)} if used >= 0:
-                found[str(name)] = Usage(period, used)
+        usage = _parse(values)
+        if usage is not None and isinstance(values, dict):
+            known = (_parse(each) for each in _list_of(values, "before"))
+            found[str(name)] = replace(usage, before=tuple(each for each in known if each is not None))
     return found
+
+
+def _parse(values: object) -> Usage | None:
+    """One period's count; None if it makes no sense."""
+    match values:
+        case {"period": str(period), "used_bytes": int(used), **more} if used >= 0 and _is_date(period):
+            return Usage(period, used, tuple(name for name in _list_of(more, "other_names") if _is_date(name)))
+    return None
+
+
+def _list_of(values: Mapping[Any, Any], key: str) -> list[Any]:
+    value = values.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _is_date(text: object) -> bool:
+    try:
+        return isinstance(text, str) and date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -1,20 +1,26 @@
 """How much data a link may carry in a month, and how much it has: a data plan's limit with its day of renewal.
 
-A period begins on the reset day, or on the last day of a month that is shorter. A clock that goes back never begins an
-earlier period, so that it gives no allowance twice.
+A period begins on the reset day, or on the last day of a month that is shorter.
+
+A clock may be wrong, far ahead or far behind, and be put right later; neither gives an allowance twice, or takes one
+away. One that goes forward begins a period, and the counts of those before are kept for a while. One that goes back to
+one of these takes along what was counted since: no period begins in the future. One that goes back to none of these
+gives the present period another name, by which it is known from then on. A clock that was never set begins none.
 """
 
 from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from transfer_core.errors import ConfigError
 from transfer_core.units import NS_PER_S
 
 RESET_DAY_DEFAULT = 1
+PERIODS_KEPT, NAMES_KEPT = 6, 8
+NOT_SET = "2025"  # dates before it are of a clock that began anew when its machine did
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +43,38 @@ class LinkQuota:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a link has carried since `period`, the ISO date on which the present period began."""
+    """What a link has carried since `period`, the ISO date on which the present period began. See the module."""
 
     period: str
     used_bytes: int = 0
+    other_names: tuple[str, ...] = ()  # ISO dates that a clock that was wrong gave to the same period
+    before: tuple[Usage, ...] = ()  # newest first, without what was before them
 
     def at(self, period: str) -> Usage:
-        """The same in a period: nothing is used yet of one that is newer."""
-        return Usage(period) if period > self.period else self
+        """The same in a period: nothing is used yet of a new one."""
+        if period == self.period or period < NOT_SET:
+            return self
+        if self.period < NOT_SET:
+            return replace(self, period=period)
+        known = (replace(self, before=()), *self.before)
+        is_later = period > self.period and period not in self.other_names
+        fits = (period == each.period or (not is_later and period in each.names) for each in known)
+        place = next((number for number, is_it in enumerate(fits) if is_it), None)
+        if place is None and is_later:
+            return Usage(period, before=known[:PERIODS_KEPT])
+        merged = known[: (place or 0) + 1]
+        names = dict.fromkeys(name for each in merged for name in each.names if name != period)
+        used_bytes = sum(each.used_bytes for each in merged)
+        return Usage(period, used_bytes, tuple(names)[:NAMES_KEPT], known[len(merged) :])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All dates on which this period began, by one clock or another."""
+        return self.period, *self.other_names
 
     def plus(self, count_bytes: int) -> Usage:
         """With so much more."""
-        return Usage(self.period, self.used_bytes + count_bytes)
+        return replace(self, used_bytes=self.used_bytes + count_bytes)
 
 
 def period_start(wall_ns: int, reset_day: int) -> str:
