@@ -112,10 +112,11 @@ class Candidates:
         frames.sort(key=lambda frame: frame.relative)
         return frames
 
-    def look(self, relative: str, signs: Sign, facts: Facts | None = None) -> None:
+    def look(self, relative: str, signs: Sign, facts: Facts | None = None, *, closing_is_told: bool = False) -> None:
         """Something speaks of this file: see it as it is now, and judge it in this turn or when it is ripe.
 
-        `facts` are handed in where they were looked up for this.
+        `facts` are handed in where they were looked up for this. `closing_is_told`: a scan found it, and if it is open
+        still, an event will say when it is not.
         """
         candidate = self._candidates.get(relative)
         facts = facts or self.facts(relative)
@@ -125,10 +126,21 @@ class Candidates:
             if Sign.TOLD not in signs and (facts is None or not self._wanted.wants(relative, facts)):
                 return
             candidate = self._candidates[relative] = _Candidate(FileHistory(self._clock.monotonic_ns()), 0)
+            if closing_is_told and self._may_be_open(relative):
+                signs |= Sign.MADE
         elif signs:
             candidate.history.hurry()
         candidate.history.observe(self._clock.monotonic_ns(), facts, signs)
         self._look_again(relative, candidate, self._clock.monotonic_ns())
+
+    def _may_be_open(self, relative: str) -> bool:
+        """Whether a file whose writers nobody names has changed so lately that one may be at it."""
+        try:
+            facts = os.lstat(self.path(relative))
+        except OSError:
+            return False
+        age_ns = self._clock.wall_ns() - max(facts.st_mtime_ns, facts.st_ctime_ns)
+        return age_ns < self._rules.unclosed_ns and writer_of(self.path(relative)) is Writer.UNKNOWN
 
     def _judge(self, relative: str, candidate: _Candidate) -> Frame | None:
         history = candidate.history

@@ -13,7 +13,8 @@ some writers make it first and fill it later. Any change begins anew and takes t
 
 Of another user's file the system may not say who has it open, but it tells of its making and its closing. So one that
 was seen being made is not complete before it is closed, whatever follows it, but for `unclosed_ns` without a change: a
-hard link is made and never closed.
+hard link is made and never closed. The same goes for one that was found so soon after its last change that it may be
+open still: whether it was closed before anybody watched, nobody knows.
 
 A file that is still held by a writer is never complete, however long that takes. Once it is not, the verdict is reached
 within `CompletionRules.bound_ns` of looking as often as `Verdict.due_ns` asks. Only the monotonic clock is used; a
@@ -42,7 +43,7 @@ class Sign(Flag):
     CLOSED = auto()  # a writer closed it
     TOLD = auto()  # a trigger named it
     FOLLOWED = auto()  # the frame `lookahead` places after it is there
-    MADE = auto()  # speaks for nothing yet: it was seen being made, so that its closing will be told
+    MADE = auto()  # speaks for nothing yet: it was seen being made, or may be open, so that its closing will be told
 
 
 _DONE = Sign.RENAMED | Sign.CLOSED | Sign.TOLD

@@ -325,7 +325,7 @@ class FolderWatcher:
         self._candidates.note(relative)
         facts = self._candidates.facts(relative)
         if facts is not None or relative in self._candidates:
-            self._candidates.look(relative, Sign.NONE, facts)
+            self._candidates.look(relative, Sign.NONE, facts, closing_is_told=self._uses_events)
 
     def _remove_stale_part(self, relative: str) -> None:
         path, facts = self._candidates.path(relative), self._candidates.facts(relative)

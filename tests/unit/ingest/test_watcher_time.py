@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ingest.support import WatchedFolder
-from transfer_core.ingest.completion import CompletionRules
+from transfer_core.ingest import candidates
+from transfer_core.ingest.completion import CompletionRules, Writer
 from transfer_core.sim.manual_clock import ManualClock
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="inotify and leases are Linux's")
@@ -41,6 +42,45 @@ def test_a_file_whose_writer_stalls_for_a_minute_is_neither_taken_nor_forgotten(
     watched.play(clock, CompletionRules().bound_ns / 1e9)
     assert (watched.names, watched.watcher.unfinished) == (["frame_1.jpg"], 0)
     assert watched.frames[0].facts.size == 1500
+    watched.watcher.close()
+
+
+@linux
+def test_another_users_frame_that_was_there_before_and_may_be_open_waits_for_its_closing_whatever_follows_it(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "writer_of", lambda _: Writer.UNKNOWN)  # as it is with a file of another user
+    with (tmp_path / "frame_0.jpg").open("wb") as frame, (tmp_path / "frame_1.jpg").open("wb") as never_closed:
+        for each in (frame, never_closed):
+            each.write(b"x" * 1000)
+            each.flush()
+        watched = WatchedFolder(tmp_path, "*.jpg", clock=clock)
+        watched.play(clock, 1)
+        for number in range(2, 12):
+            (tmp_path / f"frame_{number}.jpg").write_bytes(b"z")
+        watched.play(clock, 100)
+        assert sorted(watched.names) == sorted(f"frame_{number}.jpg" for number in range(2, 12))
+        frame.write(b"y" * 500)
+        frame.close()
+        watched.play(clock, 2)
+        assert watched.names[10:] == ["frame_0.jpg"]
+        assert watched.frames[10].facts.size == 1500
+        watched.play(clock, CompletionRules().unclosed_ns / 1e9)
+        assert watched.names[11:] == ["frame_1.jpg"]  # in bounded time, whatever becomes of it
+    watched.watcher.close()
+
+
+@linux
+def test_another_users_old_frames_leave_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "writer_of", lambda _: Writer.UNKNOWN)
+    for number in range(8):
+        (tmp_path / f"frame_{number}.jpg").write_bytes(b"z")
+    clock = ManualClock(10**9, time.time_ns() + CompletionRules().unclosed_ns + 10**9)
+    watched = WatchedFolder(tmp_path, "*.jpg", clock=clock)
+    watched.play(clock, 1)
+    assert sorted(watched.names) == [f"frame_{number}.jpg" for number in range(4)]  # four more have followed them
+    watched.play(clock, CompletionRules().bound_ns / 1e9)
+    assert len(watched.names) == 8
     watched.watcher.close()
 
 
