@@ -20,8 +20,8 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 LOOK_NS = 500 * NS_PER_MS
 IDLE_PART = 0.05
 BUSY_PART = 0.1
-USED_UP = 0.8  # of a part: pieces and packets are not cut to fit
-ROOM_TO_GROW = 1.25
+USED_UP = 0.7  # of a part: pieces and packets are not cut to fit, and a busy machine comes late
+ROOM_TO_GROW = 1.5
 
 
 class OtherSide(Protocol):
