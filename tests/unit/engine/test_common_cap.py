@@ -151,12 +151,11 @@ def test_a_link_that_no_udp_goes_over_is_all_for_http() -> None:
     assert world.http.part == 1.0
 
 
-def keeps_to(cap_bytes_per_s: float, *came: Callable[[], int], least: float) -> None:
+def keeps_to(cap_bytes_per_s: float, *came: Callable[[], int], least: float, begun_s: float) -> None:
     """Until each had that part of the cap for two seconds; all of them together never had more than the cap.
 
     What came is held against the time since before the first byte, so that it does not matter when this thread looks.
     """
-    begun_s = time.monotonic()
     looks = [(begun_s, tuple(count() for count in came))]
     while True:
         time.sleep(0.1)
@@ -187,9 +186,12 @@ def test_udp_and_http_of_one_agent_keep_to_one_cap_and_share_it(tmp_path: Path, 
             caps = {"lo": cap_bytes_per_s * 8 / 1e6}
             world.agent.change_settings(replace(world.agent.settings(), link_caps_mbps=caps))
         world.restart()  # so that it knows them before it sends
-        for name, to in (("udp.bin", "pit"), ("http.bin", "box")):
-            world.queue(world.file(name, 80_000_000), to=to)
-        keeps_to(cap_bytes_per_s, lambda: host.relay().bytes_received, lambda: server.body_bytes_read, least=0.25)
+        files = [(world.file(name, 80_000_000), to) for name, to in (("udp.bin", "pit"), ("http.bin", "box"))]
+        begun_s = time.monotonic()
+        for path, to in files:
+            world.queue(path, to=to)
+        came = (lambda: host.relay().bytes_received, lambda: server.body_bytes_read)
+        keeps_to(cap_bytes_per_s, *came, least=0.25, begun_s=begun_s)
     finally:
         world.stop()
         host.stop()
@@ -203,8 +205,10 @@ def test_a_cap_of_one_relay_holds_over_udp(tmp_path: Path) -> None:
         world.agent.pair(host.relay_token().text, "pit")
         world.agent.uploads.change_limits(UploadLimits(by_destination={"pit": 3.2e6}))
         world.restart()  # so that it knows them before it sends
-        world.queue(world.file("stint.bin", 80_000_000), to="pit")
-        keeps_to(400_000, lambda: host.relay().bytes_received, least=0.3)
+        path = world.file("stint.bin", 80_000_000)
+        begun_s = time.monotonic()
+        world.queue(path, to="pit")
+        keeps_to(400_000, lambda: host.relay().bytes_received, least=0.3, begun_s=begun_s)
     finally:
         world.stop()
         host.stop()
