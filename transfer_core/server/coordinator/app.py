@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from transfer_core.errors import CredentialRefused, DrsError
+from transfer_core.events.sync import SyncVersionView
 from transfer_core.server.api_document import ERROR_ANSWERS
 from transfer_core.server.coordinator.desk import CoordinatorDesk, explain
 from transfer_core.server.coordinator.live import Listener, LiveFeed
@@ -144,7 +145,7 @@ def _add_folders(app: FastAPI, desk: CoordinatorDesk) -> None:
         ]
 
 
-def _side(version: Any) -> ConflictSide:
+def _side(version: SyncVersionView) -> ConflictSide:
     return ConflictSide(path=version.path, by=version.by, at=version.at, size_bytes=version.size_bytes)
 
 

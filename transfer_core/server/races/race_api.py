@@ -67,6 +67,14 @@ ViewersPort = Annotated[int, Depends(viewers_port)]
 def race_routes(desk: TelemetryDesk, udp_host: str) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["races"])
+    _add_running(router, desk, udp_host)
+    _add_over(router, desk)
+    _add_recordings(router, desk)
+    return router
+
+
+def _add_running(router: APIRouter, desk: TelemetryDesk, udp_host: str) -> None:
+    """From the beginning of a race to its end."""
 
     @router.post("/create_race")
     def create_race(user: SessionUser, ws_port: ViewersPort, body: NewRace | None = None) -> dict[str, Any]:
@@ -127,6 +135,10 @@ def race_routes(desk: TelemetryDesk, udp_host: str) -> APIRouter:
         require_change(user, desk.race(race_id))
         return race_object(desk.end_race(race_id), ws_port)
 
+
+def _add_over(router: APIRouter, desk: TelemetryDesk) -> None:
+    """Races that are over, and what may be changed of any."""
+
     @router.get("/saved_races")
     def saved_races(
         user: SessionUser, ws_port: ViewersPort, find: str = Query("", max_length=200)
@@ -155,11 +167,10 @@ def race_routes(desk: TelemetryDesk, udp_host: str) -> APIRouter:
         desk.delete_race(race_id)
         return {"status": "success", "race_id": race_id}
 
-    _add_recordings(router, desk)
-    return router
-
 
 def _add_recordings(router: APIRouter, desk: TelemetryDesk) -> None:
+    """What was recorded."""
+
     @router.get("/replay_race/{race_id}")
     def replay_race(
         race_id: str,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from transfer_core.errors import UsageError
-from transfer_core.server.races.accounts import User, UserRole
+from transfer_core.server.races.accounts import Accounts, User, UserRole
 from transfer_core.server.races.asking import Asking, SessionUser, require_role, require_self, token_of
 
 _TEXT_MAX = 2048
@@ -50,6 +50,13 @@ def user_object(user: User) -> dict[str, Any]:
 def user_routes(asking: Asking) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["users"])
+    _add_sessions(router, asking)
+    _add_accounts(router, asking.accounts)
+    return router
+
+
+def _add_sessions(router: APIRouter, asking: Asking) -> None:
+    """Registering, logging in and out, new passwords; how often somebody tries is counted."""
     accounts = asking.accounts
 
     @router.post("/create_user")
@@ -85,6 +92,10 @@ def user_routes(asking: Asking) -> APIRouter:
         accounts.ask_reset(body.username)
         return {"status": "success", "message": "If there is such a user, an admin can now hand out a reset token"}
 
+
+def _add_accounts(router: APIRouter, accounts: Accounts) -> None:
+    """What becomes of accounts, mostly by admins."""
+
     @router.post("/reset_token/{user_id}")
     def reset_token(user_id: int, user: SessionUser) -> dict[str, Any]:
         """For admins: a token with which that user sets a new password, once and within an hour."""
@@ -114,5 +125,3 @@ def user_routes(asking: Asking) -> APIRouter:
         """For admins: another role."""
         require_role(user, UserRole.ADMIN)
         return user_object(accounts.set_role(body.user_id, body.role))
-
-    return router
