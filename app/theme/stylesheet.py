@@ -53,6 +53,7 @@ QToolButton[kind="quiet"], QPushButton[kind="quiet"] { background: transparent; 
 QToolButton[kind="quiet"]:hover, QPushButton[kind="quiet"]:hover { background: $raised_hover; }
 QToolButton[kind="quiet"]:focus, QPushButton[kind="quiet"]:focus { border-color: $accent; }
 QToolButton::menu-indicator { image: none; width: 0; }
+QFileDialog QToolButton, QFileDialog QToolButton:focus { padding: 0; }
 
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: $card;
   border: 1px solid $border_strong; border-radius: ${radius}px; padding: 0 ${gap_px}px;

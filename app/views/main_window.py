@@ -36,6 +36,8 @@ from app.widgets.toast import Toast
 from transfer_core.events import Notice, Severity
 
 CLOCK_MS = 500
+NOTE_MS = 20_000  # long enough for the longest
+NOTE = "note"
 
 
 class MainWindow(QMainWindow):
@@ -65,6 +67,9 @@ class MainWindow(QMainWindow):
         state.noticed.connect(self._notice)
         self.ticker.log_wanted.connect(lambda: self.go_to("log"))
         theme.changed.connect(self._dress)
+        self._note_ends = QTimer(self, interval=NOTE_MS, singleShot=True)
+        self._note_ends.setObjectName("note ends")
+        self._note_ends.timeout.connect(self._end_note)
         self._clock = QTimer(self, interval=CLOCK_MS)
         self._clock.timeout.connect(self._tick)
         self._clock.start()
@@ -221,7 +226,15 @@ class MainWindow(QMainWindow):
         if self._alerts.is_telling_worse and not self.toast.can_undo:
             self.toast.tell(text)
         else:
-            self.tell(Condition("note", Severity.INFO, text, detail=text))
+            self.tell(Condition(NOTE, Severity.INFO, text, detail=text))
+            self._note_ends.start()
+
+    @Slot()
+    def _end_note(self) -> None:
+        if self.banner.underMouse() or self.banner.isAncestorOf(self.focusWidget()):
+            self._note_ends.start()
+        else:
+            self.take_back(NOTE)
 
     @Slot(object)
     def _notice(self, notice: Notice) -> None:

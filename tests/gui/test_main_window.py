@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
@@ -187,6 +187,22 @@ def test_a_note_is_read_though_the_banner_tells_of_something_worse(shown: ShownW
     window.note("camera01 is looked at again")
     assert (window.banner.text.text(), window.toast.text.text()) == ("no room", "camera01 is looked at again")
     assert window.toast.isVisible()
+
+
+def test_a_note_goes_by_itself_and_what_needs_a_hand_stays(shown: ShownWindow, qtbot: QtBot) -> None:
+    window = shown.window
+    timer = window.findChild(QTimer, "note ends")
+    assert isinstance(timer, QTimer)
+    timer.setInterval(20)
+    window.note("camera01 is looked at again")
+    assert window.banner.isVisible()
+    qtbot.waitUntil(lambda: not window.banner.isVisible())
+    window.note("camera01 is looked at again")
+    window.tell(Condition("disk", Severity.SERIOUS, "no room", page="settings"))
+    assert window.banner.text.text() == "no room"
+    qtbot.waitUntil(lambda: not timer.isActive())
+    window.take_back("disk")
+    assert not window.banner.isVisible()
 
 
 def test_a_note_leaves_what_can_be_undone_where_it_is(shown: ShownWindow) -> None:

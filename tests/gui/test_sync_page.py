@@ -175,6 +175,26 @@ def test_without_folders_the_page_says_what_to_do(stage: Stage) -> None:
     assert not stage.page.page_actions["leave"].isEnabled()
 
 
+def test_a_shared_folder_is_called_as_it_is_unless_said_otherwise(qtbot: QtBot) -> None:
+    dialog = ShareDialog(["factory"], accepts=False)
+    qtbot.addWidget(dialog)
+    dialog.folder.setText("/")
+    assert not dialog.done_button.isEnabled()  # it has no name of its own
+    dialog.folder.setText("/race/setups/")
+    with qtbot.waitSignal(dialog.wanted) as wanted:
+        qtbot.mouseClick(dialog.done_button, Qt.MouseButton.LeftButton)
+    assert wanted.args == ["setups", "/race/setups/", "factory"]
+
+
+def test_a_folder_is_accepted_only_by_its_name(qtbot: QtBot) -> None:
+    dialog = ShareDialog(["factory"], accepts=True)
+    qtbot.addWidget(dialog)
+    dialog.folder.setText("/race/setups")
+    assert not dialog.done_button.isEnabled()
+    dialog.name.setText("setups")
+    assert dialog.done_button.isEnabled()
+
+
 def test_sharing_asks_for_all_three(qtbot: QtBot) -> None:
     dialog = ShareDialog(["factory"], accepts=False)
     qtbot.addWidget(dialog)

@@ -30,7 +30,8 @@ class ShareDialog(Dialog):
             add_field(form, "&Name", self.name, "What the folder was shared as")
         add_field(form, "&Folder", self.folder, "The folder on this machine")
         if not accepts:
-            add_field(form, "&Name", self.name, "What others will know it by")
+            self.name.setPlaceholderText("as the folder is called")
+            add_field(form, "&Name", self.name, "What others will know it by; may be left empty")
         add_field(form, "&Relay", self.relay, "The paired relay that brings it to others")
         self.body.addLayout(form)
         self.body.addWidget(text_label(_ACCEPT if accepts else _SHARE, "muted"))
@@ -46,19 +47,20 @@ class ShareDialog(Dialog):
 
     @Slot()
     def _check(self) -> None:
-        self.done_button.setEnabled(
-            bool(self.folder.text().strip() and self.name.text().strip() and self.relay.count())
-        )
+        self.done_button.setEnabled(bool(self.folder.text().strip() and self._name() and self.relay.count()))
+
+    def _name(self) -> str:
+        """What is shared is called as its folder is, unless said otherwise."""
+        name = self.name.text().strip()
+        return name if name or self._accepts else PurePath(self.folder.text().strip()).name
 
     @Slot()
     def _choose(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Choose the folder", self.folder.text())
         if chosen:
             self.folder.setText(chosen)
-            if not self._accepts and not self.name.text():
-                self.name.setText(PurePath(chosen).name)
 
     @Slot()
     def _done(self) -> None:
-        self.wanted.emit(self.name.text().strip(), self.folder.text().strip(), self.relay.currentText())
+        self.wanted.emit(self._name(), self.folder.text().strip(), self.relay.currentText())
         self.accept()
