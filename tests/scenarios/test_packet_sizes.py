@@ -50,6 +50,21 @@ def test_a_usual_path_is_confirmed_and_never_falls() -> None:
     assert (search.state, search.packet_bytes) == (Size.CONFIRMED, 1500)
 
 
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_path_that_fell_while_it_was_idle_sends_at_its_size_when_data_shows_how_much_it_loses(seed: int) -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=20, delay_ms=100, loss=0.7, queue_ms=200)], seed=seed)
+    world.run(lambda: world.now_ns >= 5 * S, limit_s=5)
+    _add(world, 3_000_000)
+    sizes: list[int] = []
+    for tenths in range(20, 36):  # while it is under way
+        world.at(tenths * S // 10, lambda: sizes.append(_packet_bytes(world)))
+        world.at(tenths * S // 10, lambda: world.sender.close_feed(7))  # acknowledged between data that is lost
+    assert world.run(limit_s=60)
+    assert len(sizes) == 16
+    assert sizes.count(1500) >= 14
+    world.assert_equal()
+
+
 @pytest.mark.parametrize(("mtu", "expected"), [(9000, 9000), (1500, 1500), (4000, 1500)])
 def test_larger_packets_are_used_where_the_way_carries_them(mtu: int, expected: int) -> None:
     world = _world(packet_bytes_max=9000)

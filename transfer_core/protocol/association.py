@@ -224,6 +224,7 @@ class Association:
     def _resolve(self, path: Path, resolved: Resolved, now_ns: int) -> None:
         if self.observer is not None:
             self.observer.on_resolved(now_ns, path, resolved)
+        is_run = not (resolved.acked_tags >= 0).any()  # no file data arrived that was sent among what was lost
         # what was given up and is there after all need not go again; and it was sent before the rest
         for tags, was_acked in ((resolved.late_tags, True), (resolved.acked_tags, True), (resolved.lost_tags, False)):
             if not len(tags):
@@ -233,7 +234,7 @@ class Association:
                 if was_acked:
                     self._on_data_acked(path, data, now_ns)
                 else:
-                    self._on_data_lost(path, data, now_ns)
+                    self._on_data_lost(path, data, now_ns, is_run=is_run)
             for tag in tags[tags < PING_TAG].tolist():
                 if tag <= LIVE_TAG:
                     self._on_live_resolved(LIVE_TAG - tag, was_acked, now_ns)
@@ -490,8 +491,8 @@ class Association:
     def _on_data_acked(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
         """File data has arrived at the peer."""
 
-    def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
-        """File data was lost on the way."""
+    def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int, *, is_run: bool) -> None:
+        """File data was lost on the way. `is_run`: none of it arrived meanwhile."""
 
     def _take_live(self, frame: LiveFrame, now_ns: int) -> None:
         """Live datagrams arrived."""

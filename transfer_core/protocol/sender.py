@@ -432,13 +432,13 @@ class SenderSession(Association):
             self._use_size(path)
         self._ask_for_chunks()
 
-    def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int) -> None:
+    def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int, *, is_run: bool) -> None:
         largest = 0
         for slot in self._slots.lose(tags):
             file = self.files[slot.file]
             self._to_send.on_lost(file, slot)
             largest = max(largest, slot.slice_bytes)
-        if path.search is not None and largest:
+        if path.search is not None and largest and is_run:
             path.search.on_data_lost(packet_bytes(path, largest), len(tags))
 
     # --- sending
