@@ -47,7 +47,7 @@ def test_three_unequal_links_carry_nearly_their_sum() -> None:
     world.assert_equal()
 
 
-@pytest.mark.parametrize(("idle_s", "most"), [(0, 1.17), (3, 1.10), (20, 1.12)])
+@pytest.mark.parametrize(("idle_s", "most"), [(0, 1.17), (3, 1.08), (20, 1.12)])
 def test_a_short_file_over_three_unequal_links_takes_little_more_than_the_ideal_time(idle_s: int, most: float) -> None:
     links = (
         LinkConditions(rate_mbps=80, delay_ms=8, loss=0.01),
@@ -62,7 +62,7 @@ def test_a_short_file_over_three_unequal_links_takes_little_more_than_the_ideal_
     ceiling_bps = sum(c.rate_mbps * 1e6 * (1 - c.loss) * (1 - c.burst_loss) * 0.96 for c in links)
     assert (world.now_ns - began_ns) / S < most * 20_000_000 * 8 / ceiling_bps
     needed = sum(c.rate_mbps for c in links) / sum(c.rate_mbps * (1 - c.loss) * (1 - c.burst_loss) for c in links)
-    assert sum(link.counters.offered for link in world.ups) * 1440 < 1.05 * needed * 20_000_000
+    assert sum(link.counters.offered for link in world.ups) * 1440 < 1.04 * needed * 20_000_000
     world.assert_equal()
 
 

@@ -3,9 +3,10 @@
 A path whose first byte would arrive when others have delivered all that is left sends none of it. When nothing is left,
 copies keep the end of a file from costing extra round trips.
 
-It copies what slower or silent paths still owe, and what it is likely to have lost itself: at 70 % loss the last round
-trips would else be twenty. Copies are bounded as a share of what was sent. With the policy `redundant` every slice is
-copied once, by another path than the first.
+It copies what others still owe, if the copy is there before these could send again, and what it is likely to have lost
+itself: at 70 % loss the last round trips would else be twenty. What holds the end up most comes first, which is loss
+times the round trip that it takes to make it good. Copies are bounded as a share of what was sent. With the policy
+`redundant` every slice is copied once, by another path than the first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ COPY_SHARE = 0.03  # copies at the tail, as a share of the slices sent
 COPIES_FREE = 64  # what a short session may copy all the same
 COPY_DOUBT = 0.1  # expected losses at the tail that are worth no copy
 COPY_GAP_MIN_NS = 4_000_000
+LOSS_UNSEEN = 0.001  # of a path that has lost nothing so far
 
 
 class TailCopies:
@@ -57,16 +59,14 @@ class TailCopies:
         return picked
 
     def of_the_tail(self, path: Path, others: Sequence[Path], most: int, sent_slices: int) -> Picked:
-        """Slices that other paths still owe and that this path would deliver sooner; then its own doubtful ones."""
-        srtt_ns = path.sender.srtt_ns or 0
+        """Slices that other paths still owe and its own doubtful ones, first those that hold up the end most."""
         most = min(most, max(COPIES_FREE, int(COPY_SHARE * sent_slices)) - self._copied)
+        owing = [(other, 1) for other in others if _is_sooner(path, other)]
+        if (own_copies_max := _own_copies_max(path)) > 0:
+            owing.append((path, own_copies_max))
         picked: Picked = []
-        for other in others:
-            if other.sender.is_silent or (other.sender.srtt_ns or 0) > srtt_ns:
-                self._add(picked, other, path, most, copies_max=1)
-        copies_max = _own_copies_max(path)
-        if copies_max:
-            self._add(picked, path, path, most, copies_max=copies_max)
+        for other, copies_max in sorted(owing, key=lambda each: _doubt_ns(each[0]), reverse=True):
+            self._add(picked, other, path, most, copies_max=copies_max)
         self._copied += _count(picked)
         return picked
 
@@ -108,6 +108,18 @@ def _way_ns(path: Path) -> int:
     """How long what is sent now takes to arrive: half of the round trip, and the queue, which stands there alone."""
     min_ns = path.sender.min_rtt_ns
     return max(path.sender.srtt_ns or min_ns, min_ns) - min_ns // 2
+
+
+def _is_sooner(path: Path, other: Path) -> bool:
+    """Whether a copy by `path` arrives before `other` could have sent again what it finds lost."""
+    return other.sender.is_silent or _way_ns(path) < (other.sender.srtt_ns or 0) + _way_ns(other)
+
+
+def _doubt_ns(path: Path) -> float:
+    """How long a packet in flight there is expected to hold up the end: what is lost costs a round trip."""
+    if path.sender.is_silent:
+        return math.inf
+    return max(path.sender.loss, LOSS_UNSEEN) * (path.sender.srtt_ns or 0)
 
 
 def _own_copies_max(path: Path) -> int:

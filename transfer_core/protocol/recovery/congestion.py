@@ -51,7 +51,6 @@ LEAD_RTT_S = 0.060  # less of it on a shorter way, whose queue would swing
 REFILL_ROUNDS = 3  # after a drain a queue that is empty does not mean that more would go
 TRAIN_PACKETS = 10
 AS_TOLD_LEAST, AS_TOLD_MOST = 0.8, 1.05  # of the opening train's figure
-OPENING_SHARE = 0.85  # of the rate that an opening train told, where it went before there was data
 BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
 RATE_MAX = 2.5e9
 WANDER_MATTERS = 0.1  # of the queue target
@@ -206,7 +205,7 @@ class Congestion:
             if self.mode is Mode.CRUISE and not self.response.is_trying:
                 self.rate = max(self.rate, self.capacity)  # it may have been draining a queue that is gone by now
         if self.mode is Mode.STARTUP and self._dispersion is not None and idle_s <= IDLE_KEPT_S:
-            self.rate = max(self.rate, OPENING_SHARE * self._dispersion)  # the train went ahead of the data
+            self.rate = max(self.rate, self._dispersion)  # the train went ahead of the data
         if self.needs_train and idle_s > min(self.rtt_min_s + PAUSE_S, IDLE_KEPT_S):
             return True  # what has gone so far was not enough to learn anything from
         if idle_s <= IDLE_KEPT_S:
