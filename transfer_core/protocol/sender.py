@@ -460,7 +460,7 @@ class SenderSession(Association):
     def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         if not path.carries_data:
             return None
-        if path.trains_left and self._to_send.is_empty and path.sender.wants_train(now_ns):
+        if path.trains_left and path.sender.wants_train(now_ns) and self._to_send.is_empty:
             path.trains_left -= 1
             return self._transmit_train(path, now_ns)
         leaves_it = self._leaves_it(path)

@@ -11,6 +11,7 @@ would only make room for the others.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 QUEUE_TARGET_MIN_S = 0.003  # less is not told apart from two programs' own pauses
 STEP = 1.6  # for each halving of the rate: of a twentieth of the round trip and this,
@@ -27,6 +28,7 @@ EMPTY = 0.1  # of the target
 _KNEE = 1 / math.log(2)  # from here on the target falls as the rate grows, without a bend
 
 
+@lru_cache(maxsize=256)  # asked for several times a turn, with figures that change once an acknowledgement
 def queue_target_s(rtt_s: float, rate: float, packet_bytes: int) -> float:
     """The queue to keep standing at that least round trip and rate, bytes per second."""
     halvings = NO_QUEUE_LOG2_MBPS - math.log2(max(rate * 8e-6, 1e-3))
