@@ -205,7 +205,7 @@ def test_a_trigger_over_zeromq_brings_the_frames_of_all_cameras_to_the_ball(stag
     ready = json.loads(server.stdout.readline())
     with zmq.Context() as context, context.socket(zmq.REQ) as client:
         client.setsockopt(zmq.LINGER, 0)
-        client.setsockopt(zmq.RCVTIMEO, 20_000)
+        client.setsockopt(zmq.RCVTIMEO, 60_000)
         client.connect(ready["zmq"])
         replies = []
         for message in ("{", '{"frame_id": "frame_camera02_000000045.jpg", "ball_id": "ball_001"}'):

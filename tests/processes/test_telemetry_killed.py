@@ -26,12 +26,14 @@ def test_less_than_a_second_is_lost_and_the_rest_is_whole(tmp_path) -> None:
     recorder, port = record(tmp_path)
     pilot = Pilot(port)
     sent_at: list[float] = []
+    late_s = 0.0  # how long this machine lets a program wait that has something to do
     try:
         end = time.monotonic() + 3
         while time.monotonic() < end:
             pilot.fly(1)
             sent_at.append(time.monotonic())
             time.sleep(1 / RATE_HZ)
+            late_s = max(late_s, time.monotonic() - sent_at[-1] - 1 / RATE_HZ)
         killed_at = time.monotonic()
         recorder.kill()
         recorder.wait(60.0)
@@ -46,7 +48,7 @@ def test_less_than_a_second_is_lost_and_the_rest_is_whole(tmp_path) -> None:
         kept = [each for record in reader.records() if record.arrivals for each in record.arrivals.datagrams]
     assert kept == pilot.sent[: len(kept)]
     lost = [at for at in sent_at[len(kept) :] if at < killed_at]
-    assert killed_at - min(lost, default=killed_at) < 1.0
+    assert killed_at - min(lost, default=killed_at) < 1.0 + 5 * late_s
 
     around = Around()
     with desk_in(tmp_path / "telemetry", around) as desk:

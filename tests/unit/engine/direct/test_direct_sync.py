@@ -75,7 +75,7 @@ def test_when_the_direct_way_ends_the_relay_carries_on_at_once(team: NearTeam) -
     team.until(lambda: both(team, "through factory"))
     team.save("pit0", "setup.json", b"by the relay")
     took_s = team.until(lambda: team.has("pit1", "setup.json", b"by the relay"))
-    assert took_s < 3  # half a second on a quiet machine
+    assert took_s < 20  # half a second on a quiet machine; it would be asked for again after a minute
     agent.change_settings(replace(agent.settings(), sync_direct=True))
     team.until(lambda: both(team, "direct"))
 
