@@ -51,6 +51,7 @@ from transfer_core.events import (
 from transfer_core.events.sync import SyncChanged
 from transfer_core.events.watches import WatchesChanged
 from transfer_core.protocol.security.http_bearer import bearer_of_agent
+from transfer_core.service import Settings
 from transfer_core.sim.script import Simulation, parse_simulation
 from transfer_core.units import utc_iso
 
@@ -134,34 +135,10 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         listener.reports = reports = Reports(clerk)
         usage = LinkUsage(self._store, self._clock)
         loop.paths.is_spent = lambda link: bool(usage.why_spent(link))
-        desk = LinkDesk(
-            loop,
-            self._clock,
-            chosen=self._chosen,
-            simulation=self._simulation,
-            weights=score_weights(settings),
-            usage=usage,
-            packet_bytes_max=settings.packet_bytes_max,
-            on_samples=lambda samples: self._bus.publish(LinksSampled(samples)),
-            on_views=lambda views: self._bus.publish(LinksChanged(views)),
-            on_mark=self._on_mark,
-        )
+        desk = self._link_desk(loop, settings, usage)
         clerk.desk = desk
-        clerk.runner.uploads = UploadDesk(
-            store=self._store,
-            clock=self._clock,
-            entropy=self._entropy,
-            listener=reports,
-            chosen=self._chosen,
-            simulated=self._simulation is not None,
-            views=desk.views,
-            state_dir=self._state_dir,
-            usage=usage,
-            total_bps=self._total_cap_bps,
-            on_caps=self._caps_changed,
-            given_up_kept_s=self._config.given_up_kept_s,
-            me=AgentSelf(identity, name, lambda relay_public: bearer_of_agent(identity, relay_public)),
-        )
+        me = AgentSelf(identity, name, lambda relay_public: bearer_of_agent(identity, relay_public))
+        clerk.runner.uploads = self._upload_desk(reports, desk, usage, me)
         loop.paths.common = CommonCap(clerk.runner.uploads.governor)
         loop.paths.link_caps = LinkCaps(clerk.runner.uploads.governor.side_of)
         loop.observers.append(desk.observe)
@@ -181,6 +158,37 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         self._start_sync(promised, name, identity, self._who_is_near())
         self.start_telemetry()
         self._start_watches(promised)
+
+    def _link_desk(self, loop: AgentLoop, settings: Settings, usage: LinkUsage) -> LinkDesk:
+        return LinkDesk(
+            loop,
+            self._clock,
+            chosen=self._chosen,
+            simulation=self._simulation,
+            weights=score_weights(settings),
+            usage=usage,
+            packet_bytes_max=settings.packet_bytes_max,
+            on_samples=lambda samples: self._bus.publish(LinksSampled(samples)),
+            on_views=lambda views: self._bus.publish(LinksChanged(views)),
+            on_mark=self._on_mark,
+        )
+
+    def _upload_desk(self, reports: Reports, desk: LinkDesk, usage: LinkUsage, me: AgentSelf) -> UploadDesk:
+        return UploadDesk(
+            store=self._store,
+            clock=self._clock,
+            entropy=self._entropy,
+            listener=reports,
+            chosen=self._chosen,
+            simulated=self._simulation is not None,
+            views=desk.views,
+            state_dir=self._state_dir,
+            usage=usage,
+            total_bps=self._total_cap_bps,
+            on_caps=self._caps_changed,
+            given_up_kept_s=self._config.given_up_kept_s,
+            me=me,
+        )
 
     def _who_is_near(self) -> Discovery | None:
         """A way beside simulated links would spoil them."""
