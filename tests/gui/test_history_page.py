@@ -130,3 +130,16 @@ def test_a_selection_survives_a_reload(page) -> None:
     page.reload()
     page.show_history([job_view(3), job_view(1), job_view(2, JobState.FAILED)])
     assert [index.row() for index in page.table.selectionModel().selectedRows()] == [2]
+
+
+def test_why_a_file_failed_has_room_also_in_a_narrow_window(page: HistoryPage) -> None:
+    table = page.table
+    needed = [HistoryColumn.OUTCOME, HistoryColumn.FILE, HistoryColumn.LINKS]
+    page.on_shown()
+    page.show_history([job_view(1)])
+    assert not table.isColumnHidden(HistoryColumn.FINISHED)
+    table.setMinimumWidth(0)
+    page.setMinimumWidth(0)
+    table.resize(sum(map(table.width_of, needed)) + 40, 300)
+    assert not any(map(table.isColumnHidden, needed))
+    assert table.columnWidth(HistoryColumn.LINKS) >= table.width_of(HistoryColumn.LINKS)

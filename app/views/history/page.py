@@ -45,6 +45,7 @@ _DROPPED = tuple(
         HistoryColumn.DESTINATION,
         HistoryColumn.DURATION,
         HistoryColumn.SIZE,
+        HistoryColumn.FINISHED,  # the rows are in its order all the same
     )
 )
 _RETRIABLE = (JobState.FAILED, JobState.CANCELLED)
