@@ -183,7 +183,7 @@ def test_what_is_taken_back_goes_on_where_it_was(pit: Pit, verb: str) -> None:
     else:
         pit.agent.retry([file_id])
     assert pit.agent.job(file_id).bytes_done > 0
-    wait_until(lambda: pit.agent.job(file_id).status is JobState.COMPLETED, "the rest")
+    wait_until(lambda: pit.agent.job(file_id).status is JobState.COMPLETED, "the rest", 200)
     assert pit.host.relay().bytes_received < pit.source.stat().st_size + 4_000_000  # not all of it once more
     assert next((pit.folder / "in").rglob("stint.bin")).read_bytes() == pit.source.read_bytes()
 
