@@ -13,7 +13,9 @@ differences count, and may drift by the ten seconds' worth. Two kinds of jitter 
 overtake each other, the least of n samples spread over ml sits ml / (n + 1) above the floor by chance alone. Where the
 delay as a whole wanders (radio), the least of ten seconds lies some deviations below the usual. Wandering is told from
 a queue by its two sides: a queue that builds up lies above the running mean, one that drains below it, wandering on
-both; so the smaller side counts. On such a path rounds are as long as it takes to know a rate to a twentieth.
+both; so the smaller side counts. A little is left in: the saw of a CUBIC beside it in a short buffer looks like it, and
+what is taken out makes the queue that really stands longer. On such a path rounds are as long as it takes to know a
+rate to a twentieth.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ JITTER_ROUNDS_MAX = 6
 WANDER_MEAN_S = 0.04
 WANDER_MEMORY_S = 1.0
 WANDER_ALLOWED = 2.4  # deviations between the least of ten seconds and the least of a few milliseconds
+WANDER_BORNE, WANDER_DROWNS = 0.30, 0.36  # of the queue target
 WANDER_STEP_MIN_S = 0.003
 WANDER_ROUND = 25.0
 WANDER_ROUND_MAX_S = 1.0
@@ -86,8 +89,8 @@ class QueueMeter:
         self._base: deque[tuple[int, float]] = deque()  # (bucket, least), rising least: the front is the least of all
         self._recent: deque[tuple[float, float, int]] = deque()
 
-    def on_sample(self, sample: Sample, rtt_min_s: float, lateness_s: float) -> None:
-        """Take the newest one-way delay."""
+    def on_sample(self, sample: Sample, rtt_min_s: float, lateness_s: float, target_s: float = 0.0) -> None:
+        """Take the newest one-way delay. `target_s` is the queue that is aimed at."""
         self._note_wander(sample)
         bucket = int(sample.now_s / BASE_BUCKET_S)
         base, recent = self._base, self._recent
@@ -105,7 +108,13 @@ class QueueMeter:
         if lateness_s > 0:
             jitter_s = 2 * lateness_s / (sum(packets for _, _, packets in recent) + 1)
         self.above_base_s = least - base[0][1]
-        self.queue_s = max(0.0, self.above_base_s - max(jitter_s, WANDER_ALLOWED * self.wander_s))
+        wandered_s = WANDER_ALLOWED * self.wander_s * self._wander_counts(target_s)
+        self.queue_s = max(0.0, self.above_base_s - max(jitter_s, wandered_s))
+
+    def _wander_counts(self, target_s: float) -> float:
+        """How much of the wandering is taken out: none that a queue of this length bears, all of what drowns it."""
+        over_s = self.wander_s - WANDER_BORNE * target_s
+        return min(1.0, max(0.0, over_s / ((WANDER_DROWNS - WANDER_BORNE) * target_s))) if target_s else 1.0
 
     def _note_wander(self, sample: Sample) -> None:
         if self._before_s is None or sample.now_s - self._before_s > 10 * WANDER_MEMORY_S:

@@ -136,7 +136,7 @@ class Congestion:
         if self._last is None:
             self.rate = max(self.rate, self._opening_rate())  # the round trip was a guess before
         self._last = sample
-        self.queue.on_sample(sample, self.rtt_min_s, self.lateness_s)
+        self.queue.on_sample(sample, self.rtt_min_s, self.lateness_s, self.queue_target_s)
         if self.rtt.latest_ns is not None:
             self.queue.limit((self.rtt.latest_ns - self.rtt.min_ns) / NS_PER_S)
         target_s = self.queue_target_s

@@ -1,11 +1,11 @@
 """The queue that a path keeps standing at its bottleneck: how long it is to be, and when it is drained.
 
 Theory of operation. The target rises by one step for each halving of the rate, so that of two flows on a line, which
-see the same queue, the smaller one wants a little more of it. That is the whole force towards equal shares, and it
-works only while both know the same base delay. One that begins in another's queue takes that queue for the base; it
-sees less of it than there is, and so gets more. So the queue is drained now and then, and by all at the same time: when
-the receiver's clock, which all flows to one receiver are told, passes a multiple of the same span. Each by itself
-would only make room for the others.
+see the same queue, the smaller one wants a little more of it. That is the whole force towards equal shares, so the
+target never stops rising, though it comes near to a bound. It works only while both know the same base delay: one that
+begins in another's queue takes that queue for the base; it sees less of it than there is, and so gets more. So the
+queue is drained now and then, and by all at the same time: when the receiver's clock, which all flows to one receiver
+are told, passes a multiple of the same span. Each by itself would only make room for the others.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from functools import lru_cache
 QUEUE_TARGET_MIN_S = 0.003  # less is not told apart from two programs' own pauses
 STEP = 1.6  # for each halving of the rate: of a twentieth of the round trip and this,
 STEP_MORE_S = 0.0008
-STEP_RTT = 0.07  # but no more of the round trip: beside CUBIC a short one's buffer is soon full
+STEP_RTT = 0.075  # but no more of the round trip: beside CUBIC a short one's buffer is soon full
 NO_QUEUE_LOG2_MBPS = 8.0  # a path of so many doublings of a megabit per second would need none
 PACKETS_MIN = 2.5
 PACKETS_MIN_S = 0.030
+MOST_RTT, MOST_S = 0.25, 0.018  # the longest queue: a part of the round trip, and this
+STEPS_IN_MOST = 5.2  # so many halvings fit below it, or flows on a slow line would all want the same
+BEND = 0.8  # of the longest: from here on it is only come near to
 EVERY_MIN_S = 4.0
 EVERY_RTTS = 20
 DRAIN_RATE = 0.75  # of the capacity
@@ -34,7 +37,11 @@ def queue_target_s(rtt_s: float, rate: float, packet_bytes: int) -> float:
     halvings = NO_QUEUE_LOG2_MBPS - math.log2(max(rate * 8e-6, 1e-3))
     if halvings < _KNEE:
         halvings = _KNEE * 2 ** (halvings - _KNEE)
-    by_rtt = min(STEP * min(rtt_s / 20 + STEP_MORE_S, STEP_RTT * rtt_s) * halvings, rtt_s / 4 + 0.018)
+    most = MOST_RTT * rtt_s + MOST_S
+    step = min(STEP * min(rtt_s / 20 + STEP_MORE_S, STEP_RTT * rtt_s), most / STEPS_IN_MOST)
+    by_rtt, bend = step * halvings, BEND * most
+    if by_rtt > bend:
+        by_rtt = most - (most - bend) * math.exp((bend - by_rtt) / (most - bend))
     by_packets = min(PACKETS_MIN * packet_bytes / max(rate, 1.0), PACKETS_MIN_S)
     return max(by_rtt, by_packets, QUEUE_TARGET_MIN_S)
 
@@ -52,14 +59,14 @@ class Drain:
         return self._rounds > 0
 
     def on_round(self, receiver_clock_s: float, rtt_min_s: float, is_empty: bool) -> bool | None:
-        """Whether to drain in the next round; None at the end of a drain.
+        """Whether to drain in the next round; None at the end of a drain. A queue that is empty anyway is not drained.
 
         The least round trip decides how often, by a power of two, so that flows of different round trips meet.
         """
         if self._rounds == 0:
             every_s = max(EVERY_MIN_S, 2.0 ** math.ceil(math.log2(max(EVERY_RTTS * rtt_min_s, 1e-3))))
             before, self._turn = self._turn, int(receiver_clock_s / every_s)
-            if before is None or before == self._turn:
+            if before is None or before == self._turn or is_empty:
                 return False
         elif is_empty or self._rounds >= DRAIN_ROUNDS:
             self._rounds = 0

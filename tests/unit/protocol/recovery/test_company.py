@@ -40,13 +40,14 @@ def test_when_cubic_has_gone_the_queue_is_small_again() -> None:
     assert share(ours, 24 * S, 30 * S) > 0.95
 
 
-def test_beside_cubic_with_a_short_round_trip_each_gets_its_part() -> None:
-    conditions, line = Conditions(50, 10, queue_ms=10), Bottleneck()
+@pytest.mark.parametrize("rate_mbps", [20, 50])
+def test_beside_cubic_with_a_short_round_trip_each_gets_its_part(rate_mbps: int) -> None:
+    conditions, line = Conditions(rate_mbps, 10, queue_ms=10), Bottleneck()
     ours = PathModel(conditions, 1, bottleneck=line)
     cubic = CubicFlow(conditions, line, 6)
     run_together([ours, cubic], 16 * S)
     assert share(ours, 8 * S, 16 * S) >= 0.3
-    assert cubic.mbps(8 * S, 16 * S) / 50 >= 0.3
+    assert cubic.mbps(8 * S, 16 * S) / rate_mbps >= 0.3
 
 
 LATER = [  # Mbit/s, round trip in ms, how much later the second one begins, seed, how far off half
@@ -55,6 +56,7 @@ LATER = [  # Mbit/s, round trip in ms, how much later the second one begins, see
     pytest.param(50, 60, 500, 1, 0.15, marks=pytest.mark.slow),
     pytest.param(20, 60, 8000, 3, 0.15, marks=pytest.mark.slow),
     pytest.param(50, 200, 8000, 5, 0.15, marks=pytest.mark.slow),
+    pytest.param(20, 200, 8000, 1, 0.15, marks=pytest.mark.slow),
 ]
 
 

@@ -135,6 +135,14 @@ def test_a_policer_is_found_out() -> None:
     assert model.goodput_share(4 * S) > 0.9
 
 
+@pytest.mark.slow
+def test_a_policer_on_a_long_way_is_held_without_draining_a_queue_that_is_not_there() -> None:
+    model = run(Conditions(50, 200, policer_ms=20), 32 * S)
+    assert model.goodput_share() > 0.90
+    assert model.goodput_share(6 * S) > 0.95
+    assert 0 < model.dropped_in_queue < 0.02 * model.sent_packets
+
+
 @pytest.mark.parametrize("loss", [0.0, 0.1])
 def test_a_very_slow_link_works(loss: float) -> None:
     model = run(Conditions(1, 100, loss), 12 * S)

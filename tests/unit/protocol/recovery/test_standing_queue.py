@@ -32,7 +32,19 @@ def test_flows_drain_at_the_same_time_of_the_receivers_clock() -> None:
 
 
 def test_a_drain_ends_when_the_queue_is_empty() -> None:
-    assert len(rounds(Drain(), 101.0, 107.0, is_empty=True)) == 1
+    drain = Drain()
+    said = [drain.on_round(at, 0.06, at > 104.15) for at in (103.9, 104.1, 104.2, 104.3)]
+    assert said == [False, True, None, False]
+
+
+def test_what_is_empty_is_not_drained() -> None:
+    assert rounds(Drain(), 101.0, 120.0, is_empty=True) == []
+
+
+@pytest.mark.parametrize(("rtt_ms", "mbps"), [(200, 20), (200, 50), (60, 10), (100, 20)])
+def test_of_two_flows_on_a_slow_line_too_the_smaller_one_wants_noticeably_more(rtt_ms: int, mbps: float) -> None:
+    smaller, larger = (queue_target_s(rtt_ms / 1000, part * mbps * MBPS, 1500) for part in (0.4, 0.6))
+    assert smaller - larger > 0.01 * rtt_ms / 1000
 
 
 def test_a_drain_says_when_it_is_over() -> None:
