@@ -77,9 +77,7 @@ class EngineConfig:
     small_files_max: int = 768  # and so many while they have no more than that to send: each takes a round trip or two
     small_files_bytes: int = 16 * 1024 * 1024
     rate_cap_bps: float | None = None
-    given_up_kept_s: float = (
-        30.0  # what was cancelled or removed stays at its destination so long: undo goes on with it
-    )
+    given_up_kept_s: float = 30.0  # so long what was removed stays at its destination, for undo to go on with it
     weights: ScoreWeights = field(default_factory=ScoreWeights)
     retry: RetryPolicyConfig = field(default_factory=RetryPolicyConfig)
 

@@ -147,6 +147,17 @@ def test_a_machine_that_wakes_late_still_fills_its_links() -> None:
     world.assert_equal()
 
 
+@pytest.mark.parametrize(("rate_mbps", "delay_ms", "late_ms"), [(50, 30, 20), (100, 5, 20), (20, 5, 50)])
+def test_a_machine_that_is_always_late_finds_the_rate_of_its_link_all_the_same(
+    rate_mbps: float, delay_ms: float, late_ms: float
+) -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=rate_mbps, delay_ms=delay_ms)], seed=1, late_ms=late_ms)
+    world.add_file(_file("a", 8_000_000))
+    began_ns = world.now_ns
+    assert world.run(limit_s=60)
+    assert 64_000_000 * S / (world.now_ns - began_ns) >= 0.15 * rate_mbps * 1e6  # 0.01 to 0.03 once
+
+
 def _file_mbps(links: tuple[LinkConditions, ...]) -> float:
     """What these links can bring of files."""
     return sum(c.rate_mbps * (1 - c.loss) * (1 - c.burst_loss) * 0.96 for c in links)

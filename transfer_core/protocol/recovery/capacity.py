@@ -9,7 +9,8 @@ that jitter pushes across it, a fortieth of a round, where the newest one's time
 loss itself is known too badly; there the newest one's time stays, over several rounds.
 
 The queue is the least one-way delay of late, less the least of ten seconds. Both clocks may be anything, since only
-differences count, and may drift by the ten seconds' worth. Two kinds of jitter are taken out of it. Where packets
+differences count, and may drift by the ten seconds' worth. A program that stood still let packets lie, and nothing was
+heard of it meanwhile: of a delay as much is no queue. Two kinds of jitter are taken out of the rest. Where packets
 overtake each other, the least of n samples spread over ml sits ml / (n + 1) above the floor by chance alone. Where the
 delay as a whole wanders (radio), the least of ten seconds lies some deviations below the usual. Wandering is told from
 a queue by its two sides: a queue that builds up lies above the running mean, one that drains below it, wandering on
@@ -89,9 +90,11 @@ class QueueMeter:
         self._base: deque[tuple[int, float]] = deque()  # (bucket, least), rising least: the front is the least of all
         self._recent: deque[tuple[float, float, int]] = deque()
 
-    def on_sample(self, sample: Sample, rtt_min_s: float, lateness_s: float, target_s: float = 0.0) -> None:
-        """Take the newest one-way delay. `target_s` is the queue that is aimed at."""
-        self._note_wander(sample)
+    def on_sample(
+        self, sample: Sample, rtt_min_s: float, lateness_s: float, target_s: float = 0.0, stalled_s: float = 0.0
+    ) -> None:
+        """Take the newest one-way delay. `target_s` is the queue that is aimed at; `stalled_s` of the delay may be due
+        to a program that stood still."""
         bucket = int(sample.now_s / BASE_BUCKET_S)
         base, recent = self._base, self._recent
         while base and base[-1][1] >= sample.owd_s:
@@ -99,11 +102,13 @@ class QueueMeter:
         base.append((bucket, sample.owd_s))
         while not self._keeps_base and base[0][0] < bucket - int(BASE_KEPT_S / BASE_BUCKET_S):
             base.popleft()
-        recent.append((sample.now_s, sample.owd_s, sample.packets_since))
+        owd_s = max(base[0][1], sample.owd_s - stalled_s)
+        self._note_wander(sample.now_s, owd_s)
+        recent.append((sample.now_s, owd_s, sample.packets_since))
         horizon_s = sample.now_s - max(rtt_min_s / 2, QUEUE_WINDOW_MIN_S)
         while len(recent) > 1 and recent[0][0] < horizon_s:
             recent.popleft()
-        least = min(owd_s for _, owd_s, _ in recent)
+        least = min(each_s for _, each_s, _ in recent)
         jitter_s = 0.0
         if lateness_s > 0:
             jitter_s = 2 * lateness_s / (sum(packets for _, _, packets in recent) + 1)
@@ -116,12 +121,12 @@ class QueueMeter:
         over_s = self.wander_s - WANDER_BORNE * target_s
         return min(1.0, max(0.0, over_s / ((WANDER_DROWNS - WANDER_BORNE) * target_s))) if target_s else 1.0
 
-    def _note_wander(self, sample: Sample) -> None:
-        if self._before_s is None or sample.now_s - self._before_s > 10 * WANDER_MEMORY_S:
-            self._before_s, self._mean_s = sample.now_s, sample.owd_s
+    def _note_wander(self, now_s: float, owd_s: float) -> None:
+        if self._before_s is None or now_s - self._before_s > 10 * WANDER_MEMORY_S:
+            self._before_s, self._mean_s = now_s, owd_s
             return
-        passed_s, self._before_s = sample.now_s - self._before_s, sample.now_s
-        off_s = sample.owd_s - self._mean_s
+        passed_s, self._before_s = now_s - self._before_s, now_s
+        off_s = owd_s - self._mean_s
         self._mean_s += off_s * passed_s / (passed_s + WANDER_MEAN_S)
         most_s = WANDER_STEP_MIN_S + 4 * self.wander_s  # a queue that breaks in or drains at once is no wandering
         off_s = min(most_s, max(-most_s, off_s))

@@ -30,6 +30,7 @@ from enum import Enum, auto
 
 from transfer_core.protocol.recovery.capacity import (
     DISPERSION_MAX,
+    QUEUE_WINDOW_MIN_S,
     QueueMeter,
     Round,
     RoundMeter,
@@ -55,6 +56,8 @@ BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements c
 RATE_MAX = 2.5e9
 WANDER_MATTERS = 0.1  # of the queue target
 MIXED_PACKETS = 64  # a round of so many tells the rate at which they arrive to a tenth in any order
+STALL_PACKETS = 3  # a gap between acknowledgements in which so many would have gone is no stall
+STALL_LOSS_MAX = 0.05
 PAUSE_S = 0.1  # a round that spans more of a pause than this is void
 IDLE_KEPT_S = 10.0
 COMPANY_LOSS_MAX = 0.1  # a flow that fills buffers lives on no such path; few acknowledgements get through, though
@@ -135,8 +138,9 @@ class Congestion:
         """Learn from an acknowledgement of something new, and set the rate anew when a round is over."""
         if self._last is None:
             self.rate = max(self.rate, self._opening_rate())  # the round trip was a guess before
+        stalled_s = self._stalled_s(sample)
         self._last = sample
-        self.queue.on_sample(sample, self.rtt_min_s, self.lateness_s, self.queue_target_s)
+        self.queue.on_sample(sample, self.rtt_min_s, self.lateness_s, self.queue_target_s, stalled_s)
         if self.rtt.latest_ns is not None:
             self.queue.limit((self.rtt.latest_ns - self.rtt.min_ns) / NS_PER_S)
         target_s = self.queue_target_s
@@ -152,6 +156,14 @@ class Congestion:
             self._end_round(sample, measured)
         elif not self._has_braked and (self.mode is Mode.STARTUP or self._speed_up > 1):
             self._brake(sample)
+
+    def _stalled_s(self, sample: Sample) -> float:
+        """How much longer than usual nothing was heard: so long either program may have let packets lie. Where much is
+        lost, acknowledgements are, too, so that a gap tells nothing."""
+        if self._last is None or sample.loss > STALL_LOSS_MAX:
+            return 0.0
+        usual_s = max(self.rtt_min_s, QUEUE_WINDOW_MIN_S, STALL_PACKETS * self.packet_bytes / self.rate)
+        return max(0.0, sample.now_s - self._last.now_s - usual_s)
 
     def on_final(self, part: InOrder, now_s: float) -> None:
         """Packets have found their final fate, in order."""

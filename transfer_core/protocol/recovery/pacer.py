@@ -1,10 +1,12 @@
 """Spreads datagrams over time: bursts of about a millisecond of the rate, so that one system call carries many.
 
 A bucket fills at the rate. A burst goes when a burst's worth has come together: a millisecond of the rate, at most
-256 KiB, at least one datagram. A program that wakes late saves up ten milliseconds and no more: with less, a busy
-machine that is late by a millisecond each time loses a tenth of every link; whatever goes out at once has to fit into
-some queue on the way, so more would be lost there. What could not go for another reason, since there was nothing to
-send or too much in flight, is not saved up beyond two.
+256 KiB, at least one datagram. A program that wakes late saves up ten milliseconds: with less, a busy machine that is
+late by a millisecond each time loses a tenth of every link; whatever goes out at once has to fit into some queue on the
+way, so more would be lost there. One that is late again and again saves up as much as it was late in the last seconds,
+up to fifty: it would send less than its rate for ever, and a controller that sees less go than it allows finds out
+nothing. What could not go for another reason, since there was nothing to send or too much in flight, is not saved up
+beyond two.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 
 BURST_NS = NS_PER_MS
 CREDIT_NS = 10 * NS_PER_MS
+LATE_CREDIT_NS = 50 * NS_PER_MS
+LATE_MEMORY_NS = 2 * NS_PER_S
 IDLE_CREDIT_NS = 2 * NS_PER_MS
 BURST_BYTES_MAX = 262_144
 DEBT_BYTES_MAX = 65_536
@@ -29,6 +33,7 @@ class Pacer:
         self._rate = rate_bytes_per_s
         self._least_bytes = LEAST_CREDIT_BYTES
         self._is_wanted = True
+        self._late_ns = 0.0  # how late bursts were of late, at most
 
     def set_wanted(self, is_wanted: bool, now_ns: int) -> None:
         """Whether it is for the pacer alone that nothing goes."""
@@ -48,11 +53,16 @@ class Pacer:
 
     def _fill(self, now_ns: int) -> None:
         passed_ns = now_ns - self._filled_ns
-        if passed_ns > 0:
-            kept_ns = CREDIT_NS if self._is_wanted else IDLE_CREDIT_NS
-            most = max(self._rate * kept_ns / NS_PER_S, self._least_bytes, self._credit_bytes)
-            self._credit_bytes = min(most, self._credit_bytes + self._rate * passed_ns / NS_PER_S)
-            self._filled_ns = now_ns
+        if passed_ns <= 0:
+            return
+        kept_ns = max(CREDIT_NS, min(LATE_CREDIT_NS, self._late_ns)) if self._is_wanted else IDLE_CREDIT_NS
+        most = max(self._rate * kept_ns / NS_PER_S, self._least_bytes, self._credit_bytes)
+        grown_bytes = self._credit_bytes + self._rate * passed_ns / NS_PER_S
+        self._credit_bytes = min(most, grown_bytes)
+        self._filled_ns = now_ns
+        self._late_ns *= max(0.0, 1 - passed_ns / LATE_MEMORY_NS)
+        if self._is_wanted:
+            self._late_ns = max(self._late_ns, grown_bytes / self._rate * NS_PER_S)
 
     def _burst_bytes(self, packet_bytes: int) -> float:
         return max(packet_bytes, min(self._rate * BURST_NS / NS_PER_S, BURST_BYTES_MAX))

@@ -88,6 +88,15 @@ def test_one_low_sample_of_late_means_there_is_no_standing_queue() -> None:
     assert meter.queue_s < 0.002
 
 
+def test_what_a_program_let_lie_is_no_queue_and_what_is_longer_is() -> None:
+    meter = QueueMeter()
+    meter.on_sample(at(0.0, 0, owd_s=0.0), 0.05, 0.0)
+    meter.on_sample(at(1.0, 10, owd_s=0.020), 0.05, 0.0, stalled_s=0.030)
+    assert meter.queue_s == 0.0
+    meter.on_sample(at(2.0, 20, owd_s=0.050), 0.05, 0.0, stalled_s=0.030)
+    assert 0.015 < meter.queue_s < 0.021
+
+
 def test_scatter_by_jitter_is_not_taken_for_a_queue() -> None:
     meter = QueueMeter()
     meter.on_sample(at(0.0, 0, owd_s=0.0), 0.05, 0.0)

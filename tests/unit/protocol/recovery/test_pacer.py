@@ -31,6 +31,33 @@ def test_a_stall_saves_up_ten_milliseconds() -> None:
     assert pacer.packets(5 * S, 1500) * 1500 <= 62_500
 
 
+def test_one_that_is_late_again_and_again_sends_its_rate_all_the_same() -> None:
+    rate, late_ns = 12_500_000.0, 40 * MS
+    pacer = Pacer(0, rate, 0)
+    now_ns = sent = 0
+    while now_ns < 2 * S:
+        while packets := pacer.packets(now_ns, 1500):
+            pacer.on_sent(packets * 1500)
+            sent += packets * 1500
+        now_ns = max(now_ns, pacer.next_ns(1500)) + late_ns
+    assert sent > 0.95 * 2 * rate
+
+
+def test_when_stalls_are_over_ten_milliseconds_are_the_most_again() -> None:
+    pacer = Pacer(0, 6_250_000.0, 0)
+    for stall in range(1, 5):
+        while packets := pacer.packets(stall * 40 * MS, 1500):
+            pacer.on_sent(packets * 1500)
+    for now_ns in range(160 * MS, 4 * S, MS):
+        while packets := pacer.packets(now_ns, 1500):
+            pacer.on_sent(packets * 1500)
+    saved = 0
+    while packets := pacer.packets(4 * S + 60 * MS, 1500):
+        pacer.on_sent(packets * 1500)
+        saved += packets * 1500
+    assert saved <= 6_250_000 * 0.011
+
+
 def test_what_could_not_go_for_another_reason_is_hardly_saved_up() -> None:
     pacer = Pacer(0, 6_250_000.0, 0)
     pacer.set_wanted(False, 0)
