@@ -132,7 +132,7 @@ class Transfer:
     @property
     def first_byte_s(self) -> float | None:
         """Seconds from the queue to the first chunk that the relay wrote."""
-        first = self.trace.first_s(1)
+        first = self.trace.first_s()
         return None if first is None else first - self.queued_s
 
     @property
