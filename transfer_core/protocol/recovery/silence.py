@@ -2,7 +2,8 @@
 
 A path with packets in flight that hears no acknowledgement for 1.25 round trips, six usual gaps between
 acknowledgements and 20 ms is taken for silent: long enough that a run of lost acknowledgements rarely looks like it,
-short enough that other paths take its work within two round trips. Two probes go at once, then two again after a
+short enough that other paths take its work within two round trips; and never more than three seconds, since a first
+round trip may have been measured across a pause of the whole machine. Two probes go at once, then two again after a
 quarter of the round trip (20 ms at least), each wait a tenth longer, up to 100 ms. Whatever is answered ends it.
 """
 
@@ -12,6 +13,7 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 
 SLACK_NS = 20 * NS_PER_MS
 UNKNOWN_NS = 500 * NS_PER_MS  # while no round trip is known
+WAIT_MAX_NS = 3 * NS_PER_S
 PROBE_WAIT_MIN_NS, PROBE_WAIT_MAX_NS = 20 * NS_PER_MS, 100 * NS_PER_MS
 PROBES = 2
 GAP_GAIN = 0.1
@@ -34,7 +36,7 @@ class Silence:
         """How long a path with packets in flight may hear nothing."""
         if srtt_ns is None:
             return UNKNOWN_NS
-        return 5 * srtt_ns // 4 + 6 * self.ack_gap_ns + SLACK_NS
+        return min(WAIT_MAX_NS, 5 * srtt_ns // 4 + 6 * self.ack_gap_ns + SLACK_NS)
 
     def due_ns(self, srtt_ns: int | None) -> int:
         """When the path will count as silent."""

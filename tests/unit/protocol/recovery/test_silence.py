@@ -11,6 +11,10 @@ def test_the_wait_follows_round_trip_and_gaps() -> None:
     assert 150 * MS < silence.wait_ns(60 * MS) < 160 * MS
 
 
+def test_a_round_trip_across_a_pause_of_the_machine_makes_nobody_wait_for_long() -> None:
+    assert Silence(0).wait_ns(8000 * MS) == 3000 * MS
+
+
 def test_pauses_do_not_count_as_gaps() -> None:
     silence = Silence(0)
     silence.on_life(10 * MS, True, 20 * MS)
