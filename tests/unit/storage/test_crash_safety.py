@@ -90,7 +90,7 @@ def test_no_checkpoint_names_what_is_not_there_whenever_the_writer_is_killed(tmp
     for kill in range(KILLS):
         with start(tmp_path, SEED + kill) as process:
             try:
-                process.wait(float(rng.uniform(0.0, 0.06)))
+                process.wait(float(rng.uniform(0.0, 0.03)))
             except subprocess.TimeoutExpired:
                 process.kill()
         if (tmp_path / "x").exists():
