@@ -25,14 +25,16 @@ from transfer_core.server.relay import Relay
 from transfer_core.sim.conditions import LinkConditions
 from transfer_core.sim.link import SimulatedLink
 
+NEVER_S = 3600.0
+
 
 class LoopStage:
-    """The loop's listener too: remembers what it is told."""
+    """The loop's listener too: remembers what it is told. The relay makes durable only what it has to."""
 
     def __init__(self, folder: Path) -> None:
         self.told: list[tuple[str, tuple[Any, ...]]] = []
         self.relay_events: list[dict[str, Any]] = []
-        config = RelayConfig(keep_free_bytes=0)
+        config = RelayConfig(keep_free_bytes=0, sync_interval_s=NEVER_S)
         self.relay = Relay(folder / "r", folder / "in", ("127.0.0.1", 0), config, self.relay_events.append)
         self.relay.start()
         address = "127.0.0.1:" + str(self.relay.address[1])

@@ -200,29 +200,28 @@ class Intake:
         self._room.written(arriving.offer.key, len(data))
         arriving.follow(chunk, data)
 
-    def stop(self, agent: bytes, file_id: str, *, discard: bool) -> None:
-        """The agent sends no more of it for now."""
+    def discard(self, agent: bytes, file_id: str) -> None:
+        """The agent wants no more of it: its part is dropped."""
         arriving = self._under_way.find((agent, file_id))
         if arriving is not None:
-            self._let_go(arriving, delete=discard)
-        if discard:
-            known = self._store.find(agent, file_id)
-            if known is not None and known.status == "uploading":
-                part_path(Path(self._root, known.target)).unlink(missing_ok=True)
-                self._store.forget(agent, file_id)
+            self._let_go(arriving, delete=True)
+        known = self._store.find(agent, file_id)
+        if known is not None and known.status == "uploading":
+            part_path(Path(self._root, known.target)).unlink(missing_ok=True)
+            self._store.forget(agent, file_id)
 
     def _let_go(self, arriving: Arriving, *, delete: bool) -> None:
         self._under_way.drop(arriving)
         arriving.close(delete=delete)
 
-    def opened(self, agent: bytes) -> list[tuple[Arriving, int]]:
-        """The files that an agent has under way, each with how often it was offered: see `leave`."""
-        return self._under_way.of(agent)
+    def opened(self, agent: bytes, file_id: str | None = None) -> list[tuple[Arriving, int]]:
+        """The files that an agent has under way, or one of them, each with how often it was offered: see `leave`."""
+        return [each for each in self._under_way.of(agent) if file_id in (None, each[0].offer.file_id)]
 
     # --- the sync thread
 
     def leave(self, opened: list[tuple[Arriving, int]]) -> None:
-        """Their agent is gone: let go of what it has not offered again since, so that others get the room."""
+        """Let go of what has not been offered again since, so that others get the room. Goes on from the checkpoint."""
         for arriving, times in opened:
             if self._under_way.drop(arriving, opened=times):
                 arriving.close(delete=False)

@@ -97,14 +97,19 @@ class RelayFiles:
         if self._live is not None:
             self._live.on_gone(session.agent)
 
-        def leave() -> None:  # after the writes that were asked for, which then have to be synced
-            opened = self._intake.opened(session.agent)
+        self._leave_written(lambda: self._intake.opened(session.agent))
+        self._write.flush()
+
+    def _leave_written(self, opened: Callable[[], list[tuple[Arriving, int]]]) -> None:
+        """Let go of these after the writes that were asked for, and once those are in a checkpoint."""
+
+        def leave() -> None:
+            going = opened()
             self.sync_thread.post(self._sync_now)
-            self.sync_thread.post(lambda: self._intake.leave(opened))
+            self.sync_thread.post(lambda: self._intake.leave(going))
 
         self._chunks.hand_over()
         self._write.add(leave)
-        self._write.flush()
 
     def sync_if_due(self, now_ns: int) -> None:
         """Keep checkpoints of what arrives, every now and then."""
@@ -157,8 +162,7 @@ class RelayFiles:
                 arriving_or_none = session.arriving.pop(number, None)
                 if arriving_or_none is not None:
                     self._by_file.pop(arriving_or_none, None)
-                self._chunks.hand_over()
-                self._write.add(lambda: self._intake.stop(session.agent, file_id, discard=discard))
+                self._stop(session.agent, file_id, discard=discard)
             case FeedOffered(feed, about):
                 self._offer_feed(session, feed, about)
             case FeedArrived(feed, datagrams) if self._live is not None:
@@ -178,6 +182,13 @@ class RelayFiles:
             if self._live is not None and is_silent is not session.is_silent:
                 session.is_silent = is_silent
                 self._live.on_silence(session.agent, silent=is_silent)
+
+    def _stop(self, agent: bytes, file_id: str, *, discard: bool) -> None:
+        if discard:
+            self._chunks.hand_over()
+            self._write.add(lambda: self._intake.discard(agent, file_id))
+        else:
+            self._leave_written(lambda: self._intake.opened(agent, file_id))
 
     def _offer_feed(self, session: RelaySession, feed: int, about: bytes) -> None:
         if self._live is None:

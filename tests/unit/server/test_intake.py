@@ -104,7 +104,7 @@ def test_two_files_that_would_each_fit_do_not_get_the_same_room(
     with pytest.raises(DiskFull, match=r"b\.bin needs 12\.6 MB, there are 8\.4 MB free"):
         intake.open(offer("f2", "b.bin", 12 * MB, OTHER))
     opened(intake, offer("f3", "c.bin", 8 * MB, OTHER))
-    intake.stop(AGENT, "f1", discard=True)
+    intake.discard(AGENT, "f1")
     assert not first.file.part.exists()
     opened(intake, offer("f2", "b.bin", 12 * MB, OTHER))
 
@@ -139,7 +139,7 @@ def test_an_agent_that_goes_gives_its_room_to_others_and_goes_on_from_what_was_s
     left = intake.opened(AGENT)
     intake.leave(left)
     opened(intake, offer("f2", "b.bin", 16 * MB, OTHER))
-    intake.stop(OTHER, "f2", discard=True)
+    intake.discard(OTHER, "f2")
     assert int(opened(intake, offer(size=16 * MB)).written.sum()) == 10
 
 
@@ -240,7 +240,7 @@ def test_a_part_file_that_somebody_deleted_begins_anew_whatever_the_checkpoint_s
     arriving = opened(intake, offer())
     write(intake, arriving, 0, 20)
     assert sync(intake) == (list(range(20)), [])
-    intake.stop(AGENT, "f1", discard=False)
+    intake.leave(intake.opened(AGENT, "f1"))
     arriving.file.part.unlink()
     again = opened(make(tmp_path, store), offer())
     assert not again.written.any()
