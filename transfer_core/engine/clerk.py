@@ -13,17 +13,17 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
 from transfer_core.engine.agent_loop import AgentLoop
+from transfer_core.engine.claims import Claims
 from transfer_core.engine.event_bus import EventBus
+from transfer_core.engine.gate import Gate
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.overview import Overview
 from transfer_core.engine.runner import JobRunner, Notify
-from transfer_core.engine.system import raise_open_files_limit
 from transfer_core.engine.targets import Targets
 from transfer_core.engine.wall_clock import WallClockWatch
 from transfer_core.entropy import Entropy
@@ -39,20 +39,14 @@ from transfer_core.events import (
 from transfer_core.jobs.store import Command, JobStore
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
-if TYPE_CHECKING:
-    from transfer_core.engine.uploads.desk import UploadDesk
-
 _LOG = logging.getLogger(__name__)
 TURN_S = 0.1
 BUSY_FILES = 32  # so many under way keep the links at work while the clerk rests
-SMALL_SHARE = 4  # of the room for small files, this part has to be free before more are taken
 REST_NS = 20 * NS_PER_MS
 FOLLOW_BUSY_NS = 250 * NS_PER_MS  # while the clerk itself is who changes most
 FIGURES_NS = 250 * NS_PER_MS
 KEEP_NS = NS_PER_S
 TROUBLE_WAIT_S = 0.5  # before a database that took nothing is tried again
-PAUSED_KEY = "paused_all"
-CLOSED_WHY = "the timetable lets nothing pass in this hour"
 
 
 class Clerk:
@@ -87,9 +81,12 @@ class Clerk:
         )
         self._call: Callable[[], None] | None = None  # the one of the inbox that is not done yet
         self._trouble = ""  # why the database takes nothing
-        self._open_files = raise_open_files_limit()
         self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
         self.targets = Targets(store=store, loop=loop, clock=clock, bus=bus, notify=notify, runner=self.runner)
+        self.gate = Gate(store, loop, self.runner, self.targets)
+        self._claims = Claims(
+            owner=self._owner, store=store, clock=clock, config=config, runner=self.runner, targets=self.targets
+        )
         self._overview = Overview(store, clock, self.runner.under_way, self.targets.reach)
         self._change = -1  # the newest that was followed
         self._told = store.newest_change()  # whoever listens has read the list at this state or a newer one
@@ -101,8 +98,6 @@ class Clerk:
         self._engine_due_ns = 0
         self._wall_clock = WallClockWatch(clock)
         self._stopping = threading.Event()
-        self.paused = bool(store.setting(PAUSED_KEY))
-        self._closed = False  # by the timetable
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
         self.failure: BaseException | None = None
 
@@ -184,7 +179,8 @@ class Clerk:
             if now_ns >= self._rescan_due_ns:
                 self._rescan(now_ns)
         self._follow_changes()
-        self._claim()
+        if self.gate.lets_pass:
+            self._claims.begin_more()
         if self.runner.uploads is not None:
             self.runner.uploads.turn(now_ns)
         if now_ns >= self._figures_due_ns:
@@ -263,8 +259,7 @@ class Clerk:
             self._rescan_due_ns = 0
         if self.runner.uploads is not None:
             self.runner.uploads.obey_kept()
-        if self._closed:
-            self.targets.say_why(CLOSED_WHY)
+        self.gate.say_why()
         for command in self._store.commands():
             self._obey(command)
         self._told, jobs, gone = self._store.changes_since(self._told)
@@ -287,58 +282,12 @@ class Clerk:
             elif command.verb == "restore":
                 self.desk.restore(command.argument)
             elif command.verb == "pause_all":
-                self.set_paused(command.argument == "1")
+                self.gate.pause(command.argument == "1")
             answerer = self.answerers.get(command.verb)
             result = "ok" if answerer is None else answerer(command.argument)
         except DrsError as error:
             result = f"{error.code} {error.message}"
         self._store.answer(command.number, result)
-
-    def set_paused(self, paused: bool) -> None:
-        """Send nothing at all, or go on."""
-        self.paused = paused
-        self._store.set_setting(PAUSED_KEY, paused)
-        if paused:
-            self.runner.halt_uploads("everything is paused")
-        self._hold_the_loop()
-
-    def close_for_now(self, closed: bool) -> None:
-        """The timetable lets nothing pass, or something again."""
-        self._closed = closed
-        if closed:
-            self.runner.halt_uploads(CLOSED_WHY)
-        self.targets.say_why(CLOSED_WHY if closed else "")
-        self._hold_the_loop()
-
-    def _hold_the_loop(self) -> None:
-        held = self.paused or self._closed
-        self._loop.loop.post(lambda: self._loop.set_paused(held))
-
-    # --- jobs
-
-    def _claim(self) -> None:
-        """Begin more jobs. Small ones many at once, or each would wait for the round trip of another; and when there
-        is room for many, since those that begin together travel together."""
-        if self.paused or self._closed:
-            return
-        config, under_way = self._config, self.runner.under_way
-        few = max(0, config.open_files_max - len(under_way))
-        many_max = min(config.small_files_max, self._open_files // 4)
-        many = many_max - len(under_way)
-        if not few and many < many_max // SMALL_SHARE:
-            return
-        ready = self.targets.ready_relays()
-        room_bytes = config.small_files_bytes - under_way.whole_bytes
-        self.runner.begin(self._store.claim(self._owner, few, ready, small_limit=many, small_bytes=room_bytes))
-        if self.runner.uploads is not None:
-            self._claim_uploads(self.runner.uploads)
-
-    def _claim_uploads(self, uploads: UploadDesk) -> None:
-        now_ns = self._clock.monotonic_ns()
-        names = uploads.open_destinations(now_ns)
-        names += [name for name in uploads.open_fallbacks(now_ns) if self.targets.reach.falls_back(name, now_ns)]
-        for job in self._store.claim(self._owner, uploads.room, names):
-            self.runner.begin_upload(job, uploads)
 
     # --- figures
 
@@ -350,7 +299,7 @@ class Clerk:
         """The bar on top."""
         return self._overview.view(
             [] if self.desk is None else self.desk.views(),
-            paused=self.paused,
+            paused=self.gate.is_paused,
             policy=self._loop.policy.value,
             has_targets=self.targets.there_are_some,
         )

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig, Policy
 from transfer_core.engine.agent_loop import AgentLoop
-from transfer_core.engine.clerk import PAUSED_KEY, Clerk
+from transfer_core.engine.clerk import Clerk
 from transfer_core.engine.common_cap import CommonCap, LinkCaps
 from transfer_core.engine.destination_verbs import DestinationVerbs
 from transfer_core.engine.doorbell import Doorbell
 from transfer_core.engine.event_bus import BusSubscription
+from transfer_core.engine.gate import PAUSED_KEY
 from transfer_core.engine.identity import load_identity
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
@@ -142,7 +143,7 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         loop.paths.common = CommonCap(clerk.runner.uploads.governor)
         loop.paths.link_caps = LinkCaps(clerk.runner.uploads.governor.side_of)
         loop.observers.append(desk.observe)
-        loop.set_paused(clerk.paused)
+        loop.set_paused(clerk.gate.is_paused)
         clerk.usage = usage
         clerk.answerers[APPLY_VERB] = lambda _: self._apply_again()
         with self._lock:
@@ -211,7 +212,7 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         """The caps of everything and of destinations are others, or another hour has begun: they hold for UDP too."""
         self._cap_bps, self._relay_caps_bps = cap_bps, by_destination
         if self._clerk is not None:
-            self._clerk.do(partial(self._clerk.close_for_now, cap_bps == 0))
+            self._clerk.do(partial(self._clerk.gate.close_for_now, cap_bps == 0))
             self.apply_settings(self._policy_asked)
 
     def stop(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from transfer_core.config import parse_priority
-from transfer_core.engine.clerk import PAUSED_KEY
+from transfer_core.engine.gate import PAUSED_KEY
 from transfer_core.engine.settings_verbs import SettingsVerbs
 from transfer_core.errors import NotFoundError
 from transfer_core.events import JobState, JobView
@@ -121,7 +121,7 @@ class QueueVerbs(SettingsVerbs):
     def _set_paused(self, paused: bool) -> None:
         if self._clerk is not None:
             clerk = self._clerk
-            clerk.do(lambda: clerk.set_paused(paused))
+            clerk.do(lambda: clerk.gate.pause(paused))
         else:
             self._store.set_setting(PAUSED_KEY, paused)
             self._store.ask("pause_all", "1" if paused else "0")
