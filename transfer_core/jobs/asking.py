@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from transfer_core.errors import ConflictError
 from transfer_core.events import JobState
+from transfer_core.jobs.adding import GAP, end_of
 from transfer_core.jobs.database import as_set, change_number
 from transfer_core.jobs.model import Job, check_transition
 from transfer_core.jobs.reading import JobReading, jobs_by_id
-from transfer_core.jobs.working import GAP, SET_DURATION, STOP_THE_CLOCK, end_of
+from transfer_core.jobs.working import SET_DURATION, STOP_THE_CLOCK
 from transfer_core.units import utc_iso
 
 

@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from transfer_core.jobs.adding import NewJob, insert_jobs
 from transfer_core.jobs.database import StateDatabase, as_set, change_number, column_of_name, name_of_column
-from transfer_core.jobs.working import STOP_THE_CLOCK, NewJob, insert_jobs
+from transfer_core.jobs.working import STOP_THE_CLOCK
 from transfer_core.units import utc_iso
 
 _REPLACED = "a newer state of the file is sent instead"

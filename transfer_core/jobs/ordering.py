@@ -16,11 +16,12 @@ from itertools import accumulate
 
 from transfer_core.errors import UsageError
 from transfer_core.events import JobState
+from transfer_core.jobs.adding import GAP, end_of
 from transfer_core.jobs.database import as_set, change_number
 from transfer_core.jobs.model import Job
 from transfer_core.jobs.policy import order_key
 from transfer_core.jobs.reading import JobReading, jobs_by_id
-from transfer_core.jobs.working import GAP, STOP_THE_CLOCK, end_of
+from transfer_core.jobs.working import STOP_THE_CLOCK
 
 UNDO_KEPT = 100
 _GAP_MIN = 1e-3  # far above what a double can tell apart at any position that occurs

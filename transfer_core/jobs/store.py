@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transfer_core.jobs.adding import NewJob
 from transfer_core.jobs.asking import JobAsking
 from transfer_core.jobs.database import DATABASE_NAME
 from transfer_core.jobs.frames import FrameRow, FrameTable, NewFrame
@@ -9,7 +10,7 @@ from transfer_core.jobs.ordering import UNDO_KEPT, JobOrdering
 from transfer_core.jobs.outbox import OutboxTable
 from transfer_core.jobs.tables import Command, CommandTable, Destination, DestinationTable, SettingTable
 from transfer_core.jobs.watching import RunRow, WatchRow, WatchTable
-from transfer_core.jobs.working import JobWorking, NewJob
+from transfer_core.jobs.working import JobWorking
 
 __all__ = [
     "DATABASE_NAME",

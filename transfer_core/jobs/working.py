@@ -8,47 +8,27 @@ arrived.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
 
-from transfer_core.errors import ConflictError, UsageError
 from transfer_core.events import JobState
+from transfer_core.jobs.adding import NewJob, insert_jobs
 from transfer_core.jobs.database import (
     as_set,
     change_number,
     column_of_links,
-    column_of_name,
     column_of_text,
 )
 from transfer_core.jobs.model import Job, states_before
+from transfer_core.jobs.next_up import first_of, is_any_ready, ready_jobs
 from transfer_core.jobs.outbox import COMPLETED_TYPE, FAILED_TYPE, announce
-from transfer_core.jobs.policy import aged_priority
 from transfer_core.jobs.reading import JobReading, jobs_by_id
-from transfer_core.units import NS_PER_S, seconds_of, utc_iso
+from transfer_core.units import utc_iso
 
-GAP = 1024.0
 _ACTIVE_NS = "active_ns + max(0, :now_ns - coalesce(claimed_ns, :now_ns))"
 STOP_THE_CLOCK = f"active_ns = {_ACTIVE_NS}, claimed_ns = NULL, lease_owner = NULL"
 SET_DURATION = f"duration_s = CASE WHEN started_at IS NOT NULL THEN ({_ACTIVE_NS}) / 1e9 END"
 _BEFORE_COMPLETED = as_set(states_before(JobState.COMPLETED))
 _BEFORE_FAILED = as_set(states_before(JobState.FAILED))
-
-
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """What it takes to queue a file."""
-
-    file_id: str
-    path: str
-    size: int
-    priority: int
-    destination: str
-    dest_path: str
-    source: str
-    source_mtime_ns: int | None = None  # with size and inode: the one state of the source that may be sent
-    source_inode: int | None = None
 
 
 class JobWorking(JobReading):
@@ -71,10 +51,10 @@ class JobWorking(JobReading):
             return []
         wall_ns = self._clock.wall_ns()
         with self._read() as db:
-            if not _is_any_ready(db, wall_ns, destinations):  # asked often, so that nothing is written for nothing
+            if not is_any_ready(db, wall_ns, destinations):  # asked often, so that nothing is written for nothing
                 return []
         with self._write_soon() as db:  # a claim that is lost is made again
-            ids = _first(_ready(db, wall_ns, max(limit, small_limit), destinations), limit, small_bytes)
+            ids = first_of(ready_jobs(db, wall_ns, max(limit, small_limit), destinations), limit, small_bytes)
             db.execute(
                 "UPDATE job SET status = 'uploading', lease_owner = ?, claimed_ns = ?, attempts = attempts + 1,"
                 " reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL,"
@@ -286,98 +266,3 @@ class JobWorking(JobReading):
                 f"UPDATE job SET next_try_ns = 0, next_try_at = NULL, changed = ?2 WHERE {concerned}",
                 (limit_ns, change_number(db)),
             )
-
-
-def insert_jobs(db: sqlite3.Connection, jobs: Sequence[NewJob], now_text: str) -> None:
-    """Within a transaction: queue files at the end of their priorities. ConflictError if an id is there already."""
-    change = change_number(db)
-    ends = {priority: end_of(db, priority) for priority in {new.priority for new in jobs}}
-    rows = []
-    for new in jobs:
-        _check(new)
-        ends[new.priority] += GAP
-        names = column_of_name(new.path), column_of_name(new.dest_path)
-        place = new.priority, ends[new.priority]
-        state = new.source_mtime_ns, new.source_inode
-        rows.append((new.file_id, *names, new.size, *place, new.destination, new.source, now_text, *state, change))
-    try:
-        db.executemany(
-            "INSERT INTO job (file_id, path, dest_path, size, priority, position, status, destination, source,"
-            " created_at, source_mtime_ns, source_inode, changed)"
-            " VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-    except sqlite3.IntegrityError as error:
-        raise ConflictError("one of these jobs is queued already") from error
-
-
-def end_of(db: sqlite3.Connection, priority: int) -> float:
-    """The last position that is taken within a priority, by a listed job or by one that undo may bring back."""
-    (end,) = db.execute(
-        "SELECT max(coalesce((SELECT max(position) FROM job WHERE listed = 1 AND priority = ?1), 0),"
-        " coalesce((SELECT max(position) FROM undo_row WHERE priority = ?1), 0))",
-        (priority,),
-    ).fetchone()
-    return float(end)
-
-
-def _is_any_ready(db: sqlite3.Connection, wall_ns: int, destinations: Sequence[str]) -> bool:
-    asked = "SELECT 1 FROM job WHERE status = 'pending' AND listed = 1 AND destination = ? AND next_try_ns <= ? LIMIT 1"
-    return any(db.execute(asked, (destination, wall_ns)).fetchone() for destination in destinations)
-
-
-def _first(ready: Sequence[_Ready], limit: int, small_bytes: int) -> list[str]:
-    """The first so many, and the next ones as long as all together are small."""
-    sums = accumulate(job.size for job in ready)
-    return [
-        job.file_id
-        for at, (job, total) in enumerate(zip(ready, sums, strict=True))
-        if at < limit or total <= small_bytes
-    ]
-
-
-def _ready(db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str]) -> list[_Ready]:
-    """The next jobs: in the order of the list within a priority, and the priorities as they count with age."""
-    queues = [found for rank in range(1, 11) if (found := _ready_of(db, wall_ns, limit, destinations, rank))]
-    taken: list[_Ready] = []
-    while queues and len(taken) < limit:
-        first = min(queues, key=lambda queue: (queue[-1].counts_as, queue[-1].priority))
-        taken.append(first.pop())
-        if not first:
-            queues.remove(first)
-    return taken
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A job that may be claimed."""
-
-    file_id: str
-    size: int
-    priority: int
-    counts_as: float
-
-
-def _ready_of(
-    db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str], priority: int
-) -> list[_Ready]:
-    """Those of one priority, the first last."""
-    rows: list[sqlite3.Row] = []
-    for destination in destinations:
-        rows += db.execute(
-            "SELECT position, file_id, created_at, size FROM job WHERE status = 'pending' AND listed = 1"
-            " AND destination = ? AND priority = ? AND next_try_ns <= ? ORDER BY position, file_id LIMIT ?",
-            (destination, priority, wall_ns, limit),
-        )
-    rows.sort(key=lambda row: (row[0], row[1]), reverse=True)
-    now_s = wall_ns / NS_PER_S
-    return [
-        _Ready(row[1], row[3], priority, aged_priority(priority, now_s - seconds_of(row[2]))) for row in rows[-limit:]
-    ]
-
-
-def _check(new: NewJob) -> None:
-    if not 1 <= new.priority <= 10:
-        raise UsageError(f"priority {new.priority} is not from 1 to 10")
-    if new.size < 0:
-        raise UsageError(f"{new.path!r} can't have {new.size} bytes")
