@@ -16,6 +16,7 @@ from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.under_way import Figures
 from transfer_core.engine.uplink import AgentListener, AgentMail, Uplink
 from transfer_core.errors import DrsError, NameRefused, error_from_code
+from transfer_core.jobs.leftovers import Leftover
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.sender_events import (
     ChunksWanted,
@@ -32,6 +33,7 @@ from transfer_core.protocol.sender_events import (
     SessionClosed,
 )
 
+DROPPING_MAX = 512  # parts that one relay is told of at once
 LETTER = "letter"  # the source of jobs that are in no queue
 _NOTHING_YET = Figures()
 
@@ -99,15 +101,30 @@ class AgentFiles:
             uplink.by_number.pop(job.number, None)
         self._close_soon(job)
 
-    def drop_there(self, uplink: Uplink) -> None:
-        """Have the relay drop its parts of what was given up: each is offered, and stopped in the same breath."""
+    def drop_there(self, uplink: Uplink, parts: Sequence[Leftover], chunk_bytes: int) -> None:
+        """Have the relay drop these, so many at once; those that it is being told of already are passed over."""
         session = uplink.session
         if session is None or session.closed:
             return
-        for job in uplink.to_drop:
-            if job.may_be_there and job.job.file_id not in uplink.jobs:
-                session.stop_file(job.offer_to(session), discard=True)
-        uplink.to_drop.clear()
+        for part in parts:
+            if len(uplink.dropping) >= DROPPING_MAX:
+                return
+            if part.number in uplink.dropping or part.file_id in uplink.jobs:
+                continue
+            try:
+                message = session.drop_part(part.file_id, part.dest_path, part.size, chunk_bytes)
+            except NameRefused:  # as it was when it was to be sent, so nothing of it is there
+                self._listener.on_parts_dropped([part.number])
+            else:
+                uplink.dropping[part.number] = message
+
+    def note_dropped(self, uplink: Uplink, session: SenderSession) -> None:
+        """Tell of which parts the relay has the word by now."""
+        told = [number for number, message in uplink.dropping.items() if session.is_delivered(message)]
+        for number in told:
+            del uplink.dropping[number]
+        if told:
+            self._listener.on_parts_dropped(told)
 
     def _is_letter(self, job: OutgoingJob) -> bool:
         return job.job.source == LETTER

@@ -20,6 +20,7 @@ from transfer_core.engine.path_policy import Carrying, LinkRules, PathPolicy
 from transfer_core.engine.uplink import HELLO_FIRST_NS, AgentListener, LinkPort, RelayTarget, Uplink
 from transfer_core.entropy import Entropy
 from transfer_core.errors import LinkError
+from transfer_core.jobs.leftovers import Leftover
 from transfer_core.net.base import UdpPort
 from transfer_core.protocol.endpoint import Address, Received, Transmit
 from transfer_core.protocol.sealing import SEAL_ROWS
@@ -195,12 +196,11 @@ class AgentLoop:
         if uplink is not None:
             self.files.stop_job(uplink, file_id)
 
-    def drop_there(self, relay: str, job: OutgoingJob) -> None:
-        """Have the relay drop its part of a job that was stopped, now or once there is a session."""
+    def drop_there(self, relay: str, parts: Sequence[Leftover], chunk_bytes: int) -> None:
+        """Have the relay drop these, if there is a session; `on_parts_dropped` says which it has been told of."""
         uplink = self.uplinks.get(relay)
         if uplink is not None:
-            uplink.to_drop.append(job)
-            self.files.drop_there(uplink)
+            self.files.drop_there(uplink, parts, chunk_bytes)
 
     def send_letter(self, relay: str, job: OutgoingJob) -> None:
         """Send a letter, now or with a later session: `AgentMail.on_sent` says when it is there."""
@@ -232,6 +232,7 @@ class AgentLoop:
         if accepted is None:
             return
         self.files.keep_past(uplink)
+        uplink.dropping.clear()  # what the former session had not delivered is asked for again
         uplink.initiator, uplink.silent_since_ns = None, None
         uplink.hello_wait_ns, uplink.hellos_said = HELLO_FIRST_NS, 0
         uplink.asked_since_ns = None
@@ -259,7 +260,6 @@ class AgentLoop:
         self.feeds.on_session(uplink)
         self.files.set_online(uplink, True, "")
         self._listener.on_paired(uplink.target.name)
-        self.files.drop_there(uplink)
         self.files.offer(uplink, sorted(uplink.jobs.values(), key=lambda job: (job.job.priority, job.job.position)))
 
     # --- the loop calls
@@ -287,6 +287,7 @@ class AgentLoop:
             if session is not None:
                 session.handle_timeout(now_ns)
                 self.files.drain(uplink)
+                self.files.note_dropped(uplink, session)
             if session is None or session.closed:
                 self._note_no_answer(uplink, now_ns)
             else:

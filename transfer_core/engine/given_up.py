@@ -1,48 +1,24 @@
-"""What people gave up a moment ago: nothing more of it is sent, but its part stays at the relay until undo is over.
+"""When a relay is told to drop its part of what people gave up: not before undo is over.
 
-Pure. Whoever takes a removal back within that time goes on where the file was. After it the relay is told to drop its
-part, since nobody goes on with it; also when the agent ends, because nobody would be there later to tell.
+Pure. Whoever takes a removal back within that time goes on where the file was. The queue's database knows what was
+given up (`jobs.leftovers`); the time runs from when this agent first sees it there, so no clock of another run counts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from transfer_core.engine.outgoing import OutgoingJob
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUpJob:
-    """A job whose part lies at a relay, and until when (ns) it does in any case."""
-
-    relay: str
-    out: OutgoingJob
-    due_ns: int
+from transfer_core.jobs.leftovers import Leftover
 
 
 class GivenUp:
-    """All of them, by file id; the time to come back is the same for each."""
+    """Since when each is known; the time to come back is the same for all."""
 
     def __init__(self, kept_ns: int) -> None:
         self._kept_ns = kept_ns
-        self._jobs: dict[str, GivenUpJob] = {}  # in the order in which they are due
+        self._since_ns: dict[int, int] = {}  # by number
 
-    def add(self, relay: str, out: OutgoingJob, now_ns: int) -> None:
-        """One more."""
-        self._jobs.pop(out.job.file_id, None)
-        self._jobs[out.job.file_id] = GivenUpJob(relay, out, now_ns + self._kept_ns)
-
-    def take_back(self, file_id: str) -> None:
-        """It is sent again, so what is there is wanted."""
-        self._jobs.pop(file_id, None)
-
-    def due(self, now_ns: int | None) -> list[GivenUpJob]:
-        """Those that nobody takes back any more, each once; None: all of them."""
-        over = []
-        for job in self._jobs.values():
-            if now_ns is not None and job.due_ns > now_ns:
-                break
-            over.append(job)
-        for job in over:
-            del self._jobs[job.out.job.file_id]
-        return over
+    def due(self, left: Sequence[Leftover], now_ns: int) -> list[Leftover]:
+        """Of all that is given up, what nobody takes back any more. What is no longer named is forgotten."""
+        self._since_ns = {each.number: self._since_ns.get(each.number, now_ns) for each in left}
+        return [each for each in left if now_ns - self._since_ns[each.number] >= self._kept_ns]

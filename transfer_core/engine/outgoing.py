@@ -101,11 +101,6 @@ class OutgoingJob:
         """Whether the relay may have some of it."""
         return self.job.bytes_done > 0 or self.job.attempts > 1 or self.offered
 
-    @property
-    def may_be_there(self) -> bool:
-        """Whether the relay may keep a part of it, which it does not of a single chunk."""
-        return self.chunks > 1 and (self.offered or self.job.bytes_done > 0)
-
     def offer_to(self, session: SenderSession) -> int:
         """Offer it; gives its number within that session. NameRefused."""
         row, source = self.job, self.source.fingerprint

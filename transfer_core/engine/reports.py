@@ -88,6 +88,10 @@ class Reports:
         """See `AgentListener`."""
         self._clerk.do(lambda: self._runner.failed(job.job.file_id, error))
 
+    def on_parts_dropped(self, numbers: Sequence[int]) -> None:
+        """See `AgentListener`."""
+        self._clerk.do(lambda: self._runner.parts_dropped(numbers))
+
     def on_room(self, relay: str, free_bytes: int) -> None:
         """See `AgentListener`."""
         self._clerk.do(lambda: self._clerk.targets.room_reported(relay, free_bytes))

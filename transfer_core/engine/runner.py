@@ -20,6 +20,7 @@ from transfer_core.engine.under_way import Figures, RunningJob, UnderWay
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError, SourceChanged
 from transfer_core.events import JobsChanged, JobState, JobView, Severity
+from transfer_core.jobs.leftovers import Leftover
 from transfer_core.jobs.model import Job, to_view
 from transfer_core.jobs.policy import Outcome, after_failure
 from transfer_core.jobs.store import JobStore
@@ -100,7 +101,6 @@ class JobRunner:
         if size != job.size:  # it was another one when it was queued
             self._store.resize(job.file_id, size)
             job = out.job = replace(job, size=size, bytes_done=min(size, job.bytes_done))
-        self._given_up.take_back(job.file_id)
         self.under_way.add(RunningJob(out, job.destination, job.priority, job.position))
         return out
 
@@ -137,7 +137,8 @@ class JobRunner:
                 self._reorder(running)
 
     def stop(self, file_id: str, *, discard: bool) -> None:
-        """Send no more of it. `discard`: nobody wants it, so its destination drops its part, once undo is over."""
+        """Send no more of it. `discard`: nobody wants it, so its upload drops its part, once undo is over; what relays
+        are to drop is known to the store."""
         running = self.under_way.pop(file_id)
         if running is not None:
             self._stopped_rows += running.rows_to_keep()
@@ -146,8 +147,6 @@ class JobRunner:
         if running is None:
             return
         self._loop.loop.post(lambda: self._loop.stop_job(running.destination, file_id))
-        if discard and isinstance(running.out, OutgoingJob):
-            self._given_up.add(running.destination, running.out, self._clock.monotonic_ns())
 
     def keep_stopped(self) -> None:
         """Save how far those were that have been stopped."""
@@ -156,11 +155,21 @@ class JobRunner:
 
     def drop_given_up(self, now_ns: int | None) -> None:
         """Have relays drop their parts of what nobody takes back any more; None: of all that was given up."""
-        dropped = self._given_up.due(now_ns)
-        for job in dropped:
-            self._loop.loop.post(partial(self._loop.drop_there, job.relay, job.out))
-        if dropped:
-            self._store.nothing_there([job.out.job.file_id for job in dropped])
+        left = self._store.leftovers()
+        due = left if now_ns is None else self._given_up.due(left, now_ns)
+        whole = [each.number for each in due if each.size <= self._config.chunk_bytes]  # no relay keeps a part of these
+        if whole:
+            self._store.parts_dropped(whole)
+        by_relay: dict[str, list[Leftover]] = {}
+        for each in due:
+            if each.size > self._config.chunk_bytes:
+                by_relay.setdefault(each.destination, []).append(each)
+        for relay, parts in by_relay.items():
+            self._loop.loop.post(partial(self._loop.drop_there, relay, parts, self._config.chunk_bytes))
+
+    def parts_dropped(self, numbers: Sequence[int]) -> None:
+        """Their relays have the word to drop these."""
+        self._store.parts_dropped(numbers)
 
     # --- ended
 

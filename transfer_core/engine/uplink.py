@@ -78,6 +78,10 @@ class AgentListener(Protocol):
         """The source or the relay gave up."""
         ...
 
+    def on_parts_dropped(self, numbers: Sequence[int]) -> None:
+        """Their relay has the word to drop these (`Leftover.number`)."""
+        ...
+
     def on_room(self, relay: str, free_bytes: int) -> None:
         """What the relay has room for."""
         ...
@@ -130,5 +134,5 @@ class Uplink:
     address: Address | None = None
     jobs: dict[str, OutgoingJob] = field(default_factory=dict)
     by_number: dict[int, OutgoingJob] = field(default_factory=dict)
-    to_drop: list[OutgoingJob] = field(default_factory=list)  # the relay is to drop its part of these
+    dropping: dict[int, int] = field(default_factory=dict)  # messages of this session, by the leftover they are about
     past_links: dict[str, dict[str, int]] = field(default_factory=dict)  # bytes by link of former sessions, by job

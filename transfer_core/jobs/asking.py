@@ -9,6 +9,7 @@ from transfer_core.errors import ConflictError
 from transfer_core.events import JobState
 from transfer_core.jobs.adding import GAP, end_of
 from transfer_core.jobs.database import as_set, change_number
+from transfer_core.jobs.leftovers import leave_behind, take_back
 from transfer_core.jobs.model import Job, check_transition
 from transfer_core.jobs.reading import JobReading, jobs_by_id
 from transfer_core.jobs.working import SET_DURATION, STOP_THE_CLOCK
@@ -40,6 +41,7 @@ class JobAsking(JobReading):
         """Give jobs up; ConflictError for completed ones."""
         with self._write() as db:
             concerned = _to_change(db, file_ids, JobState.CANCELLED)
+            leave_behind(db, concerned)
             self._update(
                 db,
                 concerned,
@@ -59,6 +61,7 @@ class JobAsking(JobReading):
                 if job.status is not JobState.PENDING:
                     check_transition(job.file_id, job.status, JobState.PENDING)
             _list_again(db, jobs)
+            take_back(db, [job.file_id for job in jobs])
             self._update(
                 db,
                 [job.file_id for job in jobs],

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from transfer_core.jobs.adding import NewJob, insert_jobs
 from transfer_core.jobs.database import StateDatabase, as_set, change_number, column_of_name, name_of_column
+from transfer_core.jobs.leftovers import leave_behind
 from transfer_core.jobs.working import STOP_THE_CLOCK
 from transfer_core.units import utc_iso
 
@@ -206,6 +207,7 @@ def _open_job_of(db: sqlite3.Connection, frame: NewFrame) -> list[str]:
 
 
 def _give_up(db: sqlite3.Connection, file_ids: Sequence[str], wall_ns: int) -> None:
+    leave_behind(db, file_ids)
     db.execute(
         f"UPDATE job SET {STOP_THE_CLOCK}, status = 'cancelled', reason = :reason, error = NULL, listed = 0,"
         " completed_at = :now, next_try_ns = 0, next_try_at = NULL, changed = :change"

@@ -18,6 +18,7 @@ from transfer_core.errors import UsageError
 from transfer_core.events import JobState
 from transfer_core.jobs.adding import GAP, end_of
 from transfer_core.jobs.database import as_set, change_number
+from transfer_core.jobs.leftovers import leave_behind, take_back
 from transfer_core.jobs.model import Job
 from transfer_core.jobs.policy import order_key
 from transfer_core.jobs.reading import JobReading, jobs_by_id
@@ -94,6 +95,7 @@ class JobOrdering(JobReading):
             for file_id, _, _, status, reason in rows:
                 if status is not None:
                     _list_again(db, file_id, JobState(status), reason)
+            take_back(db, [file_id for file_id, _, _, status, _ in rows if status not in (None, JobState.CANCELLED)])
             _put(db, [(file_id, priority, position) for file_id, priority, position, _, _ in rows])
             return str(last["what"])
 
@@ -105,6 +107,7 @@ class JobOrdering(JobReading):
 
     def _take_off(self, db: sqlite3.Connection, what: str, jobs: Sequence[Job]) -> None:
         _remember(db, what, jobs, off_list=True)
+        leave_behind(db, [job.file_id for job in jobs])
         db.execute(
             f"UPDATE job SET completed_at = CASE WHEN {_UNFINISHED} THEN :now ELSE completed_at END,"
             f" reason = CASE WHEN {_UNFINISHED} THEN 'removed by you' ELSE reason END,"

@@ -130,4 +130,13 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE watch ADD COLUMN removed INTEGER NOT NULL DEFAULT 0
     """,
+    """
+    CREATE TABLE leftover (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice: what is given up again is another one
+        file_id TEXT NOT NULL UNIQUE,
+        destination TEXT NOT NULL,
+        dest_path TEXT NOT NULL,
+        size INTEGER NOT NULL
+    )
+    """,
 )

@@ -6,6 +6,7 @@ from transfer_core.jobs.adding import NewJob
 from transfer_core.jobs.asking import JobAsking
 from transfer_core.jobs.database import DATABASE_NAME
 from transfer_core.jobs.frames import FrameRow, FrameTable, NewFrame
+from transfer_core.jobs.leftovers import Leftover, LeftoverTable
 from transfer_core.jobs.ordering import UNDO_KEPT, JobOrdering
 from transfer_core.jobs.outbox import OutboxTable
 from transfer_core.jobs.tables import Command, CommandTable, Destination, DestinationTable, SettingTable
@@ -19,6 +20,7 @@ __all__ = [
     "Destination",
     "FrameRow",
     "JobStore",
+    "Leftover",
     "NewFrame",
     "NewJob",
     "RunRow",
@@ -30,6 +32,7 @@ class JobStore(
     JobWorking,
     JobAsking,
     JobOrdering,
+    LeftoverTable,
     OutboxTable,
     DestinationTable,
     SettingTable,

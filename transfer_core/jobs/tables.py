@@ -106,6 +106,7 @@ class DestinationTable(StateDatabase):
                 raise ConflictError(f"{left} jobs are queued for {name}", hint="Cancel or send them first.")
             if not db.execute("DELETE FROM destination WHERE name = ?", (name,)).rowcount:
                 raise NotFoundError(f"there is no destination {name}")
+            db.execute("DELETE FROM leftover WHERE destination = ?", (name,))
 
 
 class SettingTable(StateDatabase):

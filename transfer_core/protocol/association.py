@@ -299,9 +299,13 @@ class Association:
 
     # --- sending
 
-    def send_message(self, message: Message) -> None:
-        """Deliver this message, once and in order. LocalProtocolError if no datagram could ever hold it."""
-        self._outbox.add(encode_message(message))
+    def send_message(self, message: Message) -> int:
+        """Deliver this message, once and in order; its number. LocalProtocolError if no datagram could ever hold it."""
+        return self._outbox.add(encode_message(message))
+
+    def is_delivered(self, message: int) -> bool:
+        """Whether the peer has acknowledged the message of that number."""
+        return self._outbox.is_delivered(message)
 
     @property
     def is_heard(self) -> bool:

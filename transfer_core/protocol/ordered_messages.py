@@ -41,12 +41,18 @@ class Outbox:
         """Messages that the peer has not acknowledged."""
         return len(self._waiting) + len(self._in_flight)
 
-    def add(self, body: bytes) -> None:
-        """Deliver this one after all others. LocalProtocolError if no datagram could ever hold it."""
+    def add(self, body: bytes) -> int:
+        """Deliver this one after all others; its number, for `is_delivered`. LocalProtocolError if no datagram could
+        ever hold it."""
         if len(body) > MESSAGE_BYTES_MAX:  # it would stand in the way of all others for ever
             raise LocalProtocolError(f"a message of {len(body)} bytes; {MESSAGE_BYTES_MAX} fit into every datagram")
         self._waiting.append((self._next_sequence, body))
         self._next_sequence += 1
+        return self._next_sequence - 1
+
+    def is_delivered(self, sequence: int) -> bool:
+        """Whether the peer has acknowledged that message."""
+        return sequence not in self._in_flight and all(waiting != sequence for waiting, _ in self._waiting)
 
     def take(self, room_bytes: int) -> tuple[list[bytes], list[int]]:
         """The next messages as frames, as many as there is room for, and their sequence numbers, for `sent`."""

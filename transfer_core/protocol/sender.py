@@ -78,9 +78,16 @@ from transfer_core.protocol.wire.messages import (
 )
 
 SLOTS = 1024
+LAST_PRIORITY = 10
 TRAINS_AHEAD = 3  # a busy receiver is handed a whole train at once, which tells nothing
 TAIL_BYTES_MAX = 64 * WINDOW_CHUNK_BYTES  # with more ready than this it is not looked whether it is the end
 DATAGRAM_BYTES_BASE = BASE_BYTES - IPV6_UDP_BYTES
+
+
+def _require_path(path: str) -> None:
+    long = len(path.encode("utf-8", "surrogateescape"))
+    if long > PATH_MAX:
+        raise NameRefused(f"{path[:60]!a}... is a path of {long} bytes; {PATH_MAX} can be sent")
 
 
 class SenderSession(Association):
@@ -156,9 +163,7 @@ class SenderSession(Association):
         `is_read`: its chunks are in memory, and are asked for at once where they can be, however much else is ready.
         NameRefused if the path is longer than a message may be.
         """
-        long = len(path.encode("utf-8", "surrogateescape"))
-        if long > PATH_MAX:
-            raise NameRefused(f"{path[:60]!a}... is a path of {long} bytes; {PATH_MAX} can be sent")
+        _require_path(path)
         number = self._next_file
         self._next_file += 1
         chunks = -(-size // chunk_bytes)
@@ -202,6 +207,17 @@ class SenderSession(Association):
         if number in self.files:
             self.send_message(FileStop(number, int(discard)))
             self._drop_file(self.files[number])
+
+    def drop_part(self, file_id: str, path: str, size: int, chunk_bytes: int) -> int:
+        """Have the relay drop what it has of a file that is not under way; the message's number, for `is_delivered`.
+
+        It is offered, and stopped in the same breath. NameRefused as for `open_file`.
+        """
+        _require_path(path)
+        number = self._next_file
+        self._next_file += 1
+        self.send_message(FileOpen(number, LAST_PRIORITY, size, chunk_bytes, 0, 0, file_id, path))
+        return self.send_message(FileStop(number, 1))
 
     def provide_chunks(self, number: int, first: int, records: Sequence[bytearray | None]) -> None:
         """Hand over the records of chunks that follow each other, with their padding (see `chunk_record`).

@@ -140,7 +140,7 @@ class Intake:
 
     def _begin(self, offer: Offer) -> Arriving:
         self._claim(offer, 0)
-        target, part = self._free_target(resolve_under(self._home_of(offer.agent), offer.path))
+        target, part = self._free_target(offer.agent, resolve_under(self._home_of(offer.agent), offer.path))
         number = None
         if offer.size > SMALL_BYTES:
             number = self._store.begin(self._completed(offer, "", ""), str(target.relative_to(self._root)))
@@ -166,8 +166,11 @@ class Intake:
             home.mkdir(exist_ok=True)
         return home
 
-    def _free_target(self, target: Path) -> tuple[Path, Path]:
-        """A target whose part file no other file under way uses, and that part file, which is not there."""
+    def _free_target(self, agent: bytes, target: Path) -> tuple[Path, Path]:
+        """A target whose part file no other file under way uses, and that part file, which is not there.
+
+        One that was left there by a file that has stopped is thrown away, with the record by which that would go on.
+        """
         part = part_path(target)
         if os.path.lexists(part):
             taken = {Path(arriving.target) for arriving in self._under_way.all()}
@@ -175,6 +178,7 @@ class Intake:
             while candidate in taken:
                 candidate, number = target.with_name(f"{target.stem} ({number}){target.suffix}"), number + 1
             target, part = candidate, part_path(candidate)
+            self._store.forget_part(agent, str(target.relative_to(self._root)))
             part.unlink(missing_ok=True)
         return target, part
 

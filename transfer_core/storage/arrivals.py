@@ -126,6 +126,11 @@ class ArrivalTable(RelayDatabase):
         with self._lock, transaction(self._db) as db:
             db.execute("DELETE FROM incoming WHERE agent = ? AND file_id = ?", (agent, file_id))
 
+    def forget_part(self, agent: bytes, target: str) -> None:
+        """What lies beside that target is thrown away: whichever file of that agent it was of begins anew."""
+        with self._lock, transaction(self._db) as db:
+            db.execute("DELETE FROM incoming WHERE agent = ? AND target = ? AND status = 'uploading'", (agent, target))
+
     def forget_stored(self, stored: Mapping[str, int]) -> int:
         """These files were deleted on purpose, by name with their sizes: they take no room; how many were known."""
         with self._lock, transaction(self._db) as db:

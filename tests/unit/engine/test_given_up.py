@@ -11,10 +11,14 @@ import pytest
 from tests.support.field import data_of
 from tests.support.loop_stage import LoopStage, job_of
 from tests.support.upload_world import wait_until
+from transfer_core.config import EngineConfig
 from transfer_core.engine.given_up import GivenUp
 from transfer_core.engine.local_service import LocalService
 from transfer_core.engine.outgoing import OutgoingJob
+from transfer_core.engine.system import SystemClock
 from transfer_core.events import Event, JobsChanged, JobsRemoved, JobState
+from transfer_core.jobs.leftovers import Leftover
+from transfer_core.jobs.store import JobStore
 from transfer_core.sim.conditions import LinkConditions
 
 SIZE = 6_000_000
@@ -29,33 +33,24 @@ def out(tmp_path: Path) -> OutgoingJob:
     return job_of("id-1", source, "lap.bin")
 
 
-def test_each_is_due_once_when_its_time_is_over(out: OutgoingJob) -> None:
+def part(number: int, file_id: str = "id-1") -> Leftover:
+    return Leftover(number, file_id, "pit", "lap.bin", SIZE)
+
+
+def test_each_is_due_once_its_time_is_over_and_stays_so_until_it_is_gone() -> None:
     given_up = GivenUp(KEPT_NS)
-    given_up.add("pit", out, 100)
-    assert given_up.due(129) == []
-    assert [(job.relay, job.out) for job in given_up.due(130)] == [("pit", out)]
-    assert given_up.due(1000) == []
+    assert given_up.due([part(1)], 100) == []
+    assert given_up.due([part(1), part(2, "id-2")], 129) == []
+    assert given_up.due([part(1), part(2, "id-2")], 130) == [part(1)]
+    assert given_up.due([part(1), part(2, "id-2")], 159) == [part(1), part(2, "id-2")]
 
 
-def test_what_is_taken_back_is_never_due(out: OutgoingJob) -> None:
+def test_taken_back_and_given_up_again_it_is_due_by_the_second_time() -> None:
     given_up = GivenUp(KEPT_NS)
-    given_up.add("pit", out, 100)
-    given_up.take_back("id-1")
-    assert given_up.due(None) == []
-
-
-def test_given_up_again_it_is_due_by_the_second_time(out: OutgoingJob) -> None:
-    given_up = GivenUp(KEPT_NS)
-    given_up.add("pit", out, 100)
-    given_up.add("pit", out, 120)
-    assert given_up.due(149) == []
-    assert len(given_up.due(150)) == 1
-
-
-def test_at_the_end_all_are_due(out: OutgoingJob) -> None:
-    given_up = GivenUp(KEPT_NS)
-    given_up.add("pit", out, 100)
-    assert len(given_up.due(None)) == 1
+    given_up.due([part(1)], 100)
+    given_up.due([], 110)
+    assert given_up.due([part(2)], 131) == []
+    assert given_up.due([part(2)], 161) == [part(2)]
 
 
 # --- a loop and a relay
@@ -72,6 +67,10 @@ def stage(tmp_path: Path) -> Iterator[LoopStage]:
 
 def parts(stage: LoopStage, folder: Path) -> list[Path]:
     return list((folder / "in").rglob("*.part"))
+
+
+def dropped(stage: LoopStage) -> list[int]:
+    return [number for name, arguments in stage.told if name == "on_parts_dropped" for number in arguments[0]]
 
 
 def send_a_part(stage: LoopStage, out: OutgoingJob) -> None:
@@ -98,9 +97,33 @@ def test_the_relay_drops_its_part_of_one_that_nobody_takes_back(
 ) -> None:
     send_a_part(stage, out)
     assert parts(stage, tmp_path)
-    stage.agent.loop.post(lambda: stage.agent.drop_there("pit", out))
+    stage.agent.loop.post(lambda: stage.agent.drop_there("pit", [part(7)], 65536))
     stage.wait(lambda: not parts(stage, tmp_path))
-    assert stage.agent.uplinks["pit"].to_drop == []
+    stage.wait(lambda: dropped(stage) == [7])
+
+
+def test_of_a_part_that_never_was_there_the_relay_is_told_too(stage: LoopStage, tmp_path: Path) -> None:
+    stage.agent.loop.post(lambda: stage.agent.drop_there("pit", [part(7), part(8, "id-2")], 65536))
+    stage.wait(lambda: sorted(dropped(stage)) == [7, 8])
+    assert not list((tmp_path / "in").rglob("lap*"))
+
+
+def test_without_a_session_nothing_is_said_to_be_dropped(stage: LoopStage, out: OutgoingJob, tmp_path: Path) -> None:
+    send_a_part(stage, out)
+    stage.relay.stop()
+    stage.unplug("line")
+    stage.agent.loop.post(lambda: stage.agent.drop_there("pit", [part(7)], 65536))
+    gone_by: list[bool] = []
+    stage.agent.loop.post(lambda: gone_by.append(True))
+    stage.wait(lambda: bool(gone_by))
+    assert dropped(stage) == []
+    assert parts(stage, tmp_path)
+
+
+def test_a_name_that_no_message_holds_was_never_there(stage: LoopStage) -> None:
+    long = Leftover(7, "id-1", "pit", "x" * 5000, SIZE)
+    stage.agent.loop.post(lambda: stage.agent.drop_there("pit", [long], 65536))
+    stage.wait(lambda: dropped(stage) == [7])
 
 
 def test_the_part_of_one_that_is_sent_again_is_not_dropped(stage: LoopStage, out: OutgoingJob, tmp_path: Path) -> None:
@@ -110,7 +133,7 @@ def test_the_part_of_one_that_is_sent_again_is_not_dropped(stage: LoopStage, out
 
     def begin_and_drop() -> None:
         stage.agent.begin("pit", [again])
-        stage.agent.drop_there("pit", out)
+        stage.agent.drop_there("pit", [part(7)], 65536)
 
     stage.agent.loop.post(begin_and_drop)
     stage.wait(lambda: len(stage.arrived()) == 1)
@@ -136,6 +159,7 @@ class Pit:
         self.folder = folder
         self.host = LocalService(folder / "host")
         self.host.start_relay(str(folder / "in"), "127.0.0.1:0")
+        self.address = self.host.relay().listen
         self.agent = LocalService(folder / "state", simulation=folder / "links.toml")
         self.agent.start()
         self.agent.pair(self.host.relay_token().text, "pit")
@@ -150,6 +174,21 @@ class Pit:
 
     def parts(self) -> list[Path]:
         return list((self.folder / "in").rglob("*.part"))
+
+    def start_again(self) -> None:
+        """The relay at its old address, and an agent that keeps nothing for undo."""
+        self.host = LocalService(self.folder / "host")
+        self.host.start_relay(str(self.folder / "in"), self.address)
+        config = EngineConfig(given_up_kept_s=0.0)
+        self.agent = LocalService(self.folder / "state", config=config, simulation=self.folder / "links.toml")
+        self.agent.start()
+
+    def leftovers(self) -> list[Leftover]:
+        reader = JobStore(self.folder / "state", SystemClock())
+        try:
+            return reader.leftovers()
+        finally:
+            reader.close()
 
     def stop(self) -> None:
         self.agent.stop()
@@ -188,6 +227,30 @@ def test_what_is_taken_back_goes_on_where_it_was(pit: Pit, verb: str) -> None:
     wait_until(lambda: pit.agent.job(file_id).status is JobState.COMPLETED, "the rest", 200)
     assert pit.host.relay().bytes_received < pit.source.stat().st_size + 4_000_000  # not all of it once more
     assert next((pit.folder / "in").rglob("stint.bin")).read_bytes() == pit.source.read_bytes()
+
+
+def test_a_file_that_was_paused_before_it_was_removed_leaves_no_part(pit: Pit) -> None:
+    file_id = pit.send_a_part()
+    pit.agent.pause([file_id])
+    wait_until(lambda: pit.agent.job(file_id).status is JobState.PAUSED, "the pause")
+    pit.agent.remove([file_id])
+    pit.agent.stop()
+    wait_until(lambda: not pit.parts(), "that the part is dropped")
+
+
+def test_a_part_that_a_relay_could_not_be_told_of_is_dropped_by_the_next_agent(pit: Pit) -> None:
+    file_id = pit.send_a_part()
+    pit.agent.pause([file_id])
+    pit.host.stop()
+    pit.agent.stop()
+    assert pit.parts()
+    alone = JobStore(pit.folder / "state", SystemClock())
+    alone.remove([file_id])
+    assert [each.file_id for each in alone.leftovers()] == [file_id]
+    alone.close()
+    pit.start_again()
+    wait_until(lambda: not pit.parts(), "that the part is dropped")
+    wait_until(lambda: not pit.leftovers(), "that it is known to be dropped")
 
 
 def test_an_agent_that_ends_leaves_no_part_of_what_was_removed(pit: Pit) -> None:

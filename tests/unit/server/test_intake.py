@@ -329,3 +329,33 @@ def test_a_file_that_came_whole_and_is_not_what_was_sent_is_thrown_away(tmp_path
 
 def blake3_of(content: bytes) -> str:
     return f"blake3:{blake3.blake3(content).hexdigest()}"
+
+
+def test_a_part_that_a_later_file_of_that_name_has_taken_is_not_its_to_drop(
+    tmp_path: Path, store: FailingStore
+) -> None:
+    intake = make(tmp_path, store)
+    write(intake, opened(intake, offer("f1")), 0, 20)
+    sync(intake)
+    intake.stop(AGENT, "f1", discard=False)
+    later = opened(intake, offer("f2", mark=2))
+    write(intake, later, 0, 48)
+    intake.stop(AGENT, "f1", discard=True)  # long removed, and told of only now
+    result = finish(intake, later)
+    assert isinstance(result, Stored)
+    assert (tmp_path / "in" / result.stored_as).read_bytes() == data_of(3 * MB)
+
+
+def test_a_file_whose_part_a_later_one_of_that_name_has_taken_begins_anew_beside_it(
+    tmp_path: Path, store: FailingStore
+) -> None:
+    intake = make(tmp_path, store)
+    write(intake, opened(intake, offer("f1")), 0, 20)
+    sync(intake)
+    intake.stop(AGENT, "f1", discard=False)
+    later = opened(intake, offer("f2", mark=2))
+    again = opened(intake, offer("f1"))
+    assert not again.written.any()
+    for arriving in (later, again):
+        write(intake, arriving, 0, 48)
+        assert isinstance(finish(intake, arriving), Stored)

@@ -278,6 +278,9 @@ class DirectDesk:
     def on_failed(self, job: OutgoingJob, error: DrsError) -> None:
         """See `AgentListener`."""
 
+    def on_parts_dropped(self, numbers: Sequence[int]) -> None:
+        """See `AgentListener`."""
+
     def on_room(self, relay: str, free_bytes: int) -> None:
         """See `AgentListener`."""
 
