@@ -337,10 +337,10 @@ def test_a_part_that_a_later_file_of_that_name_has_taken_is_not_its_to_drop(
     intake = make(tmp_path, store)
     write(intake, opened(intake, offer("f1")), 0, 20)
     sync(intake)
-    intake.stop(AGENT, "f1", discard=False)
+    intake.leave(intake.opened(AGENT, "f1"))
     later = opened(intake, offer("f2", mark=2))
     write(intake, later, 0, 48)
-    intake.stop(AGENT, "f1", discard=True)  # long removed, and told of only now
+    intake.discard(AGENT, "f1")  # long removed, and told of only now
     result = finish(intake, later)
     assert isinstance(result, Stored)
     assert (tmp_path / "in" / result.stored_as).read_bytes() == data_of(3 * MB)
@@ -352,7 +352,7 @@ def test_a_file_whose_part_a_later_one_of_that_name_has_taken_begins_anew_beside
     intake = make(tmp_path, store)
     write(intake, opened(intake, offer("f1")), 0, 20)
     sync(intake)
-    intake.stop(AGENT, "f1", discard=False)
+    intake.leave(intake.opened(AGENT, "f1"))
     later = opened(intake, offer("f2", mark=2))
     again = opened(intake, offer("f1"))
     assert not again.written.any()
