@@ -48,6 +48,7 @@ class LoopStage:
         )
         self._counter = itertools.count(1)
         self.links: dict[str, LinkPort] = {}
+        self._ways: dict[str, tuple[SimulatedLink, SimulatedLink]] = {}
         self.agent.start()
         target = RelayTarget("pit", (self.relay.address,), token.relay_public, token.secret)
         self.agent.loop.post(lambda: self.agent.set_relays([target]))
@@ -63,7 +64,13 @@ class LoopStage:
     def plug(self, name: str, conditions: LinkConditions) -> None:
         """A link comes up."""
         up, down = (SimulatedLink(conditions, np.random.default_rng(i)) for i in range(2))
+        self._ways[name] = (up, down)
         self._set({**self.links, name: LinkPort(name, SimulatedPort(open_udp_port(), up, down))})
+
+    def change(self, conditions: LinkConditions) -> None:
+        """All links are like that from now on."""
+        for way in itertools.chain.from_iterable(self._ways.values()):
+            way.change(conditions)
 
     def unplug(self, name: str) -> None:
         """A link goes away."""

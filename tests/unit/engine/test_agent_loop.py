@@ -14,7 +14,8 @@ from transfer_core.engine import agent_loop
 from transfer_core.sim.conditions import LinkConditions
 
 SIZE = 3_000_000
-SLOW = LinkConditions(rate_mbps=8, delay_ms=2)
+SLOW = LinkConditions(rate_mbps=1, delay_ms=2)  # the file would take twelve seconds
+FAST = LinkConditions(rate_mbps=80, delay_ms=2)
 
 
 @pytest.fixture
@@ -35,11 +36,14 @@ def test_a_session_whose_path_numbers_are_used_up_is_followed_by_a_new_one_in_mi
     stage.wait(lambda: stage.sessions() == 1)
     out = job_of("id-1", source, "lap.bin")
     stage.agent.loop.post(lambda: stage.agent.begin("pit", [out]))
-    stage.wait(lambda: stage.relay.bytes_received > SIZE / 10)
+    stage.wait(lambda: stage.relay.bytes_received > SIZE / 20)
     for _ in range(4):  # each time is another path
         stage.unplug("loose")
         stage.plug("loose", SLOW)
         time.sleep(0.05)
+    stage.wait(lambda: stage.sessions() == 2)
+    assert not stage.arrived()
+    stage.change(FAST)
     stage.wait(lambda: any(name == "on_arrived" for name, _ in stage.told))
     assert stage.sessions() == 2
     assert [arguments[1:] for name, arguments in stage.told if name == "on_online"] == [(True, "")]  # it never was away

@@ -16,7 +16,7 @@ from transfer_core.engine import clerk
 from transfer_core.engine.doorbell import NAME, Doorbell, ring
 from transfer_core.engine.local_service import LocalService
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 LONG_S = 600.0  # a beat that nobody waits for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no local datagram sockets there")

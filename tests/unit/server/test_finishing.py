@@ -23,17 +23,19 @@ def files(tmp_path: Path) -> list[IncomingFile]:
 def test_files_are_synced_side_by_side_where_the_disk_is_slow(
     files: list[IncomingFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threads: set[int] = set()
+    first_three, together = iter(range(3)), threading.Barrier(3)  # passed by three that wait for the disk at once
 
     def slow(fd: int) -> None:
-        threads.add(threading.get_ident())
         time.sleep(0.01)
+        if threading.current_thread() is not threading.main_thread() and next(first_three, None) is not None:
+            together.wait(60.0)
 
     monkeypatch.setattr(os, "fsync", slow)
     finisher = Finisher()
     assert finisher.make_ready([(file, 10**18) for file in files]) == [None] * 20
     finisher.close()
-    assert len(threads) > 2
+    assert not together.broken
+    assert next(first_three, None) is None
 
 
 def test_what_can_t_be_synced_is_told_and_takes_none_of_the_others_along(

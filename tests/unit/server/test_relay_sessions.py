@@ -147,7 +147,7 @@ def test_an_agent_with_live_feeds_is_missed_before_its_session_ends_and_heard_ag
         agent.ping(session)
         for told in ([True], [True, False], [True, False, True]):
             end = time.monotonic() + WAIT_S
-            while silences.told != told:
+            while silences.told[: len(told)] != told:  # it is missed again soon
                 assert time.monotonic() < end, silences.told
                 if told[-1] is False:
                     agent.ping(session)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from transfer_core.storage.relay_store import RelayStore
 CHUNK = 65_536
 CHUNKS = 3000
 KILLS = 10
+GROUPS = 250
+GROUPS_A_LIFE = 20  # so that a machine of any speed leaves all ten something to do
 SEED = 20261121
 
 WRITER = f"""
@@ -27,7 +30,7 @@ from transfer_core.sim.manual_clock import ManualClock
 from transfer_core.storage.incoming import IncomingFile, part_path
 from transfer_core.storage.relay_store import Checkpoint, Completed, RelayStore
 
-folder, seed = Path(sys.argv[1]), int(sys.argv[2])
+folder, seed, groups = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 store = RelayStore(folder, ManualClock())
 known = store.find(b"key", "f")
 if known is None:
@@ -41,15 +44,18 @@ if file.created:
 missing = np.flatnonzero(~have)
 np.random.default_rng(seed).shuffle(missing)
 print("at work", flush=True)
-for group in np.array_split(missing, max(1, len(missing) // 12)):
+for group in np.array_split(missing, max(1, len(missing) * {GROUPS} // {CHUNKS})):
+    if not groups:
+        sys.stdin.read()  # it stands still until it is killed
+    groups -= 1
     for chunk in group:
         file.write_chunk(int(chunk) * {CHUNK}, memoryview((int(chunk) + 1).to_bytes(4, "big") * {CHUNK // 4}))
     file.sync()
     have[group] = True
     store.save([Checkpoint(number, have, (0,))], [])
+    print("saved", flush=True)
 final = file.finish(folder / "x", 0)
 store.save([], [Completed(b"key", "f", "x", {CHUNK * CHUNKS}, {CHUNK}, 1, "x", "")])
-print("done", flush=True)
 """
 
 
@@ -57,9 +63,11 @@ def expected(chunk: int) -> bytes:
     return (chunk + 1).to_bytes(4, "big") * (CHUNK // 4)
 
 
-def start(folder: Path, seed: int) -> subprocess.Popen[str]:
+def start(folder: Path, seed: int, groups: int = GROUPS + 1) -> subprocess.Popen[str]:
+    """A writer at work, which saves so many groups of chunks and then waits for its end."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder), str(seed)],
+        [sys.executable, "-c", WRITER, str(folder), str(seed), str(groups)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[3],
@@ -88,21 +96,20 @@ def test_no_checkpoint_names_what_is_not_there_whenever_the_writer_is_killed(tmp
     rng = np.random.default_rng(SEED)
     progress: list[int] = []
     for kill in range(KILLS):
-        with start(tmp_path, SEED + kill) as process:
-            try:
-                process.wait(float(rng.uniform(0.0, 0.03)))
-            except subprocess.TimeoutExpired:
-                process.kill()
-        if (tmp_path / "x").exists():
-            break  # a fast machine has done it all, and a writer that starts now would begin anew
+        with start(tmp_path, SEED + kill, GROUPS_A_LIFE) as process:
+            assert process.stdout is not None
+            for _ in range(int(rng.integers(0, GROUPS_A_LIFE - 2))):
+                assert process.stdout.readline() == "saved\n"
+            time.sleep(float(rng.uniform(0.0, 0.01)))  # anywhere within one of the next groups
+            process.kill()
         named, there = named_and_there(tmp_path)
         assert there == named
         progress.append(named)
-    assert len(progress) >= 3, "it was killed at work several times"
     assert progress == sorted(progress)
-    assert progress[-1] > 0, "and had got on meanwhile"
-    if not (tmp_path / "x").exists():
-        with start(tmp_path, SEED) as process:
-            assert process.wait(60) == 0
+    assert progress[-1] > 0, "it had got on meanwhile"
+    assert not (tmp_path / "x").exists()
+    with start(tmp_path, SEED) as process:
+        process.communicate(timeout=120)
+        assert process.returncode == 0
     content = (tmp_path / "x").read_bytes()
     assert content == b"".join(expected(chunk) for chunk in range(CHUNKS))
