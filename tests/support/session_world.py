@@ -328,12 +328,15 @@ class SessionWorld:
     def _carry(self, transmit: Transmit, link: SimulatedLink, side: Association) -> None:
         self.checks.nonces(self._epoch, transmit, int(side is self.receiver))
         other = self.receiver if side is self.sender else self.sender
-        sizes = datagram_sizes(len(transmit.payload), transmit.segment_bytes)
         payload = bytes(transmit.payload)
         self.trace.update(self.now_ns.to_bytes(8, "big") + payload)
         trouble, rng = self.trouble, self.rng
         mtu = trouble.mtu.get(transmit.path % len(self.ups))
-        for i, release_ns in enumerate(link.offer(self.now_ns, sizes).tolist()):
+        if len(payload) <= transmit.segment_bytes:
+            releases = [link.offer_one(self.now_ns, len(payload))]
+        else:
+            releases = link.offer(self.now_ns, datagram_sizes(len(payload), transmit.segment_bytes)).tolist()
+        for i, release_ns in enumerate(releases):
             if release_ns == DROPPED:
                 continue
             newest_ns = self._newest_ns.get(link, 0)

@@ -28,7 +28,7 @@ from transfer_core.protocol.recovery.ack import Ack
 from transfer_core.protocol.recovery.congestion import TRAIN_PACKETS
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, MOST_BYTES, MtuSearch
 from transfer_core.protocol.recovery.path_receiver import PathReceiver
-from transfer_core.protocol.recovery.path_sender import PathSender, Resolved
+from transfer_core.protocol.recovery.path_sender import NOTHING_RESOLVED, PathSender, Resolved
 from transfer_core.protocol.sealing import SEAL_ROWS, Sealing, open_rows_max, seal_rows_max
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.datagram import (
@@ -184,9 +184,9 @@ class Association:
                 self.counters.refused += len(pns) - int(np.count_nonzero(taken))
                 pns, tx_us, floors = pns[taken], tx_us[taken], floors[taken]
             if len(pns):
-                path.receiver.on_received(pns, tx_us, floors, now_ns, True)
+                path.receiver.on_fresh(pns, tx_us, floors, now_ns, True)
             return
-        path.receiver.on_received(pns, tx_us, floors, now_ns, kind == Kind.CONTROL)
+        path.receiver.on_fresh(pns, tx_us, floors, now_ns, kind == Kind.CONTROL)
         for row in plain:
             try:
                 self._take_frames(memoryview(row)[PREFIX_BYTES:], now_ns)
@@ -224,6 +224,8 @@ class Association:
     def _resolve(self, path: Path, resolved: Resolved, now_ns: int) -> None:
         if self.observer is not None:
             self.observer.on_resolved(now_ns, path, resolved)
+        if resolved is NOTHING_RESOLVED:
+            return
         is_run = not (resolved.acked_tags >= 0).any()  # no file data arrived that was sent among what was lost
         # what was given up and is there after all need not go again; and it was sent before the rest
         for tags, was_acked in ((resolved.late_tags, True), (resolved.acked_tags, True), (resolved.lost_tags, False)):

@@ -172,7 +172,9 @@ class LiveOut:
 
     def wants(self, path: int) -> bool:
         """Whether something waits that this path may carry."""
-        return bool(self._queue or self._rest) or any(copy.path != path for copy in self._copies)
+        if self._queue or self._rest:
+            return True
+        return bool(self._copies) and any(copy.path != path for copy in self._copies)
 
     def next_frame(self, path: int, now_ns: int, copy: Copying) -> OutFrame | None:
         """The next frame for this path, None if it has had its run or nothing waits; `copy` says where it goes too."""

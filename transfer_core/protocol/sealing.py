@@ -19,6 +19,7 @@ from transfer_core.protocol.wire.datagram import (
     PREFIX,
     PREFIX_BYTES,
     SEALED_OVERHEAD,
+    Burst,
     BurstPool,
     Kind,
     floor_distance,
@@ -78,6 +79,8 @@ class Sealing:
     ) -> tuple[memoryview, int]:
         """Seal the first `count` of those rows; gives the datagrams back to back, and the length of each."""
         burst = self._sending.burst(plain_bytes)
+        if count == 1:
+            return self._seal_row(burst, path, first_pn, floor, now_ns), burst.datagram_bytes
         prefix = burst.prefix[:count]
         prefix["floor"] = floor_distances(first_pn, count, floor)
         prefix["tx_us"] = now_ns // 1000 & _US_MASK
@@ -92,6 +95,15 @@ class Sealing:
             for i, (nonce, plain, head, sealed) in enumerate(burst.rows(count)[:count]):
                 keys.aead(path, first_pn + i).encrypt_into(nonce, plain, head, sealed)
         return burst.payload[: count * burst.datagram_bytes], burst.datagram_bytes
+
+    def _seal_row(self, burst: Burst, path: int, pn: int, floor: int, now_ns: int) -> memoryview:
+        """The first row alone: numpy is slow with little."""
+        nonce, plain, head, sealed = burst.rows(1)[0]
+        _PREFIX.pack_into(plain, 0, floor_distance(pn, floor), now_ns // 1000 & _US_MASK)
+        _OUTER.pack_into(head, 0, Kind.DATA, path, self._peer_index, pn >> 32, pn & 0xFFFFFFFF)
+        _NONCE.pack_into(nonce, 0, path, pn)
+        self._send_keys.aead(path, pn).encrypt_into(nonce, plain, head, sealed)
+        return burst.payload[: burst.datagram_bytes]
 
     def seal_one(self, kind: Kind, path: int, pn: int, floor: int, frames: bytes, now_ns: int) -> bytes:
         """A datagram with frames."""

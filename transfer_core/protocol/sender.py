@@ -476,17 +476,17 @@ class SenderSession(Association):
     def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         if not path.carries_data:
             return None
-        if path.trains_left and path.sender.wants_train(now_ns) and self._to_send.is_empty:
+        waits = not self._to_send.is_empty
+        if path.trains_left and not waits and path.sender.wants_train(now_ns):
             path.trains_left -= 1
             return self._transmit_train(path, now_ns)
-        leaves_it = self._leaves_it(path)
-        if not leaves_it and not self._to_send.is_empty:
+        leaves_it = waits and self._leaves_it(path)
+        if waits and not leaves_it:
             path.sender.set_demand(True)  # before it is asked what may go: a pause ends with this
         budget = min(max_datagrams, path.sender.budget_datagrams(now_ns, path.datagram_bytes))
-        others = [other for other in self.paths.values() if other is not path]
-        picked = self._copies.of_everything(path, others, budget) if self.redundant else []
+        picked = self._copies.of_everything(path, self._others(path), budget) if self.redundant else []
         is_copy = bool(picked)
-        if not picked and budget > 0 and not leaves_it:
+        if waits and not picked and budget > 0 and not leaves_it:
             room_bytes = slice_bytes_max(path.datagram_bytes)
             picked = self._to_send.take(room_bytes, budget, may_cut=not path.sender.is_silent)
             if picked:
@@ -494,7 +494,7 @@ class SenderSession(Association):
         # asked also when nothing may go, since the deadline has to move on
         if not picked and self._copies.are_due(path, now_ns) and budget > 0:
             is_copy = True
-            picked = self._copies.of_the_tail(path, others, budget, self._sent_slices)
+            picked = self._copies.of_the_tail(path, self._others(path), budget, self._sent_slices)
         if not picked:
             path.sender.set_demand(False)
             return None
@@ -502,6 +502,9 @@ class SenderSession(Association):
             taken = [(slot.file, slot.chunk, len(slices)) for slot, slices in picked]
             self.observer.on_scheduled(now_ns, path, taken, is_copy=is_copy)
         return self._transmit_slices(path, picked, now_ns)
+
+    def _others(self, path: Path) -> list[Path]:
+        return [other for other in self.paths.values() if other is not path]
 
     def _idle_due_ns(self, path: Path) -> int | None:
         """When an idle path wants to look for copies, though nothing happens meanwhile."""

@@ -32,8 +32,10 @@ class SliceQueue:
     def last_bytes(self) -> int | None:
         """What waits, if that is all there is to send; None if more is to come."""
         left_bytes = self._ahead.last_bytes
+        if left_bytes is None:
+            return None
         file = self._files.first()
-        if left_bytes is None or file is None or file.unread:
+        if file is None or file.unread:
             return None
         left_bytes += sum(slot.lost * slot.slice_bytes for slot in file.lost.values())
         if file.fresh and file.fresh[0].unsent_from:

@@ -130,6 +130,28 @@ class SimulatedLink:
         releases[:taken] = np.where(lost, DROPPED, arrival_ns)
         return releases
 
+    def offer_one(self, now_ns: int, size: int) -> int:
+        """`offer` for one datagram, in the same steps; several times faster than with numpy."""
+        self.counters.offered += 1
+        if self._killed:
+            self.counters.dropped_killed += 1
+            return DROPPED
+        conditions = self._conditions
+        if conditions is None:
+            return now_ns
+        start_ns = max(self._busy_until_ns, now_ns)
+        if conditions.queue_ms * NS_PER_MS < start_ns - now_ns:
+            self.counters.dropped_queue += 1
+            return DROPPED
+        self._busy_until_ns = start_ns + round((size + IP_UDP_OVERHEAD_BYTES) * (8e3 / conditions.rate_mbps))
+        arrival_ns = self._busy_until_ns + self._travel_one_ns(conditions, now_ns)
+        if not self._reorder:
+            arrival_ns = self._last_release_ns = max(arrival_ns, self._last_release_ns)
+        if self._is_lost(conditions):
+            self.counters.dropped_loss += 1
+            return DROPPED
+        return arrival_ns
+
     def deliver(self, count: int) -> bool:
         """These datagrams come out now: True, and counted as delivered; False if the link was killed meanwhile."""
         if self._killed:
@@ -162,6 +184,15 @@ class SimulatedLink:
         travel = np.maximum(delay_ns + sigmas * (conditions.jitter_ms * NS_PER_MS), 0.0)
         return np.rint(travel).astype(np.int64)
 
+    def _travel_one_ns(self, conditions: LinkConditions, now_ns: int) -> int:
+        """Likewise of one datagram."""
+        delay_ns = conditions.delay_ms * NS_PER_MS
+        if conditions.jitter_ms == 0:
+            return round(delay_ns)
+        sigmas = float(self._rng.standard_normal()) if self._reorder else self._wandered(now_ns)
+        sigmas = min(max(sigmas, -JITTER_LIMIT_SIGMAS), JITTER_LIMIT_SIGMAS)
+        return round(max(delay_ns + sigmas * (conditions.jitter_ms * NS_PER_MS), 0.0))
+
     def _wandered(self, now_ns: int) -> float:
         """The common jitter at `now_ns`: a mean-reverting walk with unit variance."""
         keep = 0.0 if self._wander_ns is None else math.exp(-(now_ns - self._wander_ns) / JITTER_CORRELATION_NS)
@@ -176,17 +207,30 @@ class SimulatedLink:
             self._mark_bad_runs(conditions.burst_loss, lost)
         return lost
 
+    def _is_lost(self, conditions: LinkConditions) -> bool:
+        """Whether the air takes one datagram."""
+        is_lost = conditions.loss > 0 and float(self._rng.random()) < conditions.loss
+        if conditions.burst_loss > 0:
+            self._begin_run(conditions.burst_loss)
+            self._run_left -= 1
+            is_lost = is_lost or bool(self._bad_run)
+        return is_lost
+
     def _mark_bad_runs(self, burst_loss: float, lost: NDArray[np.bool_]) -> None:
         """Lay good and bad runs over the datagrams; a run goes on from call to call."""
-        good_run_mean = BURST_LENGTH_DATAGRAMS * (1 - burst_loss) / burst_loss
         at = 0
         while at < len(lost):
-            if self._run_left == 0:
-                self._bad_run = bool(self._rng.random() < burst_loss) if self._bad_run is None else not self._bad_run
-                mean = BURST_LENGTH_DATAGRAMS if self._bad_run else good_run_mean
-                self._run_left = int(self._rng.geometric(min(1.0, 1.0 / mean)))
+            self._begin_run(burst_loss)
             step = min(self._run_left, len(lost) - at)
             if self._bad_run:
                 lost[at : at + step] = True
             self._run_left -= step
             at += step
+
+    def _begin_run(self, burst_loss: float) -> None:
+        """If the run before is over, draw the next one."""
+        if self._run_left == 0:
+            self._bad_run = bool(self._rng.random() < burst_loss) if self._bad_run is None else not self._bad_run
+            good_run_mean = BURST_LENGTH_DATAGRAMS * (1 - burst_loss) / burst_loss
+            mean = BURST_LENGTH_DATAGRAMS if self._bad_run else good_run_mean
+            self._run_left = int(self._rng.geometric(min(1.0, 1.0 / mean)))

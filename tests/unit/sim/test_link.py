@@ -121,3 +121,32 @@ def test_the_same_seed_gives_the_same_run() -> None:
     other = offer_for(make_link(10, **values), 1.0)
     assert (first == second).all()
     assert (first != other).any()
+
+
+@pytest.mark.parametrize("reorder", [False, True])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"rate_mbps": 3, "delay_ms": 12, "queue_ms": 30},
+        {"rate_mbps": 7, "delay_ms": 5, "jitter_ms": 4, "loss": 0.2, "queue_ms": 50},
+        {"rate_mbps": 9, "delay_ms": 1, "jitter_ms": 3, "burst_loss": 0.05, "loss": 0.01, "queue_ms": 10},
+    ],
+)
+def test_a_datagram_that_is_offered_alone_fares_as_in_an_array_of_one(values: dict[str, float], reorder: bool) -> None:
+    alone, in_array = (make_link(3, reorder=reorder, **values) for _ in range(2))
+    rng = np.random.default_rng(4)
+    now_ns = 0
+    for turn in range(3000):
+        now_ns += int(rng.exponential(0.6 * MS))
+        size = int(rng.integers(20, 1473))
+        if turn % 500 == 0:
+            for link in (alone, in_array):
+                link.kill() if turn % 1000 else link.restore()
+        assert alone.offer_one(now_ns, size) == in_array.offer(now_ns, np.array([size]))[0]
+    assert alone.counters == in_array.counters
+    assert alone.counters.dropped_killed > 0
+    assert alone.counters.dropped_queue > 0
+
+
+def test_a_link_without_conditions_lets_one_through_at_once() -> None:
+    assert SimulatedLink(None, np.random.default_rng(1)).offer_one(7, 100) == 7

@@ -62,10 +62,9 @@ class Ack:
 
 def _holes(received: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Offset and length of each run of missing packets; a run over 65,535 is split."""
-    missing = np.empty(len(received) + 2, np.int8)
-    missing[0] = missing[-1] = 0
-    np.logical_not(received, out=missing[1:-1].view(np.bool_))
-    edges = np.flatnonzero(np.diff(missing))
+    there = np.ones(len(received) + 2, np.bool_)
+    there[1:-1] = received
+    edges = (there[1:] != there[:-1]).nonzero()[0]
     starts, lengths = edges[::2], edges[1::2] - edges[::2]
     if not len(lengths) or lengths.max() <= _HOLE_MAX:
         return starts, lengths

@@ -109,9 +109,20 @@ class PathReceiver:
             pns, tx_us, floors = pns[fresh], tx_us[fresh], floors[fresh]
             if not isinstance(ack_eliciting, bool):
                 ack_eliciting = ack_eliciting[fresh]
+        if len(pns):
+            self.on_fresh(pns, tx_us, floors, now_ns, ack_eliciting)
+        return fresh
+
+    def on_fresh(
+        self,
+        pns: NDArray[np.int64],
+        tx_us: NDArray[np.uint32],
+        floors: NDArray[np.int64],
+        now_ns: int,
+        ack_eliciting: NDArray[np.bool_] | bool = True,
+    ) -> None:
+        """The same for packets, at least one, that `is_fresh` has just found to be so."""
         count = len(pns)
-        if not count:
-            return fresh
         now_us = now_ns // 1000 & _US_MASK
         newest = int(pns.max())
         if newest - self._origin >= len(self._marks):
@@ -132,7 +143,6 @@ class PathReceiver:
         eliciting = (count if ack_eliciting else 0) if isinstance(ack_eliciting, bool) else int(ack_eliciting.sum())
         if eliciting:
             self._schedule(eliciting, now_ns)
-        return fresh
 
     def _make_room(self, newest: int) -> None:
         keep_from = max(self._origin, self.floor)

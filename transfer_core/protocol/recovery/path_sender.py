@@ -450,6 +450,8 @@ class PathSender:
         return self._all_lost(lost)
 
     def _all_lost(self, rows: NDArray[np.int64]) -> Resolved:
+        if not len(rows):
+            return NOTHING_RESOLVED
         return Resolved(_NO_TAGS, self._packets.tags_of(rows), lost_pns=self._packets.numbers_of(rows))
 
     def _tail_wait_ns(self) -> int:

@@ -75,16 +75,19 @@ class SentPackets:
             self._move_up(count)
             start = first - self._origin
             end = start + count
-        self._tags[start:end] = tags
-        self._tx_ns[start:end] = now_ns
-        sizes = self._sizes[start:end]
-        sizes[:] = packet_bytes
-        sizes[-1] = last_bytes
-        ends = self._end_bytes[start:end]
-        np.cumsum(sizes, out=ends)
-        ends += self.sent_bytes
-        self._state[start:end] = FLYING if flying else IGNORED
         total = packet_bytes * (count - 1) + last_bytes
+        state = FLYING if flying else IGNORED
+        if count == 1:  # most often, and numpy is slow with little
+            self._tags[start], self._tx_ns[start], self._state[start] = tags[0], now_ns, state
+            self._sizes[start], self._end_bytes[start] = last_bytes, self.sent_bytes + last_bytes
+        else:
+            self._tags[start:end], self._tx_ns[start:end], self._state[start:end] = tags, now_ns, state
+            sizes = self._sizes[start:end]
+            sizes[:] = packet_bytes
+            sizes[-1] = last_bytes
+            ends = self._end_bytes[start:end]
+            sizes.cumsum(out=ends)
+            ends += self.sent_bytes
         self.sent_bytes += total
         self.next_pn = first + count
         if flying:
@@ -145,7 +148,7 @@ class SentPackets:
         told = received[begin - first : self.next_pn - first]
         offset = begin - self._origin
         state = self._state[offset : offset + len(told)]
-        news = np.flatnonzero(told & (state != ACKED) & (state != IGNORED)) + offset
+        news = (told & (state != ACKED) & (state != IGNORED)).nonzero()[0] + offset
         if not len(news):
             return news, news, 0
         was = self._state[news]
@@ -168,10 +171,10 @@ class SentPackets:
             return _NO_ROWS
         offset = begin - self._origin
         sent_ns = self._tx_ns[offset : end - self._origin]
-        old = int(np.searchsorted(sent_ns, before_ns))  # send times never decrease
-        if not old:
+        if sent_ns[0] >= before_ns:
             return _NO_ROWS
-        rows = np.flatnonzero(self._state[offset : offset + old] == FLYING) + offset
+        old = int(sent_ns.searchsorted(before_ns))  # send times never decrease
+        rows: NDArray[np.int64] = (self._state[offset : offset + old] == FLYING).nonzero()[0] + offset
         if len(rows):
             self._state[rows] = verdict
             self.in_flight_packets -= len(rows)
