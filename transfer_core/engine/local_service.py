@@ -24,7 +24,7 @@ from transfer_core.engine.gate import PAUSED_KEY
 from transfer_core.engine.identity import load_identity
 from transfer_core.engine.link_desk import LinkDesk
 from transfer_core.engine.link_usage import LinkUsage
-from transfer_core.engine.link_verbs import LinkVerbs
+from transfer_core.engine.link_verbs import SCAN_VERB, LinkVerbs, links_text
 from transfer_core.engine.progress_verbs import ProgressVerbs
 from transfer_core.engine.relay_verbs import RelayVerbs
 from transfer_core.engine.reports import Reports
@@ -146,6 +146,7 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         loop.set_paused(clerk.gate.is_paused)
         clerk.usage = usage
         clerk.answerers[APPLY_VERB] = lambda _: self._apply_again()
+        clerk.answerers[SCAN_VERB] = lambda _: links_text(desk.views())
         with self._lock:
             self._loop, self._clerk, self._desk, self._usage = loop, clerk, desk, usage
         self.apply_settings(self._policy_asked)
@@ -264,9 +265,11 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         self._say(severity, "link", mark.text, "")
 
     def scan(self) -> list[LinkView]:
-        """See `TransferService`. Without a running agent in this process, one is started for a moment."""
+        """See `TransferService`. The agent that runs says it; where none does, one is started for a moment."""
         if self._desk is not None:
             return self._desk.views()
+        if self._state_lock.is_held() and self._chosen is None and self._simulation is None:
+            return self._links_of_agent()
         self.start()
         time.sleep(1.5 if not self._store.destinations() else 3.0)
         return self.links()
