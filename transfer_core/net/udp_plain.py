@@ -90,7 +90,8 @@ class PlainUdpPort:
             if following is None:
                 break
             size, next_segment_bytes, next_address = following
-            if next_address != address or (next_segment_bytes != segment_bytes and size > segment_bytes):
+            is_last = size <= min(segment_bytes, next_segment_bytes)  # one datagram alone, which may be shorter
+            if next_address != address or (next_segment_bytes != segment_bytes and not is_last):
                 self._held = following, bytes(self._view[end : end + size])
                 break
             end += size

@@ -96,3 +96,18 @@ def test_the_largest_datagram_is_whole_behind_a_burst(port: UdpPort, senders: li
         senders[0].sendto(bytes(size), port.local_address)
     wait_for_all(port)
     assert [len(datagram) for _, burst in bursts(port) for datagram in burst] == sizes
+
+
+def test_small_datagrams_that_left_together_stay_several_behind_larger_ones(port: UdpPort) -> None:
+    sender = open_udp_port(LOOPBACK)
+    sent = [b"a" * 1400, b"b" * 1400, b"c" * 300, b"d" * 300]
+    try:
+        assert sender.send(port.local_address, memoryview(b"".join(sent[:2])), 1400) == 2
+        assert sender.send(port.local_address, memoryview(b"".join(sent[2:])), 300) == 2
+        found: list[bytes] = []
+        while sum(map(len, found)) < sum(map(len, sent)):
+            wait_for_all(port)
+            found += [datagram for _, burst in bursts(port) for datagram in burst]
+        assert found == sent
+    finally:
+        sender.close()
