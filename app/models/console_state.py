@@ -83,6 +83,7 @@ class ConsoleState(QObject):
         self._watches: tuple[WatchView, ...] = ()
         self._folders: tuple[SyncFolderView, ...] = ()
         self._arrivals = Arrivals()
+        self._is_heard = True
 
     @property
     def jobs(self) -> tuple[JobView, ...]:
@@ -102,6 +103,11 @@ class ConsoleState(QObject):
     def engine(self) -> EngineView:
         """The whole at a glance."""
         return self._engine
+
+    @property
+    def is_heard(self) -> bool:
+        """False while the engine is gone or does not answer: all snapshots are then how it was."""
+        return self._is_heard
 
     @property
     def destinations(self) -> tuple[DestinationView, ...]:
@@ -201,10 +207,13 @@ class ConsoleState(QObject):
         for process in processes:
             match process:
                 case EngineLost():
+                    self._is_heard = False
                     self.engine_lost.emit(process)
                 case EngineFound():
+                    self._is_heard = True
                     self.engine_found.emit(process)
                 case EngineSilent(is_silent):
+                    self._is_heard = not is_silent
                     self.engine_silent.emit(is_silent)
         for mark in marks:
             self.link_marked.emit(mark)

@@ -14,6 +14,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
+from app.figures import DASH
 from app.models.queue_order import moved
 from transfer_core.events import JobState, JobView
 from transfer_core.units import format_bytes, format_duration
@@ -68,10 +69,12 @@ def has_begun(job: JobView) -> bool:
     return job.status is JobState.UPLOADING and (job.bytes_done > 0 or job.rate_bps > 0)
 
 
-def state_words(job: JobView) -> str:
-    """The state, and why, in words."""
+def state_words(job: JobView, *, is_heard: bool = True) -> str:
+    """The state, and why, in words; of an engine that is not heard of, what it did last."""
     is_ahead = job.status is JobState.UPLOADING and not has_begun(job)
     words = _WORDS[JobState.PENDING if is_ahead else job.status]
+    if has_begun(job) and not is_heard and not job.reason:
+        return "Was sending"
     if not job.reason:
         return words
     reason = job.reason.removeprefix(f"{PurePath(job.path).name} ")  # the row names the file already
@@ -86,7 +89,7 @@ def _key(job: JobView) -> tuple[int, float, str]:
     return job.priority, job.position, job.file_id
 
 
-def _texts(job: JobView) -> tuple[str, ...]:
+def _texts(job: JobView, *, is_heard: bool) -> tuple[str, ...]:
     share = 1.0 if not job.size else job.bytes_done / job.size
     running = job.status is JobState.UPLOADING
     return (
@@ -94,10 +97,14 @@ def _texts(job: JobView) -> tuple[str, ...]:
         PurePath(job.path).name,
         format_bytes(job.size),
         f"{share:.0%}",
-        f"{job.rate_bps / 1e6:.1f}" if running and job.rate_bps else "",
-        format_duration(job.eta_s) if running else "",
-        state_words(job),
+        _rate_text(job, is_heard=is_heard) if running and job.rate_bps else "",
+        format_duration(job.eta_s) if running and is_heard else "",
+        state_words(job, is_heard=is_heard),
     )
+
+
+def _rate_text(job: JobView, *, is_heard: bool) -> str:
+    return f"{job.rate_bps / 1e6:.1f}" if is_heard else DASH
 
 
 class QueueModel(QAbstractTableModel):
@@ -113,6 +120,7 @@ class QueueModel(QAbstractTableModel):
         self._rows: dict[str, int] = {}
         self._made: dict[str, tuple[str, ...]] = {}  # texts, made when first asked for
         self._held: dict[str, _Held] = {}
+        self._is_heard = True
 
     # --- reading
 
@@ -156,7 +164,7 @@ class QueueModel(QAbstractTableModel):
     def _text(self, job: JobView) -> tuple[str, ...]:
         texts = self._made.get(job.file_id)
         if texts is None:
-            texts = self._made[job.file_id] = _texts(job)
+            texts = self._made[job.file_id] = _texts(job, is_heard=self._is_heard)
         return texts
 
     def job_at(self, row: int) -> JobView:
@@ -173,6 +181,14 @@ class QueueModel(QAbstractTableModel):
         return self._jobs
 
     # --- changing
+
+    def show_heard(self, is_heard: bool) -> None:
+        """Whether the engine is heard of; rates and ends of one that is not are no longer known."""
+        if is_heard != self._is_heard:
+            self._is_heard = is_heard
+            self._made.clear()
+            if self._jobs:
+                self._tell(list(range(len(self._jobs))))
 
     def update_jobs(self, changed: Iterable[JobView]) -> None:
         """Take newer views: same place, new row, or another place."""

@@ -54,7 +54,8 @@ def value_text(value: float | None) -> str:
     if value is None:
         return DASH
     size = abs(value)
-    return f"{value:.0f}" if size >= 1000 else f"{value:.1f}" if size >= 100 else f"{value:.2f}"
+    text = f"{value:.0f}" if size >= 1000 else f"{value:.1f}" if size >= 100 else f"{value:.2f}"
+    return text.replace("-", "−")
 
 
 class SourcesModel(TableModel):

@@ -34,7 +34,7 @@ def folder_row(folder: SyncFolderView) -> TextRow:
     untold = max((peer.to_tell for peer in folder.peers if peer.online), default=0)
     texts = (
         folder.name,
-        folder.state.value,
+        f"{folder.state.value}, conflict" if folder.conflicts else folder.state.value,
         f"{folder.files:,}",
         format_bytes(folder.size_bytes),
         _count(folder.waiting),

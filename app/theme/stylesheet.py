@@ -116,10 +116,11 @@ QTableCornerButton::section { background: $chrome; border: none; }
 
 QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
-QScrollBar::handle { background: $border_strong; border-radius: 4px; margin: 2px; }
+QAbstractScrollArea::corner { background: transparent; border: none; }
+QScrollBar::handle { background: $scroll_handle; border-radius: 4px; margin: 2px; }
 QScrollBar::handle:vertical { min-height: 32px; }
 QScrollBar::handle:horizontal { min-width: 32px; }
-QScrollBar::handle:hover { background: $muted; }
+QScrollBar::handle:hover { background: $scroll_hover; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QScrollArea { border: none; background: transparent; }
@@ -157,6 +158,9 @@ def stylesheet(tokens: Tokens) -> str:
     return _SHEET.substitute(
         values,
         icons=str(resources.files("resources") / "icons").replace("\\", "/"),
+        # black bars would outshout what the sun theme has to say
+        scroll_handle=tokens.border if tokens.name == "sun" else tokens.border_strong,
+        scroll_hover=tokens.border_strong if tokens.name == "sun" else tokens.muted,
         check="check-dark" if tokens.is_dark else "check",
         button_height=tokens.control_height - 2,
         button_focus_height=tokens.control_height - 2 - 2 * thicker,

@@ -138,6 +138,8 @@ class Theme(QObject):
         self._dress(application)
 
     def _dress(self, application: QApplication) -> None:
+        # where one sheet follows another, Qt dresses a widget again for each of its parents
+        application.setStyleSheet("")
         application.setFont(self.font())
         application.setPalette(self.palette())
         application.setStyleSheet(self.stylesheet())

@@ -10,7 +10,8 @@ from app.figures import DASH, files_text
 from app.models.conditions import Condition
 from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.theme.theme import Theme
-from app.widgets.action_button import ActionButton
+from app.theme.tokens import THEMES
+from app.widgets.action_button import ActionButton, SteadyButton
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
 from app.widgets.status_shape import SEVERITY_SHAPES, paint_shape, severity_colour
@@ -24,9 +25,17 @@ _WORDS = {
     Severity.CRITICAL: "Stopped",
 }
 _OTHER_WORDS = ("Not answering", "Not paired", "Starting", "Paused", "Offline")
+PAUSE_WORDS = ("Pause all", "Resume all")
+THEME_WORDS = tuple(f"{name.capitalize()} theme" for name in THEMES)
 _PAD = 8
 WHY_WIDE = 17  # times the type size
 _WIDEST = {"total": "888.8 Mbit/s", "left": "88 files · 88.8 GB", "done in": "88 min 88 s"}  # what is usual has room
+
+
+def _whys(engine: EngineView) -> tuple[str, ...]:
+    """The reason and the links; where that has no room, the half that matters more."""
+    count = f"{engine.links_up} of {engine.links_total}" if engine.links_total else "no"
+    return (f"{engine.why} · {count} links", engine.why) if engine.why else (f"{count} links", count)
 
 
 def _worse(one: Severity, other: Severity) -> Severity:
@@ -42,14 +51,16 @@ class StateButton(QAbstractButton):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme, self._look = theme, look_of(theme)
-        self._severity, self._why = Severity.INFO, ""
+        self._severity = Severity.INFO
+        self._whys: tuple[str, ...] = ("",)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
-    def show_state(self, severity: Severity, word: str, why: str, tip: str) -> None:
-        """Take over what is said."""
-        self._severity, self._why = severity, why
+    def show_state(self, severity: Severity, word: str, whys: tuple[str, ...], tip: str) -> None:
+        """Take over what is said: `whys` is the reason, and then shorter ones for where it has no room."""
+        why = whys[0]
+        self._severity, self._whys = severity, whys
         self.setText(word)
         self.setAccessibleName(f"State: {word}. {why}")
         self.setToolTip(f"{word}: {why}\n{tip}" if why else tip)
@@ -99,7 +110,9 @@ class StateButton(QAbstractButton):
         room = self.width() - x - _PAD
         if room > 20:
             painter.setFont(look.font)
-            text = QFontMetrics(look.font).elidedText(self._why, Qt.TextElideMode.ElideRight, room)
+            metrics = QFontMetrics(look.font)
+            fitting = next((why for why in self._whys if metrics.horizontalAdvance(why) <= room), self._whys[-1])
+            text = metrics.elidedText(fitting, Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRectF(x, 0, room, self.height()), middle, text)
         painter.end()
 
@@ -139,7 +152,8 @@ class TopBar(FittingRow):
         self.state_button.clicked.connect(self.state_clicked)
         self.total, self.left, self.done, self.to = (Figure(name) for name in ("total", "left", "done in", "to"))
         self.utc = Figure("UTC")
-        self.pause, self.look, self.menu = (ActionButton(action) for action in (pause, look, menu))
+        self.pause, self.look = SteadyButton(pause, PAUSE_WORDS), SteadyButton(look, THEME_WORDS)
+        self.menu = ActionButton(menu)
         name = QLabel("DRS-SYNC")
         name.setProperty("kind", "total")
         self.row.setContentsMargins(14, 4, 16, 5)
@@ -166,27 +180,24 @@ class TopBar(FittingRow):
     def show_engine(self, engine: EngineView) -> None:
         """Take over the engine's newest view."""
         word = self._word(engine)
-        links = f"{engine.links_up} of {engine.links_total} links"
-        why = f"{engine.why} · {links}" if engine.why else links
-        if engine is ENGINE_UNKNOWN:
-            why = ""
+        whys = ("",) if engine is ENGINE_UNKNOWN else _whys(engine)
         severity = _worse(engine.severity, Severity.CAUTION) if engine.paused else engine.severity
         if self._is_silent:
             severity = _worse(severity, Severity.SERIOUS)
-            why = "what you see may be old"
+            whys = ("what you see may be old",)
         tip = "Go to its place  (F8)"
         worst = self._worst
         if worst is not None and _worse(severity, worst.severity) is not severity:
-            severity, tip = worst.severity, f"{worst.text}\n{tip}"
+            severity, whys = worst.severity, (worst.text,)
             if word in _WORDS.values() or severity is Severity.CRITICAL:
                 word = _WORDS[severity]
-        self.state_button.show_state(severity, word, why, tip)
+        self.state_button.show_state(severity, word, whys, tip)
         self.total.value.setText(DASH if self._is_silent else format_rate(engine.rate_bps))
         left = f"{files_text(engine.files_left)} · {format_bytes(engine.bytes_left)}"
         self.left.value.setText(left if engine.files_left else "nothing")
         eta = format_duration(engine.eta_s) if engine.files_left and not self._is_silent else ""
         self.done.show_value(eta)
-        self._pause.setText("Resume all" if engine.paused else "Pause all")
+        self._pause.setText(PAUSE_WORDS[engine.paused])
         self._show_destinations()
 
     @Slot(object)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Slot
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton, QWidget
 
@@ -25,3 +27,21 @@ class ActionButton(QPushButton):
         self.setToolTip(self._action.toolTip())
         self.setAccessibleName(self._action.text().replace("…", ""))
         self.setEnabled(self._action.isEnabled())
+
+
+class SteadyButton(ActionButton):
+    """As wide as the widest of the texts that it may say, so that what stands beside it keeps its place."""
+
+    def __init__(self, action: QAction, texts: Sequence[str]) -> None:
+        self._texts = texts
+        super().__init__(action)
+
+    def sizeHint(self) -> QSize:
+        """For the widest."""
+        hint, metrics = super().sizeHint(), self.fontMetrics()
+        widest = max(metrics.horizontalAdvance(text) for text in self._texts)
+        return QSize(hint.width() + max(0, widest - metrics.horizontalAdvance(self.text())), hint.height())
+
+    def minimumSizeHint(self) -> QSize:
+        """No narrower."""
+        return self.sizeHint()

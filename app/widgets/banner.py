@@ -56,11 +56,11 @@ class Banner(QFrame):
     def show_message(
         self, severity: Severity, text: str, *, helps: tuple[str, str] | None = None, detail: str = "", more: str = ""
     ) -> None:
-        """Show this; `helps` is the text and tool tip of the one button, `more` names what else there is."""
+        """Show this; `helps` is the text and tool tip of the one button, `more` has a line for each other."""
         self._severity, self._detail = severity, detail
         self.text.setText(text)
         self.setAccessibleDescription(text)
-        self.more.setText("and more" if more else "")
+        self.more.setText(f"and {len(more.splitlines())} more" if more else "")
         self.more.setToolTip(more)
         self.more.setVisible(bool(more))
         self.copy.setVisible(bool(detail))

@@ -14,10 +14,11 @@ from app.widgets.status_shape import SEVERITY_SHAPES, paint_shape, severity_colo
 from transfer_core.events import Notice
 
 NOTICES_MOST = 3
+READABLE_EM = 14  # times a line's height: an older one that has less room says too little
 
 
 class EventTicker(QWidget):
-    """Newest at the left; each notice gets an equal share, and what another leaves over."""
+    """Newest at the left, whole if there is room for it; an older one is shown where it can be read."""
 
     log_wanted = Signal()
 
@@ -97,9 +98,9 @@ class EventTicker(QWidget):
         painter.setPen(look.muted)
         right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
         painter.drawText(self.rect().adjusted(0, 0, -16, 0), right, "Log")
-        for left, notice in zip(range(len(self._notices), 0, -1), self._notices, strict=True):
-            room = (end - x) // left
-            if room < 80:
+        for notice in self._notices:
+            room = end - x
+            if room < READABLE_EM * metrics.height() and notice is not self._notices[0]:
                 break
             centre = self.height() / 2
             paint_shape(

@@ -1,7 +1,7 @@
 """One mark for each state, told by its shape first and its colour second, so that nobody needs to see the colour.
 
 Circle: fine. Ring: ready, nothing measured. Triangle: look when you can. Diamond: look soon. Octagon with a slot: act
-now. Cross: switched off by a person. Bar: left out on purpose.
+now. Cross: switched off by a person. Two bars: paused by a person. One bar: left out on purpose.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Shape(Enum):
     DIAMOND = "diamond"
     OCTAGON = "octagon"
     CROSS = "cross"
+    PAUSE = "pause"
     BAR = "bar"
 
 
@@ -93,6 +94,10 @@ def paint_shape(painter: QPainter, shape: Shape, area: QRectF | QRect, colour: Q
         inner = box.adjusted(line, line, -line, -line)
         painter.drawLine(inner.topLeft(), inner.bottomRight())
         painter.drawLine(inner.bottomLeft(), inner.topRight())
+    elif shape is Shape.PAUSE:
+        wide, inset = side * 0.26, side * 0.14
+        painter.drawRect(QRectF(box.left() + inset, box.top() + side * 0.08, wide, side * 0.84))
+        painter.drawRect(QRectF(box.right() - inset - wide, box.top() + side * 0.08, wide, side * 0.84))
     elif shape is Shape.BAR:
         painter.drawRect(QRectF(box.left(), box.center().y() - line / 2, side, line))
     elif shape is Shape.OCTAGON:

@@ -13,7 +13,7 @@ from PySide6.QtGui import QBrush, QColor, QFont, QFontMetrics, QPainter, QPen
 
 from app.widgets.look import Look
 from app.widgets.spark_line import Spark, paint_spark
-from app.widgets.status_shape import LINK_SHAPES, link_colour, paint_shape
+from app.widgets.status_shape import LINK_SHAPES, Shape, link_colour, paint_shape
 from transfer_core.events import LinkState
 
 SPARK_HEIGHT = 26  # px
@@ -83,13 +83,19 @@ class FacePainter:
         self._paint_figures(painter, face, figures)
         painter.setFont(self._look.small)
         if face.limits:
-            painter.setPen(self._look.caution if face.is_short else self._look.muted)
-            self._text(painter, QRect(self._side, limits, right - self._side, self.small.height()), face.limits)
-        if face.is_overdue:
-            painter.setPen(self._look.caution)
-        else:
-            painter.setPen(self._look.muted if face.quality == "live" else self._look.text)
-        self._text(painter, QRect(self._side, foot, foot_width, size.height() - self._look.gap - foot), face.foot)
+            line = QRect(self._side, limits, right - self._side, self.small.height())
+            self._remark(painter, line, face.limits, is_wrong=face.is_short, is_quiet=True)
+        line = QRect(self._side, foot, foot_width, size.height() - self._look.gap - foot)
+        self._remark(painter, line, face.foot, is_wrong=face.is_overdue, is_quiet=face.quality == "live")
+
+    def _remark(self, painter: QPainter, area: QRect, text: str, *, is_wrong: bool, is_quiet: bool) -> None:
+        if is_wrong:  # the colour alone would be too pale to read, and lost on who can't see it
+            side = self.small.ascent()
+            mark = QRect(area.left(), area.center().y() - side // 2, side, side)
+            paint_shape(painter, Shape.TRIANGLE, mark, self._look.caution)
+            area = area.adjusted(side + 4, 0, 0, 0)
+        painter.setPen(self._look.muted if is_quiet and not is_wrong else self._look.text)
+        self._text(painter, area, text)
 
     def _text(self, painter: QPainter, area: QRect, text: str) -> None:
         shown = self.small.elidedText(text, Qt.TextElideMode.ElideRight, area.width())

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from app.models.conditions import Condition
 from app.models.console_state import ConsoleState
+from app.models.queue_model import Column
 from app.pages import make_pages
 from app.theme.theme import Theme
 from app.views.dialogs.shortcuts import ShortcutsDialog
@@ -23,7 +24,7 @@ from tests.support.fake_service import FakeService, demo_engine
 from tests.support.fake_sync import demo_folders
 from tests.support.fake_watches import FakeWatches, demo_watches
 from transfer_core.engine.system import SystemClock
-from transfer_core.events import DestinationsChanged, DestinationView, EngineChanged, Severity
+from transfer_core.events import DestinationsChanged, DestinationView, EngineChanged, EngineSilent, Severity
 from transfer_core.events.sync import SyncChanged
 from transfer_core.events.watches import WatchesChanged
 
@@ -306,3 +307,30 @@ def test_before_the_service_has_said_anything_nothing_is_claimed(qtbot: QtBot) -
 
 def seen_texts(window: MainWindow) -> set[str]:
     return {label.text() for label in window.findChildren(QLabel) if label.isVisible()}
+
+
+def test_the_buttons_on_top_keep_their_places_whatever_they_say(shown: ShownWindow, qtbot: QtBot) -> None:
+    top = shown.window.top
+
+    def places() -> tuple[int, ...]:
+        QApplication.sendPostedEvents()
+        return tuple(button.x() for button in (top.pause, top.look, top.menu))
+
+    before = places()
+    press(qtbot, Qt.Key.Key_P, CONTROL | SHIFT)
+    shown.pass_events()
+    assert (top.pause.text(), places()) == ("Resume all", before)
+    shown.window.window_actions["window.theme"].setText("Light theme")
+    assert places() == before
+
+
+def test_what_an_unheard_engine_did_last_looks_old(shown: ShownWindow) -> None:
+    queue, links = shown.window.page("queue"), shown.window.page("links")
+    rate, end, words = (queue.model.index(1, column) for column in (Column.RATE, Column.LEFT, Column.STATE))
+    assert (rate.data(), end.data(), words.data()) == ("143.5", "21 s", "Sending")
+    shown.state.apply([EngineSilent(True)])
+    assert (rate.data(), end.data(), words.data()) == ("—", "", "Was sending")
+    assert links.toolbar.badge.text() == "NO NEWS"
+    shown.state.apply([EngineSilent(False)])
+    assert (rate.data(), end.data(), words.data()) == ("143.5", "21 s", "Sending")
+    assert links.toolbar.badge.text() == "LIVE"

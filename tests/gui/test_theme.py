@@ -7,8 +7,9 @@ from dataclasses import fields
 from importlib import resources
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
+from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
 
 from app.theme.stylesheet import stylesheet
 from app.theme.theme import ZOOM_STEPS, Theme
@@ -139,3 +140,32 @@ def test_what_a_field_would_hold_can_be_read_too(qtbot, tokens: Tokens) -> None:
         with qtbot.waitExposed(field):
             field.show()
         assert field.palette().color(QPalette.ColorRole.PlaceholderText).name() == tokens.muted
+
+
+class Dressed(QWidget):
+    """Counts how often it is told of another style."""
+
+    told = 0
+
+    def changeEvent(self, event: QEvent) -> None:
+        self.told += event.type() == QEvent.Type.StyleChange
+        super().changeEvent(event)
+
+
+def test_a_change_of_theme_dresses_a_widget_twice_however_deep_it_lies(qtbot, qapp) -> None:
+    """Once off and once on. Changed in place, a style sheet would dress it again for each of its parents."""
+    theme, sheet = Theme("light"), qapp.styleSheet()
+    outer = QWidget()
+    qtbot.addWidget(outer)
+    inner = outer
+    for _ in range(12):
+        inner = Dressed(inner)
+    try:
+        theme.install(qapp)
+        outer.show()
+        inner.told = 0
+        theme.set_name("dark")
+        assert 1 <= inner.told <= 2
+        assert inner.palette().color(QPalette.ColorRole.WindowText).name() == theme.tokens.text
+    finally:
+        qapp.setStyleSheet(sheet)

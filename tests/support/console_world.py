@@ -34,6 +34,10 @@ class HandState(QObject):
     link_marked = Signal(object)
     engine_changed = Signal(object)
     noticed = Signal(object)
+    engine_lost = Signal(object)
+    engine_found = Signal(object)
+    engine_silent = Signal(bool)
+    is_heard = True
 
     def __init__(self) -> None:
         super().__init__()

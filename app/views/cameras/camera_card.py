@@ -23,7 +23,7 @@ FIGURES_GAP, LABEL_GAP = 14, 10
 _SHAPES = {
     WatchState.WATCHING: Shape.CIRCLE,
     WatchState.ARMED: Shape.RING,
-    WatchState.PAUSED: Shape.CROSS,
+    WatchState.PAUSED: Shape.PAUSE,
     WatchState.ENDED: Shape.BAR,
     WatchState.IDLE: Shape.BAR,
     WatchState.WAITING: Shape.DIAMOND,
@@ -164,7 +164,7 @@ class CameraCard(QWidget):
         painter.setPen(look.muted)
         painter.drawText(box, _RIGHT, words)
         side = 11
-        colours = {WatchState.WATCHING: look.good, WatchState.WAITING: look.serious, WatchState.PAUSED: look.caution}
+        colours = {WatchState.WATCHING: look.good, WatchState.WAITING: look.serious}
         place = QRectF(box.right() - wide - side - 6, box.center().y() - side / 2, side, side)
         paint_shape(painter, _SHAPES[view.state], place, colours.get(view.state, look.muted))
         painter.setFont(look.strong)

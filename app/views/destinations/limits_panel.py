@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.widgets.elided_label import ElidedLabel
 from app.widgets.fields import add_field, field_form, pad_spin
 from app.widgets.look import ThemeLike
 from app.widgets.week_grid import WeekGrid
@@ -117,7 +118,10 @@ class LimitsPanel(QFrame):
             field.setToolTip(tip)
             row.addWidget(words)
             row.addWidget(field)
-        row.addStretch(1)
+        legend = ElidedLabel("bar: a cap · line: nothing goes")
+        legend.setProperty("kind", "caption")
+        legend.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(legend, 1)
         heading = QLabel("Timetable for everything, local time")
         heading.setProperty("kind", "heading")
         self.brush.currentIndexChanged.connect(self._brush_changed)

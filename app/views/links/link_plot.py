@@ -258,7 +258,7 @@ class LinkPlot(StillPlot):
         painter.setFont(look.small)
         for label in self._labels:
             painter.fillRect(label.box, look.card)
-            painter.setPen(look.caution if label.bad else look.muted)
+            painter.setPen(look.text if label.bad else look.muted)  # the line below has the colour
             painter.drawText(label.box, Qt.AlignmentFlag.AlignCenter, label.text)
 
     # --- the mouse reads, and leads from a mark to the log; keys are the page's

@@ -85,6 +85,8 @@ class LinksPage(Page):
         self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self._draw_on)
         theme.changed.connect(self._apply_look)
+        for heard in (state.engine_silent, state.engine_lost, state.engine_found):
+            heard.connect(self._show_badge)
 
     # --- building
     def _build(self) -> None:
@@ -113,7 +115,7 @@ class LinksPage(Page):
         }
         self.toolbar = Toolbar(self, self.show_window, slots)
         self.toolbar.show_window(self._span_s)
-        self.toolbar.show_frozen("", self._look)
+        self._show_badge()
         layout.addLayout(self.toolbar)
         layout.addWidget(self._split, 1)
 
@@ -267,10 +269,14 @@ class LinksPage(Page):
         self._cards.set_frozen(frozen)
         if self._frozen is not None:  # all cards at the same moment
             self._draw(*self._frozen)
-        self.toolbar.show_frozen(self._frozen_at, self._look)
+        self._show_badge()
         self._place_ruler()
         if not frozen and self._shown:
             self.refresh()
+
+    @Slot()
+    def _show_badge(self) -> None:
+        self.toolbar.show_frozen(self._frozen_at, self._look, is_heard=self._state.is_heard)
 
     @Slot(object)
     def show_cursor(self, x_s: float | None) -> None:
@@ -332,7 +338,7 @@ class LinksPage(Page):
         self._table.apply_look(self._look)
         if was_whole:
             self._fit_table()
-        self.toolbar.show_frozen(self._frozen_at, self._look)
+        self._show_badge()
         if self._frozen is not None:
             self._draw(*self._frozen)
         elif self._shown:

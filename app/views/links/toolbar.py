@@ -52,16 +52,16 @@ class Toolbar(QHBoxLayout):
         for label, seconds in WINDOWS_S.items():
             self._windows[label].setChecked(seconds == span_s)
 
-    def show_frozen(self, frozen_at: str, look: Look) -> None:
-        """Since when the picture stands still; empty while it is live."""
+    def show_frozen(self, frozen_at: str, look: Look, *, is_heard: bool = True) -> None:
+        """Since when the picture stands still; empty while it follows the data, or would if there were any."""
         self.freeze.setChecked(bool(frozen_at))
-        text = f"FROZEN {frozen_at} · jump to live" if frozen_at else "LIVE"
+        text = f"FROZEN {frozen_at} · jump to live" if frozen_at else "LIVE" if is_heard else "NO NEWS"
         tip = "Follow the data again  (Space)" if frozen_at else "The picture follows the data  (Space)"
         self.badge.setText(text)
         self.badge.setAccessibleName(text)
         self.badge.setToolTip(tip)
         self.badge.setAccessibleDescription(tip)
-        colour = look.caution if frozen_at else look.good
+        colour = look.caution if frozen_at or not is_heard else look.border
         self.badge.setStyleSheet(
             f"QPushButton#liveBadge {{ border: 1px solid {colour.name()}; color: {look.text.name()}; }}"
         )

@@ -38,13 +38,6 @@ def paint_play(painter: QPainter, box: QRectF, colour: QColor) -> None:
     painter.drawPolygon(QPolygonF([QPointF(point) for point in points]))
 
 
-def paint_pause(painter: QPainter, box: QRectF, colour: QColor) -> None:
-    """Two bars."""
-    wide = box.width() * 0.3
-    painter.fillRect(QRectF(box.left() + box.width() * 0.08, box.top(), wide, box.height()), colour)
-    painter.fillRect(QRectF(box.right() - box.width() * 0.08 - wide, box.top(), wide, box.height()), colour)
-
-
 class RowDelegate(QStyledItemDelegate):
     """One for the whole table; `has_band(row)` says where a band stands."""
 
@@ -167,9 +160,9 @@ class RowDelegate(QStyledItemDelegate):
         if waits:
             paint_shape(painter, Shape.TRIANGLE, mark, look.caution)
         elif has_begun(job):
-            paint_play(painter, mark.adjusted(1, 0, -1, 0), self._accent)
+            paint_play(painter, mark.adjusted(1, 0, -1, 0), self._accent if self._state.is_heard else look.muted)
         elif job.status is JobState.PAUSED:
-            paint_pause(painter, mark.adjusted(1, 1, -1, -1), look.muted)
+            paint_shape(painter, Shape.PAUSE, mark, look.muted)
         else:
             shape, colour = {
                 JobState.PENDING: (Shape.RING, look.muted),

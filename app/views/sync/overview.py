@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QSpli
 
 from app.actions import make_action, name_field
 from app.models.rows_model import RowsModel
-from app.models.sync_rows import FILE_HEADERS, FOLDER_HEADERS, PEER_HEADERS, file_rows, folder_row, peer_rows
+from app.models.sync_rows import FILE_HEADERS, FOLDER_HEADERS, PEER_HEADERS, WORST, file_rows, folder_row, peer_rows
 from app.models.table_model import SUBJECT_ROLE
 from app.views.sync.text_table import TextTable
 from app.widgets.look import Look
@@ -24,7 +24,7 @@ SHAPES = {
     SyncState.SYNCED: Shape.CIRCLE,
     SyncState.SYNCING: Shape.RING,
     SyncState.OFFLINE: Shape.TRIANGLE,
-    SyncState.PAUSED: Shape.CROSS,
+    SyncState.PAUSED: Shape.PAUSE,
     SyncState.QUESTION: Shape.DIAMOND,
     SyncState.MISSING: Shape.OCTAGON,
     SyncState.REFUSED: Shape.DIAMOND,
@@ -55,10 +55,11 @@ class Overview(QWidget):
         super().__init__()
         self._look = look
         self._states: dict[str, SyncState] = {}
+        self._disputed: frozenset[str] = frozenset()
         self.folder_model = RowsModel(FOLDER_HEADERS, right=(2, 3, 4, 5, 6), parent=self)
         samples = (
             "a folder's name",
-            "in sync mm",
+            "in sync, conflict mm",
             "1,000,000",
             "1000.0 MB",
             "100,000",
@@ -139,7 +140,10 @@ class Overview(QWidget):
         layout.addWidget(self.reports)
 
     def _shape(self, index: QModelIndex | QPersistentModelIndex) -> tuple[Shape, QColor]:
-        state = self._states.get(str(index.data(SUBJECT_ROLE)), SyncState.IDLE)
+        name = str(index.data(SUBJECT_ROLE))
+        state = self._states.get(name, SyncState.IDLE)
+        if name in self._disputed and state not in WORST:
+            return Shape.TRIANGLE, self._look.caution
         return SHAPES[state], state_colour(state, self._look)
 
     def apply_look(self, look: Look) -> None:
@@ -161,6 +165,7 @@ class Overview(QWidget):
     def show_folders(self, folders: Sequence[SyncFolderView], chosen: str) -> None:
         """All folders; the chosen one's machines and reports."""
         self._states = {folder.name: folder.state for folder in folders}
+        self._disputed = frozenset(folder.name for folder in folders if folder.conflicts)
         self.folder_model.replace([folder_row(folder) for folder in folders])
         if not self.folders.chosen():
             self.folders.choose(chosen)

@@ -336,4 +336,5 @@ def _ends(place: tuple[float, float]) -> tuple[float, float]:
 
 
 def _figure(value: float) -> str:
-    return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
+    text = f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
+    return text.replace("-", "−")
