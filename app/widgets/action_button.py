@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton, QStyle, QStyleOptionButton, QWidget
 
 
 class ActionButton(QPushButton):
@@ -38,9 +38,10 @@ class SteadyButton(ActionButton):
 
     def sizeHint(self) -> QSize:
         """For the widest."""
-        hint, metrics = super().sizeHint(), self.fontMetrics()
-        widest = max(metrics.horizontalAdvance(text) for text in self._texts)
-        return QSize(hint.width() + max(0, widest - metrics.horizontalAdvance(self.text())), hint.height())
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        text = QSize(max(map(self.fontMetrics().horizontalAdvance, self._texts)), self.fontMetrics().height())
+        return self.style().sizeFromContents(QStyle.ContentsType.CT_PushButton, option, text, self)
 
     def minimumSizeHint(self) -> QSize:
         """No narrower."""

@@ -324,8 +324,9 @@ def test_the_buttons_on_top_keep_their_places_whatever_they_say(shown: ShownWind
     assert places() == before
 
 
-def test_what_an_unheard_engine_did_last_looks_old(shown: ShownWindow) -> None:
+def test_what_an_unheard_engine_did_last_looks_old(shown: ShownWindow, qtbot: QtBot) -> None:
     queue, links = shown.window.page("queue"), shown.window.page("links")
+    qtbot.waitUntil(lambda: queue.model.rowCount() > 1, timeout=60_000)
     rate, end, words = (queue.model.index(1, column) for column in (Column.RATE, Column.LEFT, Column.STATE))
     assert (rate.data(), end.data(), words.data()) == ("143.5", "21 s", "Sending")
     shown.state.apply([EngineSilent(True)])
