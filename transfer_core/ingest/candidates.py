@@ -13,6 +13,7 @@ from typing import Protocol
 
 from transfer_core.clock import Clock
 from transfer_core.ingest.completion import CompletionRules, Facts, FileHistory, Sign, Step, Writer
+from transfer_core.ingest.file_end import ending_of
 from transfer_core.ingest.open_writers import writer_of
 from transfer_core.ingest.selection import Successors
 from transfer_core.ingest.sent_file import facts_of
@@ -153,7 +154,7 @@ class Candidates:
             verdict = history.judge(now_ns, self._rules)
         if verdict.step is Step.ASK_WRITER:
             writer = writer_of(self.path(relative)) if self.knows_writers else Writer.UNKNOWN
-            history.asked(now_ns, writer)
+            history.asked(now_ns, writer, None if self.knows_writers else ending_of(self.path(relative)))
             (self._held.add if writer is Writer.HELD else self._held.discard)(relative)
             history.observe(now_ns, self.facts(relative))
             verdict = history.judge(now_ns, self._rules)

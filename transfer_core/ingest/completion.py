@@ -11,6 +11,11 @@ Without a sign (an event was lost, or the file was there before anybody watched)
 long, and for `quiet_ns` where nobody can say who has it open, as on a network share. An empty file waits longer, since
 some writers make it first and fill it later. Any change begins anew and takes the signs back that it belies.
 
+On a network share nothing tells of a writer that stalls, and the frames that follow say nothing about it. So there the
+file itself is asked: one that lacks the end of its format waits for `unclosed_ns` without a change, whatever follows it
+or names it; one that has it goes as soon as it is followed; of another format nobody knows, and once it is followed it
+has to be the same for `followed_ns`, which is as long as a share's client believes what it was told of a file.
+
 Of another user's file the system may not say who has it open, but it tells of its making and its closing. So one that
 was seen being made is not complete before it is closed, whatever follows it, but for `unclosed_ns` without a change: a
 hard link is made and never closed. The same goes for one that was found so soon after its last change that it may be
@@ -46,7 +51,7 @@ class Sign(Flag):
     MADE = auto()  # speaks for nothing yet: it was seen being made, or may be open, so that its closing will be told
 
 
-_DONE = Sign.RENAMED | Sign.CLOSED | Sign.TOLD
+_TOLD_BY_SYSTEM = Sign.RENAMED | Sign.CLOSED
 _NOT_BELIED_BY_CHANGE = ~(Sign.RENAMED | Sign.CLOSED)
 _NOT_MADE = ~Sign.MADE
 
@@ -57,6 +62,14 @@ class Writer(Enum):
     UNKNOWN = "unknown"  # this system, or this file system, does not say
     FREE = "free"
     HELD = "held"
+
+
+class Ending(Enum):
+    """Whether a file has the end that its format asks for."""
+
+    UNKNOWN = "unknown"  # the format is not known, or has no such end, or it can't be read
+    WHOLE = "whole"
+    MISSING = "missing"
 
 
 class Step(Enum):
@@ -84,11 +97,13 @@ class CompletionRules:
     stable_ns: int = 5 * NS_PER_MS
     file_wait_ns: int = 10 * NS_PER_MS
     quiet_ns: int = 10 * NS_PER_S  # without a sign, and without knowing who has it open
+    followed_ns: int = 3 * NS_PER_S  # followed, on a share, of a format whose end is not known
     unclosed_ns: int = 120 * NS_PER_S  # without knowing who has it open, where its closing is to be told and was not
 
     @property
     def bound_ns(self) -> int:
-        """The longest time from a file's last change, with its writer gone and its closing told, to its verdict."""
+        """The longest time from a file's last change, with its writer gone, its closing told and its end not missing,
+        to its verdict."""
         settled_ns = max(self.quiet_ns, WITHOUT_SIGN * self.stable_ns, EMPTY_WAIT_NS)
         return settled_ns + 2 * ASK_AGAIN_MAX_NS  # to see that it changed, and that it is held no more
 
@@ -104,7 +119,17 @@ class Verdict:
 class FileHistory:
     """What is known of one file. Hand it what was seen with `observe` and `asked`, then `judge`."""
 
-    __slots__ = ("_ask_due_ns", "_asked_ns", "_held_since_ns", "_missing_ns", "_writer", "facts", "signs", "since_ns")
+    __slots__ = (
+        "_ask_due_ns",
+        "_asked_ns",
+        "_ending",
+        "_held_since_ns",
+        "_missing_ns",
+        "_writer",
+        "facts",
+        "signs",
+        "since_ns",
+    )
 
     def __init__(self, now_ns: int) -> None:
         self.facts: Facts | None = None
@@ -112,6 +137,7 @@ class FileHistory:
         self.signs = Sign.NONE
         self._missing_ns: int | None = now_ns
         self._writer: Writer | None = None  # None: not asked since the last change
+        self._ending: Ending | None = None
         self._asked_ns = 0
         self._ask_due_ns = 0
         self._held_since_ns: int | None = None
@@ -132,9 +158,12 @@ class FileHistory:
         if signs is not Sign.NONE:
             self.signs |= signs
 
-    def asked(self, now_ns: int, writer: Writer) -> None:
-        """The answer to ASK_WRITER, as of now; `observe` the file once more before the next `judge`."""
-        self._writer, self._asked_ns = writer, now_ns
+    def asked(self, now_ns: int, writer: Writer, ending: Ending | None = None) -> None:
+        """The answer to ASK_WRITER, as of now; `observe` the file once more before the next `judge`.
+
+        `ending` is what the file itself says, None where that is not asked since events tell of its writers.
+        """
+        self._writer, self._ending, self._asked_ns = writer, ending, now_ns
         if writer is not Writer.HELD:
             self._held_since_ns = None
             return
@@ -184,11 +213,17 @@ class FileHistory:
 
     def _quiet_for(self, rules: CompletionRules) -> int:
         """How long an unknown writer has to have changed nothing."""
-        if self.signs & _DONE:
+        if self.signs & _TOLD_BY_SYSTEM:
+            return 0
+        if self._ending is Ending.MISSING:
+            return rules.unclosed_ns
+        if Sign.TOLD in self.signs:
             return 0
         if Sign.MADE in self.signs:
             return rules.unclosed_ns
-        return 0 if self.signs else rules.quiet_ns
+        if not self.signs:
+            return rules.quiet_ns
+        return rules.followed_ns if self._ending is Ending.UNKNOWN else 0
 
     def _stable_for(self, rules: CompletionRules, size: int) -> int:
         stable_ns = rules.stable_ns if self.signs & _NOT_MADE else WITHOUT_SIGN * rules.stable_ns

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transfer_core.ingest.completion import CompletionRules, Facts, FileHistory, Sign, Step, Writer
+from transfer_core.ingest.completion import CompletionRules, Ending, Facts, FileHistory, Sign, Step, Writer
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 RULES = CompletionRules()
@@ -25,6 +25,14 @@ class Disk:
     signs: Sign = Sign.NONE
     loses_events: bool = False
     made: int = 0
+    has_end_mark: bool = False  # its format
+    is_finished: bool = False
+
+    @property
+    def ending(self) -> Ending:
+        if not self.has_end_mark:
+            return Ending.UNKNOWN
+        return Ending.WHOLE if self.is_finished else Ending.MISSING
 
     def sign(self, sign: Sign) -> None:
         if not self.loses_events:
@@ -58,6 +66,7 @@ class Disk:
             self.facts = Facts(size.get(action, facts.size), self.now_ns, facts.identity)
 
     def finish(self) -> None:
+        self.is_finished = True
         if self.open_on:
             self.sign(Sign.CLOSED)
         self.open_on.clear()
@@ -66,8 +75,8 @@ class Disk:
 class Watch:
     """Looks at the disk whenever a sign comes or a look is due, and remembers what it took for complete."""
 
-    def __init__(self, disk: Disk, *, knows_writers: bool = True) -> None:
-        self.disk, self.knows_writers = disk, knows_writers
+    def __init__(self, disk: Disk, *, knows_writers: bool = True, asks_file: bool = False) -> None:
+        self.disk, self.knows_writers, self.asks_file = disk, knows_writers, asks_file
         self.history = FileHistory(disk.now_ns)
         self.due_ns = 0
         self.taken: Facts | None = None
@@ -85,7 +94,8 @@ class Watch:
             if verdict.step is not Step.ASK_WRITER:
                 break
             writer = Writer.HELD if disk.is_held else Writer.FREE
-            self.history.asked(disk.now_ns, writer if self.knows_writers else Writer.UNKNOWN)
+            ending = disk.ending if self.asks_file else None
+            self.history.asked(disk.now_ns, writer if self.knows_writers else Writer.UNKNOWN, ending)
             self.history.observe(disk.now_ns, disk.facts)
         assert verdict.step is not Step.ASK_WRITER, "it asks twice at one moment"
         if verdict.step is Step.COMPLETE:
@@ -189,11 +199,83 @@ def test_where_nobody_knows_the_writers_what_was_taken_too_early_is_taken_again_
     assert watch.gone if disk.facts is None else watch.taken == disk.facts
 
 
-def settle(history: FileHistory, facts: Facts, at_ns: int, writer: Writer = Writer.FREE) -> Step:
+SHORT_PAUSES = st.integers(0, RULES.followed_ns // MS - 1)
+
+
+@settings(max_examples=200)
+@given(
+    script=st.lists(st.tuples(WRITES, st.integers(0, 5000), PAUSES), max_size=10),
+    follows=st.integers(0, 10),
+    told=st.booleans(),
+)
+def test_on_a_share_a_file_without_its_end_is_not_taken_however_long_its_writer_stalls_and_whoever_follows(
+    script: list[tuple[str, int, int]], follows: int, told: bool
+) -> None:
+    disk = Disk(loses_events=True, has_end_mark=True)
+    watch = Watch(disk, knows_writers=False, asks_file=True)
+    disk.act("create", 100)
+    for number, (action, amount, pause_ms) in enumerate(script):
+        disk.act(action, amount)
+        if number == follows:
+            disk.signs |= Sign.FOLLOWED | (Sign.TOLD if told else Sign.NONE)
+        watch.pass_time(disk.now_ns + pause_ms * MS + 1)
+        assert watch.taken is None
+    disk.act("write", 1)
+    disk.finish()
+    watch.pass_time(disk.now_ns + RULES.bound_ns)
+    watch.look()
+    assert watch.taken == disk.facts
+
+
+@settings(max_examples=200)
+@given(script=st.lists(st.tuples(WRITES, st.integers(0, 5000), SHORT_PAUSES), max_size=10))
+def test_on_a_share_a_followed_file_of_any_format_is_not_taken_while_its_writer_stalls_for_less_than_three_seconds(
+    script: list[tuple[str, int, int]],
+) -> None:
+    disk = Disk(loses_events=True)
+    watch = Watch(disk, knows_writers=False, asks_file=True)
+    disk.act("create", 100)
+    disk.signs |= Sign.FOLLOWED
+    for action, amount, pause_ms in script:
+        disk.now_ns += MS  # a share that tells no time as fine as that would hide the change
+        disk.act(action, 1 + amount)
+        watch.look()
+        watch.pass_time(disk.now_ns + pause_ms * MS)
+        assert watch.taken is None
+    disk.finish()
+    watch.pass_time(disk.now_ns + RULES.bound_ns)
+    watch.look()
+    assert watch.taken == disk.facts
+
+
+@pytest.mark.parametrize(
+    ("signs", "ending", "wait_ns"),
+    [
+        (Sign.FOLLOWED, Ending.WHOLE, RULES.stable_ns),
+        (Sign.FOLLOWED, Ending.UNKNOWN, RULES.followed_ns),
+        (Sign.FOLLOWED, Ending.MISSING, RULES.unclosed_ns),
+        (Sign.TOLD, Ending.UNKNOWN, RULES.stable_ns),
+        (Sign.TOLD, Ending.MISSING, RULES.unclosed_ns),
+        (Sign.NONE, Ending.WHOLE, RULES.quiet_ns),
+        (Sign.NONE, Ending.MISSING, RULES.unclosed_ns),
+        (Sign.CLOSED, Ending.MISSING, RULES.stable_ns),
+        (Sign.RENAMED, Ending.MISSING, RULES.stable_ns),
+    ],
+)
+def test_how_long_a_file_of_a_share_has_to_be_the_same(signs: Sign, ending: Ending, wait_ns: int) -> None:
+    history, facts = FileHistory(0), Facts(1000, 7, 1)
+    history.observe(0, facts, signs)
+    assert settle(history, facts, wait_ns - 1, Writer.UNKNOWN, ending) is Step.WAIT
+    assert settle(history, facts, wait_ns, Writer.UNKNOWN, ending) is Step.COMPLETE
+
+
+def settle(
+    history: FileHistory, facts: Facts, at_ns: int, writer: Writer = Writer.FREE, ending: Ending | None = None
+) -> Step:
     history.observe(at_ns, facts)
     verdict = history.judge(at_ns, RULES)
     if verdict.step is Step.ASK_WRITER:
-        history.asked(at_ns, writer)
+        history.asked(at_ns, writer, ending)
         verdict = history.judge(at_ns, RULES)
     return verdict.step
 
@@ -231,7 +313,7 @@ def test_without_a_sign_and_without_knowing_the_writers_it_waits_for_the_quiet_t
     assert settle(history, facts, RULES.quiet_ns, Writer.UNKNOWN) is Step.COMPLETE
 
 
-def test_the_next_frames_stand_for_a_sign_on_a_network_share() -> None:
+def test_the_next_frames_stand_for_a_sign_of_what_was_there_before_events_were_told() -> None:
     history, facts = FileHistory(0), Facts(1000, 7, 1)
     assert settle(history, facts, 0, Writer.UNKNOWN) is Step.WAIT
     history.observe(60 * MS, facts, Sign.FOLLOWED)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ingest.support import WatchedFolder
-from transfer_core.ingest import candidates
+from transfer_core.ingest import candidates, watcher
 from transfer_core.ingest.completion import CompletionRules, Writer
+from transfer_core.ingest.open_writers import Mount
 from transfer_core.sim.manual_clock import ManualClock
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="inotify and leases are Linux's")
@@ -81,6 +82,43 @@ def test_another_users_old_frames_leave_at_once(tmp_path: Path, monkeypatch: pyt
     assert sorted(watched.names) == [f"frame_{number}.jpg" for number in range(4)]  # four more have followed them
     watched.play(clock, CompletionRules().bound_ns / 1e9)
     assert len(watched.names) == 8
+    watched.watcher.close()
+
+
+@linux
+def test_on_a_share_a_frame_whose_writer_stalls_is_not_taken_before_its_end_is_there_though_others_follow(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "mount_of", lambda _: Mount("/", "nfs4"))
+    whole = b"\xff\xd8\xff" + bytes(20_000) + b"\xff\xd9"
+    watched = WatchedFolder(tmp_path, "*.jpg", clock=clock)
+    watched.play(clock, 1)
+    with (tmp_path / "frame_0.jpg").open("wb") as stalled:
+        stalled.write(whole[:9000])
+        stalled.flush()
+        for number in range(1, 9):
+            (tmp_path / f"frame_{number}.jpg").write_bytes(whole)
+        watched.play(clock, 100)
+        assert sorted(watched.names) == [f"frame_{number}.jpg" for number in range(1, 9)]
+        stalled.write(whole[9000:])
+    watched.play(clock, 3)
+    assert watched.names[8:] == ["frame_0.jpg"]
+    assert watched.frames[8].facts.size == len(whole)
+    watched.watcher.close()
+
+
+@linux
+def test_on_a_share_a_frame_whose_end_never_comes_is_sent_as_it_is_in_bounded_time(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "mount_of", lambda _: Mount("/", "nfs4"))
+    (tmp_path / "frame_0.jpg").write_bytes(b"\xff\xd8\xff" + bytes(20_000))
+    watched = WatchedFolder(tmp_path, "*.jpg", clock=clock)
+    turns = watched.play(clock, 110)
+    assert watched.names == []
+    assert turns < 110 * 40
+    watched.play(clock, 15)
+    assert watched.names == ["frame_0.jpg"]
     watched.watcher.close()
 
 

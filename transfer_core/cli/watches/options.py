@@ -24,7 +24,12 @@ Lookahead = Annotated[
     int, typer.Option("--lookahead", metavar="N", help="A frame N places later shows that a frame is complete; 0: no.")
 ]
 StableMs = Annotated[
-    float, typer.Option("--stable-ms", metavar="MS", help="How long a file must not have changed to be complete.")
+    float,
+    typer.Option(
+        "--stable-ms",
+        metavar="MS",
+        help="How long a file must not have changed to be complete. Of a network share, see docs/cameras.md.",
+    ),
 ]
 FileWaitMs = Annotated[
     float, typer.Option("--file-wait-ms", metavar="MS", help="How long to wait for a frame that is not there yet.")
