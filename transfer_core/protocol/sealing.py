@@ -28,8 +28,8 @@ from transfer_core.protocol.wire.datagram import (
 
 SEAL_BYTES = 4 * 65_507  # four times what one UDP send can carry: what is done once a burst costs less then
 SEAL_ROWS = SEAL_BYTES // 1472
-OPEN_ROWS = SEAL_ROWS
-OPEN_BYTES = OPEN_ROWS * 1500
+OPEN_BYTES = 5 * 65_507  # and what comes in at once may be one receive more
+OPEN_ROWS = OPEN_BYTES // 1472
 OPEN_SIZES_KEPT = 3
 _OUTER = struct.Struct(">BBIHI")
 _NONCE = struct.Struct(">IQ")

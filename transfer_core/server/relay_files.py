@@ -43,7 +43,7 @@ from transfer_core.server.relay_session import RelaySession
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 _LOG = logging.getLogger(__name__)
-COMING_NS = 250 * NS_PER_MS  # so long is waited for the rest of a small file, to take it at once
+COMING_NS = 50 * NS_PER_MS  # so long is waited for the rest of a small file, to take it at once
 
 
 class RelayFiles:

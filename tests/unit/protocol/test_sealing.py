@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transfer_core.protocol.sealing import SEAL_BYTES, SEAL_ROWS, Sealing, open_rows_max, seal_rows_max
+from transfer_core.protocol.sealing import OPEN_BYTES, SEAL_BYTES, SEAL_ROWS, Sealing, open_rows_max, seal_rows_max
 from transfer_core.protocol.security.keys import EPOCH_BITS, PathKeys
 from transfer_core.protocol.wire.datagram import PREFIX, PREFIX_BYTES, SEALED_OVERHEAD, Kind
 
@@ -101,5 +101,5 @@ def test_a_lone_datagram_with_frames_opens() -> None:
 def test_large_datagrams_take_no_more_memory_than_usual_ones() -> None:
     for datagram_bytes in (100, 1472, 8972, 65_507):
         assert seal_rows_max(datagram_bytes) * datagram_bytes <= SEAL_BYTES
-        assert open_rows_max(datagram_bytes) * datagram_bytes <= 1500 * SEAL_ROWS
+        assert open_rows_max(datagram_bytes) * datagram_bytes <= OPEN_BYTES
     assert open_rows_max(1472) >= seal_rows_max(1472)

@@ -1,9 +1,10 @@
 """The watched folders of a running agent, in a thread of their own.
 
 Theory of operation. The thread sleeps until a folder has events, something is due, or somebody calls. Then each folder
-does its turn, and whatever is complete by then, of all folders, is queued in one transaction (group commit): while
-SQLite syncs that one, the frames of the next gather. A frame counts as queued only once that transaction is on the
-disk; killed before, the next scan finds it again. What the clerk tells of jobs that ended goes through an inbox.
+that has something to do takes its turn (all of them do, some times a second), and whatever is complete by then is
+queued in one transaction (group commit): while SQLite syncs that one, the frames of the next gather. A frame counts as
+queued only once that transaction is on the disk; killed before, the next scan finds it again. What the clerk tells of
+jobs that ended goes through an inbox.
 """
 
 from __future__ import annotations
@@ -143,17 +144,19 @@ class WatchDesk:
                 folder.close()
 
     def _turn(self) -> None:
-        self._wait()
+        ready = self._wait()
         now_ns = self._clock.monotonic_ns()
         try:
             self._empty_inbox()
-            if now_ns >= self._follow_due_ns:
+            is_everyones = now_ns >= self._follow_due_ns
+            if is_everyones:
                 self._follow_due_ns = now_ns + FOLLOW_NS
                 self._follow()
             if now_ns >= self._check_due_ns:
                 self._check_due_ns = now_ns + CHECK_NS
                 self._check_waiting()
-            self._queue([frame for folder in self._folders.values() for frame in self._turn_of(folder)])
+            folders = [each for each in self._folders.values() if is_everyones or each.has_turn(now_ns, ready)]
+            self._queue([frame for folder in folders for frame in self._turn_of(folder)])
             self._arrivals.turn()
             self._old.turn(now_ns)
             self._end_what_is_over()
@@ -174,9 +177,9 @@ class WatchDesk:
     def _judge_through(self) -> bool:
         return (
             self._inbox.empty()
-            and self._change == self._store.watch_change()
             and self._arrivals.is_idle
             and all(folder.is_through for folder in self._folders.values())
+            and self._change == self._store.watch_change()
         )
 
     def _finish(self) -> None:
@@ -187,14 +190,16 @@ class WatchDesk:
             while not self._arrivals.is_idle:
                 self._arrivals.turn()
 
-    def _wait(self) -> None:
+    def _wait(self) -> set[int]:
+        """Sleep until something is due; the descriptors of events that are readable then."""
         now_ns = self._clock.monotonic_ns()
         due = [folder.watcher.due_ns() for folder in self._folders.values() if folder.watcher is not None]
         until_ns = min([*due, self._follow_due_ns]) if self._inbox.empty() and self._arrivals.is_idle else now_ns
-        for key, _ in self._selector.select(max(0, until_ns - now_ns) / NS_PER_S):
-            if key.fileobj is self._wake_in:
-                with suppress(BlockingIOError):
-                    self._wake_in.recv(4096)
+        ready = {key.fd for key, _ in self._selector.select(max(0, until_ns - now_ns) / NS_PER_S)}
+        if self._wake_in.fileno() in ready:
+            with suppress(BlockingIOError):
+                self._wake_in.recv(4096)
+        return ready
 
     def _turn_of(self, folder: WatchedFolder) -> list[NewFrame]:
         overflows = folder.watcher.overflows if folder.watcher is not None else 0

@@ -7,7 +7,7 @@ that hundreds of thousands of old files cost little memory and a scan asks no da
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import xxhash
@@ -136,6 +136,17 @@ class WatchedFolder:
         return takers
 
     # --- frames
+
+    def has_turn(self, now_ns: int, readable: Container[int]) -> bool:
+        """Whether there is something to do by now; `readable` are the descriptors at which events wait.
+
+        What people change does not show here: call `turn` every now and then, too.
+        """
+        watcher = self.watcher
+        if watcher is None:
+            return False
+        is_held = watcher.is_held_back or bool(self._early)
+        return is_held or watcher.events_fd in readable or watcher.due_ns() <= now_ns
 
     def turn(self) -> list[NewFrame]:
         """Do what is due; gives the frames to queue. Their queueing is to be told by `queued` or `refused`."""
