@@ -28,7 +28,7 @@ _OTHER_WORDS = ("Not answering", "Not paired", "Starting", "Paused", "Offline")
 PAUSE_WORDS = ("Pause all", "Resume all")
 THEME_WORDS = tuple(f"{name.capitalize()} theme" for name in THEMES)
 _PAD = 8
-WHY_WIDE = 17  # times the type size
+WHY_WIDE = 16  # times the type size
 _WIDEST = {"total": "888.8 Mbit/s", "left": "88 files · 88.8 GB", "done in": "88 min 88 s"}  # what is usual has room
 
 
@@ -192,9 +192,10 @@ class TopBar(FittingRow):
             if word in _WORDS.values() or severity is Severity.CRITICAL:
                 word = _WORDS[severity]
         self.state_button.show_state(severity, word, whys, tip)
-        self.total.value.setText(DASH if self._is_silent else format_rate(engine.rate_bps))
+        is_unknown = engine is ENGINE_UNKNOWN
+        self.total.value.setText(DASH if self._is_silent or is_unknown else format_rate(engine.rate_bps))
         left = f"{files_text(engine.files_left)} · {format_bytes(engine.bytes_left)}"
-        self.left.value.setText(left if engine.files_left else "nothing")
+        self.left.value.setText(left if engine.files_left else DASH if is_unknown else "nothing")
         eta = format_duration(engine.eta_s) if engine.files_left and not self._is_silent else ""
         self.done.show_value(eta)
         self._pause.setText(PAUSE_WORDS[engine.paused])
@@ -229,6 +230,7 @@ class TopBar(FittingRow):
         online = [each.name for each in self._state.destinations if each.online]
         several = f"{online[0]} and {len(online) - 1} more" if len(online) > 1 else ""
         none = "none answers" if self._state.destinations else "no destination"
+        none = DASH if self._state.engine is ENGINE_UNKNOWN else none
         self.to.value.setText(several or (online[0] if online else none))
         self.to.setToolTip("\n".join(online) or "No destination answers")
 

@@ -388,3 +388,12 @@ def test_the_place_of_the_last_row_is_written_out(page: QueuePage, count: int) -
     metrics = QFontMetrics(page.table.font())
     room = page.table.columnWidth(Column.PLACE) - DOTS - 2 * PADDING
     assert room >= metrics.horizontalAdvance(str(page.table.model().rowCount()))
+
+
+def test_the_map_of_a_file_is_asked_for_once_more_when_it_has_arrived(page: QueuePage) -> None:
+    page.details.show_job(job("a", status=JobState.UPLOADING))
+    asked: list[str] = []
+    page.details.chunk_map_wanted.connect(lambda file_id, _cells: asked.append(file_id))
+    page.details.show_job(job("a", status=JobState.COMPLETED))
+    page.details.show_job(job("a", status=JobState.COMPLETED))
+    assert asked == ["a"]

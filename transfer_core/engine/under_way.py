@@ -95,7 +95,8 @@ class RunningJob:
         return [(self.out.job.file_id, figures.durable_bytes, dict(figures.links), figures.resent_bytes)]
 
     def view(self, row: JobView) -> JobView:
-        """`row` with these figures."""
+        """`row` with these figures, in the place to which it was moved since it was claimed."""
+        row = replace(row, priority=self.priority, position=self.position)
         if self.counted_ns is None:
             return row
         arrived = min(row.size, self.figures.arrived_bytes)

@@ -167,6 +167,8 @@ class DetailsPanel(QFrame):
             self._map = None
             self._show_map()
             self._ask()
+        elif before.status is JobState.UPLOADING and job.status is not JobState.UPLOADING:
+            self._ask()  # for the last time: what came since the timer's last turn
 
     def _show_heads(self, job: JobView) -> None:
         links_known = self._map is None or any(name != UNKNOWN_LINK for name in self._map.links)

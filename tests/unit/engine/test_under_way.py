@@ -8,7 +8,7 @@ import pytest
 
 from transfer_core.engine.under_way import RATE_GAIN, RATE_GAIN_IDLE, Figures, RunningJob, UnderWay
 from transfer_core.events import JobState, JobView
-from transfer_core.jobs.model import Job
+from transfer_core.jobs.model import Job, to_view
 from transfer_core.units import NS_PER_S
 
 
@@ -113,3 +113,13 @@ def test_that_a_destination_holds_jobs_up_is_news_with_the_first_of_them() -> No
         assert under_way.holds_others("pit", running.out.job.file_id) is (running.out.job.file_id == "b")
         running.out.held = "it is full"
     assert not under_way.holds_others("factory", "a")
+
+
+def test_a_job_that_was_moved_while_it_is_sent_is_shown_in_its_new_place() -> None:
+    job = Job("a", "a", 9_000, 5, 1.0, JobState.UPLOADING, "pit", "a", "cli")
+    running = RunningJob(Out(job), "pit", 5, 1.0)
+    running.priority, running.position = 2, 7.5
+    assert (running.view(to_view(job)).priority, running.view(to_view(job)).position) == (2, 7.5)
+    running.take(Figures(4_000), NS_PER_S)
+    shown = running.view(to_view(job))
+    assert (shown.priority, shown.position, shown.bytes_done) == (2, 7.5, 4_000)
