@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,12 +14,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 CAMERAS, FRAMES, FPS = 3, 60, 15
 SMALL_FRAMES = 3000
-LIMIT_S = 90.0
+LIMIT_S = 150.0
 
 
 def command(*words: object) -> list[str]:
@@ -87,6 +89,17 @@ class Stage:
                 pytest.fail(f"missing {missing}, too many {more}\n{(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.2)
 
+    def until_told(self) -> None:
+        """Until the agent knows of all its files that they have arrived."""
+        end = time.monotonic() + LIMIT_S
+        while open_jobs := [job for job in self.jobs() if job["status"] != "completed"]:
+            assert time.monotonic() < end, open_jobs[:3]
+            time.sleep(0.2)
+        assert [job for job in self.jobs() if job["error"]] == []
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return list(json.loads(run("status", "--json", "--state", self.folder / "a")))
+
     def close(self) -> None:
         for process in self.processes:
             process.kill()
@@ -98,7 +111,8 @@ def hashes(place: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in place.rglob("*"):
         if path.is_file() and not path.name.endswith(".part"):
-            found[path.relative_to(place).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+            with contextlib.suppress(FileNotFoundError):  # it has left meanwhile
+                found[path.relative_to(place).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
@@ -135,16 +149,14 @@ def test_kill_9_on_both_sides_in_a_burst_loses_no_frame_and_sends_none_half(stag
     agent, relay = stage.start_agent(), stage.relay
     generator = stage.generate()
     kills = 0
-    while generator.poll() is None:
+    while generator.poll() is None or kills < 2:
         time.sleep(rng.uniform(0.3, 1.2))
         agent, relay = kill_one(stage, kills, agent, relay)
         kills += 1
-    assert kills >= 2
     wanted = stage.sent()
     assert len(wanted) == CAMERAS * FRAMES
     stage.until_arrived(wanted)
-    failed = [job for job in json.loads(run("status", "--json", "--state", stage.folder / "a")) if job["error"]]
-    assert failed == []
+    stage.until_told()
 
 
 @pytest.mark.slow
@@ -166,8 +178,7 @@ def test_kill_9_on_both_sides_among_many_small_frames_loses_none_and_brings_none
         agent, relay = kill_one(stage, kills, agent, relay)
         kills += 1
     stage.until_arrived(wanted)
-    failed = [job for job in json.loads(run("status", "--json", "--state", stage.folder / "a")) if job["error"]]
-    assert failed == []
+    stage.until_told()
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 MB = 1_000_000
-LIMIT_S = 60.0
+LIMIT_S = 150.0
 
 
 def command(*words: object) -> list[str]:

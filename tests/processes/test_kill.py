@@ -17,10 +17,10 @@ from tests.support.mangling_proxy import ManglingProxy
 from transfer_core.protocol.security.tokens import parse_address
 
 KILLS = int(os.environ.get("DRS_KILLS", "3"))
-SIZE = 8_000_000 * (KILLS + 1)  # no kill comes too late
+SIZE = 16_000_000 * (KILLS + 1)  # no kill comes too late
 LINKS_BYTES_PER_S = 10_000_000
 HEADERS = 1.06
-LIMIT_S = 60.0 + 15.0 * KILLS
+LIMIT_S = 90.0 + 20.0 * KILLS
 
 
 @pytest.mark.slow

@@ -35,8 +35,13 @@ def test_a_token_that_is_none_or_damaged_is_refused_at_once(field: Field) -> Non
 
 def test_a_token_that_has_expired_is_refused_here_and_by_the_relay(field: Field) -> None:
     relay = field.start_relay()
-    token = _token(field, "--expires", "2s")
-    assert field.say("pair", token, "--name", "pit").code == 0
+    for seconds in (2, 8, 32):  # the machine may be slow
+        token = _token(field, "--expires", f"{seconds}s")
+        paired = field.say("pair", token, "--name", "pit")
+        if paired.code == 0:
+            break
+        assert is_error(paired, "E_TOKEN_EXPIRED")
+    assert paired.code == 0
     while time.time() <= parse_token(token).expires_s + 1:
         time.sleep(0.05)
     assert is_error(field.say("pair", token, "--name", "late", state="b"), "E_TOKEN_EXPIRED")

@@ -166,14 +166,15 @@ def test_a_process_that_hangs_is_replaced_and_its_agents_go_on_from_the_disk(fie
     os.kill(before[0], signal.SIGSTOP)
     assert agent(field, "calm").wait(60) == 0  # the other process has noticed nothing
     told = relay.wait_for("hung", worker=0, timeout_s=HUNG_S)
-    assert (told["pid"], told["silent_s"]) == (before[0], 30)
+    assert told["pid"] == before[0]
+    assert told["silent_s"] >= 30
     assert running.wait() == 0, running.err
     assert field.arrived() == sent(field)
     assert {event["worker"]: event["code"] for event in relay.events if event["event"] == "restarts"} == {0: -9}
     assert pids(relay)[1] == before[1]
     assert not psutil.pid_exists(before[0])
     assert relay.stop() == 0
-    assert "has not answered for 30 s" in relay.err
+    assert f"has not answered for {told['silent_s']} s" in relay.err
 
 
 def test_when_the_parent_is_killed_the_state_is_locked_until_its_processes_have_ended(field: Field) -> None:

@@ -34,12 +34,17 @@ class Site:
         self.agent: Running = self.field.start_agent()
 
     def begin(self, name: str) -> tuple[Path, str]:
-        """A file of which a part is on its way; its path and job."""
+        """A file of which a part is on its way, slowly until `hurry`; its path and job."""
+        assert self.field.say("link", "set", "lte", "--cap", "2").code == 0  # all of it would take twelve seconds
         source = self.field.folder / name
         source.write_bytes(data_of(SIZE, seed=len(name)))
         (job,) = self.field.upload(source)
         self.wait(job["file_id"], lambda job: 0 < job["bytes_done"] < SIZE)
         return source, job["file_id"]
+
+    def hurry(self) -> None:
+        """What there was to do to the source is done."""
+        assert self.field.say("link", "set", "lte", "--cap", "0").code == 0
 
     def wait(self, file_id: str, is_so: Any) -> dict[str, Any]:
         """What the agent says of a job, as soon as that holds."""
@@ -72,6 +77,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def test_a_source_that_vanishes_fails_its_job_and_leaves_nothing_at_the_relay(site: Site) -> None:
     source, job = site.begin("vanishing.bin")
     source.unlink()
+    site.hurry()
     ended = site.wait(job, lambda job: job["status"] == "failed")
     assert ended["error"] == "E_SOURCE_MISSING"
     assert "vanishing.bin" in ended["reason"]
@@ -85,6 +91,7 @@ def test_a_source_that_vanishes_fails_its_job_and_leaves_nothing_at_the_relay(si
 def test_a_source_that_shrinks_is_sent_again_as_it_is_then(site: Site) -> None:
     source, job = site.begin("shrinking.bin")
     os.truncate(source, SIZE // 2)
+    site.hurry()
     assert "shorter" in site.wait_for_notice(source)
     ended = site.wait(job, lambda job: job["status"] == "completed")
     assert ended["size"] == SIZE // 2
@@ -96,6 +103,7 @@ def test_a_source_that_is_written_to_is_sent_again_as_it_is_then(site: Site) -> 
     with source.open("r+b") as file:
         file.seek(1000)
         file.write(b"other data")
+    site.hurry()
     assert "changed while it was sent" in site.wait_for_notice(source)
     site.wait(job, lambda job: job["status"] == "completed")
     assert site.field.arrived()["written-to.bin"] == source.read_bytes()
@@ -106,6 +114,7 @@ def test_a_source_in_whose_place_comes_another_is_not_mixed_with_it(site: Site) 
     other = source.with_name("other")
     other.write_bytes(data_of(SIZE, seed=99))
     other.rename(source)
+    site.hurry()
     site.wait(job, lambda job: job["status"] == "completed")
     assert site.field.arrived()["replaced.bin"] == source.read_bytes()
 
@@ -114,6 +123,7 @@ def test_a_source_in_whose_place_comes_a_folder_fails_its_job(site: Site) -> Non
     source, job = site.begin("becomes-folder")
     source.unlink()
     source.mkdir()
+    site.hurry()
     ended = site.wait(job, lambda job: job["status"] == "failed")
     assert ended["error"] == "E_SOURCE_UNREADABLE"
     assert "becomes-folder" not in site.field.arrived()

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 PRIVATE = ".drs-sync"
-LIMIT_S = 60.0
+LIMIT_S = 150.0
 LINKS = """
 [[link]]
 name = "wifi"

@@ -55,7 +55,7 @@ def test_less_than_a_second_is_lost_and_the_rest_is_whole(tmp_path) -> None:
         wait_until(lambda: desk.races()[0].state is RaceState.SAVED)
         (race,) = desk.races()
         assert race.datagrams == len(kept)
-        assert desk.wait_until_stored(race.race_id, 20)
+        assert desk.wait_until_stored(race.race_id, 60)
         assert sum(each.samples for each in desk.recorded_sources(race.race_id)) == len(kept)
         wait_until(lambda: around.queued)
         replay = desk.open_replay(race.race_id)

@@ -175,7 +175,7 @@ def test_1_a_recording_arrives(stage: Stage) -> None:
 
 def test_2_an_upload_goes_on_where_it_was_when_its_server_was_killed(stage: Stage) -> None:
     source = stage.file("bag.mcap", 24 * MB)
-    run("limit", "rate", "64mbit", "--state", stage.state)
+    run("limit", "rate", "24mbit", "--state", stage.state)  # eight seconds
     stage.upload(source)
     stage.start_agent()
     assert stage.agent is not None
@@ -184,6 +184,7 @@ def test_2_an_upload_goes_on_where_it_was_when_its_server_was_killed(stage: Stag
     stage.server.wait()
     (job,) = stage.jobs()
     assert 5 * MB <= job["bytes_done"] < 24 * MB
+    run("limit", "rate", "none", "--state", stage.state)
     stage.server = stage.start_server()
     assert stage.agent.wait(LIMIT_S) == 0, stage.told()
     assert stage.arrived("bag.mcap").read_bytes() == source.read_bytes()
@@ -191,8 +192,8 @@ def test_2_an_upload_goes_on_where_it_was_when_its_server_was_killed(stage: Stag
 
 
 def test_3_what_is_queued_is_there_after_the_agent_was_started_again(stage: Stage) -> None:
-    sources = [stage.file(f"bag{number}.mcap", 8 * MB) for number in range(3)]
-    run("limit", "rate", "64mbit", "--state", stage.state)
+    sources = [stage.file(f"bag{number}.mcap", 12 * MB) for number in range(3)]
+    run("limit", "rate", "24mbit", "--state", stage.state)  # twelve seconds for all
     for source in sources:
         stage.upload(source)
     stage.start_agent(once=False)

@@ -102,6 +102,24 @@ def test_a_link_that_dies_leaves_no_gap_though_the_other_one_loses(loss: float) 
     assert flying.delays_ms().max() < 300
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("late_ms", "stall_ms"), [(60.0, 0.0), (20.0, 600.0)])
+def test_a_link_that_dies_leaves_no_gap_on_a_machine_that_is_late_with_everything(
+    late_ms: float, stall_ms: float, seed: int
+) -> None:
+    links = [LinkConditions(rate_mbps=10, delay_ms=5), LinkConditions(rate_mbps=10, delay_ms=20, loss=0.015)]
+    world = SessionWorld(links, seed=seed, late_ms=late_ms, stall_ms=stall_ms)
+    flying = _flying(world, drones=4)
+    world.add_file(_bulk(2_500_000))
+    flying.fly(4.0)
+    world.run(lambda: False, limit_s=1.0)
+    for link in (world.ups[0], world.downs[0]):
+        link.kill()
+    world.run(lambda: False, limit_s=6.0)
+    assert [each.data for _, each in world.live_arrived] == list(flying.handed_ns)
+    assert world.sender.live_counts[FEED].skipped == world.receiver.feeds[FEED].missing == 0
+
+
 @pytest.mark.parametrize("loss", [0.05, 0.2])
 def test_on_one_bad_link_each_frame_goes_twice_and_what_is_missed_is_counted(loss: float) -> None:
     world = SessionWorld([LinkConditions(rate_mbps=20, delay_ms=10, loss=loss)], seed=13)

@@ -8,6 +8,10 @@ whichever path may, as long as the other side still waits for it: while a link i
 What a path has no room for waits a moment; what has waited too long, or is too much, is left out, oldest first, and
 counted.
 
+How long that is, is counted in time in which frames move (`_Flow`): where a machine stands still for half a second, or
+is late with every answer, nothing is old for that, and what was lost on the way can still come. A longer bound holds
+whatever moves.
+
 The other side puts entries into their order, waits a moment for one that is missing (its copy may come by the slower
 path, or be on its way again), then goes on without it and counts it. Entries have 64-bit numbers of their own, so
 copies are told apart.
@@ -34,15 +38,28 @@ from transfer_core.units import NS_PER_MS
 
 DATA_BYTES_MAX = 65_535  # of one datagram
 FEEDS_MAX = 16  # of one session
-WAIT_NS = 250 * NS_PER_MS  # in the queue; what is older is no news
+WAIT_NS = 250 * NS_PER_MS  # in the queue while frames go; what is older is no news
 COPY_WAIT_NS = 150 * NS_PER_MS
 QUEUE_BYTES_MAX = 256 * 1024
-AGAIN_NS = 350 * NS_PER_MS  # after a frame first went; later nobody waits for it
 AGAIN_MAX = 3  # times that a frame goes again
-HOLD_NS = 400 * NS_PER_MS  # so long is waited for an entry that is missing
+HOLD_NS = 400 * NS_PER_MS  # so long is waited for an entry that is missing, while others come
+LONGEST_NS = 1500 * NS_PER_MS  # in the queue, until a frame goes for the last time, and for one that is missing
+PAUSE_NS = 25 * NS_PER_MS  # what counts of a time in which nothing moves
 HELD_MAX = 4096  # entries that wait for one
 ANY_PATH = -1
 RUN_MAX = 8  # frames of one path in a row, then files have a turn: no file stands still for telemetry
+
+
+@dataclass(slots=True)
+class _Flow:
+    """A clock for time in which frames move: of each pause only the first part counts."""
+
+    passed_ns: int = 0
+    _last_ns: int = 0
+
+    def move(self, now_ns: int) -> None:
+        self.passed_ns += min(max(0, now_ns - self._last_ns), PAUSE_NS)
+        self._last_ns = now_ns
 
 
 @dataclass(slots=True)
@@ -53,6 +70,7 @@ class _Waiting:
     entries: tuple[Entry, ...]
     size: int
     since_ns: int
+    since_flow_ns: int
 
 
 @dataclass(slots=True)
@@ -108,9 +126,11 @@ class LiveOut:
     _rest: deque[Entry] = field(default_factory=deque)  # of a datagram of which some parts have gone
     _rest_feed: int = 0
     _copies: deque[_Copy] = field(default_factory=deque)
+    _lost: dict[int, OutFrame] = field(default_factory=dict)  # frames that go again, by number
     _flying: dict[int, _Flying] = field(default_factory=dict)  # by number, oldest first
     _frames: int = 0
     _run: dict[int, int] = field(default_factory=dict)
+    _flow: _Flow = field(default_factory=_Flow)
 
     def open(self, feed: int) -> None:
         """A feed is taken. It may be said again."""
@@ -135,7 +155,7 @@ class LiveOut:
                 continue
             entries = tuple(entries_of(datagram))
             size = sum(map(entry_bytes, entries))
-            self._queue.append(_Waiting(feed, entries, size, now_ns))
+            self._queue.append(_Waiting(feed, entries, size, now_ns, self._flow.passed_ns))
             self._queued_bytes += size
         while self._queued_bytes > QUEUE_BYTES_MAX:
             self._skip()
@@ -145,34 +165,45 @@ class LiveOut:
         self._queued_bytes -= gone.size
         self.counts[gone.feed].skipped += 1
 
+    def _is_no_news(self, waiting: _Waiting, now_ns: int) -> bool:
+        flow_ns = self._flow.passed_ns - waiting.since_flow_ns
+        return flow_ns > WAIT_NS or now_ns - waiting.since_ns > LONGEST_NS
+
     def _tidy(self, now_ns: int) -> None:
-        while self._queue and now_ns - self._queue[0].since_ns > WAIT_NS:
+        self._flow.move(now_ns)
+        while self._queue and self._is_no_news(self._queue[0], now_ns):
             self._skip()
         while self._copies and now_ns - self._copies[0].since_ns > COPY_WAIT_NS:
             self._copies.popleft()
         while self._flying:
             number, oldest = next(iter(self._flying.items()))
-            if now_ns - oldest.since_ns <= AGAIN_NS:
+            if now_ns - oldest.since_ns <= LONGEST_NS:
                 break
             del self._flying[number]
+            self._lost.pop(number, None)
 
     def on_resolved(self, number: int, acked: bool, now_ns: int) -> None:
         """A packet with this frame has arrived, or is given up; then it goes again, if it is not too late."""
         self._tidy(now_ns)
         if acked:
             self._flying.pop(number, None)
-            self._copies = deque(copy for copy in self._copies if copy.frame.number != number)
+            self._lost.pop(number, None)
+            self._drop_copies(number)
             return
         flying = self._flying.get(number)
         if flying is None or flying.again >= AGAIN_MAX:
             return
         flying.again += 1
-        if all(copy.frame.number != number for copy in self._copies):
-            self._copies.append(_Copy(flying.frame, ANY_PATH, now_ns))
+        self._drop_copies(number)  # this one may go by any path, and waits for longer
+        self._lost[number] = flying.frame
+
+    def _drop_copies(self, number: int) -> None:
+        if any(copy.frame.number == number for copy in self._copies):
+            self._copies = deque(copy for copy in self._copies if copy.frame.number != number)
 
     def wants(self, path: int) -> bool:
         """Whether something waits that this path may carry."""
-        if self._queue or self._rest:
+        if self._queue or self._rest or self._lost:
             return True
         return bool(self._copies) and any(copy.path != path for copy in self._copies)
 
@@ -193,6 +224,8 @@ class LiveOut:
         return frame
 
     def _copy_for(self, path: int) -> OutFrame | None:
+        if self._lost:
+            return self._lost.pop(next(iter(self._lost)))
         for place, copy in enumerate(self._copies):
             if copy.path != path:
                 del self._copies[place]
@@ -237,6 +270,8 @@ class LiveIn:
         self._next = 0
         self._held: dict[int, Entry] = {}
         self._gap_since_ns: int | None = None
+        self._gap_since_flow_ns = 0
+        self._flow = _Flow()
         self._parts: list[Entry] = []
 
     def take(self, frame: LiveFrame, now_ns: int) -> list[LiveDatagram]:
@@ -245,11 +280,16 @@ class LiveIn:
         for number, entry in enumerate(frame.entries, start=frame.first):
             if number >= self._next:
                 self._held.setdefault(number, entry)
-        return self._in_order(now_ns)
+        self._flow.move(now_ns)
+        found = self._in_order(now_ns)
+        if self._gap_since_ns is not None and self._flow.passed_ns - self._gap_since_flow_ns >= HOLD_NS:
+            self._give_up()
+            found += self._in_order(now_ns)
+        return found
 
     def next_timeout_ns(self) -> int | None:
-        """When an entry that is missing is given up."""
-        return None if self._gap_since_ns is None else self._gap_since_ns + HOLD_NS
+        """When an entry that is missing is given up, whatever comes."""
+        return None if self._gap_since_ns is None else self._gap_since_ns + LONGEST_NS
 
     def handle_timeout(self, now_ns: int) -> list[LiveDatagram]:
         """Give up what did not come in time; what follows it."""
@@ -281,7 +321,7 @@ class LiveIn:
                 break
             self._give_up()
         if self._held and self._gap_since_ns is None:
-            self._gap_since_ns = now_ns
+            self._gap_since_ns, self._gap_since_flow_ns = now_ns, self._flow.passed_ns
         self.received += len(found)
         return found
 

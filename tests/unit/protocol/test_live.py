@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.live import (
     AGAIN_MAX,
-    AGAIN_NS,
     COPY_WAIT_NS,
     HOLD_NS,
+    LONGEST_NS,
+    PAUSE_NS,
     QUEUE_BYTES_MAX,
     RUN_MAX,
     WAIT_NS,
@@ -91,9 +92,9 @@ def test_one_that_is_missing_is_waited_for_a_moment_then_counted_and_passed_over
         frames += frames_of(out)
     before = come(into, frames[:10])
     assert come(into, frames[12:20], now_ns=5 * MS) == []
-    assert into.next_timeout_ns() == 5 * MS + HOLD_NS
-    assert into.handle_timeout(5 * MS + HOLD_NS - 1) == []
-    late = into.handle_timeout(5 * MS + HOLD_NS)
+    assert into.next_timeout_ns() == 5 * MS + LONGEST_NS
+    assert into.handle_timeout(5 * MS + LONGEST_NS - 1) == []
+    late = into.handle_timeout(5 * MS + LONGEST_NS)
     assert before + late == sent[:10] + sent[12:20]
     assert into.missing == 2
     assert come(into, frames[10:12]) == []
@@ -101,11 +102,41 @@ def test_one_that_is_missing_is_waited_for_a_moment_then_counted_and_passed_over
     assert into.next_timeout_ns() is None
 
 
+def one_by_one(into: LiveIn, count: int, every_ns: int, first: int = 1) -> int:
+    """Frames of an entry each from that number on; how many had come when one was handed on first."""
+    for place in range(count):
+        if into.take(decode_frame(memoryview(_frame(first + place))), place * every_ns):
+            return place
+    return count
+
+
+def test_while_others_come_one_that_is_missing_is_not_waited_for_for_long() -> None:
+    into = LiveIn()
+    assert one_by_one(into, 200, 10 * MS) == HOLD_NS // (10 * MS)
+    assert into.missing == 1
+
+
+@pytest.mark.parametrize("pause_ms", [60, 90])
+def test_where_everything_stands_still_again_and_again_one_that_is_missing_is_waited_for_longer(pause_ms: int) -> None:
+    into = LiveIn()
+    assert one_by_one(into, 200, pause_ms * MS) == HOLD_NS // PAUSE_NS
+    assert into.missing == 1
+
+
+def test_after_a_long_stall_one_that_was_missing_before_still_comes() -> None:
+    into = LiveIn()
+    assert one_by_one(into, 5, 10 * MS) == 5
+    assert into.handle_timeout(1200 * MS) == []
+    assert into.take(decode_frame(memoryview(_frame(6))), 1200 * MS) == []
+    assert len(into.take(decode_frame(memoryview(_frame(0))), 1201 * MS)) == 7
+    assert into.missing == 0
+
+
 def test_a_datagram_of_which_a_part_is_missing_is_no_datagram() -> None:
     out, into = opened(), LiveIn()
     out.add(1, datagrams(3, 3000), 0)
     frames = frames_of(out)
-    came = come(into, frames[:1] + frames[2:]) + into.handle_timeout(HOLD_NS)
+    came = come(into, frames[:1] + frames[2:]) + into.handle_timeout(LONGEST_NS)
     assert [each.data[:4] for each in came] == [(1).to_bytes(4, "big"), (2).to_bytes(4, "big")]
 
 
@@ -124,10 +155,21 @@ def test_the_newest_win_when_there_is_too_much() -> None:
 def test_what_has_waited_too_long_is_no_news() -> None:
     out = opened()
     out.add(1, datagrams(5), 0)
-    out.add(1, datagrams(5, first=5), WAIT_NS)
-    came = come(LiveIn(), frames_of(out, now_ns=WAIT_NS + 1))
+    out.add(1, datagrams(5, first=5), LONGEST_NS)
+    came = come(LiveIn(), frames_of(out, now_ns=LONGEST_NS + 1))
     assert [each.data[3] for each in came] == [5, 6, 7, 8, 9]
     assert out.counts[1].skipped == 5
+
+
+def test_what_has_waited_while_others_went_is_no_news_sooner_than_after_a_stall() -> None:
+    going, standing = opened(), opened()
+    for out in (going, standing):
+        out.add(1, datagrams(800), 0)
+    for now_ns in range(0, WAIT_NS + 20 * MS, 10 * MS):
+        going.next_frame(0, now_ns, Copying.NOT)
+    standing.next_frame(0, WAIT_NS + 20 * MS, Copying.NOT)
+    assert going.counts[1].skipped > 0
+    assert standing.counts[1].skipped == 0
 
 
 def test_a_frame_goes_by_two_paths_and_its_copy_not_for_ever() -> None:
@@ -183,7 +225,21 @@ def test_a_frame_that_is_lost_too_late_or_too_often_is_left() -> None:
     out.add(1, datagrams(5), 20 * MS)
     second = out.next_frame(0, 20 * MS, Copying.NOT)
     assert second is not None
-    out.on_resolved(second.number, acked=False, now_ns=20 * MS + AGAIN_NS + 1)
+    out.on_resolved(second.number, acked=False, now_ns=20 * MS + LONGEST_NS + 1)
+    assert not out.wants(0)
+
+
+def test_a_frame_that_is_lost_waits_for_room_as_long_as_it_is_of_use() -> None:
+    out = opened()
+    out.add(1, datagrams(5), 0)
+    first = out.next_frame(0, 0, Copying.ELSEWHERE)
+    assert first is not None
+    out.on_resolved(first.number, acked=False, now_ns=60 * MS)  # its copy has not gone yet
+    assert out.wants(0)
+    assert out.next_frame(0, LONGEST_NS - 1, Copying.ELSEWHERE) == first
+    assert not out.wants(1)
+    out.on_resolved(first.number, acked=False, now_ns=LONGEST_NS - 1)
+    assert out.next_frame(0, LONGEST_NS + 1, Copying.ELSEWHERE) is None
     assert not out.wants(0)
 
 
@@ -241,7 +297,7 @@ def test_a_hostile_feed_holds_little_memory_and_never_stops_the_honest_one() -> 
     assert into.missing > 10_000
     later = _frame(1 << 63)
     into.take(decode_frame(memoryview(later)), 0)
-    assert len(into.handle_timeout(10 * HOLD_NS)) <= 5000
+    assert len(into.handle_timeout(10 * LONGEST_NS)) <= 5000
 
 
 def _frame(first: int) -> bytes:

@@ -37,7 +37,7 @@ def a_race(desk: TelemetryDesk, name: str = "heat 1", count: int = 2, rows: int 
                 pilot.fly(10)
         wait_until(lambda: desk.race(race.race_id).datagrams == count * rows, "the recording")
     saved = desk.save_race(race.race_id)
-    assert desk.wait_until_stored(race.race_id, 20)
+    assert desk.wait_until_stored(race.race_id, 60)
     return saved, flying
 
 
@@ -211,7 +211,7 @@ def test_a_recording_from_elsewhere_is_opened_once_with_names_and_markers(desk, 
     source.write_bytes((Path(race.path) if ending == "mcap" else folder / "race.drslog").read_bytes())
     with desk_in(tmp_path / "elsewhere") as other:
         opened = other.open_recording(str(source))
-        assert other.wait_until_stored(opened.race_id, 20)
+        assert other.wait_until_stored(opened.race_id, 60)
         assert (opened.name, opened.datagrams, opened.sources) == ("away", 120, race.sources)
         assert logged(tmp_path / "elsewhere", opened.race_id) == logged(tmp_path / "telemetry", race.race_id)
         assert other.open_recording(str(source)).race_id == opened.race_id
@@ -256,7 +256,7 @@ def test_a_desk_that_stops_ends_its_races_and_the_next_one_seals_them(tmp_path) 
         assert desk.race(race.race_id).datagrams == 30
         wait_until(lambda: around.queued)
         wait_until(lambda: any(isinstance(event, RacesChanged) for event in around.events))
-        assert desk.wait_until_stored(race.race_id, 20)
+        assert desk.wait_until_stored(race.race_id, 60)
         assert sum(each.samples for each in desk.recorded_sources(race.race_id)) == 30
 
 
@@ -272,7 +272,7 @@ def test_a_sample_store_that_can_not_be_opened_holds_up_no_recording(tmp_path) -
     assert any("sample store" in said for said in around.said)
     (tmp_path / "samples.db").rmdir()
     with desk_in(tmp_path) as desk:
-        assert desk.wait_until_stored(race.race_id, 20)
+        assert desk.wait_until_stored(race.race_id, 60)
         wait_until(lambda: sum(each.samples for each in desk.recorded_sources(race.race_id)) == 20)
 
 
