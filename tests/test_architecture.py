@@ -40,6 +40,7 @@ PURE = (
     "transfer_core/jobs/model.py",
     "transfer_core/server/races/throttle.py",
     "transfer_core/server/api_document.py",
+    "transfer_core/server/disk_silence.py",
     "transfer_core/server/workers/heartbeats.py",
     "transfer_core/sync/members.py",
     "transfer_core/jobs/policy.py",

@@ -72,6 +72,10 @@ class RelayVerbs(ServiceParts):
             self._say(Severity.INFO, "relay", f"received {event['path']} as {event['stored_as']}", "")
         elif event["event"] == "full":
             self._say(Severity.SERIOUS, "relay", str(event["text"]), f"{event['code']}: {event['text']}")
+        elif event["event"] == "disk":
+            severity = Severity.INFO if event["answers"] else Severity.CRITICAL
+            self._say(severity, "relay", str(event["text"]), "")
+            return  # what follows asks the disk
         if self._relay is not None:
             self._bus.publish(RelayChanged(self.relay()))
 
