@@ -222,8 +222,12 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def note(self, text: str) -> None:
-        """Something to know that does not last; in passing, where the banner tells of something worse."""
-        if self._alerts.is_telling_worse and not self.toast.can_undo:
+        """Something to know that does not last: in passing, so that nothing moves under the pointer.
+
+        What is too long for that stands in the banner, and so does what may not push away something to take back.
+        """
+        is_brief = self._alerts.is_telling_worse or self.toast.has_room_for(text)
+        if is_brief and not self.toast.can_undo:
             self.toast.tell(text)
         else:
             self.tell(Condition(NOTE, Severity.INFO, text, detail=text))

@@ -111,7 +111,7 @@ class StateButton(QAbstractButton):
         if room > 20:
             painter.setFont(look.font)
             metrics = QFontMetrics(look.font)
-            fitting = next((why for why in self._whys if metrics.horizontalAdvance(why) <= room), self._whys[-1])
+            fitting = next((why for why in self._whys if metrics.horizontalAdvance(why) < room), self._whys[-1])
             text = metrics.elidedText(fitting, Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRectF(x, 0, room, self.height()), middle, text)
         painter.end()

@@ -45,6 +45,12 @@ class Toast(QFrame):
         """Whether it offers to take something back just now."""
         return self._undo is not None
 
+    def has_room_for(self, text: str) -> bool:
+        """Whether it is read in one line, without a cut."""
+        margins = self.layout().contentsMargins()
+        edges = margins.left() + margins.right() + 2 * _MARGIN
+        return self.text.fontMetrics().horizontalAdvance(text) + edges <= self._ground.width()
+
     def tell(self, text: str, undo: Callable[[], object] | None = None) -> None:
         """Show this in place of what was shown; `undo` takes it back."""
         self._undo = undo

@@ -186,8 +186,8 @@ def test_a_banner_that_is_put_away_stays_away_and_comes_back_when_it_is_worse(sh
 
 def test_a_note_is_read_though_the_banner_tells_of_something_worse(shown: ShownWindow) -> None:
     window = shown.window
-    window.note("No race is being recorded.")
-    assert window.banner.text.text() == "No race is being recorded."
+    window.note("No race is being recorded. " * 20)
+    assert window.banner.text.text() == "No race is being recorded. " * 20
     window.tell(Condition("disk", Severity.SERIOUS, "no room", page="settings"))
     window.note("camera01 is looked at again")
     assert (window.banner.text.text(), window.toast.text.text()) == ("no room", "camera01 is looked at again")
@@ -199,15 +199,24 @@ def test_a_note_goes_by_itself_and_what_needs_a_hand_stays(shown: ShownWindow, q
     timer = window.findChild(QTimer, "note ends")
     assert isinstance(timer, QTimer)
     timer.setInterval(20)
-    window.note("camera01 is looked at again")
+    window.note("camera01 is looked at again. " * 20)
     assert window.banner.isVisible()
     qtbot.waitUntil(lambda: not window.banner.isVisible())
-    window.note("camera01 is looked at again")
+    window.note("camera01 is looked at again. " * 20)
     window.tell(Condition("disk", Severity.SERIOUS, "no room", page="settings"))
     assert window.banner.text.text() == "no room"
     qtbot.waitUntil(lambda: not timer.isActive())
     window.take_back("disk")
     assert not window.banner.isVisible()
+
+
+def test_a_short_note_moves_nothing_on_the_page(shown: ShownWindow) -> None:
+    window = shown.window
+    before = window.tabs.geometry()
+    window.note("camera01 is looked at again")
+    QApplication.sendPostedEvents()
+    assert (window.toast.text.text(), window.banner.isVisible()) == ("camera01 is looked at again", False)
+    assert window.tabs.geometry() == before
 
 
 def test_a_note_leaves_what_can_be_undone_where_it_is(shown: ShownWindow) -> None:

@@ -153,7 +153,7 @@ class SettingsPage(Page):
         return card
 
     def _build_roles(self) -> QWidget:
-        card = self._roles_card = SettingsCard("Roles of the li&nks", self._theme)
+        card = self._roles_card = SettingsCard("Roles of the links", self._theme)
         self._roles_head = card.heading
         self._no_links = QLabel("No link yet")
         self._no_links.setProperty("kind", "muted")
@@ -315,6 +315,7 @@ class SettingsPage(Page):
             tip = "Overflow helps when primaries are full; backup when they fail  (Alt+N, then Tab)"
             self._roles_card.add_row(link.name, box, tip)
         self._no_links.setVisible(not self._roles)
+        self._roles_head.setText("Roles of the li&nks" if self._roles else "Roles of the links")
 
     @Slot()
     def _edited(self) -> None:

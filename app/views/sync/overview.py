@@ -175,7 +175,7 @@ class Overview(QWidget):
         lines = [f"{path}: {why}" for path, why in reports[:REPORTS_SHOWN]]
         if len(reports) > REPORTS_SHOWN:
             lines.append(f"and {len(reports) - REPORTS_SHOWN} more")
-        if folder is not None and folder.text:
+        if folder is not None and folder.text and folder.state is not SyncState.PAUSED:  # who paused it knows
             lines.insert(0, folder.text)
         self.reports.setText("\n".join(f"▲ {line}" for line in lines))
         self.reports.setToolTip("\n".join(lines))
