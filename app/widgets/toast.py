@@ -47,8 +47,7 @@ class Toast(QFrame):
 
     def has_room_for(self, text: str) -> bool:
         """Whether it is read in one line, without a cut."""
-        margins = self.layout().contentsMargins()
-        edges = margins.left() + margins.right() + 2 * _MARGIN
+        edges = self.sizeHint().width() - self.text.sizeHint().width() + 2 * _MARGIN
         return self.text.fontMetrics().horizontalAdvance(text) + edges <= self._ground.width()
 
     def tell(self, text: str, undo: Callable[[], object] | None = None) -> None:
