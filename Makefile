@@ -8,7 +8,7 @@ SECONDS ?= 60
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test unit lint types fmt bench bench-net soak fuzz kills package pins
+.PHONY: help setup demo run test unit lint types fmt bench bench-net soak table fuzz kills package pins
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ soak: setup ## random worlds until Ctrl+C, or so many: make soak SEEDS=2000; aga
 fuzz: ## give every parser of network bytes odd ones: make fuzz SECONDS=600
 	@bash packaging/bootstrap.sh dev,fuzz
 	$(PY) -m tests.fuzz $(SECONDS)
+
+table: setup ## every promised number that virtual time can state, at whole size: half an hour
+	DRS_TABLE=full $(PY) -m pytest -n $(WORKERS) --timeout 1200 tests/scenarios/test_promised_rates.py \
+		tests/scenarios/test_promised_bonds.py $(ARGS)
 
 kills: setup ## kill agent and relay again and again: make kills KILLS=20
 	DRS_KILLS=$(KILLS) $(PY) -m pytest tests/processes/test_kill.py tests/processes/test_http_relay.py \
