@@ -193,7 +193,7 @@ class Console(QObject):
 
     @Slot()
     def _keep_layout(self) -> None:
-        now = take_layout(self.window, self.theme)
+        now = take_layout(self.window, self.theme, self._kept)
         if self._layout is not None and now != self._kept:
             self._kept = now
             self._layout.write(now)
@@ -202,7 +202,7 @@ class Console(QObject):
         """Keep the looks; stop service and worker."""
         self._keeping.stop()
         if self._layout is not None:
-            self._layout.finish(take_layout(self.window, self.theme))
+            self._layout.finish(take_layout(self.window, self.theme, self._kept))
         return self.service.stop()
 
 

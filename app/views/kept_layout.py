@@ -21,8 +21,9 @@ FRAME = 40  # px that a title bar and borders may take
 SEEN_LEAST = 80  # px of the window that have to be on some screen
 
 
-def take_layout(window: MainWindow, theme: Theme) -> dict[str, Any]:
-    """The looks as they are."""
+def take_layout(window: MainWindow, theme: Theme, kept: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The looks as they are. A splitter that has no sizes of its own yet stays as it is in `kept`."""
+    before = (kept or {}).get("parts")
     place = window.normalGeometry() if window.isMaximized() else window.geometry()
     return {
         "window": [place.x(), place.y(), place.width(), place.height()],
@@ -30,7 +31,10 @@ def take_layout(window: MainWindow, theme: Theme) -> dict[str, Any]:
         "page": window.pages[window.tabs.currentIndex()].name,
         "theme": theme.name,
         "zoom": theme.zoom,
-        "parts": {name: _take(part) for name, part in _parts(window).items()},
+        "parts": {
+            name: _take(part) if _has_sizes(window, name, part) else _kept_part(before, name)
+            for name, part in _parts(window).items()
+        },
     }
 
 
@@ -77,6 +81,19 @@ def _give_place(window: MainWindow, place: QRect) -> None:
 
 def _parts(window: MainWindow) -> dict[str, QWidget]:
     return {f"{page.name}.{name}": part for page in window.pages for name, part in page.layout_widgets().items()}
+
+
+def _has_sizes(window: MainWindow, name: str, part: QWidget) -> bool:
+    """False for a splitter on a page that was not seen, or with a part that is hidden: its sizes mean nothing."""
+    if not isinstance(part, QSplitter):
+        return True
+    halves = [half for place in range(part.count()) if (half := part.widget(place)) is not None]
+    return name.partition(".")[0] in window.seen and not any(half.isHidden() for half in halves)
+
+
+def _kept_part(before: object, name: str) -> dict[str, Any]:
+    part = before.get(name) if isinstance(before, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def _take(part: QWidget) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QKeySequence,
+    QShowEvent,
 )
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMainWindow, QMenu, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
@@ -55,6 +56,7 @@ class MainWindow(QMainWindow):
         self._state, self._theme = state, theme
         self._announcer = LinkAnnouncer()
         self.state_place = ""  # where the state is kept, for people
+        self.seen: set[str] = set()  # names of the pages that have been laid out
         self.link_history = LinkHistory(state, self)
         self.banner = Banner(theme)
         self._alerts = Alerts(state, self.banner, self)
@@ -181,6 +183,8 @@ class MainWindow(QMainWindow):
     def _page_changed(self, index: int) -> None:
         for number, page in enumerate(self.pages):
             (page.on_shown if number == index else page.on_hidden)()
+        if self.isVisible():
+            self.seen.add(self.current_page.name)
 
     # --- the menu of all commands
 
@@ -279,6 +283,11 @@ class MainWindow(QMainWindow):
         if paths:
             event.acceptProposedAction()
             self.files_dropped.emit(paths)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """The page in front is laid out with the window."""
+        super().showEvent(event)
+        self.seen.add(self.current_page.name)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Say goodbye first."""

@@ -160,3 +160,16 @@ def test_the_console_opens_with_a_broken_file_says_so_and_mends_it(qtbot: QtBot,
         page.on_hidden()
     kept = LayoutFile(path).read()
     assert (kept["theme"], kept["page"]) == ("dark", "links")
+
+
+def test_a_splitter_that_nobody_has_seen_keeps_what_was_kept(windows: list[MainWindow], theme: Theme) -> None:
+    """It has no sizes before its page is laid out, and none that are meant while half of it is hidden."""
+    window, _ = windows
+    kept = {"parts": {"telemetry.split": {"sizes": [190, 900]}, "queue.split": {"sizes": [800, 300]}}}
+    window.page("queue").details.hide()
+    taken = take_layout(window, theme, kept)["parts"]
+    assert {name: taken[name] for name in kept["parts"]} == kept["parts"]
+    window.go_to("telemetry")
+    window.page("queue").details.show()
+    taken = take_layout(window, theme, kept)["parts"]
+    assert all(sum(taken[name]["sizes"]) != sum(kept["parts"][name]["sizes"]) for name in kept["parts"])
