@@ -188,7 +188,8 @@ class TopBar(FittingRow):
         tip = "Go to its place  (F8)"
         worst = self._worst
         if worst is not None and _worse(severity, worst.severity) is not severity:
-            severity, whys = worst.severity, (worst.text,)
+            severity = worst.severity
+            whys = (worst.text, f"see {worst.page.capitalize()}") if worst.page else (worst.text,)
             if word in _WORDS.values() or severity is Severity.CRITICAL:
                 word = _WORDS[severity]
         self.state_button.show_state(severity, word, whys, tip)

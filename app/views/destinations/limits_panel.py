@@ -118,7 +118,7 @@ class LimitsPanel(QFrame):
             field.setToolTip(tip)
             row.addWidget(words)
             row.addWidget(field)
-        legend = ElidedLabel("bar: a cap · line: nothing goes")
+        legend = ElidedLabel("bar: cap · line: stop")
         legend.setProperty("kind", "caption")
         legend.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(legend, 1)
