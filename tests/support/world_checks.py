@@ -44,7 +44,8 @@ class WorldChecks:
         rows = len(transmit.payload) // segment
         if rows == 1:
             _, path, _, high, low = OUTER_FIELDS.unpack_from(transmit.payload)
-            self._newer((epoch, side, path), high << 32 | low, high << 32 | low, 1)
+            pn = high << 32 | low
+            self._newer((epoch, side, path), pn, pn, 1)
             return
         heads = np.frombuffer(transmit.payload, np.uint8)[: rows * segment].reshape(rows, segment)[:, :OUTER_BYTES]
         outer = np.ascontiguousarray(heads).view(OUTER)[:, 0]

@@ -29,15 +29,13 @@ from transfer_core.protocol.recovery.congestion import TRAIN_PACKETS
 from transfer_core.protocol.recovery.mtu import BASE_BYTES, MOST_BYTES, MtuSearch
 from transfer_core.protocol.recovery.path_receiver import PathReceiver
 from transfer_core.protocol.recovery.path_sender import NOTHING_RESOLVED, PathSender, Resolved
-from transfer_core.protocol.sealing import SEAL_ROWS, Sealing, open_rows_max, seal_rows_max
+from transfer_core.protocol.sealing import SEAL_ROWS, Sealing, open_rows_max, prefixes, seal_rows_max
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.datagram import (
     DATA_HEAD,
     DATA_HEAD_BYTES,
-    FLOOR_UNIT,
     IPV4_UDP_BYTES,
     IPV6_UDP_BYTES,
-    PREFIX,
     PREFIX_BYTES,
     SEALED_OVERHEAD,
     Kind,
@@ -168,9 +166,7 @@ class Association:
         if self.observer is not None:
             size, bodies = plain.shape[1] + SEALED_OVERHEAD, plain[:, PREFIX_BYTES:]
             self.observer.on_received(now_ns, path, Kind(kind), pns, size, bodies)
-        prefix = plain[:, :PREFIX_BYTES].view(PREFIX)[:, 0]
-        floors = pns - prefix["floor"].astype(np.int64) * FLOOR_UNIT
-        tx_us = prefix["tx_us"].astype(np.uint32)
+        floors, tx_us = prefixes(plain, pns)
         if kind == Kind.DATA:
             if plain.shape[1] <= DATA_HEAD_BYTES:
                 self.counters.malformed += len(pns)

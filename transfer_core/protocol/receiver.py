@@ -334,6 +334,9 @@ class ReceiverSession(Association):
         return max(0, self._window_max - len(self._handed_over))
 
     def _take_data(self, path: Path, head: NDArray[np.void], data: NDArray[np.uint8], now_ns: int) -> NDArray[np.bool_]:
+        if len(head) == 1:
+            number, chunk, at = int(head["file"][0]), int(head["chunk"][0]), int(head["slice"][0])
+            return np.array((self._take_slices(path, number, chunk, slice(at, at + 1), data),))
         taken = np.ones(len(head), np.bool_)
         files, chunks = head["file"], head["chunk"]
         slices = head["slice"].astype(np.int64)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.datagram import (
+    FLOOR_UNIT,
     OUTER_BYTES,
     PREFIX,
     PREFIX_BYTES,
@@ -40,6 +41,15 @@ _US_MASK = 0xFFFFFFFF
 def seal_rows_max(datagram_bytes: int) -> int:
     """How many datagrams of that size can be sealed at once."""
     return min(SEAL_ROWS, SEAL_BYTES // datagram_bytes)
+
+
+def prefixes(plain: NDArray[np.uint8], pns: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """What opened rows of those numbers say first: the sender's floor, and when they were sent (us mod 2**32)."""
+    if len(pns) == 1:  # most often, and numpy is slow with little
+        distance, sent_us = _PREFIX.unpack_from(plain[0])
+        return pns - distance * FLOOR_UNIT, np.array((sent_us,), np.uint32)
+    prefix = plain[:, :PREFIX_BYTES].view(PREFIX)[:, 0]
+    return pns - prefix["floor"].astype(np.int64) * FLOOR_UNIT, prefix["tx_us"].astype(np.uint32)
 
 
 def open_rows_max(datagram_bytes: int) -> int:

@@ -78,6 +78,8 @@ class PathReceiver:
 
     def is_fresh(self, pns: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of these would be taken: not seen yet, not below the sender's floor, not too far ahead. Marks none."""
+        if len(pns) == 1:  # most often, and numpy is slow with little
+            return np.array((self._is_one_fresh(int(pns[0])),))
         fresh: NDArray[np.bool_] = (pns >= self.floor) & (pns < self.floor + WINDOW_PACKETS_MAX)
         places = pns - self._origin
         known = fresh & (places < len(self._marks))
@@ -85,11 +87,17 @@ class PathReceiver:
             fresh = ~self._marks[places]
         else:
             fresh[known] = ~self._marks[places[known]]
-        if len(pns) > 1 and not (pns[1:] > pns[:-1]).all():
+        if not (pns[1:] > pns[:-1]).all():
             first = np.zeros(len(pns), np.bool_)
             first[np.unique(pns, return_index=True)[1]] = True
             fresh &= first
         return fresh
+
+    def _is_one_fresh(self, pn: int) -> bool:
+        if not self.floor <= pn < self.floor + WINDOW_PACKETS_MAX:
+            return False
+        place = pn - self._origin
+        return place >= len(self._marks) or not self._marks[place]
 
     def on_received(
         self,
@@ -124,15 +132,16 @@ class PathReceiver:
         """The same for packets, at least one, that `is_fresh` has just found to be so."""
         count = len(pns)
         now_us = now_ns // 1000 & _US_MASK
-        newest = int(pns.max())
+        is_one = count == 1
+        newest = int(pns[0] if is_one else pns.max())
         if newest - self._origin >= len(self._marks):
             self._make_room(newest)
         self._marks[pns - self._origin] = True
-        self.floor = max(self.floor, int(floors.max()))
+        self.floor = max(self.floor, int(floors[0] if is_one else floors.max()))
         if now_ns - self._looked_from[1] >= QUIET_NS:
             self._look_for_train_again(now_ns)
         self.received_total += count
-        owd_us = int((np.uint32(now_us) - tx_us).view(np.int32).min())
+        owd_us = signed32(now_us - int(tx_us[0])) if is_one else int((np.uint32(now_us) - tx_us).view(np.int32).min())
         self._min_owd_us = owd_us if self._min_owd_us is None else min(self._min_owd_us, owd_us)
         if not self._train_is_over:
             self._note_train(pns, tx_us, now_us)
