@@ -39,11 +39,12 @@ from transfer_core.units import NS_PER_MS
 DATA_BYTES_MAX = 65_535  # of one datagram
 FEEDS_MAX = 16  # of one session
 WAIT_NS = 250 * NS_PER_MS  # in the queue while frames go; what is older is no news
-COPY_WAIT_NS = 150 * NS_PER_MS
 QUEUE_BYTES_MAX = 256 * 1024
 AGAIN_MAX = 3  # times that a frame goes again
 HOLD_NS = 400 * NS_PER_MS  # so long is waited for an entry that is missing, while others come
-LONGEST_NS = 1500 * NS_PER_MS  # in the queue, until a frame goes for the last time, and for one that is missing
+LONGEST_NS = (
+    1500 * NS_PER_MS
+)  # in the queue, until a frame or a copy goes for the last time, and for one that is missing
 PAUSE_NS = 25 * NS_PER_MS  # what counts of a time in which nothing moves
 HELD_MAX = 4096  # entries that wait for one
 ANY_PATH = -1
@@ -103,7 +104,6 @@ class _Copy:
 
     frame: OutFrame
     path: int
-    since_ns: int
 
 
 @dataclass(slots=True)
@@ -173,14 +173,13 @@ class LiveOut:
         self._flow.move(now_ns)
         while self._queue and self._is_no_news(self._queue[0], now_ns):
             self._skip()
-        while self._copies and now_ns - self._copies[0].since_ns > COPY_WAIT_NS:
-            self._copies.popleft()
         while self._flying:
             number, oldest = next(iter(self._flying.items()))
             if now_ns - oldest.since_ns <= LONGEST_NS:
                 break
             del self._flying[number]
             self._lost.pop(number, None)
+            self._drop_copies(number)
 
     def on_resolved(self, number: int, acked: bool, now_ns: int) -> None:
         """A packet with this frame has arrived, or is given up; then it goes again, if it is not too late."""
@@ -194,7 +193,7 @@ class LiveOut:
         if flying is None or flying.again >= AGAIN_MAX:
             return
         flying.again += 1
-        self._drop_copies(number)  # this one may go by any path, and waits for longer
+        self._drop_copies(number)  # this one may go by any path
         self._lost[number] = flying.frame
 
     def _drop_copies(self, number: int) -> None:
@@ -219,7 +218,7 @@ class LiveOut:
             self._frames += 1
             self._flying[frame.number] = _Flying(frame, now_ns)
             if copy is not Copying.NOT:
-                self._copies.append(_Copy(frame, path if copy is Copying.ELSEWHERE else ANY_PATH, now_ns))
+                self._copies.append(_Copy(frame, path if copy is Copying.ELSEWHERE else ANY_PATH))
         self._run[path] = 0 if frame is None else self._run.get(path, 0) + 1
         return frame
 

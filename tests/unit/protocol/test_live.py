@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from transfer_core.errors import RemoteProtocolError
 from transfer_core.protocol.live import (
     AGAIN_MAX,
-    COPY_WAIT_NS,
     HOLD_NS,
     LONGEST_NS,
     PAUSE_NS,
@@ -183,8 +182,21 @@ def test_a_frame_goes_by_two_paths_and_its_copy_not_for_ever() -> None:
     assert not out.wants(1)
     out.add(1, datagrams(5), 0)
     assert out.next_frame(1, 0, Copying.ELSEWHERE) is not None
-    assert out.next_frame(0, COPY_WAIT_NS + 1, Copying.ELSEWHERE) is None
+    assert out.next_frame(0, LONGEST_NS + 1, Copying.ELSEWHERE) is None
     assert not out.wants(0)
+
+
+def test_a_copy_waits_for_room_until_the_frame_is_there_which_may_have_gone_by_a_dead_path() -> None:
+    out = opened()
+    out.add(1, datagrams(5), 0)
+    first = out.next_frame(0, 0, Copying.ELSEWHERE)
+    assert first is not None
+    out.add(1, datagrams(5), 1400 * MS)
+    second = out.next_frame(0, 1400 * MS, Copying.ELSEWHERE)
+    assert second is not None
+    out.on_resolved(second.number, acked=True, now_ns=1401 * MS)
+    assert out.next_frame(1, 1402 * MS, Copying.ELSEWHERE) == first
+    assert not out.wants(1)
 
 
 def test_a_bad_path_that_is_alone_carries_each_frame_twice() -> None:
