@@ -232,15 +232,12 @@ class SenderSession(Association):
         slice_bytes = self._slice_bytes()
         for chunk, record in enumerate(records, first):
             if record is None:
-                self._put_back(file, chunk)
+                file.again.append(chunk)
+                file.unread += 1
                 file.unreadable = True
-            elif file.state is FileState.HELD and chunk not in file.slots:
-                self._put_back(file, chunk)
             elif chunk not in file.slots:  # else asked for again while it was read; one of them is enough
                 self._to_send.add(file, chunk, record, slice_bytes)
         self._finish_if_read(file)
-        if file.state is FileState.HELD:
-            self._ask_for_chunks()
 
     def provide_digest(self, number: int, digest: str) -> None:
         """Hand over the whole file's hash; may come at any time."""
@@ -359,7 +356,7 @@ class SenderSession(Association):
             case FileReady():
                 self._start_sending(file)
             case FileHeld(code=code, text=text):
-                self._hold(file)
+                file.state = FileState.HELD
                 self._events.append(FileWaits(file.number, code, text))
             case FileStored(runs=runs):
                 for first, count in runs:
@@ -382,18 +379,6 @@ class SenderSession(Association):
             file.unread -= fresh
             there[:] = True
             file.arrived_bytes = min(file.size, file.arrived_bytes + fresh * file.chunk_bytes)
-
-    def _hold(self, file: OutgoingFile) -> None:
-        """What was read of it and not sent is read again later: it would stand in the way of files that may go."""
-        file.state = FileState.HELD
-        for chunk in self._to_send.put_back(file):
-            self._put_back(file, chunk)
-        self._ask_for_chunks()
-
-    def _put_back(self, file: OutgoingFile, chunk: int) -> None:
-        file.refused.discard(chunk)
-        file.again.append(chunk)
-        file.unread += 1
 
     def _start_sending(self, file: OutgoingFile) -> None:
         was_waiting = file.state in (FileState.OPENING, FileState.HELD)

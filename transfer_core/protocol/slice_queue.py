@@ -91,14 +91,6 @@ class SliceQueue:
             file.fresh.remove(slot)
         self._slots.release(slot)
 
-    def put_back(self, file: OutgoingFile) -> list[int]:
-        """Let go of the chunks of which nothing was sent, so that other files get the room; which these are."""
-        unsent = [slot for slot in file.fresh if not slot.unsent_from]
-        for slot in unsent:
-            self._ahead.on_begun(slot)
-            self.forget(file, slot)
-        return [slot.chunk for slot in unsent]
-
     def drop(self, file: OutgoingFile) -> None:
         """Nothing of a file is sent any more."""
         for slot in file.slots.values():
