@@ -25,7 +25,7 @@ from app.workers.thumbnails import Thumbnails, decode
 from tests.support.fake_service import FakeService
 from tests.support.fake_watches import demo_watches
 from transfer_core.errors import NotFoundError, SourceMissing
-from transfer_core.events import DestinationsChanged, DestinationView, Severity
+from transfer_core.events import DestinationsChanged, DestinationView, EngineSilent, Severity
 from transfer_core.events.watch_words import watch_problem
 from transfer_core.events.watches import WatchesChanged, WatchState, WatchView
 from transfer_core.ingest.sample_jpeg import jpeg_of_size, sample_picture
@@ -328,3 +328,17 @@ def test_what_is_not_known_is_a_dash_and_never_zero() -> None:
     assert dict(figures(slow, NOW_NS))["delay"] == "640 ms · p99 4.6 s"
     assert dict(figures(view, NOW_NS))["in"] == "— fps · 0"
     assert dict(figures(view, NOW_NS))["delay"] == "—"
+
+
+def test_rates_of_an_engine_that_does_not_answer_are_not_shown(page: CamerasPage, state: ConsoleState) -> None:
+    page.refresh()
+    assert page.totals.text().startswith("90.0 fps in")
+    before = page.card("camera01").grab().toImage()
+    state.apply([EngineSilent(True)])
+    page.refresh()
+    assert page.totals.text().startswith("— fps in")
+    assert "in: — fps · 46,836" in page.card("camera01").accessibleDescription()
+    assert page.card("camera01").grab().toImage() != before
+    state.apply([EngineSilent(False)])
+    page.refresh()
+    assert page.totals.text().startswith("90.0 fps in")

@@ -397,3 +397,12 @@ def test_the_map_of_a_file_is_asked_for_once_more_when_it_has_arrived(page: Queu
     page.details.show_job(job("a", status=JobState.COMPLETED))
     page.details.show_job(job("a", status=JobState.COMPLETED))
     assert asked == ["a"]
+
+
+def test_which_link_carried_what_is_still_seen_once_the_file_is_there(page: QueuePage) -> None:
+    page.details.show_job(job("a", status=JobState.UPLOADING))
+    page.details.show_chunk_map("a", ChunkMap(("wifi", "lte"), bytes([1, 2, 0]), 3, 2))
+    page.details.show_job(job("a", status=JobState.COMPLETED))
+    page.details.show_chunk_map("a", ChunkMap((UNKNOWN_LINK,), bytes([1, 1, 1]), 3, 3))
+    assert page.details.grid.isVisibleTo(page)
+    assert "3 of 3 chunks" in page.details.done.text()

@@ -46,6 +46,7 @@ class CameraCard(QWidget):
         self._picture = QImage()
         self._is_chosen = False
         self._now_ns = 0
+        self._is_heard = True
         self._problem = (Severity.INFO, "")
         self.picture_path = ""
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -67,11 +68,11 @@ class CameraCard(QWidget):
         self.updateGeometry()
         self.update()
 
-    def show_view(self, view: WatchView, now_ns: int) -> None:
-        """Take over the newest view; painted anew only if it reads otherwise."""
-        self._view, self._now_ns = view, now_ns
+    def show_view(self, view: WatchView, now_ns: int, *, is_heard: bool = True) -> None:
+        """Take over the newest view, or the last one; painted anew only if it reads otherwise."""
+        self._view, self._now_ns, self._is_heard = view, now_ns, is_heard
         self._problem = watch_problem(view, now_ns)
-        shown = (tuple(figures(view, now_ns)), view.state, view.run, self._problem, view.spec)
+        shown = (tuple(figures(view, now_ns)), view.state, view.run, self._problem, view.spec, is_heard)
         if shown != self._shown:
             self._shown = shown
             self.setAccessibleName(view.spec.name)
@@ -157,16 +158,17 @@ class CameraCard(QWidget):
     def _paint_head(self, painter: QPainter, box: QRect, view: WatchView) -> None:
         look = self._look
         painter.setFont(look.small)
-        words = QFontMetrics(look.small).elidedText(
-            state_words(view), Qt.TextElideMode.ElideRight, box.width() * 2 // 3
-        )
+        was_watching = view.state is WatchState.WATCHING and not self._is_heard
+        words = f"was {state_words(view)}" if was_watching else state_words(view)
+        words = QFontMetrics(look.small).elidedText(words, Qt.TextElideMode.ElideRight, box.width() * 2 // 3)
         wide = QFontMetrics(look.small).horizontalAdvance(words)
         painter.setPen(look.muted)
         painter.drawText(box, _RIGHT, words)
         side = 11
         colours = {WatchState.WATCHING: look.good, WatchState.WAITING: look.serious}
         place = QRectF(box.right() - wide - side - 6, box.center().y() - side / 2, side, side)
-        paint_shape(painter, _SHAPES[view.state], place, colours.get(view.state, look.muted))
+        colour = look.muted if was_watching else colours.get(view.state, look.muted)
+        paint_shape(painter, _SHAPES[view.state], place, colour)
         painter.setFont(look.strong)
         painter.setPen(look.text)
         room = round(place.left()) - box.left() - 8

@@ -7,6 +7,7 @@ their own, of each camera one at a time. Hidden, the page keeps the newest views
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
 
 from app.actions import make_action, offer
-from app.models.watch_words import card_text
+from app.models.watch_words import card_text, fps_text
 from app.views.cameras.camera_card import PICTURE, CameraCard
 from app.views.cameras.card_grid import CardGrid
 from app.views.cameras.trigger_dialog import TriggerDialog
@@ -194,16 +195,16 @@ class CamerasPage(Page):
         """Take over the views and their ages; ask for pictures that are newer."""
         if not self._shown:
             return
-        now_ns = self._state.now_ns()
+        now_ns, is_heard = self._state.now_ns(), self._state.is_heard
         for view in self._views:
             card = self._cards[view.spec.name]
-            card.show_view(view, now_ns)
+            card.show_view(view if is_heard else _unheard(view), now_ns, is_heard=is_heard)
             self._ask_for_picture(view, card)
         backlog = sum(view.backlog for view in self._views)
         size = format_bytes(sum(view.backlog_bytes for view in self._views))
         waiting = f"{backlog:,} {'frame' if backlog == 1 else 'frames'}, {size} to go" if backlog else "nothing to go"
-        fps = sum(view.fps_in or 0.0 for view in self._views)
-        self.totals.setText(f"{fps:.1f} fps in · {waiting}" if self._views else "")
+        fps = fps_text(sum(view.fps_in or 0.0 for view in self._views) if is_heard else None)
+        self.totals.setText(f"{fps} fps in · {waiting}" if self._views else "")
 
     def _ask_for_picture(self, view: WatchView, card: CameraCard) -> None:
         name, path = view.spec.name, view.newest_frame
@@ -299,3 +300,8 @@ class CamerasPage(Page):
         for card in self._cards.values():
             card.apply_look(self._look)
         self._grid.lay_out()
+
+
+def _unheard(view: WatchView) -> WatchView:
+    """What is still true of it while the engine is not heard of: the counts, and no rates."""
+    return replace(view, fps_in=None, fps_out=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import PurePath
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -248,7 +249,7 @@ class DetailsPanel(QFrame):
         """Take over a map, unless another job is shown by now."""
         if self._job is None or self._job.file_id != file_id:
             return
-        self._map = chunk_map
+        self._map = chunk_map if self._map is None else _with_links_of(self._map, chunk_map)
         self._show_heads(self._job)
         self._show_map()
 
@@ -273,6 +274,15 @@ class DetailsPanel(QFrame):
         if self._job is not None and self._job.error is not None:
             text = f"{self._job.error}: {self._job.reason}\n{self._job.path} ({self._job.file_id})"
             QGuiApplication.clipboard().setText(text)
+
+
+def _with_links_of(before: ChunkMap, newest: ChunkMap) -> ChunkMap:
+    """Once a file is there nobody knows any more which link carried a chunk: what was known before is kept."""
+    is_known = any(name != UNKNOWN_LINK for name in newest.links)
+    if is_known or newest.chunks_done < newest.chunks_total or len(before.cells) != len(newest.cells):
+        return newest
+    cells = bytes(cell or len(before.links) + 1 for cell in before.cells)
+    return replace(newest, links=(*before.links, UNKNOWN_LINK), cells=cells)
 
 
 def _breakable(name: str) -> str:
