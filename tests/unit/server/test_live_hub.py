@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -56,6 +56,29 @@ def hub(desk: TelemetryDesk, told: list[str], tmp_path: Path) -> Iterator[LiveHu
     served.stop()
 
 
+class HandTimer:
+    """Goes off when a test says so, even if it was cancelled: as one that is late with it."""
+
+    made: ClassVar[list[HandTimer]] = []
+
+    def __init__(self, _seconds: float, go_off: Callable[[], None]) -> None:
+        self.go_off = go_off
+        self.daemon = self.is_cancelled = False
+
+    def start(self) -> None:
+        self.made.append(self)
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+@pytest.fixture
+def timers(monkeypatch: pytest.MonkeyPatch) -> list[HandTimer]:
+    monkeypatch.setattr(HandTimer, "made", [])
+    monkeypatch.setattr(live_hub, "threading", SimpleNamespace(Timer=HandTimer))
+    return HandTimer.made
+
+
 def offer(hub: LiveHub, agent: bytes = ADA, name: str = "track", port: int = 9001, **about: Any) -> DrsError | None:
     answers: list[DrsError | None] = []
     answered = threading.Event()
@@ -98,7 +121,7 @@ def test_a_feed_becomes_a_port_with_sources_and_a_race_that_ends_with_it(hub, de
     assert "track" in told[0]
 
 
-def test_an_agent_that_comes_back_in_time_goes_on_in_its_race(hub, desk) -> None:
+def test_an_agent_that_comes_back_in_time_goes_on_in_its_race(timers, hub, desk) -> None:
     assert offer(hub) is None
     (race,) = desk.races()
     fly(hub)
@@ -106,8 +129,12 @@ def test_an_agent_that_comes_back_in_time_goes_on_in_its_race(hub, desk) -> None
     assert offer(hub) is None
     fly(hub, at_ns=9 * NS_PER_S)
     wait_until(lambda: desk.race(race.race_id).datagrams == 200)
+    (timer,) = timers
+    assert timer.is_cancelled
     assert len(desk.races()) == 1
     hub.on_gone(ADA)
+    wait_until(lambda: len(timers) == 2)
+    timers[1].go_off()
     wait_until(lambda: desk.race(race.race_id).state is RaceState.SAVED)
 
 
@@ -127,15 +154,17 @@ def test_the_race_of_an_agent_that_falls_silent_ends_and_another_begins_when_it_
     assert again.name == race.name
 
 
-def test_a_short_silence_ends_nothing(hub, desk) -> None:
+def test_a_short_silence_ends_nothing(timers, hub, desk) -> None:
     assert offer(hub) is None
     (race,) = desk.races()
     hub.on_silence(ADA, silent=True)
     hub.on_silence(ADA, silent=False)
     fly(hub)
     wait_until(lambda: desk.race(race.race_id).datagrams == 100)
-    ended = threading.Event()
-    assert not ended.wait(0.5)  # more than the race would have been waited for
+    (timer,) = timers
+    assert timer.is_cancelled
+    timer.go_off()
+    assert offer(hub, GRACE) is None  # its answer comes after that
     assert desk.race(race.race_id).state is RaceState.LIVE
 
 
