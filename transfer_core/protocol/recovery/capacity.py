@@ -90,6 +90,11 @@ class QueueMeter:
         self._base: deque[tuple[int, float]] = deque()  # (bucket, least), rising least: the front is the least of all
         self._recent: deque[tuple[float, float, int]] = deque()
 
+    @property
+    def base_s(self) -> float:
+        """The one-way delay without a queue, any origin."""
+        return self._base[0][1] if self._base else 0.0
+
     def on_sample(
         self, sample: Sample, rtt_min_s: float, lateness_s: float, target_s: float = 0.0, stalled_s: float = 0.0
     ) -> None:

@@ -43,12 +43,14 @@ from transfer_core.protocol.recovery.loss import LossWindows
 from transfer_core.protocol.recovery.loss_response import LossResponse, Situation
 from transfer_core.protocol.recovery.rtt import RttEstimator
 from transfer_core.protocol.recovery.sent_packets import InOrder
-from transfer_core.protocol.recovery.standing_queue import DRAIN_RATE, EMPTY, Drain, queue_target_s
+from transfer_core.protocol.recovery.standing_queue import DRAIN_RATE, EMPTY, Drain, DrainLength, queue_target_s
 from transfer_core.units import NS_PER_S
 
 GAIN = 0.5
 LEAD = 0.5  # of what the rate is steered by is expected to arrive: a share of a line follows the rate
 LEAD_RTT_S = 0.060  # less of it on a shorter way, whose queue would swing
+UNTOLD_GAIN = 3.5  # of what arrives, a round, while no train has told anything,
+UNTOLD_RTT_S = 0.05  # on a way that is no shorter: there little time is lost, and a policer is found out late
 REFILL_ROUNDS = 3  # after a drain a queue that is empty does not mean that more would go
 TRAIN_PACKETS = 10
 AS_TOLD_LEAST, AS_TOLD_MOST = 0.8, 1.05  # of the opening train's figure
@@ -98,6 +100,7 @@ class Congestion:
         self._misses = 0
         self._has_braked = False
         self._drain = Drain()
+        self._drain_length = DrainLength()
         self._refill_rounds = 0
         self._watch = QueueWatch()
         self._competition: Competition | None = None
@@ -156,6 +159,9 @@ class Congestion:
             self._end_round(sample, measured)
         elif not self._has_braked and (self.mode is Mode.STARTUP or self._speed_up > 1):
             self._brake(sample)
+        drains = self._drain.is_under_way and self.mode is Mode.CRUISE and not self.response.is_trying
+        if drains and self._drain_length.is_over(sample.now_s):
+            self.rate = max(self.rate, self.capacity)
 
     def _stalled_s(self, sample: Sample) -> float:
         """How much longer than usual nothing was heard: so long either program may have let packets lie. Where much is
@@ -298,13 +304,16 @@ class Congestion:
             self._cruise(sample, spread)
         elif self.response.suspicions == 0 and not self.response.is_trying:
             is_short = self._is_short_of_data(measured)
-            if is_short and are_mixed(self.lateness_s, self.rtt_min_s):  # no train told anything, so rise sooner
+            is_mixed = are_mixed(self.lateness_s, self.rtt_min_s)
+            is_untold = not self._has_train and self.rtt_min_s >= UNTOLD_RTT_S
+            if is_short and (is_mixed or is_untold):  # no train told anything, so rise sooner
                 # what was measured was sent before the rate rose last
                 is_short = max(measured.sending, measured.arriving) < 0.6 * self._rate_before
             most = 0.95 * spread if spread is not None and self.rate < spread else RATE_MAX
             self._rate_before = self.rate
             if not is_short:
-                self.rate = max(self.rate, min(2 * self.rate, 2.5 * measured.arriving, most))
+                gain = UNTOLD_GAIN if is_untold and not is_mixed else 2.5
+                self.rate = max(self.rate, min(2 * self.rate, gain * measured.arriving, most))
 
     def _cruise(self, sample: Sample, capacity: float) -> None:
         """Begin to hold the queue, at first without a rise."""
@@ -316,9 +325,7 @@ class Congestion:
 
     def _steer(self, sample: Sample, most: float = 1.25) -> None:
         target_s = self.queue_target_s
-        under_way = sample.bytes_sent - sample.bytes_through
-        elapsed_s = sample.now_s - sample.largest_tx_s
-        predicted_s = max(0.0, self.queue.queue_s + under_way / max(self.capacity, 1.0) - elapsed_s)
+        predicted_s = self._predicted_s(sample)
         # the rate stays until the next round ends, so that is the least time to put the queue right in
         span_s = max(self.rtt_min_s, 2 * target_s, round_span_s(self._wander_s()))
         factor = 1 + GAIN * (target_s - predicted_s) / span_s
@@ -328,6 +335,12 @@ class Congestion:
         self.rate = self.capacity * factor
         if self._was_saturated and most > 1:
             self.capacity *= 1 + LEAD * min(1.0, self.rtt_min_s / LEAD_RTT_S) * (factor - 1)
+
+    def _predicted_s(self, sample: Sample) -> float:
+        """The queue as it will be found by what is sent now."""
+        under_way = sample.bytes_sent - sample.bytes_through
+        elapsed_s = sample.now_s - sample.largest_tx_s
+        return max(0.0, self.queue.queue_s + under_way / max(self.capacity, 1.0) - elapsed_s)
 
     def _is_short_of_data(self, measured: Round) -> bool:
         return max(measured.sending, measured.arriving) < 0.6 * self.rate
@@ -410,9 +423,13 @@ class Congestion:
         is_empty = self.queue.queue_s < EMPTY * self.queue_target_s
         drains = self._drain.on_round(sample.receiver_clock_s, self.rtt_min_s, is_empty)
         if drains:
-            self.rate = DRAIN_RATE * self.capacity
+            length, target_s = self._drain_length, self.queue_target_s
+            queue_s = self._predicted_s(sample)
+            length.begin(sample.now_s, self.rtt_min_s, queue_s, target_s, self.queue.base_s, self.capacity)
+            self.rate = (1.0 if length.is_over(sample.now_s) else DRAIN_RATE) * self.capacity
         elif drains is None:
             self._refill_rounds = REFILL_ROUNDS
+            self._drain_length.end(self.queue_target_s, self.queue.base_s, self.capacity, is_empty)
         return bool(drains)
 
     def _is_not_ours(self, sample: Sample, measured: Round) -> bool:
@@ -429,6 +446,7 @@ class Congestion:
         if finding is Finding.LONGER_WAY:
             self.queue.rebase()
             self.rtt.rebase()
+            self._drain_length.forget()
             self._rounds.restart()
             self.rate = self.capacity = max(self.capacity, measured.arriving)
             return True
@@ -456,4 +474,5 @@ class Congestion:
     def _leave_competition(self) -> None:
         self.mode = Mode.CRUISE
         self._competition = None
+        self._drain_length.forget()
         self.queue.keep_base(False)

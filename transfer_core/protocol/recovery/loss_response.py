@@ -197,5 +197,5 @@ class LossResponse:
         self._ceiling = ceiling
         self._hold_until_s = now.now_s + self._hold_factor * max(8 * now.rtt_min_s, 1.0)
         self._verify_wait_s, self._verify_at_s = 0.0, math.inf
-        rate = max(0.98 * ceiling, 0.45 * before.rate)
+        rate = max(0.98 * ceiling, 0.45 * min(before.rate, before.sending))
         return Order(rate, capacity=rate, settles=True, ends_startup=now.is_startup)

@@ -6,6 +6,10 @@ target never stops rising, though it comes near to a bound. It works only while 
 begins in another's queue takes that queue for the base; it sees less of it than there is, and so gets more. So the
 queue is drained now and then, and by all at the same time: when the receiver's clock, which all flows to one receiver
 are told, passes a multiple of the same span. Each by itself would only make room for the others.
+
+A queue that is gone is seen a round trip later, and on a long way the line stands idle meanwhile. So a drain ends as
+soon as so little has gone that the queue must be empty. Only who knows the base delay can tell: two drains have found
+it as it was, and the capacity has not changed since, as it does when another flow comes or goes.
 """
 
 from __future__ import annotations
@@ -28,6 +32,10 @@ EVERY_RTTS = 20
 DRAIN_RATE = 0.75  # of the capacity
 DRAIN_ROUNDS = 3
 EMPTY = 0.1  # of the target
+SLACK = 0.25  # of the target more than is predicted to be there
+SAME_CAPACITY = 0.1
+CONFIRMED = 2  # drains that have to have found the base delay as it was known
+LONG_RTT_S = 0.1  # on a shorter way the idle time is short, and flows come to equal shares sooner by whole drains
 _KNEE = 1 / math.log(2)  # from here on the target falls as the rate grows, without a bend
 
 
@@ -73,3 +81,41 @@ class Drain:
             return None
         self._rounds += 1
         return True
+
+
+class DrainLength:
+    """How long the rate is lowered in a drain. Times in seconds, `capacity` in bytes per second."""
+
+    def __init__(self) -> None:
+        self._over_s = math.inf
+        self._base_before_s: float | None = None  # as the drain under way began
+        self._confirmed_at = 0.0  # the capacity when a drain found the base delay as it was known
+        self._confirmed = 0  # how often in a row
+
+    def begin(
+        self, now_s: float, rtt_min_s: float, queue_s: float, target_s: float, base_s: float, capacity: float
+    ) -> None:
+        """A drain begins, with that queue ahead of what is sent now; nothing happens if one is under way."""
+        if self._base_before_s is not None:
+            return
+        self._base_before_s, self._over_s = base_s, math.inf
+        if self._confirmed >= CONFIRMED and rtt_min_s >= LONG_RTT_S and self._is_same(capacity):
+            self._over_s = now_s + (queue_s + SLACK * target_s) / (1 - DRAIN_RATE)
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether so little has gone that the queue is empty, though that is yet to be seen."""
+        return now_s >= self._over_s
+
+    def end(self, target_s: float, base_s: float, capacity: float, is_empty: bool) -> None:
+        """The drain is over; it found this base delay, and the queue empty or not."""
+        before_s, self._base_before_s, self._over_s = self._base_before_s, None, math.inf
+        is_right = is_empty and before_s is not None and abs(base_s - before_s) < EMPTY * target_s
+        self._confirmed = self._confirmed + 1 if is_right and self._is_same(capacity) else int(is_right)
+        self._confirmed_at = capacity
+
+    def _is_same(self, capacity: float) -> bool:
+        return abs(capacity - self._confirmed_at) < SAME_CAPACITY * self._confirmed_at
+
+    def forget(self) -> None:
+        """The base delay has become another, or was not to be seen for a while."""
+        self._base_before_s, self._confirmed = None, 0

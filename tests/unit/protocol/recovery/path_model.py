@@ -108,7 +108,7 @@ class PathModel:
         self._events: list[tuple[int, int, str, object]] = []
         self._order = 0
         self._bottleneck = bottleneck or Bottleneck()
-        self._tokens = 0.0
+        self._tokens = conditions.bytes_per_ns * (conditions.policer_ms or 0) * MS  # nobody has sent yet
         self._tokens_ns = self.now_ns
         self._in_bad_run = False
         self._wander = [0.0, 0.0]  # there and back, in standard deviations

@@ -66,6 +66,12 @@ def test_a_dead_path_gives_its_work_back_and_resumes_at_its_rate(rtt_ms: int, lo
     assert model.delivered_mbps(3700 * MS, 4 * S) >= 0.8 * 50 * (1 - loss)
 
 
+def test_a_drained_queue_leaves_a_long_way_idle_for_next_to_nothing() -> None:
+    model = run(Conditions(10, 200, 0.1), 40 * S)
+    assert model.goodput_share(20 * S) > 0.995  # 0.991 where each drain waits until the empty queue is seen
+    assert model.queue_ms(0.02, 20 * S) < 5  # it is drained all the same
+
+
 @pytest.mark.parametrize("rtt_ms", [10, 60])
 def test_a_buffer_of_a_second_is_not_filled(rtt_ms: int) -> None:
     model = run(Conditions(50, rtt_ms, queue_ms=1000), 5 * S)
@@ -133,6 +139,12 @@ def test_a_policer_is_found_out() -> None:
     assert model.dropped_in_queue > 0
     assert model.dropped_in_queue < 0.08 * model.sent_packets
     assert model.goodput_share(4 * S) > 0.9
+
+
+def test_a_line_whose_train_told_nothing_is_found_out_in_seven_round_trips() -> None:
+    model = run(Conditions(10, 200, policer_ms=50), 5 * S)  # a train comes as it was sent
+    assert model.delivered_mbps(1250 * MS, 4 * S) > 9
+    assert model.dropped_in_queue < 0.2 * model.sent_packets
 
 
 @pytest.mark.slow

@@ -2,7 +2,15 @@ from itertools import pairwise
 
 import pytest
 
-from transfer_core.protocol.recovery.standing_queue import DRAIN_ROUNDS, Drain, queue_target_s
+from transfer_core.protocol.recovery.standing_queue import (
+    CONFIRMED,
+    DRAIN_RATE,
+    DRAIN_ROUNDS,
+    SLACK,
+    Drain,
+    DrainLength,
+    queue_target_s,
+)
 
 MBPS = 125_000
 
@@ -51,3 +59,63 @@ def test_a_drain_says_when_it_is_over() -> None:
     drain = Drain()
     said = [drain.on_round(at, 0.06, False) for at in (103.9, 104.1, 104.2, 104.3, 104.4, 104.5)]
     assert said == [False, True, True, True, None, False]
+
+
+RTT_S, QUEUE_S, TARGET_S, BASE_S, CAPACITY = 0.2, 0.02, 0.02, 0.1, 1e6
+
+
+def begun(length: DrainLength, *, rtt_s: float = RTT_S, base_s: float = BASE_S, capacity: float = CAPACITY) -> bool:
+    """Begin a drain at 10 s; whether it is to end before the empty queue has been seen."""
+    length.begin(10.0, rtt_s, QUEUE_S, TARGET_S, base_s, capacity)
+    return length.is_over(60.0)
+
+
+def confirmed(times: int = CONFIRMED) -> DrainLength:
+    """So many drains have found the base delay as it was known."""
+    length = DrainLength()
+    for _ in range(times):
+        assert not begun(length)
+        length.end(TARGET_S, BASE_S, CAPACITY, is_empty=True)
+    return length
+
+
+def test_a_drain_lasts_no_longer_than_the_queue_needs_once_the_base_delay_is_confirmed() -> None:
+    length = confirmed()
+    assert begun(length, capacity=1.05 * CAPACITY)
+    length.begin(10.2, RTT_S, QUEUE_S, TARGET_S, BASE_S, CAPACITY)  # its second round
+    needed_s = QUEUE_S * (1 + SLACK) / (1 - DRAIN_RATE)
+    assert not length.is_over(10.0 + 0.99 * needed_s)
+    assert length.is_over(10.0 + 1.01 * needed_s)
+    length.end(TARGET_S, BASE_S, CAPACITY, is_empty=True)
+    assert not length.is_over(60.0)
+    assert begun(length)
+
+
+@pytest.mark.parametrize(("base_s", "is_empty"), [(0.09, True), (0.11, True), (BASE_S, False)])
+def test_a_drain_that_finds_another_base_delay_or_company_is_followed_by_whole_ones(
+    base_s: float, is_empty: bool
+) -> None:
+    length = confirmed()
+    assert begun(length)
+    length.end(TARGET_S, base_s, CAPACITY, is_empty)
+    for _ in range(CONFIRMED):
+        assert not begun(length, base_s=base_s)
+        length.end(TARGET_S, base_s, CAPACITY, is_empty=True)
+    assert begun(length, base_s=base_s)
+
+
+def test_another_capacity_a_longer_way_and_a_short_way_ask_for_a_whole_drain() -> None:
+    assert not begun(confirmed(), capacity=0.8 * CAPACITY)
+    assert not begun(confirmed(), rtt_s=0.06)
+    length = confirmed()
+    length.forget()
+    assert not begun(length)
+
+
+def test_a_base_delay_that_was_confirmed_at_another_capacity_is_confirmed_anew() -> None:
+    length = confirmed(1)
+    assert not begun(length, capacity=0.8 * CAPACITY)
+    length.end(TARGET_S, BASE_S, 0.8 * CAPACITY, is_empty=True)
+    assert not begun(length, capacity=0.8 * CAPACITY)
+    length.end(TARGET_S, BASE_S, 0.8 * CAPACITY, is_empty=True)
+    assert begun(length, capacity=0.8 * CAPACITY)
