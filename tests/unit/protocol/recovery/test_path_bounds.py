@@ -150,9 +150,9 @@ def test_a_line_whose_train_told_nothing_is_found_out_in_seven_round_trips() -> 
 @pytest.mark.slow
 def test_a_policer_on_a_long_way_is_held_without_draining_a_queue_that_is_not_there() -> None:
     model = run(Conditions(50, 200, policer_ms=20), 32 * S)
-    assert model.goodput_share() > 0.90
+    assert model.goodput_share() > 0.925
     assert model.goodput_share(6 * S) > 0.95
-    assert 0 < model.dropped_in_queue < 0.02 * model.sent_packets
+    assert 0 < model.dropped_in_queue < 0.035 * model.sent_packets  # of them half in the start
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.1])
