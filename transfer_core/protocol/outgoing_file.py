@@ -37,6 +37,7 @@ class OutgoingFile:
     next_chunk: int = 0
     unread: int = 0
     reading: int = 0
+    ready_bytes: int = 0  # of its chunks of which nothing was sent
     again: deque[int] = field(default_factory=deque)
     fresh: deque[ChunkSlot] = field(default_factory=deque)
     slots: dict[int, ChunkSlot] = field(default_factory=dict)  # by chunk

@@ -33,7 +33,7 @@ class ReadAhead:
         self._files = ReadyFiles(_has_to_read)
         self._reading = 0
         self._reading_bytes = 0
-        self._ready_bytes = 0  # of chunks of which nothing was sent
+        self._ready_bytes = 0  # of chunks of which nothing was sent, but for files that are held
 
     @property
     def held_bytes(self) -> int:
@@ -81,13 +81,25 @@ class ReadAhead:
             file.reading -= count
             self._reading_bytes -= count * file.largest_chunk_bytes
 
-    def on_ready(self, slot: ChunkSlot) -> None:
+    def on_ready(self, file: OutgoingFile, slot: ChunkSlot) -> None:
         """A chunk waits to be sent."""
-        self._ready_bytes += slot.rows.nbytes
+        self._count(file, slot.rows.nbytes)
 
-    def on_begun(self, slot: ChunkSlot) -> None:
+    def on_begun(self, file: OutgoingFile, slot: ChunkSlot) -> None:
         """A chunk waits no more."""
-        self._ready_bytes -= slot.rows.nbytes
+        self._count(file, -slot.rows.nbytes)
+
+    def _count(self, file: OutgoingFile, ready_bytes: int) -> None:
+        file.ready_bytes += ready_bytes
+        if file.state is not FileState.HELD:
+            self._ready_bytes += ready_bytes
+
+    def change_state(self, file: OutgoingFile, state: FileState) -> None:
+        """A file is held, or goes on: what is ready of a held one keeps no path busy, so that more is to be read."""
+        ready_bytes = file.ready_bytes
+        self._count(file, -ready_bytes)
+        file.state = state
+        self._count(file, ready_bytes)
 
     def on_dropped(self, file: OutgoingFile) -> None:
         """A file is gone: what is being read of it will not be held, and nothing more of it is read."""

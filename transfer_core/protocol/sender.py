@@ -238,6 +238,8 @@ class SenderSession(Association):
             elif chunk not in file.slots:  # else asked for again while it was read; one of them is enough
                 self._to_send.add(file, chunk, record, slice_bytes)
         self._finish_if_read(file)
+        if file.state is FileState.HELD:
+            self._ask_for_chunks()  # what has come keeps no path busy
 
     def provide_digest(self, number: int, digest: str) -> None:
         """Hand over the whole file's hash; may come at any time."""
@@ -356,7 +358,8 @@ class SenderSession(Association):
             case FileReady():
                 self._start_sending(file)
             case FileHeld(code=code, text=text):
-                file.state = FileState.HELD
+                self._ahead.change_state(file, FileState.HELD)
+                self._ask_for_chunks()
                 self._events.append(FileWaits(file.number, code, text))
             case FileStored(runs=runs):
                 for first, count in runs:
@@ -382,7 +385,7 @@ class SenderSession(Association):
 
     def _start_sending(self, file: OutgoingFile) -> None:
         was_waiting = file.state in (FileState.OPENING, FileState.HELD)
-        file.state = FileState.SENDING
+        self._ahead.change_state(file, FileState.SENDING)
         if was_waiting:
             self._events.append(FileAccepted(file.number, file.arrived_bytes))
         self._ahead.look_at(file)

@@ -95,7 +95,7 @@ class SliceQueue:
         """Nothing of a file is sent any more."""
         for slot in file.slots.values():
             if slot.unsent_from == 0:
-                self._ahead.on_begun(slot)
+                self._ahead.on_begun(file, slot)
             self._slots.release(slot)
         file.fresh.clear()
         file.lost.clear()
@@ -103,7 +103,7 @@ class SliceQueue:
     def _keep(self, file: OutgoingFile, chunk: int, rows: NDArray[np.uint8]) -> ChunkSlot:
         slot = file.slots[chunk] = self._slots.take(file.number, chunk, rows)
         self._files.add(file)
-        self._ahead.on_ready(slot)
+        self._ahead.on_ready(file, slot)
         return slot
 
     def _take_lost(self, file: OutgoingFile, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
@@ -115,7 +115,7 @@ class SliceQueue:
 
     def _take_fresh(self, file: OutgoingFile, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
         if slot.unsent_from == 0:
-            self._ahead.on_begun(slot)
+            self._ahead.on_begun(file, slot)
         end = min(slot.slices, slot.unsent_from + most)
         slices = np.arange(slot.unsent_from, end)
         slot.unsent_from = end
@@ -129,7 +129,7 @@ class SliceQueue:
         rows = np.zeros((slices, slice_bytes), np.uint8)
         rows.reshape(-1)[:length] = slot.rows.reshape(-1)[:length]
         if slot.unsent_from == 0:
-            self._ahead.on_begun(slot)
+            self._ahead.on_begun(file, slot)
         if slot.unsent_from < slot.slices:
             file.fresh.remove(slot)
         file.lost.pop(slot.number, None)

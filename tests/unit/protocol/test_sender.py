@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.hostile_peer import HostilePeer, give
 from transfer_core.errors import LocalProtocolError, NameRefused
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.sender_events import ChunksWanted
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
-from transfer_core.protocol.wire.messages import PATH_MAX, PostPart
+from transfer_core.protocol.wire.messages import PATH_MAX, FileHeld, FileReady, PostPart
 
 NOW_NS = 10**9
 
@@ -150,3 +151,55 @@ def test_files_that_were_read_before_they_were_offered_are_asked_for_however_muc
     assert _wanted(session) == [(read, 0)]
     assert session.files[busy].unread > 0
     assert session.files[unread].unread == 1
+
+
+def _provide(session: SenderSession, wanted: list[tuple[int, int]], size: int) -> None:
+    for number, chunk in wanted:
+        record, place = new_record(str(number), size)
+        place[:] = bytes(size)
+        seal_record(record, str(number), chunk, chunk * size, size)
+        session.provide_chunks(number, chunk, [record])
+
+
+def _offer(session: SenderSession, name: str, chunks: int) -> int:
+    return session.open_file(
+        file_id=name,
+        path=name,
+        size=chunks * 65536,
+        chunk_bytes=65536,
+        mtime_ns=0,
+        fingerprint=1,
+        priority=5,
+        position=0.0,
+        resumed=False,
+    )
+
+
+@pytest.mark.parametrize("is_read_before", [True, False])
+def test_a_file_that_the_relay_has_no_room_for_holds_no_other_up_and_goes_on_when_it_has(
+    is_read_before: bool,
+) -> None:
+    session = _session()
+    relay = HostilePeer(PathKeys(bytes([2]) * 32), 1)
+    big = _offer(session, "1", 1000)
+    early: list[tuple[int, int]] = []
+    while wanted := _wanted(session):  # all that may be read before the relay has answered
+        early += wanted
+        if is_read_before:
+            _provide(session, wanted, 65536)
+        else:
+            break
+    give(session, relay.frames(relay.message(FileHeld(big, "E_DISK_FULL", "full"))), NOW_NS)
+    small = _offer(session, "2", 3)
+    asked = _wanted(session)
+    if not is_read_before:
+        _provide(session, early, 65536)
+        asked += _wanted(session)
+    assert [(number, chunk) for number, chunk in asked if number == small] == [(small, chunk) for chunk in range(3)]
+    assert all(number == small for number, _ in asked)
+    give(session, relay.frames(relay.message(FileReady(big))), NOW_NS)
+    ready_bytes = session.files[big].ready_bytes
+    session.handle_timeout(NOW_NS + 10**9)
+    while session.poll_transmit(NOW_NS + 10**9) is not None:
+        continue
+    assert session.files[big].ready_bytes < ready_bytes  # what was read before is there still, and goes
