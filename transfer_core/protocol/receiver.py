@@ -6,8 +6,9 @@
     chunks_durable          FILE_STORED goes out: only what fsync covered is called stored
     <- FILE_FINISH          when every chunk is written, the owner is asked to verify; FILE_DONE or FILE_FAILED
 
-The first chunks of a file may come before the owner has answered: they are kept, `EARLY_CHUNKS` of them at most. Other
-data for a file that is not accepted is not acknowledged, so the sender will send it again.
+The first chunks of a file may come before the owner has answered: they are kept, `EARLY_CHUNKS` of them at most; some
+even before its offer (see `unoffered`). Other data for a file that is not accepted is not acknowledged, so the sender
+will send it again.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from transfer_core.protocol.receiver_events import (
     VerifyFile,
 )
 from transfer_core.protocol.security.keys import PathKeys
+from transfer_core.protocol.unoffered import Unoffered
 from transfer_core.protocol.wire.chunk_record import (
     CHUNK_BYTES_MAX,
     CHUNK_BYTES_MIN,
@@ -70,6 +72,7 @@ from transfer_core.protocol.wire.messages import (
 )
 
 FILES_OPEN_MAX = 4096
+UNOFFERED_BYTES = EARLY_CHUNKS * WINDOW_CHUNK_BYTES
 REPORT_NS = 2_000_000_000  # how often it is said what has come of live feeds
 SIZE_MAX = 1 << 50
 FILE_ID_BYTES_MAX = 255  # what a chunk record's head can name
@@ -94,6 +97,7 @@ class ReceiverSession(Association):
         self._handed_over: dict[tuple[int, int], int] = {}  # bytes of chunks that are being written
         self._assembly = ChunkAssembly(2 * window_chunks * WINDOW_CHUNK_BYTES)
         self._offered_up_to = 0
+        self._unoffered = Unoffered(UNOFFERED_BYTES)
         self._events: deque[ReceiverEvent] = deque()
         self._posts = PostsOut()
         self.feeds: dict[int, LiveIn] = {}  # those that are taken
@@ -294,6 +298,7 @@ class ReceiverSession(Association):
         if offer.file <= self._offered_up_to:
             return
         self._offered_up_to = offer.file
+        early = self._unoffered.take(offer.file)
         why = self._why_refused(offer)
         if why:
             self.send_message(FileFailed(offer.file, RemoteProtocolError.code, why))
@@ -310,6 +315,9 @@ class ReceiverSession(Association):
             priority=offer.priority,
         )
         self._events.append(FileOffered(offer.file))
+        for slices in early:
+            if not self._take_slices(slices.path, offer.file, slices.chunk, slices.place, slices.data):
+                self.send_message(FileAgain(offer.file, ((slices.chunk, 1),)))  # it counts as arrived
 
     def _why_refused(self, offer: FileOpen) -> str:
         """What is wrong with an offer; nothing is set aside for it before this is empty."""
@@ -355,7 +363,8 @@ class ReceiverSession(Association):
         """Slices of one chunk; False if they can't be taken now."""
         file = self.files.get(number)
         if file is None:
-            return number <= self._offered_up_to  # late data of a file that is gone
+            is_late = number <= self._offered_up_to  # its file is gone
+            return is_late or self._unoffered.keep(number, path, chunk, place, data)
         if chunk >= file.chunks or (file.have[chunk] if file.accepted else chunk in file.early):
             return True
         partial = self._assembly.partial(file, chunk, data.shape[1])
