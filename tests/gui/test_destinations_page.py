@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
 
 from app.models.console_state import ConsoleState
@@ -18,7 +18,7 @@ from tests.support.console_world import PlainTheme
 from tests.support.fake_service import FakeService
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import ServerRefused
-from transfer_core.events import DestinationsChanged, DestinationView
+from transfer_core.events import DestinationsChanged, DestinationView, EngineSilent
 from transfer_core.service import DestinationTest, NewDestination, UploadLimits
 
 HOTEL = DestinationView("hotel", "tus", ("https://host/files",), online=False, why="a login page answers")
@@ -253,3 +253,17 @@ def test_a_bucket_has_fields_of_its_own(dialog) -> None:
     assert dialog.destination().options == {}
     dialog.compress.setChecked(True)
     assert dialog.destination().options == {"compress": "zstd"}
+
+
+def test_a_state_that_is_not_heard_of_any_more_is_not_drawn_as_good(page: DestinationsPage, state) -> None:
+    good = Theme().tokens.good
+
+    def drawn() -> set[str]:
+        image = page.table.viewport().grab(QRect(0, 0, 30, 30)).toImage()
+        return {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
+
+    assert good in drawn()
+    state.apply([EngineSilent(True)])
+    assert good not in drawn()
+    state.apply([EngineSilent(False)])
+    assert good in drawn()

@@ -123,6 +123,7 @@ class DestinationsPage(Page):
             return
         self._shown = True
         self._state.destinations_changed.connect(self._show)
+        self._state.engine_silent.connect(self._show_heard)
         self._state.jobs_changed.connect(self._counting.start)
         self._state.jobs_removed.connect(self._counting.start)
         self._show()
@@ -136,6 +137,7 @@ class DestinationsPage(Page):
             return
         self._shown = False
         self._state.destinations_changed.disconnect(self._show)
+        self._state.engine_silent.disconnect(self._show_heard)
         self._state.jobs_changed.disconnect(self._counting.start)
         self._state.jobs_removed.disconnect(self._counting.start)
         self._counting.stop()
@@ -252,11 +254,15 @@ class DestinationsPage(Page):
 
     def _shape(self, index: Index) -> tuple[Shape, QColor]:
         view: DestinationView = index.data(SUBJECT_ROLE)
-        if view.online is None:
+        if view.online is None or not self._state.is_heard:  # or not known any more
             return Shape.RING, self._look.muted
         if not view.online:
             return Shape.DIAMOND, self._look.serious
         return (Shape.TRIANGLE, self._look.caution) if view.why else (Shape.CIRCLE, self._look.good)
+
+    @Slot()
+    def _show_heard(self) -> None:
+        self.table.viewport().update()
 
     @Slot()
     def _apply_look(self) -> None:
