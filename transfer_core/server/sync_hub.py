@@ -122,7 +122,7 @@ class SyncHub:
             self._told = {key: said for key, said in self._told.items() if key[1] != peer}
             self._tell_members()
 
-        self.keeper.call(met)
+        self._call(met)
 
     def on_session_ended(self, agent: bytes) -> None:
         """See `RelayMail`."""
@@ -134,7 +134,7 @@ class SyncHub:
                 folder.gone(peer)
             self._tell_members()
 
-        self.keeper.call(left)
+        self._call(left)
 
     def on_parcel(self, agent: bytes, data: bytes, done: Callable[[DrsError | None], None]) -> None:
         """See `RelayMail`."""
@@ -148,7 +148,13 @@ class SyncHub:
             else:
                 done(None)
 
-        self.keeper.call(take)
+        self._call(take)
+
+    def _call(self, call: Callable[[], None]) -> None:
+        """Have the keeper do this. The loop ends after it: what comes last is left to the next start."""
+        keeper = self._started
+        if keeper is not None:
+            keeper.call(call)
 
     # --- the keeper's thread
 
