@@ -65,6 +65,7 @@ class ConsoleState(QObject):
     engine_changed = Signal(object)  # EngineView
     engine_lost = Signal(object)  # EngineLost
     engine_found = Signal(object)  # EngineFound
+    heard_changed = Signal(bool)  # whether the engine is heard of, see `is_heard`
     engine_silent = Signal(bool)  # True: it does not answer; False: it does again
     destinations_changed = Signal(object)  # tuple[DestinationView, ...]
     relay_changed = Signal(object)  # RelayView
@@ -207,13 +208,13 @@ class ConsoleState(QObject):
         for process in processes:
             match process:
                 case EngineLost():
-                    self._is_heard = False
+                    self._hear(False)
                     self.engine_lost.emit(process)
                 case EngineFound():
-                    self._is_heard = True
+                    self._hear(True)
                     self.engine_found.emit(process)
                 case EngineSilent(is_silent):
-                    self._is_heard = not is_silent
+                    self._hear(not is_silent)
                     self.engine_silent.emit(is_silent)
         for mark in marks:
             self.link_marked.emit(mark)
@@ -222,6 +223,11 @@ class ConsoleState(QObject):
             self.noticed.emit(notice)
         if others:
             self.others_arrived.emit(tuple(others))
+
+    def _hear(self, is_heard: bool) -> None:
+        if is_heard != self._is_heard:
+            self._is_heard = is_heard
+            self.heard_changed.emit(is_heard)
 
     def _note_folders(self, event: Event) -> None:
         """What their own pages show is known here too, since it may need a hand."""

@@ -105,8 +105,8 @@ def _result(turns: list[Turn], size: int, delay_s: float) -> Result:
         f"File of {size / 1e9:g} GB, random bytes. *Start to end* is from the moment its row stood in the queue to "
         "the moment the relay had verified and renamed it; *10 to 90 %* leaves out both ends. The bare loop has no "
         "disk, no file, no other thread, no acknowledgements but a count. "
-        f"Loop and file work together would fill all cores at {most:.0%} of the loop's rate: no program that does both "
-        f"gets past that here. One write of 4 KiB and its fsync take {delay_s * 1e3:.1f} ms on this disk."
+        f"Loop and file work together would fill all cores at {most:.0%} of the loop's rate, with nothing else "
+        f"done. One write of 4 KiB and its fsync take {delay_s * 1e3:.1f} ms on this disk."
     )
     return Result(goals, [Table(heads, rows)], notes=[note])
 

@@ -18,7 +18,7 @@ from tests.support.console_world import PlainTheme
 from tests.support.fake_service import FakeService
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import ServerRefused
-from transfer_core.events import DestinationsChanged, DestinationView, EngineSilent
+from transfer_core.events import DestinationsChanged, DestinationView, EngineFound, EngineLost, EngineSilent
 from transfer_core.service import DestinationTest, NewDestination, UploadLimits
 
 HOTEL = DestinationView("hotel", "tus", ("https://host/files",), online=False, why="a login page answers")
@@ -267,3 +267,14 @@ def test_a_state_that_is_not_heard_of_any_more_is_not_drawn_as_good(page: Destin
     assert good not in drawn()
     state.apply([EngineSilent(False)])
     assert good in drawn()
+
+
+def test_the_pages_are_told_when_the_engine_is_heard_of_no_more_and_when_it_is_again(state) -> None:
+    told: list[bool] = []
+    state.heard_changed.connect(told.append)
+    state.apply([EngineSilent(True)])
+    state.apply([EngineLost("it was killed", 1.0)])
+    state.apply([EngineFound()])
+    state.apply([EngineLost("it was killed", 1.0)])
+    assert told == [False, True, False]
+    assert not state.is_heard

@@ -37,6 +37,7 @@ class HandState(QObject):
     engine_lost = Signal(object)
     engine_found = Signal(object)
     engine_silent = Signal(bool)
+    heard_changed = Signal(bool)
     is_heard = True
 
     def __init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 
 from transfer_core.clock import Clock
 from transfer_core.engine.bundling import Bundles, make_bundle, share_links
@@ -120,9 +121,10 @@ class AgentFiles:
 
     def note_dropped(self, uplink: Uplink, session: SenderSession) -> None:
         """Tell of which parts the relay has the word by now."""
-        told = [number for number, message in uplink.dropping.items() if session.is_delivered(message)]
+        dropping = uplink.dropping  # in the order in which the relay was told: behind the first nothing is looked at
+        told = list(takewhile(lambda number: session.is_delivered(dropping[number]), dropping))
         for number in told:
-            del uplink.dropping[number]
+            del dropping[number]
         if told:
             self._listener.on_parts_dropped(told)
 

@@ -12,6 +12,13 @@ from transfer_core.ingest.completion import Ending
 
 HEAD_BYTES = 16
 TAIL_BYTES = 4096  # some cameras fill their frames up with zeros to whole blocks
+_OPEN_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
 _JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
@@ -36,7 +43,7 @@ def ending_of(path: str) -> Ending:
     like, where it otherwise answers for seconds from what it remembers.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | _BINARY | _PLAIN)
+        fd = os.open(path, _OPEN_FLAGS)
     except OSError:
         return Ending.UNKNOWN
     try:
@@ -48,7 +55,3 @@ def ending_of(path: str) -> Ending:
         return Ending.UNKNOWN
     finally:
         os.close(fd)
-
-
-_BINARY = getattr(os, "O_BINARY", 0)
-_PLAIN = getattr(os, "O_NOFOLLOW", 0)

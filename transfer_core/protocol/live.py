@@ -42,9 +42,7 @@ WAIT_NS = 250 * NS_PER_MS  # in the queue while frames go; what is older is no n
 QUEUE_BYTES_MAX = 256 * 1024
 AGAIN_MAX = 3  # times that a frame goes again
 HOLD_NS = 400 * NS_PER_MS  # so long is waited for an entry that is missing, while others come
-LONGEST_NS = (
-    1500 * NS_PER_MS
-)  # in the queue, until a frame or a copy goes for the last time, and for one that is missing
+LONGEST_NS = 1500 * NS_PER_MS  # in the queue, on the way with all its copies, or missing: whatever moves
 PAUSE_NS = 25 * NS_PER_MS  # what counts of a time in which nothing moves
 HELD_MAX = 4096  # entries that wait for one
 ANY_PATH = -1

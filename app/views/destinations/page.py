@@ -123,7 +123,7 @@ class DestinationsPage(Page):
             return
         self._shown = True
         self._state.destinations_changed.connect(self._show)
-        self._state.engine_silent.connect(self._show_heard)
+        self._state.heard_changed.connect(self._show_heard)
         self._state.jobs_changed.connect(self._counting.start)
         self._state.jobs_removed.connect(self._counting.start)
         self._show()
@@ -137,7 +137,7 @@ class DestinationsPage(Page):
             return
         self._shown = False
         self._state.destinations_changed.disconnect(self._show)
-        self._state.engine_silent.disconnect(self._show_heard)
+        self._state.heard_changed.disconnect(self._show_heard)
         self._state.jobs_changed.disconnect(self._counting.start)
         self._state.jobs_removed.disconnect(self._counting.start)
         self._counting.stop()

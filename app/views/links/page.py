@@ -85,8 +85,7 @@ class LinksPage(Page):
         self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self._draw_on)
         theme.changed.connect(self._apply_look)
-        for heard in (state.engine_silent, state.engine_lost, state.engine_found):
-            heard.connect(self._show_badge)
+        state.heard_changed.connect(self._show_badge)
 
     # --- building
     def _build(self) -> None:

@@ -160,16 +160,11 @@ class QueuePage(Page):
         self._empty.pair_wanted.connect(self.pair_wanted)
         self._state.destinations_changed.connect(self._show_emptiness)
         self._state.engine_changed.connect(self._show_undo)
-        for heard in (self._state.engine_silent, self._state.engine_lost, self._state.engine_found):
-            heard.connect(self._show_heard)
+        self._state.heard_changed.connect(self.model.show_heard)
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.table.selectionModel().selectionChanged.connect(self._selection_changed)
         self._show_undo()
         self._selection_changed()
-
-    @Slot()
-    def _show_heard(self) -> None:
-        self.model.show_heard(self._state.is_heard)
 
     @property
     def first_focus(self) -> QWidget:

@@ -99,37 +99,19 @@ class PathReceiver:
         place = pn - self._origin
         return place >= len(self._marks) or not self._marks[place]
 
-    def on_received(
-        self,
-        pns: NDArray[np.int64],
-        tx_us: NDArray[np.uint32],
-        floors: NDArray[np.int64],
-        now_ns: int,
-        ack_eliciting: NDArray[np.bool_] | bool = True,
-    ) -> NDArray[np.bool_]:
-        """Mark packets that arrived together; gives which of them were fresh.
-
-        `tx_us` is the sender's clock mod 2**32, `floors` the sender's floor, both as each packet carried them. Only
-        what the session has authenticated may be told here: floors are believed.
-        """
-        fresh = self.is_fresh(pns)
-        if not fresh.all():
-            pns, tx_us, floors = pns[fresh], tx_us[fresh], floors[fresh]
-            if not isinstance(ack_eliciting, bool):
-                ack_eliciting = ack_eliciting[fresh]
-        if len(pns):
-            self.on_fresh(pns, tx_us, floors, now_ns, ack_eliciting)
-        return fresh
-
     def on_fresh(
         self,
         pns: NDArray[np.int64],
         tx_us: NDArray[np.uint32],
         floors: NDArray[np.int64],
         now_ns: int,
-        ack_eliciting: NDArray[np.bool_] | bool = True,
+        ack_eliciting: bool,
     ) -> None:
-        """The same for packets, at least one, that `is_fresh` has just found to be so."""
+        """Mark packets that arrived together, at least one, all of which `is_fresh` has just found to be so.
+
+        `tx_us` is the sender's clock mod 2**32, `floors` the sender's floor, both as each packet carried them. Only
+        what the session has authenticated may be told here: floors are believed.
+        """
         count = len(pns)
         now_us = now_ns // 1000 & _US_MASK
         is_one = count == 1
@@ -149,9 +131,8 @@ class PathReceiver:
             self.largest = newest
             self._largest_rx_us = now_us
             self._note_loss()
-        eliciting = (count if ack_eliciting else 0) if isinstance(ack_eliciting, bool) else int(ack_eliciting.sum())
-        if eliciting:
-            self._schedule(eliciting, now_ns)
+        if ack_eliciting:
+            self._schedule(count, now_ns)
 
     def _make_room(self, newest: int) -> None:
         keep_from = max(self._origin, self.floor)

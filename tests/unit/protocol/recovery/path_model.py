@@ -311,9 +311,10 @@ class PathModel:
         pns, tags, tx_us, floor = payload  # type: ignore[misc]
         if not self.conditions.alive:
             return
-        fresh = self.receiver.on_received(
-            pns, tx_us, np.full(len(pns), floor, np.int64), self.now_ns + RECEIVER_CLOCK_NS, True
-        )
+        fresh = self.receiver.is_fresh(pns)
+        if fresh.any():
+            floors = np.full(int(np.count_nonzero(fresh)), floor, np.int64)
+            self.receiver.on_fresh(pns[fresh], tx_us[fresh], floors, self.now_ns + RECEIVER_CLOCK_NS, True)
         tags = tags[fresh]
         self._delivered = _grown(self._delivered, int(tags.max(initial=0)))
         self.arrived_packets += len(pns)

@@ -9,11 +9,11 @@ MS = 1_000_000
 
 
 def arrive(receiver: PathReceiver, pns: list[int], now_ns: int, *, tx_us: int = 0, floor: int = 0) -> list[bool]:
-    count = len(pns)
-    marks = receiver.on_received(
-        np.array(pns, np.int64), np.full(count, tx_us, np.uint32), np.full(count, floor, np.int64), now_ns, True
-    )
-    return marks.tolist()
+    fresh = receiver.is_fresh(np.array(pns, np.int64))
+    taken = np.array(pns, np.int64)[fresh]
+    if count := len(taken):
+        receiver.on_fresh(taken, np.full(count, tx_us, np.uint32), np.full(count, floor, np.int64), now_ns, True)
+    return fresh.tolist()
 
 
 def test_repeated_old_and_far_packets_are_not_fresh() -> None:
@@ -129,9 +129,9 @@ def test_acknowledgements_come_more_often_when_much_is_lost() -> None:
 
 def test_packets_that_ask_for_nothing_cause_no_acknowledgement() -> None:
     receiver = PathReceiver()
-    receiver.on_received(np.array([0]), np.zeros(1, np.uint32), np.array([0]), 0, False)
+    receiver.on_fresh(np.array([0]), np.zeros(1, np.uint32), np.array([0]), 0, False)
     assert receiver.next_ack_ns() is None
-    receiver.on_received(np.array([1, 2]), np.zeros(2, np.uint32), np.zeros(2, np.int64), 0, np.array([False, True]))
+    receiver.on_fresh(np.array([1, 2]), np.zeros(2, np.uint32), np.zeros(2, np.int64), 0, True)
     assert receiver.next_ack_ns() is not None
 
 
