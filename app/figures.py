@@ -6,6 +6,7 @@ from transfer_core.events import LinkState, LinkView
 from transfer_core.units import NS_PER_S, format_bytes, format_duration
 
 DASH = "—"
+NO_NEWS = "NO NEWS"  # in the place of LIVE, while the engine is not heard of
 STALE_NS = 2 * NS_PER_S  # figures older than this are drawn dim and hatched
 LOST_NS = 10 * NS_PER_S  # and older than this not at all
 
@@ -70,6 +71,13 @@ def since_text(state: LinkState, since_ns: int | None, now_ns: int) -> str:
     if state is LinkState.KILLED:
         return f"killed {age_text(since_ns, now_ns)}"
     return f"{state.value} for {span_text(now_ns - since_ns)}"
+
+
+def was_text(words: str, *, is_heard: bool) -> str:
+    """`Online`; of an engine that is not heard of `Was online`: nobody knows how it is now."""
+    if is_heard:
+        return words
+    return f"{'Was' if words[:1].isupper() else 'was'} {words[:1].lower()}{words[1:]}"
 
 
 def why_text(link: LinkView) -> str:

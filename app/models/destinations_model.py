@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from PySide6.QtCore import QObject
 
+from app.figures import was_text
 from app.models.table_model import TableModel, headings
 from transfer_core.events import DestinationView, JobState, JobView
 from transfer_core.units import format_bytes
@@ -53,6 +54,13 @@ class DestinationsModel(TableModel):
         self._views: list[DestinationView] = []
         self._waiting: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
+        self._is_heard = True
+
+    def show_heard(self, is_heard: bool) -> None:
+        """Whether the engine is heard of; who answered one that is not may answer no more."""
+        if is_heard != self._is_heard:
+            self._is_heard = is_heard
+            self.tell_rows(0, len(self._views) - 1)
 
     def show_destinations(self, views: Sequence[DestinationView]) -> None:
         """Rows as they are now; rows that stay keep their place, and with it the selection."""
@@ -103,7 +111,7 @@ class DestinationsModel(TableModel):
         view = self._views[row]
         match DestinationColumn(column):
             case DestinationColumn.STATE:
-                return state_words(view)
+                return self._state_words(view)
             case DestinationColumn.NAME:
                 return view.name
             case DestinationColumn.KIND:
@@ -124,5 +132,8 @@ class DestinationsModel(TableModel):
         view = self._views[row]
         known = f"known by {view.fingerprint}" if view.fingerprint else ""
         return "\n".join(
-            filter(None, (f"{view.name}: {state_words(view)}", ", ".join(view.addresses), known, view.why))
+            filter(None, (f"{view.name}: {self._state_words(view)}", ", ".join(view.addresses), known, view.why))
         )
+
+    def _state_words(self, view: DestinationView) -> str:
+        return was_text(state_words(view), is_heard=self._is_heard or view.online is None)

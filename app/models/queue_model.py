@@ -14,7 +14,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from app.figures import DASH
+from app.figures import DASH, was_text
 from app.models.queue_order import moved
 from transfer_core.events import JobState, JobView
 from transfer_core.units import format_bytes, format_duration
@@ -74,7 +74,7 @@ def state_words(job: JobView, *, is_heard: bool = True) -> str:
     is_ahead = job.status is JobState.UPLOADING and not has_begun(job)
     words = _WORDS[JobState.PENDING if is_ahead else job.status]
     if has_begun(job) and not is_heard and not job.reason:
-        return "Was sending"
+        return was_text(words, is_heard=False)
     if not job.reason:
         return words
     reason = job.reason.removeprefix(f"{PurePath(job.path).name} ")  # the row names the file already

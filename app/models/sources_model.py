@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from PySide6.QtCore import QObject
 
-from app.figures import DASH, age_text, percent_text
+from app.figures import DASH, age_text, percent_text, was_text
 from app.models.table_model import Heading, TableModel
 from app.models.telemetry_alarms import Alarm
 from transfer_core.events.telemetry import ChannelView, SourceView
@@ -47,6 +47,7 @@ class SourceRow:
     alarm: Alarm
     values: tuple[float | None, ...]
     place: int  # of its colour
+    is_known: bool = True  # False: so it was when the engine was last heard of
 
 
 def value_text(value: float | None) -> str:
@@ -127,4 +128,4 @@ def _texts(row: SourceRow, now_ns: int) -> list[str]:
         str(source.run) if source.run else DASH,
         str(source.refused),
     ]
-    return [name, row.alarm.text, *figures, *map(value_text, row.values)]
+    return [name, was_text(row.alarm.text, is_heard=row.is_known), *figures, *map(value_text, row.values)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from app.figures import DASH, moment_text, ms_text, percent_text
+from app.figures import DASH, moment_text, ms_text, percent_text, was_text
 from app.models.rows_model import TextRow
 from transfer_core.events.sync import (
     SyncConflictView,
@@ -12,6 +12,7 @@ from transfer_core.events.sync import (
     SyncFileView,
     SyncFolderView,
     SyncHappening,
+    SyncPeerView,
     SyncSavingView,
     SyncState,
     SyncVectorView,
@@ -26,15 +27,33 @@ SAVING_HEADERS = ("file", "times", "full copy", "compressed", "on the wire", "sa
 EVENT_HEADERS = ("at (UTC)", "folder", "what", "file", "more")
 VECTOR_HEADERS = ("machine", "has", "size", "edited by", "at (UTC)", "stands", "has seen")
 WORST = (SyncState.QUESTION, SyncState.MISSING, SyncState.REFUSED, SyncState.FAILED)
+LASTING = (*WORST, SyncState.PAUSED)  # until a person does something, whether the engine is heard of or not
 _SHORT = 6
 
 
-def folder_row(folder: SyncFolderView) -> TextRow:
+def state_text(folder: SyncFolderView, *, is_heard: bool = True) -> str:
+    """How it stands; of an engine that is not heard of, how it stood."""
+    words = was_text(folder.state.value, is_heard=is_heard or folder.state in LASTING)
+    return f"{words}, conflict" if folder.conflicts else words
+
+
+def progress_text(folder: SyncFolderView, *, is_heard: bool = True) -> str:
+    """How far it is, as the engine says it; else how it stands."""
+    says_more = is_heard or folder.state in LASTING
+    return (says_more and folder.text) or state_text(folder, is_heard=is_heard)
+
+
+def way_text(peer: SyncPeerView, *, is_heard: bool = True) -> str:
+    """The way to a machine, `offline`, or how it was reached while the engine was heard of."""
+    return was_text((peer.way or "online") if peer.online else "offline", is_heard=is_heard)
+
+
+def folder_row(folder: SyncFolderView, *, is_heard: bool = True) -> TextRow:
     """One folder."""
     untold = max((peer.to_tell for peer in folder.peers if peer.online), default=0)
     texts = (
         folder.name,
-        f"{folder.state.value}, conflict" if folder.conflicts else folder.state.value,
+        state_text(folder, is_heard=is_heard),
         f"{folder.files:,}",
         format_bytes(folder.size_bytes),
         _count(folder.waiting),
@@ -50,12 +69,12 @@ def _count(number: int) -> str:
     return f"{number:,}" if number else DASH
 
 
-def peer_rows(folder: SyncFolderView) -> list[TextRow]:
+def peer_rows(folder: SyncFolderView, *, is_heard: bool = True) -> list[TextRow]:
     """The machines of a folder, and the way to each."""
     return [
         TextRow(
             f"{number} {peer.name}",
-            (peer.name, (peer.way or "online") if peer.online else "offline", _count(peer.to_tell)),
+            (peer.name, way_text(peer, is_heard=is_heard), _count(peer.to_tell)),
         )
         for number, peer in enumerate(folder.peers)
     ]

@@ -116,14 +116,18 @@ class TelemetryFeed(QObject):
         now_ns = self._state.now_ns()
         replay = self.replay
         if replay is not None:
-            going_ns = round((now_ns - self._replay_at_ns) * replay.speed) if replay.state is ReplayState.PLAYING else 0
+            is_going = replay.state is ReplayState.PLAYING and self._state.is_heard
+            going_ns = round((now_ns - self._replay_at_ns) * replay.speed) if is_going else 0
             return replay.start_ns + min(replay.duration_ns, replay.position_ns + going_ns)
         return None if self._offset_ns is None else now_ns + self._offset_ns
 
     @Slot()
     def tick(self) -> None:
-        """Ask for what is new, and for a frame."""
+        """Ask for what is new, and for a frame; of an engine that is not heard of for a frame alone."""
         if self._service is None:
+            return
+        if not self._state.is_heard:
+            self.ticked.emit()
             return
         if self._frames % (SOURCES_EVERY if len(self.sources) <= CROWD else 2 * SOURCES_EVERY) == 0:
             self._ask("sources", self._take_sources, self.feed)

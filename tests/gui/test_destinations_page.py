@@ -265,6 +265,7 @@ def test_a_state_that_is_not_heard_of_any_more_is_not_drawn_as_good(page: Destin
     assert good in drawn()
     state.apply([EngineSilent(True)])
     assert good not in drawn()
+    assert page.table.model().index(0, DestinationColumn.STATE).data() == "Was online"
     state.apply([EngineSilent(False)])
     assert good in drawn()
 

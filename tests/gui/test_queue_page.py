@@ -21,7 +21,7 @@ from app.views.queue.page import QueuePage
 from app.views.queue.row_delegate import DOTS, PADDING
 from tests.support.console_world import colours_in
 from transfer_core.engine.system import SystemClock
-from transfer_core.events import JobsChanged, JobsRemoved, JobState, JobView
+from transfer_core.events import EngineSilent, JobsChanged, JobsRemoved, JobState, JobView
 from transfer_core.service.values import UNKNOWN_LINK, ChunkMap
 
 
@@ -56,8 +56,12 @@ def model(qtbot: QtBot) -> Iterator[QueueModel]:
 
 
 @pytest.fixture
-def page(qtbot: QtBot) -> QueuePage:
-    state = ConsoleState(SystemClock())
+def state() -> ConsoleState:
+    return ConsoleState(SystemClock())
+
+
+@pytest.fixture
+def page(qtbot: QtBot, state: ConsoleState) -> QueuePage:
     state.apply([JobsChanged(FOUR)])
     shown = QueuePage(state, Theme())
     qtbot.addWidget(shown)
@@ -355,6 +359,17 @@ def test_a_hash_and_a_long_name_at_the_other_end_are_there_whole_and_do_not_wide
     tips = {label.toolTip() for label in page.details.findChildren(QLabel)}
     assert {digest, stored} <= tips
     assert page.details.minimumSizeHint().width() <= page.details.width()
+
+
+def test_the_details_say_that_a_file_was_sent_when_the_engine_was_last_heard_of(
+    page: QueuePage, state: ConsoleState
+) -> None:
+    page.details.show_job(job("a", status=JobState.UPLOADING, bytes_done=5))
+    assert page.details.state.text() == "Sending"
+    state.apply([EngineSilent(True)])
+    assert page.details.state.text() == "Was sending"
+    state.apply([EngineSilent(False)])
+    assert page.details.state.text() == "Sending"
 
 
 def test_a_low_window_scrolls_the_details_and_squeezes_neither_them_nor_the_page(page: QueuePage) -> None:

@@ -14,10 +14,12 @@ from app.views.sync.causal_view import HERE, steps_of
 from app.views.sync.page import SyncPage
 from app.views.sync.share_dialog import ShareDialog
 from app.workers.calls_here import CallsHere
+from tests.support.console_world import colours_in, link_view
 from tests.support.fake_service import FakeService
 from tests.support.fake_sync import demo_conflict, demo_folders, demo_history
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import ConflictError
+from transfer_core.events import EngineLost, EngineSilent, LinksChanged
 from transfer_core.events.sync import SyncChanged, SyncHappened, SyncHappening, SyncState
 
 
@@ -27,6 +29,7 @@ class Stage:
         self.state = ConsoleState(SystemClock())
         self.page = SyncPage(self.state, Theme())
         qtbot.addWidget(self.page)
+        self.page.resize(1150, 650)
         self.page.connect_to(CallsHere(self.service))
         self.state.apply(self.service.subscribe().drain())
         with qtbot.waitExposed(self.page):
@@ -214,3 +217,47 @@ def test_what_was_saved_is_said_honestly() -> None:
     assert sum_of(demo_folders()).wire_bytes == 96_000_000
     assert version_lines(None)[0] == "nothing any more"
     assert folder_row(demo_folders()[1]).texts[4:7] == ("18", "3", "—")
+
+
+def test_what_is_shared_is_how_it_was_while_the_engine_is_not_heard_of(stage: Stage) -> None:
+    page, good = stage.page, Theme().tokens.good
+    stage.sync.folders = [replace(demo_folders()[0], name="well", conflicts=0), *demo_folders()[1:]]
+    stage.state.apply([SyncChanged(tuple(stage.sync.folders))])
+
+    def states() -> dict[str, str]:
+        return {row.texts[0]: row.texts[1] for row in page.overview.folder_model.rows}
+
+    before, ways = states(), [row.texts[1] for row in page.overview.peer_model.rows]
+    assert before["well"] == "in sync"
+    assert good in colours_in(page.overview.folders)
+    stage.state.apply([EngineSilent(True)])
+    assert states()["well"] == "was in sync"
+    assert states()["strategy"] == before["strategy"] == "asks"  # a person may think of the answer meanwhile
+    assert [row.texts[1] for row in page.overview.peer_model.rows] == [f"was {way}" for way in ways]
+    assert "well: was in sync" in page.monitor.progress.toolTip()
+    assert good not in colours_in(page.overview.folders)
+    stage.state.apply([EngineSilent(False)])
+    assert states() == before
+    assert good in colours_in(page.overview.folders)
+
+
+def test_the_topology_of_an_engine_that_is_not_heard_of_tells_no_rates(stage: Stage) -> None:
+    stage.state.apply([LinksChanged((link_view("wifi"),))])
+    stage.page.show_view(1)
+    topology = stage.page.topology
+    assert "wifi: up, 78.4 Mbit/s" in topology.text()
+    assert "factory: online" in topology.text()
+    good = Theme().tokens.good
+    assert good in colours_in(topology)
+    stage.state.apply([EngineLost("it was killed", 1.0)])
+    assert "wifi: was up" in topology.text()
+    assert "Mbit/s" not in topology.text()
+    assert "factory: was online" in topology.text()
+    assert good not in colours_in(topology)
+
+
+def test_a_page_that_is_opened_while_the_engine_is_not_heard_of_shows_how_it_was(stage: Stage) -> None:
+    stage.page.on_hidden()
+    stage.state.apply([EngineSilent(True)])
+    stage.page.on_shown()
+    assert all(row.texts[1].startswith("was ") for row in stage.page.overview.peer_model.rows)

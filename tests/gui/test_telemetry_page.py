@@ -29,9 +29,10 @@ from app.widgets.fixed_items import FixedCurve
 from app.widgets.look import look_of
 from app.widgets.status_shape import SEVERITY_SHAPES
 from app.workers.calls_here import CallsHere
+from tests.support.console_world import colours_in
 from tests.support.fake_service import FakeService
 from tests.support.fake_telemetry import T0, FakeTelemetry, race_view
-from transfer_core.events import Severity
+from transfer_core.events import EngineFound, EngineLost, EngineSilent, Severity
 from transfer_core.events.alarm_limits import AlarmLimits, AlarmLimitsChanged, parse_rules
 from transfer_core.events.telemetry import LIVE, RaceRemoved, RacesChanged, RaceState, Role
 from transfer_core.sim.manual_clock import ManualClock
@@ -176,6 +177,61 @@ def test_a_silent_source_is_said_to_be_and_shows_no_value(page, telemetry, clock
     assert table["Ada (10.0.0.1:5001)"]["state"] == "live"
     x, _ = page.plot.points_of("10.0.0.2:5001")
     assert np.nanmax(x) < -0.9
+
+
+@pytest.mark.parametrize("news", [EngineSilent(True), EngineLost("it was killed", 1.0)])
+def test_all_is_how_it_was_while_the_engine_is_not_heard_of(page, telemetry, clock, state, news) -> None:
+    fly(page, telemetry, clock, 3.0)
+    good = Theme().tokens.good
+    assert good in colours_in(page.table)
+    state.apply([news])
+    clock.advance(5 * NS_PER_S)
+    tick(page)
+    ada = rows(page)["Ada (10.0.0.1:5001)"]
+    assert (ada["state"], ada["Hz"], ada["loss %"], ada["Speed m/s"]) == ("was live", "—", "—", "—")
+    assert ada["heard"] == "5.0 s ago"
+    assert page.bar.badge.text() == "NO NEWS"
+    assert "silent" not in page.bar.words.text()  # the engine is, and no drone that anyone knows of
+    assert good not in colours_in(page.table)
+    assert page.track.old_names == ["Ada", "Grace"]
+
+
+def test_what_is_heard_of_again_is_live_again(page, telemetry, clock, state) -> None:
+    fly(page, telemetry, clock, 3.0)
+    state.apply([EngineLost("it was killed", 1.0)])
+    tick(page)
+    assert page.track.old_names == ["Ada", "Grace"]
+    state.apply([EngineFound()])
+    fly(page, telemetry, clock, 1.0)
+    assert rows(page)["Ada (10.0.0.1:5001)"]["state"] == "live"
+    assert page.bar.badge.text() == "LIVE"
+    assert page.track.old_names == []
+
+
+def test_a_replay_stands_still_while_the_engine_is_not_heard_of_and_is_still_no_live_picture(
+    page, telemetry, clock, state
+) -> None:
+    page.desk.open_replay("r1")
+    tick(page)
+    state.apply([EngineSilent(True)])
+    at_ns = page.feed.end_ns()
+    clock.advance(5 * NS_PER_S)
+    tick(page)
+    assert page.feed.end_ns() == at_ns
+    assert page.bar.badge.text() == "REPLAY · NO NEWS"
+
+
+def test_a_race_is_not_said_to_be_recorded_by_an_engine_that_is_not_heard_of(page, state) -> None:
+    state.apply([RacesChanged((race_view("race9", "night", state=RaceState.LIVE),))])
+
+    def told() -> list[str]:
+        model = page.races.model
+        return [str(model.index(row, 0).data()) for row in range(model.rowCount())]
+
+    assert any(line.endswith("  recording") for line in told())
+    state.apply([EngineSilent(True)])
+    assert not any(line.endswith("  recording") for line in told())
+    assert any(line.endswith("  was recording") for line in told())
 
 
 def test_an_empty_battery_is_an_alarm(page, telemetry, clock) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QImage
 
 from transfer_core.events import (
     EngineView,
@@ -168,6 +170,6 @@ class PlainTheme(QObject):
 
 
 def colours_in(widget) -> set[str]:
-    """All colours of a widget as it looks now."""
-    image = widget.grab().toImage()
-    return {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
+    """All colours of a widget as it looks now, written as the theme's tokens are."""
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    return {f"#{int(pixel) & 0xFFFFFF:06x}" for pixel in np.unique(np.frombuffer(image.constBits(), np.uint32))}

@@ -10,6 +10,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.figures import was_text
 from app.models.watch_words import card_text, figures, state_words
 from app.widgets.look import Look
 from app.widgets.status_shape import SEVERITY_SHAPES, Shape, paint_shape, severity_colour
@@ -159,7 +160,7 @@ class CameraCard(QWidget):
         look = self._look
         painter.setFont(look.small)
         was_watching = view.state is WatchState.WATCHING and not self._is_heard
-        words = f"was {state_words(view)}" if was_watching else state_words(view)
+        words = was_text(state_words(view), is_heard=not was_watching)
         words = QFontMetrics(look.small).elidedText(words, Qt.TextElideMode.ElideRight, box.width() * 2 // 3)
         wide = QFontMetrics(look.small).horizontalAdvance(words)
         painter.setPen(look.muted)

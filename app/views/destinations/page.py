@@ -99,6 +99,7 @@ class DestinationsPage(Page):
         table.setMinimumHeight(LINES_LEAST * table.fontMetrics().height())
         table.selectionModel().selectionChanged.connect(self._choose)
         self._model.modelReset.connect(self._choose)
+        self._state.heard_changed.connect(self._model.show_heard)
         return table
 
     # --- page contract
@@ -123,7 +124,6 @@ class DestinationsPage(Page):
             return
         self._shown = True
         self._state.destinations_changed.connect(self._show)
-        self._state.heard_changed.connect(self._show_heard)
         self._state.jobs_changed.connect(self._counting.start)
         self._state.jobs_removed.connect(self._counting.start)
         self._show()
@@ -137,7 +137,6 @@ class DestinationsPage(Page):
             return
         self._shown = False
         self._state.destinations_changed.disconnect(self._show)
-        self._state.heard_changed.disconnect(self._show_heard)
         self._state.jobs_changed.disconnect(self._counting.start)
         self._state.jobs_removed.disconnect(self._counting.start)
         self._counting.stop()
@@ -259,10 +258,6 @@ class DestinationsPage(Page):
         if not view.online:
             return Shape.DIAMOND, self._look.serious
         return (Shape.TRIANGLE, self._look.caution) if view.why else (Shape.CIRCLE, self._look.good)
-
-    @Slot()
-    def _show_heard(self) -> None:
-        self.table.viewport().update()
 
     @Slot()
     def _apply_look(self) -> None:

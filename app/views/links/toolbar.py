@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from app.actions import make_action
+from app.figures import NO_NEWS
 from app.widgets.action_button import ActionButton
 from app.widgets.look import Look
 
@@ -55,7 +56,7 @@ class Toolbar(QHBoxLayout):
     def show_frozen(self, frozen_at: str, look: Look, *, is_heard: bool = True) -> None:
         """Since when the picture stands still; empty while it follows the data, or would if there were any."""
         self.freeze.setChecked(bool(frozen_at))
-        text = f"FROZEN {frozen_at} · jump to live" if frozen_at else "LIVE" if is_heard else "NO NEWS"
+        text = f"FROZEN {frozen_at} · jump to live" if frozen_at else "LIVE" if is_heard else NO_NEWS
         tip = "Follow the data again  (Space)" if frozen_at else "The picture follows the data  (Space)"
         self.badge.setText(text)
         self.badge.setAccessibleName(text)

@@ -58,6 +58,7 @@ class DetailsPanel(QFrame):
         self._timer = QTimer(self, interval=MAP_MS)
         self._timer.timeout.connect(self._ask_again)
         theme.changed.connect(self._show_map)
+        state.heard_changed.connect(self._show_state)
         self.show_job(None)
 
     def _build(self) -> None:
@@ -183,7 +184,12 @@ class DetailsPanel(QFrame):
         self.name.setToolTip(job.path)
         chunks = "" if self._map is None else f" · {self._map.chunks_done:,} of {self._map.chunks_total:,} chunks"
         self.done.setText(f"{format_bytes(job.bytes_done)} of {format_bytes(job.size)}{chunks}")
-        self.state.setText(state_words(job))
+        self._show_state()
+
+    @Slot()
+    def _show_state(self) -> None:
+        if self._job is not None:
+            self.state.setText(state_words(self._job, is_heard=self._state.is_heard))
 
     def _dress_name(self, kind: str) -> None:
         if self.name.property("kind") != kind:

@@ -14,6 +14,7 @@ from app.models.sync_rows import (
     VECTOR_HEADERS,
     event_rows,
     figures_text,
+    progress_text,
     saving_rows,
     sum_of,
     vector_rows,
@@ -141,10 +142,10 @@ class Monitor(QWidget):
         """Take over another theme."""
         self.table.apply_look(look)
 
-    def show_folders(self, folders: Sequence[SyncFolderView]) -> None:
+    def show_folders(self, folders: Sequence[SyncFolderView], *, is_heard: bool = True) -> None:
         """How far each is."""
         self.figures.setText(figures_text(sum_of(folders)))
-        lines = [f"{each.name}: {each.text or each.state.value}" for each in folders]
+        lines = [f"{each.name}: {progress_text(each, is_heard=is_heard)}" for each in folders]
         self.progress.setText("\n".join(lines[:FOLDERS_TOLD]))
         self.progress.setToolTip("\n".join(lines))
 

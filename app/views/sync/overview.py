@@ -10,7 +10,16 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QSpli
 
 from app.actions import make_action, name_field
 from app.models.rows_model import RowsModel
-from app.models.sync_rows import FILE_HEADERS, FOLDER_HEADERS, PEER_HEADERS, WORST, file_rows, folder_row, peer_rows
+from app.models.sync_rows import (
+    FILE_HEADERS,
+    FOLDER_HEADERS,
+    LASTING,
+    PEER_HEADERS,
+    WORST,
+    file_rows,
+    folder_row,
+    peer_rows,
+)
 from app.models.table_model import SUBJECT_ROLE
 from app.views.sync.text_table import TextTable
 from app.widgets.look import Look
@@ -56,6 +65,7 @@ class Overview(QWidget):
         self._look = look
         self._states: dict[str, SyncState] = {}
         self._disputed: frozenset[str] = frozenset()
+        self._is_heard = True
         self.folder_model = RowsModel(FOLDER_HEADERS, right=(2, 3, 4, 5, 6), parent=self)
         samples = (
             "a folder's name",
@@ -144,6 +154,8 @@ class Overview(QWidget):
         state = self._states.get(name, SyncState.IDLE)
         if name in self._disputed and state not in WORST:
             return Shape.TRIANGLE, self._look.caution
+        if not self._is_heard and state not in LASTING:
+            return Shape.RING, self._look.muted
         return SHAPES[state], state_colour(state, self._look)
 
     def apply_look(self, look: Look) -> None:
@@ -162,15 +174,16 @@ class Overview(QWidget):
         if chosen:
             self.folder_chosen.emit(str(chosen[0]))
 
-    def show_folders(self, folders: Sequence[SyncFolderView], chosen: str) -> None:
+    def show_folders(self, folders: Sequence[SyncFolderView], chosen: str, *, is_heard: bool = True) -> None:
         """All folders; the chosen one's machines and reports."""
+        self._is_heard = is_heard
         self._states = {folder.name: folder.state for folder in folders}
         self._disputed = frozenset(folder.name for folder in folders if folder.conflicts)
-        self.folder_model.replace([folder_row(folder) for folder in folders])
+        self.folder_model.replace([folder_row(folder, is_heard=is_heard) for folder in folders])
         if not self.folders.chosen():
             self.folders.choose(chosen)
         folder = next((each for each in folders if each.name == chosen), None)
-        self.peer_model.replace([] if folder is None else peer_rows(folder))
+        self.peer_model.replace([] if folder is None else peer_rows(folder, is_heard=is_heard))
         reports = () if folder is None else folder.reports
         lines = [f"{path}: {why}" for path, why in reports[:REPORTS_SHOWN]]
         if len(reports) > REPORTS_SHOWN:

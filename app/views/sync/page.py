@@ -68,6 +68,7 @@ class SyncPage(Page):
         self._asking = QTimer(self, singleShot=True, interval=ASK_MS)
         self._asking.timeout.connect(self._ask)
         state.others_arrived.connect(self._take_events)
+        state.heard_changed.connect(self._show_heard)
         theme.changed.connect(self._apply_look)
 
     # --- building
@@ -141,6 +142,7 @@ class SyncPage(Page):
             return
         self._shown = True
         self._state.links_changed.connect(self._show_topology)
+        self._show_folders()
         self._call("status", on_result=self._take_folders)
         self._call("history", on_result=self.monitor.start_with)
 
@@ -190,15 +192,21 @@ class SyncPage(Page):
             if not self._asking.isActive():
                 self._asking.start()
 
+    @Slot()
+    def _show_heard(self) -> None:
+        if self._shown:
+            self._show_folders()
+
     def _show_folders(self) -> None:
         names = [folder.name for folder in self._folders]
         if self._chosen not in names:
             self._chosen = names[0] if names else ""
             if self._chosen:
                 self._ask()
-        self.overview.show_folders(self._folders, self._chosen)
+        is_heard = self._state.is_heard
+        self.overview.show_folders(self._folders, self._chosen, is_heard=is_heard)
         self.delta.show_folders(self._folders)
-        self.monitor.show_folders(self._folders)
+        self.monitor.show_folders(self._folders, is_heard=is_heard)
         self._show_topology()
         self._enable()
 
@@ -223,7 +231,7 @@ class SyncPage(Page):
     def _show_topology(self, _links: object = None) -> None:
         links = self._state.links
         places = {link.name: self._state.link_index(link.name) for link in links}
-        self.topology.show_state(self._folders, links, places, self._others)
+        self.topology.show_state(self._folders, links, places, self._others, is_heard=self._state.is_heard)
 
     # --- asking for what the shown view needs
     @Slot()

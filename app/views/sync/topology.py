@@ -8,13 +8,14 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.figures import mbit_text, ms_text
+from app.figures import mbit_text, ms_text, was_text
 from app.widgets.look import Look
 from app.widgets.status_shape import LINK_SHAPES, Shape, link_colour, paint_shape
 from transfer_core.events import LinkState, LinkView
 from transfer_core.events.sync import SyncFolderView
 
 BOX_WIDE, BOX_PAD = 190, 8
+_DELIVERS = (LinkState.UP, LinkState.DEGRADED)
 DIRECT = "direct"  # as `SyncPeerView.way` says it
 
 
@@ -29,6 +30,7 @@ class Topology(QWidget):
         self._links: tuple[LinkView, ...] = ()
         self._colours: dict[str, int] = {}
         self._others: dict[str, tuple[str, ...]] = {}
+        self._is_heard = True
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Topology")
 
@@ -47,20 +49,26 @@ class Topology(QWidget):
         links: Sequence[LinkView],
         colours: dict[str, int],
         others: dict[str, tuple[str, ...]],
+        *,
+        is_heard: bool = True,
     ) -> None:
-        """`colours` are the links' places; `others` the machines by relay whose edits came from there."""
-        fresh = (tuple(folders), tuple(each for each in links if each.state is not LinkState.UNUSED), colours, others)
-        if fresh != (self._folders, self._links, self._colours, self._others):
-            self._folders, self._links, self._colours, self._others = fresh
+        """`colours` are the links' places; `others` the machines by relay whose edits came from there.
+
+        Of an engine that is not heard of it shows who was connected, and no figures.
+        """
+        seen = tuple(each for each in links if each.state is not LinkState.UNUSED)
+        fresh = (tuple(folders), seen, colours, others, is_heard)
+        if fresh != (self._folders, self._links, self._colours, self._others, self._is_heard):
+            self._folders, self._links, self._colours, self._others, self._is_heard = fresh
             self.setAccessibleDescription(self.text())
             self.update()
 
     def text(self) -> str:
         """The same in words."""
-        lines = [f"{each.name}: {each.state.value}, {mbit_text(each.throughput_bps)} Mbit/s" for each in self._links]
+        lines = [self._link_words(each) for each in self._links]
         for relay, folders in self._relays().items():
             names = ", ".join(folder.name for folder in folders)
-            lines.append(f"{relay}: {'online' if _is_online(folders) else 'offline'}, {names}")
+            lines.append(f"{relay}: {self._answers(folders)}, {names}")
             lines += [f"{name}: through {relay}" for name in self._beyond(relay, folders)]
         lines += [f"{name}: direct" for name in self._direct()]
         return "; ".join(lines) or "nobody is connected"
@@ -70,6 +78,14 @@ class Topology(QWidget):
         for folder in self._folders:
             relays.setdefault(folder.relay or "this relay", []).append(folder)
         return relays
+
+    def _answers(self, folders: Sequence[SyncFolderView]) -> str:
+        return was_text("online" if _is_online(folders) else "offline", is_heard=self._is_heard)
+
+    def _link_words(self, link: LinkView) -> str:
+        if not self._is_heard:
+            return f"{link.name}: {was_text(link.state.value, is_heard=link.state not in _DELIVERS)}"
+        return f"{link.name}: {link.state.value}, {mbit_text(link.throughput_bps)} Mbit/s"
 
     def _direct(self) -> list[str]:
         """Machines that are reached without a relay."""
@@ -95,7 +111,8 @@ class Topology(QWidget):
             self._draw_links(painter, here, box, _is_online(folders))
             self._draw_others(painter, box, self._beyond(name, folders))
             held = ", ".join(folder.name for folder in folders)
-            self._draw_box(painter, box, name, "online" if _is_online(folders) else "offline", held)
+            is_there = self._is_heard and _is_online(folders)
+            self._draw_box(painter, box, name, self._answers(folders), held, is_there=is_there)
         count = len(self._folders)
         held = "1 shared folder" if count == 1 else f"{count} shared folders"
         self._draw_box(painter, here, "this machine", held, "")
@@ -117,9 +134,11 @@ class Topology(QWidget):
             words = small.elidedText(f"{name}  direct", Qt.TextElideMode.ElideRight, BOX_WIDE + 60)
             painter.drawText(QPointF(x + 16, y + small.ascent() / 2 - 1), words)
 
-    def _draw_box(self, painter: QPainter, box: QRectF, name: str, state: str, more: str) -> None:
+    def _draw_box(
+        self, painter: QPainter, box: QRectF, name: str, state: str, more: str, *, is_there: bool = True
+    ) -> None:
         look = self._look
-        painter.setPen(QPen(look.muted if state == "offline" else look.border, 1, _style(state)))
+        painter.setPen(QPen(look.border if is_there else look.muted, 1, _style(is_there=is_there)))
         painter.setBrush(look.window)
         painter.drawRoundedRect(box, 5, 5)
         inner = box.adjusted(BOX_PAD, BOX_PAD - 2, -BOX_PAD, -BOX_PAD + 2)
@@ -140,7 +159,7 @@ class Topology(QWidget):
         look = self._look
         links = self._links or ()
         if not links:
-            painter.setPen(QPen(look.muted, 1, _style("online" if online else "offline")))
+            painter.setPen(QPen(look.muted, 1, _style(is_there=online and self._is_heard)))
             painter.drawLine(QPointF(here.right(), here.center().y()), QPointF(box.left(), box.center().y()))
             return
         spread = min(46.0, (self.height() - 60) / max(1, len(links)))
@@ -150,27 +169,30 @@ class Topology(QWidget):
             start = QPointF(here.right(), here.center().y() + shift / 4)
             end = QPointF(box.left(), box.center().y() + shift / 4)
             bend = QPointF((start.x() + end.x()) / 2, (start.y() + end.y()) / 2 + shift)
-            carries = online and link.state in (LinkState.UP, LinkState.DEGRADED)
+            delivers = link.state in _DELIVERS
+            carries = online and delivers and self._is_heard
+            shown = LinkState.IDLE if delivers and not self._is_heard else link.state
             painter.setPen(
                 QPen(
                     look.link(self._colours.get(link.name, number)),
                     2 if carries else 1,
-                    _style("" if carries else "offline"),
+                    _style(is_there=carries),
                 )
             )
             painter.drawLine(start, bend)
             painter.drawLine(bend, end)
             words = f"{link.name}  {mbit_text(link.throughput_bps)} Mbit/s  {ms_text(link.rtt_ms)} ms"
             if not carries:
-                words = f"{link.name}  {link.state.value if online else 'no answer'}"
+                state = was_text(link.state.value, is_heard=not delivers or self._is_heard)
+                words = f"{link.name}  {state if online else 'no answer'}"
             wide = small.horizontalAdvance(words) + 26
             tag = QRectF(bend.x() - wide / 2, bend.y() - small.height() / 2 - 2, wide, small.height() + 4)
             painter.fillRect(tag, look.card)
             paint_shape(
                 painter,
-                LINK_SHAPES[link.state],
+                LINK_SHAPES[shown],
                 QRectF(tag.left() + 3, tag.center().y() - 5, 10, 10),
-                link_colour(link.state, look),
+                link_colour(shown, look),
             )
             painter.setFont(look.small)
             painter.setPen(look.text)
@@ -202,5 +224,5 @@ def _is_online(folders: Sequence[SyncFolderView]) -> bool:
     return any(peer.online for folder in folders for peer in folder.peers if not peer.way)
 
 
-def _style(state: str) -> Qt.PenStyle:
-    return Qt.PenStyle.DashLine if state == "offline" else Qt.PenStyle.SolidLine
+def _style(*, is_there: bool) -> Qt.PenStyle:
+    return Qt.PenStyle.SolidLine if is_there else Qt.PenStyle.DashLine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.figures import was_text
 from app.models.sources_model import SourceRow
 from transfer_core.events import Severity
 from transfer_core.events.telemetry import ListenerView, RaceView
@@ -12,7 +13,12 @@ NAMED_MOST = 2  # sources that need a hand
 
 
 def live_words(
-    listeners: Sequence[ListenerView], running: Sequence[RaceView], left_out: int, rows: Sequence[SourceRow] = ()
+    listeners: Sequence[ListenerView],
+    running: Sequence[RaceView],
+    left_out: int,
+    rows: Sequence[SourceRow] = (),
+    *,
+    is_heard: bool = True,
 ) -> str:
     """For the band over the page. Who needs a hand comes first, since the table may have no room for all sources."""
     if not listeners:
@@ -20,12 +26,13 @@ def live_words(
     told = [_alarm_words(rows), "  ".join(_listener_words(each) for each in listeners)]
     if left_out:
         told.append(f"plots leave {left_out} sources out: select rows of the table to choose")
-    told.append(", ".join(f"recording {race.name!r}" for race in running))
+    recording = was_text("recording", is_heard=is_heard)
+    told.append(", ".join(f"{recording} {race.name!r}" for race in running))
     return "   ".join(filter(None, told))
 
 
 def _alarm_words(rows: Sequence[SourceRow]) -> str:
-    bad = [row for row in rows if row.alarm.severity is not Severity.INFO]
+    bad = [row for row in rows if row.is_known and row.alarm.severity is not Severity.INFO]
     named = [f"{row.source.name or row.source.source_id}: {row.alarm.text}" for row in bad[:NAMED_MOST]]
     more = [f"and {len(bad) - NAMED_MOST} more"] if len(bad) > NAMED_MOST else []
     return f"◆ {', '.join([*named, *more])}" if named else ""

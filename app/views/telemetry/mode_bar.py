@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
+from app.figures import NO_NEWS
 from app.widgets.action_button import ActionButton
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.look import Look
@@ -41,6 +42,7 @@ class ModeBar(QWidget):
         super().__init__()
         self._look = look
         self.mode = Mode.LIVE
+        self._is_heard = True
         self._duration_ns = 1
         self.badge = QLabel(Mode.LIVE.value)
         self.words = ElidedLabel()
@@ -84,7 +86,6 @@ class ModeBar(QWidget):
     def show_mode(self, mode: Mode, words: str) -> None:
         """Say what is shown."""
         self.mode = mode
-        self.badge.setText(mode.value)
         self.show_words(words)
         replaying = mode is Mode.REPLAY
         for name, button in self.buttons.items():
@@ -92,7 +93,24 @@ class ModeBar(QWidget):
         for part in (self.slider, self.speed, self.position):
             part.setVisible(replaying)
         self.setAccessibleName(f"{mode.value} {words}")
+        self._say_mode()
+
+    def show_heard(self, is_heard: bool) -> None:
+        """Whether the engine is heard of, whose data this is."""
+        self._is_heard = is_heard
+        self._say_mode()
+
+    def _say_mode(self) -> None:
+        """A comparison is of what was recorded, so that it is as true as before."""
+        if self._lacks_news:
+            self.badge.setText(NO_NEWS if self.mode is Mode.LIVE else f"{self.mode.value} · {NO_NEWS}")
+        else:
+            self.badge.setText(self.mode.value)
         self._dress()
+
+    @property
+    def _lacks_news(self) -> bool:
+        return not self._is_heard and self.mode is not Mode.COMPARE
 
     def show_words(self, words: str) -> None:
         """Say it, as far as there is room."""
@@ -124,12 +142,13 @@ class ModeBar(QWidget):
 
     def _dress(self) -> None:
         look = self._look
-        text = look.muted if self.mode is Mode.LIVE else look.card
+        is_live = self.mode is Mode.LIVE
+        text = look.card if not is_live else look.text if self._lacks_news else look.muted
         weight = look.strong.weight()
         self.badge.setStyleSheet(
             f"color: {text.name()}; font-weight: {int(weight)}; font-size: {look.strong.pixelSize() + 1}px;"
         )
-        self.words.setStyleSheet(f"color: {(look.text if self.mode is Mode.LIVE else text).name()};")
+        self.words.setStyleSheet(f"color: {(look.text if is_live else text).name()};")
         for part in (self.speed, self.position):
             part.setStyleSheet(f"color: {text.name()};")
         self.slider.setStyleSheet(f"QSlider::sub-page:horizontal {{ background: {text.name()}; }}")
@@ -140,7 +159,8 @@ class ModeBar(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         filled = self.mode is not Mode.LIVE
-        painter.setPen(Qt.PenStyle.NoPen if filled else self._look.border)
+        border = self._look.caution if self._lacks_news else self._look.border
+        painter.setPen(Qt.PenStyle.NoPen if filled else border)
         painter.setBrush(self._look.focus if filled else self._look.card)
         painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
         painter.end()

@@ -76,6 +76,7 @@ class TelemetryPage(Page):
         self.comparison.ready.connect(self._draw_comparison)
         self.comparison.failed.connect(self.failed)
         state.others_arrived.connect(self._others)
+        state.heard_changed.connect(self._show_heard)
         theme.changed.connect(self._apply_look)
 
     # --- building
@@ -212,7 +213,10 @@ class TelemetryPage(Page):
         self.bar.show_replay(replay)
 
     def _live_words(self) -> str:
-        return live_words(self.feed.listeners, self.desk.running, self.picture.left_out, self.rows.rows)
+        picture, feed = self.picture, self.feed
+        return live_words(
+            feed.listeners, self.desk.running, picture.left_out, self.rows.rows, is_heard=self._state.is_heard
+        )
 
     # --- the picture
     @Slot()
@@ -231,6 +235,14 @@ class TelemetryPage(Page):
             self.bar.show_words(self._live_words())
         else:
             self.bar.show_replay(self.feed.replay)
+
+    @Slot(bool)
+    def _show_heard(self, is_heard: bool) -> None:
+        """All is how it was while the engine is not heard of."""
+        self.picture.is_heard = is_heard
+        self.bar.show_heard(is_heard)
+        self._show_races()
+        self._fill_table_next()
 
     @Slot()
     def _fill_table_next(self) -> None:
@@ -309,7 +321,9 @@ class TelemetryPage(Page):
 
     @Slot()
     def _show_races(self) -> None:
-        self.races.show_names(race_names(self.desk.races), "No race yet. A race is what is recorded.")
+        self.races.show_names(
+            race_names(self.desk.races, is_heard=self._state.is_heard), "No race yet. A race is what is recorded."
+        )
         self._offer()
 
     @Slot()

@@ -54,6 +54,7 @@ class Picture(QObject):
         self._places: dict[str, int] = {}
         self._lines: dict[str, ThinnedLines] = {}
         self.limits = AlarmLimits()
+        self.is_heard = True  # whether the engine is heard of, see `ConsoleState`
         self.chosen: frozenset[str] = frozenset()  # sources whose lines alone are drawn
         self.close_up: frozenset[str] = frozenset()  # sources that are plotted, where there are too many for all
         self._frames = 0
@@ -128,7 +129,8 @@ class Picture(QObject):
             _, lines, there = ring.rows(POSITION, end_s - TRAIL_S, end_s)
             if len(there) == len(POSITION) and lines.shape[1]:
                 name = (source.name if source is not None else "") or _short_name(source_id)
-                trails[source_id] = Trail(lines[0], lines[1], name, source is None or source.stale)
+                is_old = source is None or source.stale or not self.is_heard
+                trails[source_id] = Trail(lines[0], lines[1], name, is_old)
         self._track.draw(trails, colours)
 
     def _plotted(self, there: Sequence[str]) -> frozenset[str]:
@@ -149,13 +151,14 @@ class Picture(QObject):
         at_s = moment.end_s + (self.cursor_s or 0.0)
         rows = []
         for source in sources:
-            source = _as_old_as_it_is(source, now_ns) if moment.live else source  # noqa: PLW2901
+            told = _as_old_as_it_is(source, now_ns) if moment.live and self.is_heard else source
             ring = rings.get(source.source_id)
-            silent = ring is None or (source.stale and self.cursor_s is None and moment.live)
+            silent = ring is None or ((told.stale or not self.is_heard) and self.cursor_s is None and moment.live)
             values = tuple(None if silent or ring is None else ring.value_at(lane.name, at_s) for lane in lanes)
             now = _nothing if ring is None else partial(ring.value_at, t_s=moment.end_s)
-            alarm = alarm_of(source, now, self.limits, live=moment.live)
-            rows.append(SourceRow(source, alarm, values, self.place(source.source_id)))
+            alarm = alarm_of(told, now, self.limits, live=moment.live)
+            shown = told if self.is_heard else replace(told, stale=True)
+            rows.append(SourceRow(shown, alarm, values, self.place(source.source_id), self.is_heard))
         self._table.show_rows(rows, lanes, now_ns)
 
     def show_cursor(self, x_s: float | None) -> None:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import make_action, name_field
+from app.figures import was_text
 from app.models.name_list import KEY_ROLE, Named, NameList
 from transfer_core.events.telemetry import ChannelView, RaceState, RaceView
 from transfer_core.units import format_duration
@@ -137,12 +138,13 @@ def channel_names(channels: Sequence[ChannelView]) -> list[Named]:
 _STATES = {RaceState.WAITING: "recording, nothing yet", RaceState.LIVE: "recording", RaceState.ENDED: "ended"}
 
 
-def race_names(races: Sequence[RaceView]) -> list[Named]:
-    """Lines for races."""
+def race_names(races: Sequence[RaceView], *, is_heard: bool = True) -> list[Named]:
+    """Lines for races; one that an engine recorded that is not heard of may be recorded no more."""
     found = []
     for race in races:
         length_s = None if race.start_ns is None or race.end_ns is None else (race.end_ns - race.start_ns) / 1e9
-        about = _STATES.get(race.state) or format_duration(length_s)
+        about = was_text(_STATES.get(race.state, ""), is_heard=is_heard or race.state is RaceState.ENDED)
+        about = about or format_duration(length_s)
         who = " ".join(member.name for member in race.members)
         tip = f"{race.name}: {race.datagrams} datagrams of {len(race.sources)} sources, {race.created_at[:16]} UTC"
         tip += f"\n{race.error}" if race.error else ""

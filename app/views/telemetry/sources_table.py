@@ -45,7 +45,10 @@ class SourcesTable(RowTable):
         return self._shape(self.model().index(row, SourceColumn.STATE))[0]
 
     def _shape(self, index: Index) -> tuple[Shape, QColor]:
-        severity = index.data(SUBJECT_ROLE).alarm.severity
+        row = index.data(SUBJECT_ROLE)
+        if not row.is_known:
+            return Shape.RING, self.look.muted
+        severity = row.alarm.severity
         is_well = severity is Severity.INFO
         return SEVERITY_SHAPES[severity], self.look.good if is_well else severity_colour(severity, self.look)
 

@@ -56,6 +56,11 @@ class TrackView(StillPlot):
         """Who is shown."""
         return [name for _, _, name, _, _ in self._heads]
 
+    @property
+    def old_names(self) -> list[str]:
+        """Those of them who have not been heard of lately."""
+        return [name for _, _, name, _, is_old in self._heads if is_old]
+
     def forget(self, words: str = FROM_ABOVE) -> None:
         """Other data comes; `words` stand above it."""
         self._words = words
