@@ -4,7 +4,10 @@ The TCP pair is of the design that the product replaces: the sender polls the fo
 complete once its size has been the same for 5 ms or the file four places later is there, and eight connections take
 the next file each; the receiver has a thread for each connection, writes `NAME.part` and renames it. Neither syncs.
 
-`python -m benchmarks.camera_peers receive PORT DIR` and `... send PORT DIR FILES` are the two halves.
+Both also have a durable way. The plain receiver syncs the file, renames it, and syncs its folder before it answers.
+rsync's `--fsync` goes to the daemon, which syncs each file before it renames it, and never a folder.
+
+`python -m benchmarks.camera_peers receive PORT DIR [durable]` and `... send PORT DIR FILES` are the two halves.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ from pathlib import Path
 
 from benchmarks.page import ROOT
 from benchmarks.processes import cpu_seconds
+from transfer_core.storage.durable import sync_folder
 
+DURABLE = "durable"
 CONNECTIONS = 8
 POLL_S, STABLE_S, LOOKAHEAD = 0.05, 0.005, 4
 BLOCK_BYTES = 8 << 20
@@ -48,12 +53,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def tcp_peer(source: Path, target: Path, files: int) -> Iterator[tuple[subprocess.Popen[str], subprocess.Popen[str]]]:
+def tcp_peer(
+    source: Path, target: Path, files: int, *, durable: bool = False
+) -> Iterator[tuple[subprocess.Popen[str], subprocess.Popen[str]]]:
     """Receiver and sender as processes of their own; the sender ends after so many files."""
     port = free_port()
     words = [sys.executable, "-m", "benchmarks.camera_peers"]
     target.mkdir(parents=True, exist_ok=True)
-    receiver = subprocess.Popen([*words, "receive", str(port), str(target)], cwd=ROOT, text=True)
+    how = [DURABLE] if durable else []
+    receiver = subprocess.Popen([*words, "receive", str(port), str(target), *how], cwd=ROOT, text=True)
     try:
         _wait_for(port)
         sender = subprocess.Popen([*words, "send", str(port), str(source), str(files)], cwd=ROOT, text=True)
@@ -84,21 +92,22 @@ def rsync_daemon(target: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         daemon.wait()
 
 
-def send_by_tcp(source: Path, target: Path, files: int, limit_s: float) -> Sent:
+def send_by_tcp(source: Path, target: Path, files: int, limit_s: float, *, durable: bool = False) -> Sent:
     """All files of a folder, once."""
-    began_s = time.monotonic()
-    with tcp_peer(source, target, files) as (receiver, sender):
+    before_s, began_s = _children_s(), time.monotonic()
+    with tcp_peer(source, target, files, durable=durable) as (receiver, sender):
         sender.wait(limit_s)
         took_s = time.monotonic() - began_s
-        cpu_s = cpu_seconds(receiver.pid) + _children_s()
+        cpu_s = cpu_seconds(receiver.pid) + _children_s() - before_s
     return Sent(took_s, cpu_s)
 
 
-def send_by_rsync(source: Path, target: Path, limit_s: float) -> Sent:
+def send_by_rsync(source: Path, target: Path, limit_s: float, *, durable: bool = False) -> Sent:
     """All files of a folder, once."""
     with rsync_daemon(target) as (_, address):
         before_s, began_s = _children_s(), time.monotonic()
-        words = ["rsync", "-a", "--whole-file", f"{source}/", address]
+        how = ["--fsync"] if durable else []
+        words = ["rsync", "-a", "--whole-file", *how, f"{source}/", address]
         subprocess.run(words, check=True, timeout=limit_s)
         took_s = time.monotonic() - began_s
     return Sent(took_s, _children_s() - before_s)
@@ -124,14 +133,14 @@ def _wait_for(port: int) -> None:
 # --- the TCP pair
 
 
-def _receive(port: int, target: Path) -> None:
+def _receive(port: int, target: Path, durable: bool) -> None:
     with socket.create_server(("127.0.0.1", port), backlog=64) as server:
         while True:
             connection, _ = server.accept()
-            threading.Thread(target=_take_files, args=(connection, target), daemon=True).start()
+            threading.Thread(target=_take_files, args=(connection, target, durable), daemon=True).start()
 
 
-def _take_files(connection: socket.socket, target: Path) -> None:
+def _take_files(connection: socket.socket, target: Path, durable: bool) -> None:
     buffer = bytearray(BLOCK_BYTES)
     with connection, connection.makefile("rb", buffering=1 << 20) as stream:
         while len(head := stream.read(_HEAD.size)) == _HEAD.size:
@@ -146,7 +155,11 @@ def _take_files(connection: socket.socket, target: Path) -> None:
                         return
                     file.write(memoryview(buffer)[:count])
                     left -= count
+                if durable:
+                    os.fsync(file.fileno())
             part.replace(path)
+            if durable:
+                sync_folder(path.parent)
             connection.sendall(b"\1")
 
 
@@ -190,6 +203,6 @@ def _send_files(port: int, source: Path, todo: queue.Queue[Path | None]) -> None
 
 if __name__ == "__main__":
     if sys.argv[1] == "receive":
-        _receive(int(sys.argv[2]), Path(sys.argv[3]))
+        _receive(int(sys.argv[2]), Path(sys.argv[3]), DURABLE in sys.argv[4:])
     else:
         _send(int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
