@@ -45,6 +45,10 @@ class Reports:
 
         self._clerk.do(failed)
 
+    def on_parts_stay(self, destination: str, count: int, error: DrsError) -> None:
+        """See `UploadListener`."""
+        self._clerk.do(lambda: self._runner.parts_stay(destination, count, error))
+
     # --- the listener: the loop's thread
 
     def hello_counter(self, relay: str) -> None:

@@ -137,8 +137,7 @@ class JobRunner:
                 self._reorder(running)
 
     def stop(self, file_id: str, *, discard: bool) -> None:
-        """Send no more of it. `discard`: nobody wants it, so its upload drops its part, once undo is over; what relays
-        are to drop is known to the store."""
+        """Send no more of it. `discard`: nobody wants it; what its destination is to drop is known to the store."""
         running = self.under_way.pop(file_id)
         if running is not None:
             self._stopped_rows += running.rows_to_keep()
@@ -170,6 +169,12 @@ class JobRunner:
     def parts_dropped(self, numbers: Sequence[int]) -> None:
         """Their relays have the word to drop these."""
         self._store.parts_dropped(numbers)
+
+    def parts_stay(self, destination: str, count: int, error: DrsError) -> None:
+        """That server will not drop its parts of so many uploads."""
+        whose = "an upload that was" if count == 1 else f"{count} uploads that were"
+        text = f"{destination} keeps its part of {whose} given up: {error.message}"
+        self._notify(Severity.CAUTION, "uploads", text, error.one_line())
 
     # --- ended
 

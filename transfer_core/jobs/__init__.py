@@ -13,6 +13,8 @@ May import: `storage` (to open the database) and the vocabulary. Knows no engine
     watching     watched folders, and what triggers ask of them
     frames       what watched folders have queued
     tables       destinations, settings, commands to a running agent
+    leftovers    parts at relays that nobody wants, until they are dropped
+    left_uploads the same of uploads over HTTP
     outbox       webhooks, and what they are still to be told
     store        all of that as one `JobStore`
     sources      folders become files

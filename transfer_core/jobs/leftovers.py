@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transfer_core.jobs.database import StateDatabase, as_set, change_number, name_of_column
+from transfer_core.jobs.left_uploads import leave_uploads, take_uploads_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class LeftoverTable(StateDatabase):
 
 
 def leave_behind(db: sqlite3.Connection, file_ids: Sequence[str]) -> None:
-    """These jobs are given up: what a relay may have of them is to be dropped. Not of what arrived or never began."""
+    """These jobs are given up: what is there of them is to be dropped. Not of what arrived or never began."""
     db.execute(
         "INSERT OR IGNORE INTO leftover (file_id, destination, dest_path, size)"
         " SELECT file_id, destination, dest_path, size FROM job JOIN destination ON name = destination"
@@ -58,8 +59,10 @@ def leave_behind(db: sqlite3.Connection, file_ids: Sequence[str]) -> None:
         " AND file_id IN (SELECT value FROM json_each(?)) ORDER BY priority, position",
         (as_set(file_ids),),
     )
+    leave_uploads(db, file_ids)
 
 
 def take_back(db: sqlite3.Connection, file_ids: Sequence[str]) -> None:
     """These are wanted after all."""
     db.execute("DELETE FROM leftover WHERE file_id IN (SELECT value FROM json_each(?))", (as_set(file_ids),))
+    take_uploads_back(db, file_ids)

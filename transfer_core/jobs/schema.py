@@ -139,4 +139,17 @@ MIGRATIONS: tuple[str, ...] = (
         size INTEGER NOT NULL
     )
     """,
+    """
+    CREATE TABLE left_upload (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        file_id TEXT NOT NULL,
+        destination TEXT NOT NULL,
+        kept TEXT NOT NULL,
+        spent INTEGER NOT NULL DEFAULT 0, -- its job goes on without it
+        refusals INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE UNIQUE INDEX left_upload_job ON left_upload (file_id) WHERE spent = 0;
+    INSERT INTO left_upload (file_id, destination, kept)
+        SELECT file_id, destination, resume FROM job WHERE resume <> '' AND status = 'cancelled'
+    """,
 )

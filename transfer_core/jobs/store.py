@@ -6,6 +6,7 @@ from transfer_core.jobs.adding import NewJob
 from transfer_core.jobs.asking import JobAsking
 from transfer_core.jobs.database import DATABASE_NAME
 from transfer_core.jobs.frames import FrameRow, FrameTable, NewFrame
+from transfer_core.jobs.left_uploads import LeftUpload, LeftUploadTable
 from transfer_core.jobs.leftovers import Leftover, LeftoverTable
 from transfer_core.jobs.ordering import UNDO_KEPT, JobOrdering
 from transfer_core.jobs.outbox import OutboxTable
@@ -20,6 +21,7 @@ __all__ = [
     "Destination",
     "FrameRow",
     "JobStore",
+    "LeftUpload",
     "Leftover",
     "NewFrame",
     "NewJob",
@@ -33,6 +35,7 @@ class JobStore(
     JobAsking,
     JobOrdering,
     LeftoverTable,
+    LeftUploadTable,
     OutboxTable,
     DestinationTable,
     SettingTable,

@@ -107,6 +107,7 @@ class DestinationTable(StateDatabase):
             if not db.execute("DELETE FROM destination WHERE name = ?", (name,)).rowcount:
                 raise NotFoundError(f"there is no destination {name}")
             db.execute("DELETE FROM leftover WHERE destination = ?", (name,))
+            db.execute("DELETE FROM left_upload WHERE destination = ?", (name,))
 
 
 class SettingTable(StateDatabase):

@@ -152,11 +152,6 @@ class JobWorking(JobReading):
             (text,) = db.execute("SELECT resume FROM job WHERE file_id = ?", (file_id,)).fetchone()
         return str(text)
 
-    def keep_resume(self, file_id: str, text: str) -> None:
-        """Keep how an upload goes on; durable when this returns."""
-        with self._write() as db:
-            db.execute("UPDATE job SET resume = ? WHERE file_id = ?", (text, file_id))
-
     def keep_receipt(self, file_id: str, text: str) -> None:
         """Keep the destination's signed word that it has the file."""
         with self._write() as db:
@@ -212,15 +207,6 @@ class JobWorking(JobReading):
                     "try_at": utc_iso(try_ns) if try_ns else None,
                     "is_attempt": int(is_attempt),
                 },
-            )
-
-    def nothing_there(self, file_ids: Sequence[str]) -> None:
-        """The destination dropped its parts of jobs that were given up."""
-        with self._write_soon() as db:  # the destination is asked again anyway
-            db.execute(
-                "UPDATE job SET bytes_done = 0, changed = ?"
-                " WHERE status = 'cancelled' AND file_id IN (SELECT value FROM json_each(?))",
-                (change_number(db), as_set(file_ids)),
             )
 
     def resize(self, file_id: str, size: int) -> None:

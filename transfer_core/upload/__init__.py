@@ -7,6 +7,7 @@
     chunk_size P  how much goes into one request  bucket     P  bandwidth, shared fairly by bytes
     timetable  P  the cap by weekday and hour     presence   P  whether a destination is there
     kinds      P  which kinds there are           webhook    P  Standard Webhooks: what is signed and sent
+    kept       P  what is kept of an upload between runs
     whole_hash    of the file, behind what is sent in order
     driver        runs one upload: reads the source, sends, resumes, moves to another link
     session       requests over sockets that are bound to a link; sources, limits and time-outs

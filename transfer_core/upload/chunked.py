@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any, ClassVar, TypeGuard
 
 from transfer_core.errors import BadAnswer, FileHashMismatch, ServerRefused
-from transfer_core.upload.door import Answer, Finished, Item, NeedDigest, Step
+from transfer_core.upload.door import DISCARD, Answer, Finished, Item, NeedDigest, Step
 from transfer_core.upload.judge import error_of, json_of, raise_for, words_of
 
 RESTARTS_MAX = 3
@@ -54,6 +54,11 @@ class ChunkedUploader:
     def begin(self, item: Item, resume: str = "") -> ChunkedUpload:
         """See `door.Uploader`."""
         return ChunkedUpload(self._base, item, self._digest, resume)
+
+    def discard(self, resume: str) -> Step | None:
+        """See `door.Uploader`. The reference has no such request: its servers answer 404 or 405, relays drop it."""
+        upload_id, _ = _read(resume)
+        return Step(DISCARD, "DELETE", f"{self._base}/upload/{upload_id}") if upload_id else None
 
     def probe(self) -> Step:
         """See `door.Uploader`."""
@@ -98,7 +103,9 @@ class ChunkedUpload:
         self._digest = ""
         self._stored_as = self._receipt = ""
         self._restarts = 0
-        self._read(resume)
+        upload_id, chunk_bytes = _read(resume)
+        if upload_id:
+            self._id, self._chunk_bytes, self._stage = upload_id, chunk_bytes, _Stage.ASK
         self._missing = list(range(self.chunks))
 
     @property
@@ -328,18 +335,17 @@ class ChunkedUpload:
         """See `door.Upload`."""
         return json.dumps({"id": self._id, "chunk_bytes": self._chunk_bytes}) if self._id else ""
 
-    def _read(self, text: str) -> None:
-        try:
-            value = json.loads(text) if text else {}
-            upload_id, chunk_bytes = value.get("id", ""), value.get("chunk_bytes")
-        except (ValueError, AttributeError):
-            return
-        if _is_plain(upload_id) and isinstance(chunk_bytes, int) and chunk_bytes > 0:
-            self._id, self._chunk_bytes, self._stage = upload_id, chunk_bytes, _Stage.ASK
 
-    def discard(self) -> Step | None:
-        """See `door.Upload`. The protocol has no such request; servers drop what is never finished."""
-        return None
+def _read(resume: str) -> tuple[str, int]:
+    """The upload's name and its chunks' size out of a kept text; an empty name if it makes no sense."""
+    try:
+        value = json.loads(resume) if resume else {}
+        upload_id, chunk_bytes = value.get("id", ""), value.get("chunk_bytes")
+    except (ValueError, AttributeError):
+        return "", 0
+    if _is_plain(upload_id) and isinstance(chunk_bytes, int) and chunk_bytes > 0:
+        return upload_id, chunk_bytes
+    return "", 0
 
 
 def _is_plain(upload_id: object) -> TypeGuard[str]:

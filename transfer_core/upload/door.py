@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 ANSWER_MAX_BYTES = 256 * 1024
+DISCARD = "the end of an upload that was given up"
 BLOCK_BYTES = 64 * 1024  # a body is handed over in pieces of this size
 
 
@@ -125,10 +126,6 @@ class Upload(Protocol):
         """What `Uploader.begin` needs to go on from here after a restart."""
         ...
 
-    def discard(self) -> Step | None:
-        """The request that has the server drop what it has, if there is such a request."""
-        ...
-
 
 class Uploader(Protocol):
     """A protocol at a destination."""
@@ -137,6 +134,13 @@ class Uploader(Protocol):
 
     def begin(self, item: Item, resume: str = "") -> Upload:
         """An upload from the start, or from a kept text; one that makes no sense counts as none."""
+        ...
+
+    def discard(self, resume: str) -> Step | None:
+        """The request that has the server drop what it has of an upload, by its kept text; None if it has nothing.
+
+        Whether that was done is the answer's status alone (`judge.is_dropped`).
+        """
         ...
 
     def probe(self) -> Step:

@@ -10,9 +10,7 @@ that the answer is lost, and the next step, which asks what has arrived, goes ov
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from transfer_core.errors import BadAnswer, LinkError
 from transfer_core.storage.reader import SourceFile
 from transfer_core.upload.door import BLOCK_BYTES, Answer, Finished, Item, NeedDigest, Step, Upload, Uploader
+from transfer_core.upload.kept import fitting, kept_of, mark_of
 from transfer_core.upload.whole_hash import WholeHash
 
 if TYPE_CHECKING:  # it takes long to import, and many agents upload nothing over HTTP
@@ -134,20 +133,14 @@ class Driver:
 
     def __init__(self, uploader: Uploader, item: Item, source: SourceFile, resume: str, owner: Owner) -> None:
         self._source, self._owner = source, owner
-        self._mark = f"{uploader.kind} {source.fingerprint.digest:016x} {item.name}"
-        self._upload: Upload = uploader.begin(item, self._fitting(resume))
+        self._mark = mark_of(uploader.kind, source.fingerprint.digest, item.name)
+        text = fitting(resume, self._mark)
+        self.goes_on = bool(text)  # with what was kept
+        self._upload: Upload = uploader.begin(item, text)
         self.hash = WholeHash(source, with_md5=uploader.kind in ("chunked", "s3"))
         self.sent_bytes = 0  # of the file, also those sent again
         self._idle_steps = self._failures = 0
         self._news = threading.Event()  # a slice's body has left, or its answer is there
-
-    def _fitting(self, resume: str) -> str:
-        """The kept text, unless it is of another state of the source, another protocol or another name."""
-        try:
-            mark, text = json.loads(resume)
-        except (ValueError, TypeError):
-            return ""
-        return text if mark == self._mark and isinstance(text, str) else ""
 
     @property
     def bytes_done(self) -> int:
@@ -270,21 +263,8 @@ class Driver:
             raise BadAnswer("the server answers, but the upload does not go on")
 
     def _keep(self, way: Way, moved: int) -> None:
-        text = self._upload.resume_text()
-        kept = json.dumps([self._mark, text]) if text else ""
+        kept = kept_of(self._mark, self._upload.resume_text())
         self._owner.keep(kept, self._upload.bytes_done, way, moved)
-
-    def discard(self) -> None:
-        """Have the server drop what it has, if it can be asked and answers."""
-        step = self._upload.discard()
-        if step is None:
-            return
-        way = self._owner.way()
-        try:
-            with contextlib.suppress(LinkError):
-                self.perform(step, way)
-        finally:
-            self._owner.way_done(way)
 
     def perform(self, step: Step, way: Way) -> Answer:
         """One request over one link. LinkError if no answer came."""

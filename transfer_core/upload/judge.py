@@ -50,6 +50,16 @@ def _http_date(text: str) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+def is_dropped(answer: Answer) -> bool:
+    """Whether the server has nothing any more of what it was asked to drop."""
+    return 200 <= answer.status < 300 or answer.status in (404, 410)
+
+
+def cannot_drop(answer: Answer) -> bool:
+    """Whether the server knows no such request, so that it need not be asked again."""
+    return answer.status in (405, 501)
+
+
 def raise_for(answer: Answer, what: str) -> NoReturn:
     """The error that an answer which is not the wanted one means."""
     raise error_of(answer, what)

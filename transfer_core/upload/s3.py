@@ -43,6 +43,7 @@ class _Stage(Enum):
     LIST = "list"
     PART = "part"
     COMPLETE = "complete"
+    DROP = "drop"  # the parts under a name that somebody else has taken meanwhile
     CHECK = "check"  # was what had no answer done?
     DONE = "done"
 
@@ -59,6 +60,11 @@ class S3Uploader:
         """See `door.Uploader`."""
         key = f"{self._prefix}/{item.name}" if self._prefix else item.name
         return S3Upload(self._bucket_url, key, item, resume)
+
+    def discard(self, resume: str) -> Step | None:
+        """See `door.Uploader`. What is left of a multipart upload costs money."""
+        key, upload_id, _, _ = _read(resume)
+        return ObjectRequests(self._bucket_url, key).abort(upload_id) if key and upload_id else None
 
     def probe(self) -> Step:
         """See `door.Uploader`."""
@@ -90,7 +96,7 @@ class S3Upload:
         self._digest = ""
         self._tag_there = ""  # of an object as large as the file, whose hash is to be compared
         self._restarts = 0
-        self._read(resume)
+        self._go_on_with(resume)
 
     # --- how it is cut
 
@@ -134,6 +140,8 @@ class S3Upload:
                 return self._requests.list_parts(self._id, self._marker)
             case _Stage.PART:
                 return self._part(self._next_part)
+            case _Stage.DROP:
+                return self._requests.abort(self._id)
             case _Stage.COMPLETE:
                 etags = [self._etags[number] for number in range(1, self.parts + 1)]
                 return self._requests.complete(self._id, etags, is_guarded=self._is_guarded_now)
@@ -186,6 +194,9 @@ class S3Upload:
                 self._id, self._stage = upload_id_of(answer), _Stage.PART
             case _Stage.LIST:
                 self._take_list(answer)
+            case _Stage.DROP:  # what it does not drop stays there; the file goes its way all the same
+                self._id = ""
+                self._rename()
             case _Stage.PART:
                 self._take_part(answer, self._next_part if step is None else self._number_of(step))
             case _:
@@ -213,9 +224,12 @@ class S3Upload:
         folder, slash, name = self._wanted_key.rpartition("/")
         stem, dot, ending = name.partition(".")
         own = f"{stem}-{self._item.file_id[:8]}{dot}{ending}"
+        if self._id:
+            self._stage = _Stage.DROP
+            return
         if self._key != self._wanted_key:
             raise ServerRefused(f"{self._key} is taken at the server too", hint="Choose another destination path.")
-        self._key, self._id, self._etags, self._tag_there = f"{folder}{slash}{own}", "", {}, ""
+        self._key, self._etags, self._kept, self._tag_there = f"{folder}{slash}{own}", {}, {}, ""
         self._begin()
 
     def take_digest(self, digest: str) -> None:
@@ -338,14 +352,9 @@ class S3Upload:
             {"key": self._key, "id": self._id, "part_bytes": self._part_bytes, "etags": {**self._kept, **self._etags}}
         )
 
-    def _read(self, text: str) -> None:
-        try:
-            value = json.loads(text) if text else {}
-            key, upload_id, part_bytes = value.get("key"), value.get("id"), value.get("part_bytes")
-            etags = {int(number): str(etag) for number, etag in value.get("etags", {}).items()}
-        except (ValueError, AttributeError, TypeError):
-            return
-        if not isinstance(key, str) or not isinstance(upload_id, str) or not isinstance(part_bytes, int):
+    def _go_on_with(self, resume: str) -> None:
+        key, upload_id, part_bytes, etags = _read(resume)
+        if not key:
             return
         self._key, self._id = key, upload_id
         if upload_id and part_bytes >= PART_MIN_BYTES and -(-self._item.size // part_bytes) <= PARTS_MAX:
@@ -354,6 +363,15 @@ class S3Upload:
             self._id = ""
             self._begin()
 
-    def discard(self) -> Step | None:
-        """See `door.Upload`. What is left of a multipart upload costs money."""
-        return self._requests.abort(self._id) if self._id else None
+
+def _read(resume: str) -> tuple[str, str, int, dict[int, str]]:
+    """Key, upload id, size of parts and tags out of a kept text; an empty key if it makes no sense."""
+    try:
+        value = json.loads(resume) if resume else {}
+        key, upload_id, part_bytes = value.get("key"), value.get("id"), value.get("part_bytes")
+        etags = {int(number): str(etag) for number, etag in value.get("etags", {}).items()}
+    except (ValueError, AttributeError, TypeError):
+        return "", "", 0, {}
+    if not isinstance(key, str) or not isinstance(upload_id, str) or not isinstance(part_bytes, int):
+        return "", "", 0, {}
+    return key, upload_id, part_bytes, etags

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from transfer_core.upload.door import SliceDigest, Step
+from transfer_core.upload.door import DISCARD, SliceDigest, Step
 
 _LIST_MAX_BYTES = 1024 * 1024
 _MD5 = SliceDigest("md5", "Content-MD5")
@@ -64,7 +64,7 @@ class ObjectRequests:
 
     def abort(self, upload_id: str) -> Step:
         """Give a multipart upload up."""
-        return self._step("the end of an upload that was given up", "DELETE", {"uploadId": upload_id})
+        return self._step(DISCARD, "DELETE", {"uploadId": upload_id})
 
     def _step(
         self,

@@ -17,7 +17,7 @@ from typing import ClassVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from transfer_core.errors import BadAnswer, ServerBusy
-from transfer_core.upload.door import Answer, Finished, Item, NeedDigest, SliceDigest, Step
+from transfer_core.upload.door import DISCARD, Answer, Finished, Item, NeedDigest, SliceDigest, Step
 from transfer_core.upload.judge import error_of, raise_for
 
 VERSION = "1.0.0"
@@ -47,6 +47,11 @@ class TusUploader:
         """See `door.Uploader`."""
         return TusUpload(self._base, item, resume)
 
+    def discard(self, resume: str) -> Step | None:
+        """See `door.Uploader`. The termination extension; a server without it refuses."""
+        url = _read(resume, self._base)
+        return Step(DISCARD, "DELETE", url, {"Tus-Resumable": VERSION}) if url else None
+
     def probe(self) -> Step:
         """See `door.Uploader`."""
         return Step("the question what it can do", "OPTIONS", self._base, patience_s=10)
@@ -65,12 +70,11 @@ class TusUpload:
 
     def __init__(self, base: str, item: Item, resume: str) -> None:
         self._base, self._item = base, item
-        self._url = ""
-        self._stage = _Stage.CREATE
+        self._url = _read(resume, base)
+        self._stage = _Stage.ASK if self._url else _Stage.CREATE
         self._offset = 0
         self._restarts = 0
         self._slice_bytes = max(1, item.chunk_bytes)
-        self._read(resume)
 
     @property
     def bytes_done(self) -> int:
@@ -206,14 +210,11 @@ class TusUpload:
         """See `door.Upload`."""
         return json.dumps({"url": self._url}) if self._url else ""
 
-    def _read(self, text: str) -> None:
-        try:
-            url = json.loads(text)["url"] if text else ""
-        except (ValueError, KeyError, TypeError):
-            return
-        if isinstance(url, str) and url and urlsplit(url).netloc == urlsplit(self._base).netloc:
-            self._url, self._stage = url, _Stage.ASK
 
-    def discard(self) -> Step | None:
-        """See `door.Upload`. The termination extension; a server without it refuses."""
-        return self._step("the end of an upload that was given up", "DELETE") if self._url else None
+def _read(resume: str, base: str) -> str:
+    """The upload's address out of a kept text; empty if it makes no sense, or leads elsewhere."""
+    try:
+        url = json.loads(resume)["url"] if resume else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return url if isinstance(url, str) and urlsplit(url).netloc == urlsplit(base).netloc else ""

@@ -53,10 +53,13 @@ def test_a_cancelled_job_that_is_retried_stands_where_it_was_until_its_part_was_
     fill(store, "a5 b5")
     store.claim("me", 2, HERE)
     store.progress([("a", 600, {"wifi": 600}, 0), ("b", 600, {"wifi": 600}, 0)])
+    store.keep_resume("a", "its upload")
+    store.keep_resume("b", "its upload")
     store.cancel(["a", "b"])
     assert store.job("a").reason == "cancelled by you"
+    numbers = [each.number for each in store.left_uploads()]
     store.retry(["a"])
-    store.nothing_there(["a", "b"])
+    store.uploads_dropped(numbers)
     assert store.job("a").bytes_done == 600  # it was wanted again before
     store.retry(["b"])
     assert store.job("b").bytes_done == 0

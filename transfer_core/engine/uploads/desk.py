@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from transfer_core.clock import Clock
 from transfer_core.engine.link_usage import LinkUsage
 from transfer_core.engine.under_way import Figures
+from transfer_core.engine.uploads.dropping import Dropper
 from transfer_core.engine.uploads.governor import Governor
 from transfer_core.engine.uploads.limits import hour_cap, load_limits
 from transfer_core.engine.uploads.monitor import Monitor
@@ -68,6 +69,10 @@ class UploadListener(Protocol):
         """It ended with an error."""
         ...
 
+    def on_parts_stay(self, destination: str, count: int, error: DrsError) -> None:
+        """It will not drop its parts of so many uploads that were given up: nobody asks it any more."""
+        ...
+
 
 class UploadDesk:
     """See the module."""
@@ -109,7 +114,7 @@ class UploadDesk:
         self._limits = UploadLimits()
         self._told: tuple[float | None, Mapping[str, float]] = (None, {})
         self._caps_due_ns = 0
-        self._given_up_kept_s = given_up_kept_s
+        self._dropper = Dropper(store, clock, self._monitor, listener.on_parts_stay, given_up_kept_s)
         self._usage, self._total_bps, self._on_caps = usage, total_bps, on_caps
 
     def start(self) -> None:
@@ -169,6 +174,7 @@ class UploadDesk:
         if now_ns >= self._caps_due_ns:
             self._caps_due_ns = now_ns + NS_PER_S
             self.obey(self._limits)
+            self._drop(now_ns)
         self._monitor.turn(now_ns)
         for run in self._all_runs():
             run.break_dead_link()
@@ -191,7 +197,7 @@ class UploadDesk:
     @property
     def room(self) -> int:
         """How many more uploads may begin."""
-        return max(0, self._limits.concurrent - sum(not run.is_given_up for run in self._all_runs()))
+        return max(0, self._limits.concurrent - sum(not run.is_stopped for run in self._all_runs()))
 
     def owns(self, destination: str) -> bool:
         """Whether that destination is one of uploads alone."""
@@ -204,8 +210,6 @@ class UploadDesk:
         target, ways = self._targets[job.destination], self._ways[job.destination]
         with self._lock:
             before = self._runs.get(job.file_id)
-            if before is not None:
-                before.keep_there()
             run = UploadRun(
                 job,
                 uploader=lambda: make_uploader(target),
@@ -215,7 +219,6 @@ class UploadDesk:
                 listener=self,
                 after=None if before is None else before.thread,
                 packer=self._packer if target.options.get("compress") else None,
-                given_up_kept_s=self._given_up_kept_s,
             )
             self._runs[job.file_id] = run
         run.thread.start()
@@ -258,8 +261,17 @@ class UploadDesk:
             self._teller.stop()
         for run in runs:
             run.thread.join(STOP_WAIT_S)
+        self._drop(None)
+        self._dropper.close(STOP_WAIT_S)
         for ways in self._ways.values():
             ways.close()
+
+    def _drop(self, now_ns: int | None) -> None:
+        """Have servers drop what nobody takes back any more; None: all that was given up."""
+        with self._lock:
+            running = frozenset(self._runs)
+        for file_id in self._dropper.turn(self._targets, self._ways, running, now_ns):
+            self._packer.forget(file_id)
 
     def _all_runs(self) -> list[UploadRun]:
         with self._lock:
@@ -316,10 +328,9 @@ class UploadDesk:
         if isinstance(error, LinkError | BadAnswer | CertificateRefused):
             self._monitor.on_trouble(name, error.message)
 
-    def on_dropped(self, file_id: str) -> None:
+    def leave_upload(self, file_id: str, kept: str) -> None:
         """See `run.RunListener`."""
-        self._store.keep_resume(file_id, "")
-        self._store.nothing_there([file_id])
+        self._store.leave_upload(file_id, kept)
 
     def on_gone(self, run: UploadRun) -> None:
         """See `run.RunListener`."""

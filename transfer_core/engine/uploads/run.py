@@ -52,8 +52,8 @@ class RunListener(Protocol):
         """It has arrived, or ended with an error. Not called for one that was stopped."""
         ...
 
-    def on_dropped(self, file_id: str) -> None:
-        """The server has nothing of it any more."""
+    def leave_upload(self, file_id: str, kept: str) -> None:
+        """It goes on without what it had kept: the source has changed, and what the server has is of no use."""
         ...
 
     def on_gone(self, run: UploadRun) -> None:
@@ -75,7 +75,6 @@ class UploadRun:
         listener: RunListener,
         after: threading.Thread | None,
         packer: Packer | None,
-        given_up_kept_s: float,
     ) -> None:
         self.job, self.held = job, ""
         self._packer = packer
@@ -87,8 +86,6 @@ class UploadRun:
         self._ways, self._governor, self._listener, self._after = ways, governor, listener, after
         self._stopping = threading.Event()
         self._discard = False
-        self._given_up_kept_s = given_up_kept_s
-        self._settled = threading.Event()  # nobody waits any longer whether what was given up is wanted again
         self._lent: list[Lent] = []
         self._lock = threading.Lock()
         self._driver: Driver | None = None
@@ -100,13 +97,7 @@ class UploadRun:
     # --- any thread
 
     def stop(self, *, discard: bool) -> None:
-        """End soon, whatever it is waiting for; `discard` has the server drop what it has, once undo is over.
-
-        Called again it ends at once.
-        """
-        if self.is_stopped:
-            self._settled.set()
-            return
+        """End soon, whatever it is waiting for; `discard`: nobody wants the file any more."""
         self._discard = discard
         self._stopping.set()
         for lent in self._all_lent():
@@ -115,16 +106,6 @@ class UploadRun:
     def _all_lent(self) -> list[Lent]:
         with self._lock:
             return list(self._lent)
-
-    def keep_there(self) -> None:
-        """What was given up goes on after all: the server keeps what it has."""
-        self._discard = False
-        self._settled.set()
-
-    @property
-    def is_given_up(self) -> bool:
-        """It sends no more, and only waits whether somebody takes that back."""
-        return self.is_stopped and self._discard
 
     @property
     def is_stopped(self) -> bool:
@@ -167,11 +148,8 @@ class UploadRun:
             self.check()
             self._upload()
         except Cancelled as error:
-            if self._discard:
-                self._let_go()
-                self._settled.wait(self._given_up_kept_s)
-            if self._discard:
-                self._drop_there()
+            if self._discard and not self._kept and self._packer is not None:  # else undo goes on with what is packed
+                self._packer.forget(self.job.file_id)
             return error
         except DrsError as error:
             return error
@@ -221,6 +199,9 @@ class UploadRun:
         )
         self._kept = self._listener.resume_of(self.job.file_id)
         self._driver = Driver(uploader, item, source, self._kept, self)
+        if self._kept and not self._driver.goes_on:
+            self._listener.leave_upload(self.job.file_id, self._kept)
+            self._kept = ""
         finished = self._driver.run()
         self.stored_as = finished.stored_as
         self.file_hash = "blake3:" + self._driver.hash.hexdigest("blake3")
@@ -228,22 +209,6 @@ class UploadRun:
             self._listener.keep_receipt(self.job.file_id, self.file_hash, finished.receipt)
         if self._packer is not None:
             self._packer.forget(self.job.file_id)
-
-    def _drop_there(self) -> None:
-        """The job was given up: the server needs not keep its part of it."""
-        driver = self._driver
-        if self._packer is not None:
-            self._packer.forget(self.job.file_id)
-        if driver is None:
-            return
-        self._stopping.clear()
-        try:
-            driver.discard()
-            self._listener.on_dropped(self.job.file_id)
-        except DrsError as error:
-            _LOG.info("what was uploaded of %s stays at the server: %s", self.job.path, error)
-        finally:
-            self._stopping.set()
 
     # --- the owner of the driver
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from weakref import WeakValueDictionary
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
@@ -134,6 +134,7 @@ class ChunkApi:
         self.router.post("/upload/chunk", openapi_extra=_CHUNK_BODY)(self.chunk)
         self.router.post("/upload/finalize", openapi_extra=json_body(FinalizeRequest))(self.finalize)
         self.router.get("/upload/status/{upload_id}")(self.status)
+        self.router.delete("/upload/{upload_id}", status_code=204)(self.give_up)
         self.router.get("/upload/receipt/{upload_id}")(self.receipt)
         self.router.get("/uploads")(self.uploads)
 
@@ -247,6 +248,15 @@ class ChunkApi:
             "file_hash": record.file_hash,
             "receipt": receipt_of(record),
         }
+
+    async def give_up(self, request: Request, upload_id: UploadId) -> Response:
+        """Give up what is on its way. A file that has arrived stays, with its receipt."""
+        async with self._desk.using(request, upload_id) as upload:
+            if upload.record.is_tus:
+                raise NotFoundError(f"there is no upload {upload_id!a} in chunks")
+            await self._desk.claims.displace_all(upload_id)
+            await self._desk.disk.run(self._desk.ending.give_up, upload)
+        return Response(status_code=204)
 
     async def status(self, request: Request, upload_id: UploadId) -> dict[str, Any]:
         """How far an upload is, of either protocol."""

@@ -45,8 +45,16 @@ class Ending:
         with upload.finish_lock:
             if upload.record.status is Status.COMPLETED:
                 return upload.record
+            if upload.record.status is Status.FAILED:
+                raise NotFoundError(f"the upload {upload.record.upload_id} was given up", hint="Begin it again.")
             digest = self._verify(upload)
             return self._place(upload, digest)
+
+    def give_up(self, upload: Upload) -> None:
+        """Keep nothing of what is on its way; a file that has arrived stays, with its receipt. WriteFailed."""
+        with upload.finish_lock:
+            if upload.record.status is not Status.COMPLETED:
+                self._store.discard(upload)
 
     def _verify(self, upload: Upload) -> str:
         if upload.record.status is Status.VERIFIED and upload.record.file_hash:

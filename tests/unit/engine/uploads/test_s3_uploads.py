@@ -243,6 +243,21 @@ def test_a_cancelled_upload_leaves_no_parts_behind_that_cost_money(world: Upload
     wait_until(lambda: bucket.unfinished() == [], "that the parts are dropped")
 
 
+def test_an_upload_that_was_paused_before_it_was_removed_leaves_no_parts_either(
+    world: UploadWorld, bucket: Bucket
+) -> None:
+    bucket.proxy.rate_bytes_per_s = 20e6
+    add(world, bucket)
+    file_id = world.queue(world.file("lap.bin", 22 * MB))
+    wait_until(lambda: world.job(file_id).bytes_done >= 5 * MB, "the first part")
+    world.agent.pause([file_id])
+    world.wait_for(file_id, JobState.PAUSED)
+    bucket.proxy.rate_bytes_per_s = None
+    assert bucket.unfinished()
+    world.agent.remove([file_id])
+    wait_until(lambda: bucket.unfinished() == [], "that the parts are dropped")
+
+
 def test_a_part_that_was_damaged_on_its_way_is_sent_again(world: UploadWorld, bucket: Bucket) -> None:
     source = world.file("lap.bin", 12 * MB)
 
@@ -297,6 +312,7 @@ def test_a_server_with_conditions_is_never_made_to_overwrite(world: UploadWorld)
         assert bucket.content(job.stored_as) == source.read_bytes()
         assert job.status is JobState.COMPLETED
         assert job.stored_as == f"runs/lap-{file_id[:8]}.bin"
+        assert bucket.unfinished() == []
     finally:
         bucket.close()
         server.stop()

@@ -386,6 +386,33 @@ def test_a_chunk_that_breaks_off_is_not_counted(client: ReferenceClient) -> None
     assert client.finalize().json()["success"]
 
 
+def test_an_upload_that_is_given_up_leaves_nothing(relay: HttpRelay, client: ReferenceClient) -> None:
+    client.init()
+    client.send(0)
+    where = f"/upload/{client.upload_id}"
+    assert client.http.delete(where).status_code == 204
+    assert relay.files() == []
+    assert_error(client.http.delete(where), 404, "E_NOT_FOUND")
+    assert client.send(1).status_code == 404
+
+
+def test_giving_up_ends_a_request_that_writes(client: ReferenceClient, relay: HttpRelay) -> None:
+    client.init()
+    client.send(0)
+    with raw_chunk(client, 1, CHUNK // 2) as hanging:
+        hanging.settimeout(60.0)
+        assert client.http.delete(f"/upload/{client.upload_id}").status_code == 204
+        assert b"HTTP/1.1 4" in hanging.recv(65536)
+    assert relay.files() == []
+
+
+def test_a_file_that_has_arrived_stays_with_its_receipt(client: ReferenceClient) -> None:
+    done = client.upload().json()
+    assert client.http.delete(f"/upload/{client.upload_id}").status_code == 204
+    assert Path(done["file_path"]).read_bytes() == DATA
+    assert client.http.get(f"/upload/receipt/{client.upload_id}").json() == done["receipt"]
+
+
 def test_idle_uploads_are_discarded(tmp_path: Path) -> None:
     with HttpRelay(tmp_path, http_config(idle_expiry_s=0.0)) as relay:
         client = ReferenceClient(relay.url, DATA, chunk=CHUNK)
