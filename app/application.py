@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -31,7 +30,7 @@ from app.workers.calls_here import CallsHere
 from app.workers.layout_file import LayoutFile
 from app.workers.service_thread import ServiceThread
 from transfer_core.engine.apart.remote import remote_service
-from transfer_core.engine.system import SystemClock, collect_less_often
+from transfer_core.engine.system import SystemClock, keep_what_is_made
 from transfer_core.errors import DrsError, UsageError
 from transfer_core.events import EngineFound, EngineLost, Event
 from transfer_core.service import TransferService
@@ -253,12 +252,8 @@ def run_console(
 
 
 def begin(console: Console, first: Callable[[TransferService], object] | None = None) -> None:
-    """Start it once its window is painted. What is made by then stays to the end of the process.
-
-    The collector stops the window while it looks at everything; so it need not look at all that again.
-    """
-    gc.freeze()
-    collect_less_often()
+    """Start it once its window is painted."""
+    keep_what_is_made()
     console.start(first)
 
 

@@ -66,7 +66,7 @@ def _hold(total_bytes: int) -> None:
     wanted_free = _free_bytes() + AHEAD_BYTES
     print("warm", flush=True)
     released, parent = 0, os.getppid()
-    while released < total_bytes and os.getppid() == parent:
+    while os.getppid() == parent:
         if count := bytes_to_release(_free_bytes(), wanted_free, total_bytes - released):
             memory.madvise(mmap.MADV_DONTNEED, released, count)
             released += count

@@ -15,6 +15,7 @@ import typer
 
 from transfer_core.cli.output import error_line
 from transfer_core.cli.plain_words import read_plainly
+from transfer_core.engine.system import collect_less_often
 from transfer_core.errors import Cancelled, ConfigError, DrsError, UsageError
 
 PROGRAM = "drs-sync"
@@ -143,6 +144,7 @@ def run(arguments: Sequence[str], *, default: str | None = None) -> int:
 
 def main(default: str | None = None) -> NoReturn:
     """Run the process's own arguments, and end the process with the exit code."""
+    collect_less_often()
     sys.exit(run(sys.argv[1:], default=default))
 
 

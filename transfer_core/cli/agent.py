@@ -17,6 +17,7 @@ from transfer_core.cli.telemetry.forward import (
     TelemetryTo,
     pass_on,
 )
+from transfer_core.engine.system import keep_what_is_made
 from transfer_core.units import utc_iso
 
 
@@ -49,6 +50,7 @@ def agent(
     ):
         began_at = utc_iso(time.time_ns())  # it sends before it can be watched
         service.start()
+        keep_what_is_made()
         passed_on = pass_on(service, telemetry or [], telemetry_to, telemetry_format, telemetry_decoder)
         with compose.open_api(service, api_address) as api_where:
             if json:

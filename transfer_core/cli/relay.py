@@ -28,6 +28,7 @@ from transfer_core.cli.relay_supervise import supervise
 from transfer_core.cli.relay_worker import worker
 from transfer_core.cli.stop_signal import stop_on_signals
 from transfer_core.config import RelayConfig
+from transfer_core.engine.system import keep_what_is_made
 from transfer_core.errors import DrsError, NotFoundError, UsageError, WriteFailed
 from transfer_core.units import utc_iso
 
@@ -137,6 +138,7 @@ def relay(
                 **limits,
             )
         receiver.start()
+        keep_what_is_made()
         try:
             _keep_listen(state, format_address(receiver.address))
             keep_directory(compose.state_directory(state), directory)

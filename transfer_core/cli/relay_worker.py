@@ -15,6 +15,7 @@ from transfer_core.cli import output
 from transfer_core.cli.compose_workers import open_relay_worker
 from transfer_core.cli.options import State, Trace
 from transfer_core.cli.stop_signal import stop_on_signals
+from transfer_core.engine.system import keep_what_is_made
 from transfer_core.errors import UsageError
 from transfer_core.server.workers.worker_process import BEAT
 
@@ -50,6 +51,7 @@ def worker(
             hint = "It is started by `drs-sync relay --workers N`."
             raise UsageError("this process has inherited no port to receive on", hint=hint) from error
         receiver.start()
+        keep_what_is_made()
         try:
             threading.Thread(target=_until_stdin_ends, args=(parent_wishes,), name="relay-parent", daemon=True).start()
             turns = 0

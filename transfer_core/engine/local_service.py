@@ -62,6 +62,10 @@ if TYPE_CHECKING:
     from transfer_core.engine.uploads.verbs import UploadVerbs
 
 
+HEAD_START_S = 0.5
+"""What is left in the queue gets so long to begin before the side rooms are imported, which takes the interpreter."""
+
+
 class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, DestinationVerbs, RelayVerbs):
     """See `service.TransferService`."""
 
@@ -157,6 +161,8 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         self._bell = Doorbell(self._state_dir, clerk.poke)
         self._bell.start()
         clerk.runner.uploads.start_telling()
+        if self._store.is_any_pending():
+            reports.data_flows.wait(HEAD_START_S)
         self._start_sync(promised, name, identity, self._who_is_near())
         self.start_telemetry()
         self._start_watches(promised)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ class Reports:
     def __init__(self, clerk: Clerk) -> None:
         self._clerk, self._runner = clerk, clerk.runner
         self._held_there: set[str] = set()  # of the loop's thread: jobs that a relay asked to wait with
+        self.data_flows = threading.Event()  # a relay takes a file
 
     # --- the uploads' listener: their threads
 
@@ -69,6 +71,7 @@ class Reports:
 
     def on_accepted(self, job: OutgoingJob, bytes_there: int) -> None:
         """See `AgentListener`. Most are never held: the clerk is not woken for them."""
+        self.data_flows.set()
         if job.job.file_id in self._held_there:
             self._held_there.discard(job.job.file_id)
             self._clerk.do(lambda: self._runner.held(job, None, ""))

@@ -82,6 +82,12 @@ class JobReading(StateDatabase):
             ).fetchall()
         return [job_of(row) for row in rows]
 
+    def is_any_pending(self) -> bool:
+        """Whether anything waits for its turn."""
+        with self._read() as db:
+            asked = "SELECT 1 FROM job WHERE status = 'pending' AND listed = 1 LIMIT 1"
+            return db.execute(asked).fetchone() is not None
+
     def counts_left(self) -> tuple[int, int]:
         """Files and bytes that are not done yet and not given up."""
         with self._read() as db:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
+import pytest
+
+from transfer_core.engine import local_service
 from transfer_core.engine.local_service import LocalService
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import NotFoundError
@@ -95,5 +99,51 @@ def test_a_job_does_not_wait_for_ever_if_the_clock_is_set_back_while_the_agent_r
         while waits(service):
             assert time.monotonic() < end
             time.sleep(0.01)
+    finally:
+        service.stop()
+
+
+FAR = """
+[[link]]
+name = "satellite"
+rate_mbps = 20
+delay_ms = 300
+"""
+
+
+def start_within_time(service: LocalService) -> None:
+    starting = threading.Thread(target=service.start)
+    starting.start()
+    starting.join(WAIT_S)
+    assert not starting.is_alive()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_service, "HEAD_START_S", 1000.0)
+
+
+@pytest.mark.usefixtures("patient")
+def test_an_agent_with_work_left_is_up_with_all_its_rooms_once_the_relay_takes_a_file(tmp_path: Path) -> None:
+    (tmp_path / "links.toml").write_text(FAR)
+    (tmp_path / "lap.bin").write_bytes(bytes(20_000_000))  # far from done when the relay takes it
+    host = LocalService(tmp_path / "host")
+    service = LocalService(tmp_path / "state", simulation=tmp_path / "links.toml")
+    try:
+        host.start_relay(str(tmp_path / "in"), "127.0.0.1:0")
+        service.pair(host.relay_token().text)
+        service.add_paths([str(tmp_path / "lap.bin")])
+        start_within_time(service)
+        assert [file.path for file in host.incoming()] == ["lap.bin"]
+    finally:
+        service.stop()
+        host.stop()
+
+
+@pytest.mark.usefixtures("patient")
+def test_an_agent_with_nothing_left_to_send_does_not_wait_for_any_relay(tmp_path: Path) -> None:
+    service = LocalService(tmp_path, links=("none",))
+    try:
+        start_within_time(service)
     finally:
         service.stop()

@@ -20,7 +20,6 @@ from typing import BinaryIO
 
 from transfer_core.engine.apart.answering import Answerer
 from transfer_core.engine.apart.wire import FrameWriter, Kind, LogLine, pack
-from transfer_core.engine.system import collect_less_often
 from transfer_core.errors import EngineGone
 from transfer_core.service import TransferService
 
@@ -33,7 +32,6 @@ def make_service(state_dir: Path, simulation: Path | None = None) -> TransferSer
     """What this process is for. Imported here, so that who asks gets the errors of that too."""
     from transfer_core.engine.local_service import LocalService  # noqa: PLC0415
 
-    collect_less_often()
     service = LocalService(state_dir, simulation=simulation)
     service.in_portions = True
     return service
