@@ -74,7 +74,12 @@ class JobAsking(JobReading):
         db.execute(
             f"UPDATE job SET {assign}, {STOP_THE_CLOCK}, changed = :change"
             " WHERE file_id IN (SELECT value FROM json_each(:ids))",
-            {"change": change_number(db), "now_ns": wall_ns, "now": utc_iso(wall_ns), "ids": as_set(file_ids)},
+            {
+                "change": change_number(db),
+                "now_ns": self._clock.monotonic_ns(),
+                "now": utc_iso(wall_ns),
+                "ids": as_set(file_ids),
+            },
         )
 
 

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from transfer_core.clock import Clock
 from transfer_core.jobs.adding import NewJob, insert_jobs
 from transfer_core.jobs.database import StateDatabase, as_set, change_number, column_of_name, name_of_column
 from transfer_core.jobs.leftovers import leave_behind
@@ -59,7 +60,7 @@ class FrameTable(StateDatabase):
             older = {(frame.run_id, frame.watch, file_id) for frame in frames for file_id in _open_job_of(db, frame)}
             replaced = [file_id for _, _, file_id in older]
             if replaced:
-                _give_up(db, replaced, wall_ns)
+                _give_up(db, replaced, self._clock)
             insert_jobs(db, [frame.job for frame in frames], utc_iso(wall_ns))
             db.executemany(
                 "INSERT OR REPLACE INTO frame (watch, run_id, relative, size, mtime_ns, inode, file_id)"
@@ -160,7 +161,7 @@ class FrameTable(StateDatabase):
                 return False
             db.execute("DELETE FROM frame WHERE file_id = ?", (file_id,))
             _count_taken(db, {(row[0], row[1]): -1})
-            _give_up(db, [file_id], self._clock.wall_ns())
+            _give_up(db, [file_id], self._clock)
         return True
 
     def trim_arrived(self, listed: int, kept: int) -> int:
@@ -206,7 +207,7 @@ def _open_job_of(db: sqlite3.Connection, frame: NewFrame) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _give_up(db: sqlite3.Connection, file_ids: Sequence[str], wall_ns: int) -> None:
+def _give_up(db: sqlite3.Connection, file_ids: Sequence[str], clock: Clock) -> None:
     leave_behind(db, file_ids)
     db.execute(
         f"UPDATE job SET {STOP_THE_CLOCK}, status = 'cancelled', reason = :reason, error = NULL, listed = 0,"
@@ -214,8 +215,8 @@ def _give_up(db: sqlite3.Connection, file_ids: Sequence[str], wall_ns: int) -> N
         f" WHERE file_id IN (SELECT value FROM json_each(:ids)) AND status IN {_OPEN}",
         {
             "reason": _REPLACED,
-            "now_ns": wall_ns,
-            "now": utc_iso(wall_ns),
+            "now_ns": clock.monotonic_ns(),
+            "now": utc_iso(clock.wall_ns()),
             "change": change_number(db),
             "ids": as_set(file_ids),
         },

@@ -115,7 +115,7 @@ class JobOrdering(JobReading):
             f" status = CASE WHEN {_UNFINISHED} THEN 'cancelled' ELSE status END,"
             f" listed = 0, {STOP_THE_CLOCK}, changed = :change WHERE file_id IN (SELECT value FROM json_each(:ids))",
             {
-                "now_ns": self._clock.wall_ns(),
+                "now_ns": self._clock.monotonic_ns(),
                 "now": self._now_text(),
                 "change": change_number(db),
                 "ids": as_set(job.file_id for job in jobs),

@@ -25,6 +25,8 @@ from transfer_core.jobs.reading import JobReading, jobs_by_id
 from transfer_core.units import utc_iso
 
 _ACTIVE_NS = "active_ns + max(0, :now_ns - coalesce(claimed_ns, :now_ns))"
+# By the clock that only goes forward, which all processes of a machine share: no set clock makes a duration. After a
+# restart of the machine what was claimed is reclaimed, and at most nothing is counted for it.
 STOP_THE_CLOCK = f"active_ns = {_ACTIVE_NS}, claimed_ns = NULL, lease_owner = NULL"
 SET_DURATION = f"duration_s = CASE WHEN started_at IS NOT NULL THEN ({_ACTIVE_NS}) / 1e9 END"
 _BEFORE_COMPLETED = as_set(states_before(JobState.COMPLETED))
@@ -60,7 +62,7 @@ class JobWorking(JobReading):
                 " reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL,"
                 " started_at = coalesce(started_at, ?), changed = ?"
                 " WHERE file_id IN (SELECT value FROM json_each(?))",
-                (owner, wall_ns, utc_iso(wall_ns), change_number(db), as_set(ids)),
+                (owner, self._clock.monotonic_ns(), utc_iso(wall_ns), change_number(db), as_set(ids)),
             )
             return jobs_by_id(db, ids)
 
@@ -81,7 +83,7 @@ class JobWorking(JobReading):
                 f"UPDATE job SET status = 'pending', {STOP_THE_CLOCK}, changed = :change"
                 " WHERE status = 'uploading' AND lease_owner = :owner"
                 " AND file_id NOT IN (SELECT value FROM json_each(:but))",
-                {"change": change_number(db), "now_ns": self._clock.wall_ns(), "owner": owner, "but": as_set(but)},
+                {"change": change_number(db), "now_ns": self._clock.monotonic_ns(), "owner": owner, "but": as_set(but)},
             )
             return cursor.rowcount
 
@@ -123,7 +125,7 @@ class JobWorking(JobReading):
             )
             news = {row[0] for row in found}
             taken = [row for row in {row[0]: row for row in rows}.values() if row[0] in news]
-            common = {"now_ns": wall_ns, "now": utc_iso(wall_ns), "change": change_number(db)}
+            common = {"now_ns": self._clock.monotonic_ns(), "now": utc_iso(wall_ns), "change": change_number(db)}
             db.executemany(
                 f"UPDATE job SET {SET_DURATION}, {STOP_THE_CLOCK}, status = 'completed', bytes_done = size,"
                 " file_hash = :digest, stored_as = :stored_as, links = :links, resent_bytes = :resent,"
@@ -173,7 +175,7 @@ class JobWorking(JobReading):
                 " completed_at = :now, next_try_ns = 0, next_try_at = NULL, changed = :change"
                 " WHERE file_id = :file_id AND status IN (SELECT value FROM json_each(:states))",
                 {
-                    "now_ns": wall_ns,
+                    "now_ns": self._clock.monotonic_ns(),
                     "now": utc_iso(wall_ns),
                     "change": change_number(db),
                     "file_id": file_id,
@@ -198,7 +200,7 @@ class JobWorking(JobReading):
                 " attempts = max(0, attempts - (status = 'uploading' AND NOT :is_attempt)), changed = :change"
                 " WHERE file_id = :file_id AND status IN ('pending', 'uploading')",
                 {
-                    "now_ns": wall_ns,
+                    "now_ns": self._clock.monotonic_ns(),
                     "change": change_number(db),
                     "file_id": file_id,
                     "code": code,
