@@ -24,6 +24,7 @@ _GLYPHS = {
     "4": "101101111001001", "5": "111100111001111", "6": "111100111101111", "7": "111001001001001",
     "8": "111101111101111", "9": "111101111001111",
 }  # fmt: skip
+_SHAPES = {digit: np.array([int(bit) for bit in bits], np.uint8).reshape(5, 3) for digit, bits in _GLYPHS.items()}
 
 
 def sample_picture(width: int, height: int, number: int) -> NDArray[np.uint8]:
@@ -36,8 +37,7 @@ def sample_picture(width: int, height: int, number: int) -> NDArray[np.uint8]:
     scale = max(min(columns // 40, rows // 10), 1)
     left, top = scale * 2, scale * 2
     for digit in f"{number:09d}":
-        glyph = np.array([int(bit) for bit in _GLYPHS[digit]], np.uint8).reshape(5, 3)
-        large = np.kron(glyph, np.ones((scale, scale), np.uint8))
+        large = _SHAPES[digit].repeat(scale, axis=0).repeat(scale, axis=1)
         place = picture[top : top + large.shape[0], left : left + large.shape[1]]
         place[large[: place.shape[0], : place.shape[1]] == 1] = 250
         left += 4 * scale

@@ -194,6 +194,11 @@ class ReceiverSession(Association):
             return
         self._verify_if_whole(file)
 
+    def begin_verifying(self, number: int) -> None:
+        """The owner verifies a file that is whole by itself, and need not be asked to."""
+        if number in self.files:
+            self.files[number].verifying = True
+
     def chunks_durable(self, number: int, runs: Runs) -> None:
         """These chunks have been fsynced."""
         if number in self.files:

@@ -66,7 +66,7 @@ class RelayFiles:
         self._tell, self._live, self._ended = tell, live, ended
         self._write_thread = DiskThread("relay-write")
         self._write = GatheredWork(loop, self._write_thread)
-        self._chunks = ChunkWrites(intake, self._write, self._written)
+        self._chunks = ChunkWrites(intake, self._write, self._written, self._finish_later)
         self.sync_thread = DiskThread("relay-sync")
         self._memory = InMemory(loop=loop, intake=intake, write=self._write, mail=mail, finish=self._finish_later)
         self._by_file: dict[Arriving, tuple[RelaySession, int]] = {}
@@ -144,6 +144,9 @@ class RelayFiles:
         """Do what the session wants."""
         while (event := session.protocol.poll_event()) is not None:
             self._on_session_event(session, event)
+        if self._chunks.has_last:
+            self._chunks.hand_over()
+            self._write.flush()
 
     def _on_session_event(self, session: RelaySession, event: ReceiverEvent) -> None:
         match event:
@@ -248,6 +251,8 @@ class RelayFiles:
 
     def _written(self, written: Written) -> None:
         session, number = written.session, written.number
+        if written.is_whole:
+            session.protocol.begin_verifying(number)
         for event in written.chunks:
             error = written.failed.get(event.chunk)
             session.protocol.chunk_written(number, event.chunk, ok=error is None)

@@ -106,6 +106,22 @@ def test_a_file_that_is_here_as_a_whole_before_it_is_accepted_is_verified_withou
         assert (side.poll_event(), said) == (None, 2)  # FILE_HAVE and FILE_READY
 
 
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_a_file_that_its_owner_verifies_by_himself_is_not_asked_for(is_begun: bool) -> None:
+    side, peer = _pair()
+    give(side, peer.frames(peer.message(wire.FileOpen(1, 5, len(CHUNK), 4096, 0, 1, "f", "f"))), NOW_NS)
+    assert side.poll_event() == FileOffered(1)
+    side.accept_file(1)
+    for index, data in enumerate(_slices(1000)):
+        give(side, peer.data(1, 0, index, data), NOW_NS)
+    give(side, peer.frames(peer.message(wire.FileFinish(1, "blake3:1"))), NOW_NS)
+    assert isinstance(side.poll_event(), ChunkReady)
+    if is_begun:
+        side.begin_verifying(1)
+    side.chunk_written(1, 0)
+    assert side.poll_event() == (None if is_begun else VerifyFile(1, "blake3:1"))
+
+
 def test_what_could_not_be_written_of_a_whole_file_is_handed_over_once_it_is_accepted() -> None:
     side, peer = _pair()
     give(side, peer.frames(peer.message(wire.FileOpen(1, 5, len(CHUNK), 4096, 0, 1, "f", "f"))), NOW_NS)

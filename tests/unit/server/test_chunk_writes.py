@@ -1,10 +1,14 @@
-"""Chunks wait for each other before they are written: not for long, the last of a file not at all."""
+"""Chunks wait for each other before they are written: not for long, the last of a file not at all.
+
+A file whose last chunk is written, and whose hash is known, is sent on to be verified by whoever wrote it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from transfer_core.errors import DiskFull
@@ -19,13 +23,15 @@ class Stage:
     """Chunk writes with an intake that notes what it is asked for, and a write thread that works when told to."""
 
     def __init__(self, missing: int) -> None:
-        self.file = SimpleNamespace(missing=missing)
-        self.session = SimpleNamespace(protocol=SimpleNamespace(files={1: self.file, 2: SimpleNamespace(missing=9)}))
+        self.file = SimpleNamespace(missing=missing, chunks=missing, digest=None)
+        other = SimpleNamespace(missing=9, chunks=9, digest=None)
+        self.session = SimpleNamespace(protocol=SimpleNamespace(files={1: self.file, 2: other}))
         self.work: list[Callable[[], Callable[[], None]]] = []
         self.wrote: list[tuple[str, int]] = []
         self.told: list[Written] = []
+        self.finished: list[tuple[object, str]] = []
         self.full_from = 1 << 30
-        self.writes = ChunkWrites(self, SimpleNamespace(add=self.work.append), self.told.append)
+        self.writes = ChunkWrites(self, SimpleNamespace(add=self.work.append), self.told.append, self.finished.extend)
 
     def come(self, chunk: int, number: int = 1) -> None:
         if number == 1:
@@ -85,3 +91,62 @@ def test_what_is_handed_over_is_told_of_by_file_with_what_could_not_be_written()
     stage.do_all()
     assert [(told.number, sorted(told.failed)) for told in stage.told] == [(1, [5]), (2, [7])]
     assert [event.chunk for event in stage.told[0].chunks] == [4, 5]
+
+
+class Incoming:
+    """A file of which nothing is written yet."""
+
+    def __init__(self, chunks: int) -> None:
+        self.written = np.zeros(chunks, np.bool_)
+
+
+class MarkingStage(Stage):
+    """One whose files know what of them is written."""
+
+    def write(self, arriving: Incoming, chunk: int, offset: int, data: memoryview) -> None:
+        super().write(arriving, chunk, offset, data)
+        arriving.written[chunk] = True
+
+    def come_of(self, arriving: Incoming, chunk: int) -> None:
+        self.file.missing -= 1
+        self.writes.add(self.session, arriving, ChunkReady(1, chunk, chunk * CHUNK, memoryview(bytes(CHUNK))))
+
+
+def test_what_wrote_the_last_chunk_of_a_file_whose_hash_is_known_sends_it_on() -> None:
+    stage, arriving = MarkingStage(missing=3), Incoming(3)
+    stage.file.digest = "blake3:1"
+    stage.come_of(arriving, 2)
+    stage.come_of(arriving, 0)
+    assert not stage.writes.has_last
+    stage.writes.hand_over()
+    stage.come_of(arriving, 1)
+    assert stage.writes.has_last
+    stage.writes.hand_over()
+    assert not stage.writes.has_last
+    stage.do_all()
+    assert stage.finished == [(arriving, "blake3:1")]
+    assert [told.is_whole for told in stage.told] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("digest", "full_from", "elsewhere"),
+    [(None, 9, 0), ("blake3:1", 1, 0), ("blake3:1", 9, 1)],
+    ids=["no hash", "no room", "one that failed before"],
+)
+def test_a_file_is_not_sent_on_without_its_hash_or_while_any_chunk_is_not_written(
+    digest: str | None, full_from: int, elsewhere: int
+) -> None:
+    stage, arriving = MarkingStage(missing=2), Incoming(2 + elsewhere)
+    stage.file.digest, stage.full_from = digest, full_from
+    for chunk in range(2):
+        stage.come_of(arriving, chunk)
+    stage.writes.hand_over()
+    stage.do_all()
+    assert stage.finished == []
+    assert not stage.told[0].is_whole
+
+
+def test_a_file_of_one_chunk_is_in_no_hurry_beyond_its_turn() -> None:
+    stage = MarkingStage(missing=1)
+    stage.come_of(Incoming(1), 0)
+    assert not stage.writes.has_last
