@@ -96,13 +96,15 @@ class RunningJob:
 
     def view(self, row: JobView) -> JobView:
         """`row` with these figures, in the place to which it was moved since it was claimed."""
-        row = replace(row, priority=self.priority, position=self.position)
         if self.counted_ns is None:
-            return row
+            is_moved = (row.priority, row.position) != (self.priority, self.position)
+            return replace(row, priority=self.priority, position=self.position) if is_moved else row
         arrived = min(row.size, self.figures.arrived_bytes)
         eta_s = (row.size - arrived) * 8 / self.rate_bps if self.rate_bps > RATE_SHOWN_BPS else None
         return replace(
             row,
+            priority=self.priority,
+            position=self.position,
             bytes_done=arrived,
             rate_bps=self.rate_bps,
             eta_s=eta_s,

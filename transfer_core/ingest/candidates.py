@@ -127,21 +127,23 @@ class Candidates:
             if Sign.TOLD not in signs and (facts is None or not self._wanted.wants(relative, facts)):
                 return
             candidate = self._candidates[relative] = _Candidate(FileHistory(self._clock.monotonic_ns()), 0)
-            if closing_is_told and self._may_be_open(relative):
+            if closing_is_told and facts is not None and self._may_be_open(relative, facts):
                 signs |= Sign.MADE
         elif signs:
             candidate.history.hurry()
         candidate.history.observe(self._clock.monotonic_ns(), facts, signs)
         self._look_again(relative, candidate, self._clock.monotonic_ns())
 
-    def _may_be_open(self, relative: str) -> bool:
-        """Whether a file whose writers nobody names has changed so lately that one may be at it."""
-        try:
-            facts = os.lstat(self.path(relative))
+    def _may_be_open(self, relative: str, facts: Facts) -> bool:
+        """Whether it has changed so lately that a writer may be at it. Who is, is asked when it is ripe: only of a file
+        whose writers nobody names does it count."""
+        since_ns = self._clock.wall_ns() - self._rules.unclosed_ns
+        if facts.mtime_ns > since_ns:
+            return True
+        try:  # its time may be one that it brought along
+            return os.lstat(self.path(relative)).st_ctime_ns > since_ns
         except OSError:
             return False
-        age_ns = self._clock.wall_ns() - max(facts.st_mtime_ns, facts.st_ctime_ns)
-        return age_ns < self._rules.unclosed_ns and writer_of(self.path(relative)) is Writer.UNKNOWN
 
     def _judge(self, relative: str, candidate: _Candidate) -> Frame | None:
         history = candidate.history

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def as_set(values: Iterable[str]) -> str:
     return json.dumps(list(values))
 
 
-def job_of(row: sqlite3.Row) -> Job:
+def job_of(row: tuple[Any, ...] | sqlite3.Row) -> Job:
     """The job in a row of COLUMNS."""
     values = list(row)
     values[1], values[7] = name_of_column(values[1]), name_of_column(values[7])
@@ -143,8 +144,13 @@ def column_of_text(text: str) -> str:
 
 
 def column_of_links(links: Mapping[str, int]) -> str:
-    """Bytes by link as they are kept."""
-    return json.dumps(dict(links))
+    """Bytes by link as they are kept: JSON, of which only the names are left to its encoder."""
+    return f"{{{', '.join(f'{_quoted(name)}: {count:d}' for name, count in links.items())}}}"
+
+
+@lru_cache(maxsize=256)
+def _quoted(name: str) -> str:
+    return json.dumps(name)
 
 
 def name_of_column(column: str | bytes) -> str:

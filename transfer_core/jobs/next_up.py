@@ -53,15 +53,17 @@ def _ready_of(
     db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str], priority: int
 ) -> list[ReadyJob]:
     """Those of one priority, the first last."""
-    rows: list[sqlite3.Row] = []
+    rows: list[tuple[float, str, str, int]] = []
+    cursor = db.cursor()
+    cursor.row_factory = None  # plain tuples: of small files this is many hundreds, again and again
     for destination in destinations:
-        rows += db.execute(
+        rows += cursor.execute(
             "SELECT position, file_id, created_at, size FROM job WHERE status = 'pending' AND listed = 1"
             " AND destination = ? AND priority = ? AND next_try_ns <= ? ORDER BY position, file_id LIMIT ?",
             (destination, priority, wall_ns, limit),
         )
-    rows.sort(key=lambda row: (row[0], row[1]), reverse=True)
+    rows.sort(reverse=True)
+    del rows[:-limit]
     now_s = wall_ns / NS_PER_S
-    return [
-        ReadyJob(row[1], row[3], priority, aged_priority(priority, now_s - seconds_of(row[2]))) for row in rows[-limit:]
-    ]
+    counts_as = {text: aged_priority(priority, now_s - seconds_of(text)) for text in {row[2] for row in rows}}
+    return [ReadyJob(file_id, size, priority, counts_as[text]) for _, file_id, text, size in rows]

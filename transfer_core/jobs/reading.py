@@ -60,7 +60,9 @@ class JobReading(StateDatabase):
             newest = change_number(db)
             if newest == change:
                 return newest, [], []
-            rows = db.execute(
+            cursor = db.cursor()
+            cursor.row_factory = None  # plain tuples, as above: while frames go, this is each of them several times
+            rows = cursor.execute(
                 f"SELECT {VIEW_COLUMNS} FROM job INDEXED BY job_changed WHERE changed > ? AND listed = 1"  # few of many
                 " ORDER BY priority, position, file_id",
                 (change,),
@@ -101,7 +103,9 @@ class JobReading(StateDatabase):
 def jobs_by_id(db: sqlite3.Connection, file_ids: Sequence[str], *, listed_only: bool = False) -> list[Job]:
     """The jobs in the order of `file_ids`, each once. NotFoundError if one is missing."""
     condition = " AND listed = 1" if listed_only else ""
-    rows = db.execute(
+    cursor = db.cursor()
+    cursor.row_factory = None
+    rows = cursor.execute(
         f"SELECT {COLUMNS} FROM job WHERE file_id IN (SELECT value FROM json_each(?)){condition}", (as_set(file_ids),)
     )
     found = {job.file_id: job for job in map(job_of, rows)}

@@ -92,7 +92,7 @@ class Intake:
         taken = self._open(
             offer, lambda: looked.records.get(offer.file_id), lambda _: self._begin_whole(offer, content, looked)
         )
-        if isinstance(taken, Arriving) and not taken.written.all():
+        if isinstance(taken, Arriving) and not taken.written[0]:
             self.write(taken, 0, 0, content)
         return taken
 
@@ -153,10 +153,9 @@ class Intake:
         file = IncomingFile.write_whole(part_name(target), content)
         if file is None:  # something lies there, or another file is on its way to that name
             return self._begin(offer)
-        arriving = self._arrive(offer, target, file, None, np.zeros(1, np.bool_))
-        arriving.written[0] = True
-        arriving.digest.feed(0, content)
-        return arriving
+        digest = FollowingHash(offer.size, offer.chunk_bytes)
+        digest.feed(0, content)
+        return Arriving(offer, target, file, None, np.ones(1, np.bool_), np.zeros(1, np.bool_), digest)
 
     def _home_of(self, agent: bytes) -> Path:
         home = self._homes.get(agent)

@@ -58,12 +58,13 @@ class SourceFile:
             _require_regular(path, facts)
             if sys.platform == "linux" and facts.st_size > READ_AHEAD_BYTES:
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
-            if expected is not None and _fingerprint(facts) != expected:
+            fingerprint = _fingerprint(facts)
+            if expected is not None and fingerprint != expected:
                 raise SourceChanged(f"{path} is not as it was when it was queued")
         except BaseException:
             os.close(fd)
             raise
-        return cls(path, fd, _fingerprint(facts))
+        return cls(path, fd, fingerprint)
 
     def read_into(self, offset: int, *views: memoryview) -> None:
         """Fill the views from that offset, one after another; none of them is empty.

@@ -41,12 +41,15 @@ class Ledger(Protocol):
         ...
 
 
+_NOBODY = nullcontext()
+
+
 class OwnLedger:
     """Of one that is alone."""
 
     def turn(self) -> AbstractContextManager[None]:
         """Nobody has to be waited for."""
-        return nullcontext()
+        return _NOBODY
 
     def others_bytes(self) -> int:
         """There are no others."""

@@ -36,6 +36,7 @@ _UNSAFE = re.compile(
 _RESERVED = re.compile(
     r"(?:con|prn|aux|nul|clock\$|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?: *\..*)?", re.IGNORECASE | re.DOTALL
 )
+_NO_NAMES = frozenset(("", ".", ".."))
 _ESCAPES = re.compile(r"(?:%[0-9A-F]{2})+")
 
 
@@ -74,7 +75,7 @@ def safe_parts(wire_path: str) -> list[str]:
     parts = wire_path.split("/")
     if not wire_path or wire_path.startswith("/") or "\0" in wire_path:
         raise NameRefused(f"{wire_path[:200]!a} is no relative path")
-    if any(part in ("", ".", "..") for part in parts):
+    if not _NO_NAMES.isdisjoint(parts):
         raise NameRefused(f"{wire_path[:200]!a} has parts that are not allowed")
     if len(parts) > DEPTH_MAX:
         raise NameRefused(f"{wire_path[:200]!a} is more than {DEPTH_MAX} folders deep")

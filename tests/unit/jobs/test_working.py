@@ -169,6 +169,16 @@ def test_progress_is_kept_per_link_and_ends_a_row_of_idle_attempts(store: JobSto
     assert store.counts_left() == (1, 400)
 
 
+@pytest.mark.parametrize(
+    "links", [{}, {"wifi": 1, "lte": 2**40}, {'say "5g" \\ back': 3, "Z\u00fcrich\u2028\ud800": 4}]
+)
+def test_what_links_carried_is_kept_whatever_they_are_called(store: JobStore, links: dict[str, int]) -> None:
+    fill(store, "a5")
+    store.claim("agent", 1, HERE)
+    store.complete([("a", "blake3:00", "a", links, 0)])
+    assert store.job("a").links == links
+
+
 def test_a_completed_job_says_how_long_it_was_under_way_without_its_pauses(store: JobStore, clock: ManualClock) -> None:
     fill(store, "a5")
     store.claim("me", 1, HERE)

@@ -120,19 +120,26 @@ class WatchedFolder:
 
     def looks_at(self, relative: str) -> bool:
         """See `watcher.Wanted`."""
-        return self._pattern.wants(relative) and any(_begins(chosen, relative) for chosen in self._chosen.values())
+        if not self._pattern.wants(relative):
+            return False
+        for chosen in self._chosen.values():  # noqa: SIM110 - a generator each is a fifth of what a scan costs
+            if _begins(chosen, relative):
+                return True
+        return False
 
     def wants(self, relative: str, facts: Facts) -> bool:
         """See `watcher.Wanted`."""
         return bool(self._takers(relative, facts))
 
-    def _takers(self, relative: str, facts: Facts) -> list[Chosen]:
+    def _takers(self, relative: str, facts: Facts) -> list[tuple[Chosen, int]]:
+        """Who takes that state of that file, and as which number it is to be kept."""
         takers = []
         for run_id, chosen in self._chosen.items():
-            if _version(run_id, relative, facts.size, facts.mtime_ns, facts.identity) in self._queued:
+            version = _version(run_id, relative, facts.size, facts.mtime_ns, facts.identity)
+            if version in self._queued:
                 self.met_known_scan = self.watcher.scans_done if self.watcher is not None else -1
             elif not chosen.is_full and _begins(chosen, relative):
-                takers.append(chosen)
+                takers.append((chosen, version))
         return takers
 
     # --- frames
@@ -156,7 +163,8 @@ class WatchedFolder:
         self.watcher.hold_back(len(self.waiting) >= most or not self._chosen)
         new: list[NewFrame] = []
         for frame in self._in_order(self.watcher, self.watcher.turn()):
-            new.extend(self._new_frame(chosen, frame) for chosen in self._takers(frame.relative, frame.facts))
+            for chosen, version in self._takers(frame.relative, frame.facts):
+                new.append(self._new_frame(chosen, frame, version))
         self._judge_end()
         return new
 
@@ -185,7 +193,7 @@ class WatchedFolder:
                 ready.append(frame)
         return ready
 
-    def _new_frame(self, chosen: Chosen, frame: Frame) -> NewFrame:
+    def _new_frame(self, chosen: Chosen, frame: Frame, version: int) -> NewFrame:
         spec, facts, run_id = self.spec, frame.facts, chosen.selection.run_id
         target = dest_path_of(chosen.selection.folder, frame.relative, preserve_structure=spec.preserve_structure)
         job = NewJob(
@@ -201,7 +209,7 @@ class WatchedFolder:
         )
         row = FrameRow(spec.name, run_id, frame.relative, facts.size, facts.mtime_ns, facts.identity, job.file_id)
         chosen.taken += 1
-        self._queued.add(_version(run_id, frame.relative, facts.size, facts.mtime_ns, facts.identity))
+        self._queued.add(version)
         self._names[frame.relative] += 1
         self.waiting[job.file_id] = Waiting(row, frame.complete_ns)
         return NewFrame(spec.name, run_id, frame.relative, job)
