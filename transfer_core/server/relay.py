@@ -259,8 +259,7 @@ class Relay:
         if now_ns >= self._room_due_ns:
             self._room_due_ns = now_ns + ROOM_CHECK_NS
             self._agents_now = tuple(agent_now(session, now_ns) for session in self._admission.guests.proven())
-            self._files.look_at_disk(self._admission.guests.sessions.values(), now_ns)
-            self._files.look_for_room(self._admission.guests.sessions.values())
+            self._files.held.look(self._admission.guests.sessions.values(), now_ns)
             self._files.note_silence(self._admission.guests.proven(), now_ns)
             if self._admission.guests.sessions:
                 self._files.sync_thread.post(self._admission.look_for_revoked)

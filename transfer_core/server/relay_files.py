@@ -19,7 +19,7 @@ from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.gathered_work import Answer, GatheredWork
 from transfer_core.engine.parcels import RelayMail
-from transfer_core.errors import DrsError, NotFoundError, StorageError, WriteFailed
+from transfer_core.errors import DrsError, NotFoundError, StorageError
 from transfer_core.protocol.receiver_events import (
     ChunkReady,
     FeedArrived,
@@ -32,11 +32,10 @@ from transfer_core.protocol.receiver_events import (
     SessionEnded,
     VerifyFile,
 )
-from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MAX
 from transfer_core.protocol.wire.messages import Runs
 from transfer_core.server.arriving import Arriving, Offer, Stored
 from transfer_core.server.chunk_writes import ChunkWrites, Written
-from transfer_core.server.disk_silence import DiskPulse, DiskSilence
+from transfer_core.server.held_files import HeldFiles
 from transfer_core.server.in_memory import InMemory
 from transfer_core.server.intake import Intake
 from transfer_core.server.relay_live import NO_DESK, SILENT_NS, RelayLive
@@ -69,11 +68,12 @@ class RelayFiles:
         self._chunks = ChunkWrites(intake, self._write, self._written, self._finish_later)
         self.sync_thread = DiskThread("relay-sync")
         self._memory = InMemory(loop=loop, intake=intake, write=self._write, mail=mail, finish=self._finish_later)
+        threads = {"relay-write": self._write_thread, "relay-sync": self.sync_thread}
+        self.held = HeldFiles(intake, threads, tell=tell, offer=self._offer)
         self._by_file: dict[Arriving, tuple[RelaySession, int]] = {}
         self._offers: list[tuple[RelaySession, int, int]] = []  # with the time until which the rest is waited for
         self._whole: list[tuple[Arriving, str]] = []
         self._whole_lock = threading.Lock()
-        self._silence = DiskSilence()
         self._sync_due_ns = 0
         self._sync_running = False
         self.files_done = 0
@@ -244,7 +244,7 @@ class RelayFiles:
             session.protocol.finish_file(number, taken.digest, taken.stored_as)
         elif isinstance(taken, StorageError) and taken.retryable:
             if session.held.get(number) != taken.code:
-                self._hold(session, number, taken)
+                self.held.hold(session, number, taken)
         else:
             session.protocol.fail_file(number, taken.code, taken.message)
         self.drain(session)
@@ -259,52 +259,8 @@ class RelayFiles:
             if error is None:
                 self._bytes_received += len(event.data)
             elif number not in session.held:
-                self._hold(session, number, error)
+                self.held.hold(session, number, error)
         self.drain(session)
-
-    def _hold(self, session: RelaySession, number: int, error: DrsError) -> None:
-        """Ask the agent to wait with a file; `look_for_room` ends it."""
-        _LOG.info("%s", error.one_line())
-        session.protocol.hold_file(number, error.code, error.message)
-        if error.code not in session.held.values():
-            self._tell("full", code=error.code, text=error.message)
-        session.held[number] = error.code
-
-    def look_for_room(self, sessions: Iterable[RelaySession]) -> None:
-        """What is held goes on once there is room."""
-        if self._silence.is_silent:
-            return  # to ask it might take as long as its answer
-        for session in sessions:
-            if not session.held:
-                continue
-            free = self._intake.free_bytes()
-            for number in list(session.held):
-                if number in session.arriving:
-                    if free > 4 * CHUNK_BYTES_MAX or free > session.arriving[number].offer.size:
-                        del session.held[number]
-                        session.protocol.release_file(number)
-                else:
-                    self._offer(session, number)
-
-    def look_at_disk(self, sessions: Iterable[RelaySession], now_ns: int) -> None:
-        """Say so when the disk does not answer any more, and when it does again; files wait meanwhile."""
-        threads = {"relay-write": self._write_thread, "relay-sync": self.sync_thread}
-        pulses = {name: DiskPulse(each.calls_begun, each.is_busy, each.cpu_ns) for name, each in threads.items()}
-        news = self._silence.look(now_ns, pulses)
-        if news is None:
-            return
-        text = f"the relay's disk has not answered for {news.silent_ns // NS_PER_S} s"
-        if news.is_silent:
-            _LOG.warning("%s (%s waits for it)", text, news.thread)
-            self._tell("disk", answers=False, code=WriteFailed.code, text=text, thread=news.thread)
-        else:
-            self._tell("disk", answers=True, text="the relay's disk answers again", thread=news.thread)
-        for session in sessions:
-            for number in set(session.arriving) - set(session.held):
-                if news.is_silent:
-                    session.protocol.hold_file(number, WriteFailed.code, text)
-                else:
-                    session.protocol.release_file(number)
 
     # --- the sync thread
 
