@@ -31,6 +31,7 @@ _WORDS = {
     JobState.FAILED: "Failed",
     JobState.CANCELLED: "Cancelled",
 }
+FINISHING = "Finishing"  # all bytes are there; the whole is compared, or put together
 
 
 class Column(IntEnum):
@@ -73,10 +74,10 @@ def state_words(job: JobView, *, is_heard: bool = True) -> str:
     """The state, and why, in words; of an engine that is not heard of, what it did last."""
     is_ahead = job.status is JobState.UPLOADING and not has_begun(job)
     words = _WORDS[JobState.PENDING if is_ahead else job.status]
-    if has_begun(job) and not is_heard and not job.reason:
-        return was_text(words, is_heard=False)
     if not job.reason:
-        return words
+        if has_begun(job) and job.bytes_done >= job.size:
+            words = FINISHING
+        return was_text(words, is_heard=is_heard or not has_begun(job))
     reason = job.reason.removeprefix(f"{PurePath(job.path).name} ")  # the row names the file already
     if job.status in (JobState.PENDING, JobState.UPLOADING):
         return f"Waiting: {reason}"

@@ -15,6 +15,8 @@ from app.models.link_history import LinkHistory
 from app.theme.theme import Theme
 from transfer_core.errors import DrsError
 
+GAP = 10  # px between the parts of a page
+
 
 class ServiceCalls(Protocol):
     """The way to the service's verbs; `workers.ServiceThread` is one. Answers come back in the GUI thread."""
@@ -45,7 +47,7 @@ def page_column(page: QWidget) -> QVBoxLayout:
     """What a page's rows stand in, with the same margins on every page."""
     column = QVBoxLayout(page)
     column.setContentsMargins(14, 12, 14, 12)
-    column.setSpacing(10)
+    column.setSpacing(GAP)
     return column
 
 

@@ -335,6 +335,7 @@ def test_a_job_taken_up_ahead_of_its_turn_is_next_in_line_until_bytes_of_it_go(m
 
     assert words() == "Queued"
     assert words(bytes_done=1) == "Sending"
+    assert words(bytes_done=FOUR[0].size) == "Finishing"
     assert words(reason="no link is up") == "Waiting: no link is up"
 
 

@@ -86,6 +86,23 @@ def test_in_a_narrow_window_a_conflict_is_told_in_as_many_lines_as_it_needs(stag
     assert head.height() >= head.heightForWidth(head.width())
 
 
+def test_a_conflict_is_as_high_as_its_lines_and_leaves_the_rest_to_the_folders(stage: Stage, qtbot: QtBot) -> None:
+    panel = stage.page.conflicts
+    qtbot.waitUntil(lambda: panel.height() == panel.layout().totalHeightForWidth(panel.width()))
+    wide = panel.height()
+    stage.page.resize(420, 700)
+    qtbot.waitUntil(lambda: panel.height() > wide)
+    stage.page.resize(1150, 650)
+    qtbot.waitUntil(lambda: panel.height() == wide)
+
+
+def test_one_conflict_of_several_says_which_it_is(stage: Stage) -> None:
+    panel = stage.page.conflicts
+    assert panel.head.text().startswith("▲ Conflict: car17/wing.json in setups")
+    panel.show_conflicts([demo_conflict(), replace(demo_conflict(), folder="logs")])
+    assert panel.head.text().startswith("▲ Conflict 1 of 2: car17/wing.json in setups")
+
+
 @pytest.mark.parametrize(("key", "keep"), [("M", "mine"), ("T", "theirs"), ("B", "both")])
 def test_each_button_and_key_resolves_the_conflict(stage: Stage, qtbot: QtBot, key: str, keep: str) -> None:
     stage.page.overview.folders.setFocus()

@@ -277,6 +277,12 @@ def test_frozen_the_picture_stands_and_the_data_goes_on(page, telemetry, clock, 
     assert np.nanmin(page.plot.points_of("10.0.0.1:5001")[0]) == pytest.approx(-6.0, abs=0.2)
 
 
+def test_a_list_without_lines_says_so_from_the_start(qtbot: QtBot, state: ConsoleState, theme: Theme) -> None:
+    fresh = TelemetryPage(state, theme)
+    qtbot.addWidget(fresh)
+    assert fresh.channels.empty.text() == "Nothing has come yet."
+
+
 def test_channels_are_found_by_words_and_drawn_by_space(page, telemetry, clock, qtbot) -> None:
     tick(page)
     fly(page, telemetry, clock, 1.0)

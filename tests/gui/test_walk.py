@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QRadioButton,
+    QScrollArea,
     QTabBar,
     QTableView,
     QWidget,
@@ -43,6 +44,7 @@ from app.views.dialogs.about import AboutDialog
 from app.views.dialogs.errors import ErrorDialog
 from app.views.dialogs.pair import PairDialog
 from app.views.dialogs.shortcuts import ShortcutsDialog
+from app.views.links.card_column import CardColumn
 from app.views.links.limits_dialog import LimitsDialog
 from app.views.links.link_plot import LinkPlot
 from app.views.links.simulate_dialog import SimulateDialog
@@ -314,6 +316,48 @@ def test_a_screen_of_1366_by_768_at_150_percent_is_large_enough_for_every_page(
         assert window.minimumSizeHint().width() <= 1366 / 1.5
         assert window.minimumSizeHint().height() <= 768 / 1.5
         qtbot.waitUntil(lambda page=page: cut_buttons(page) == [])
+
+
+@pytest.mark.parametrize("theme_name", THEMES)
+def test_no_page_scrolls_as_a_whole_in_a_window_of_1366_by_768_though_there_is_a_message_on_top(
+    window: MainWindow, qapp: QApplication, qtbot: QtBot, theme: Theme, theme_name: str, undressed: None
+) -> None:
+    theme.set_name(theme_name)
+    theme.install(qapp)
+    window.resize(1366, 768)
+    assert window.banner.isVisible()
+    for page in window.pages:
+        window.go_to(page.name)
+        qtbot.waitUntil(lambda page=page: scrolled_by(page) == 0)
+
+
+@pytest.mark.parametrize("theme_name", THEMES)
+def test_the_plots_of_three_links_are_seen_whole_in_a_window_of_1366_by_768(
+    window: MainWindow, qapp: QApplication, qtbot: QtBot, theme: Theme, theme_name: str, undressed: None
+) -> None:
+    theme.set_name(theme_name)
+    theme.install(qapp)
+    window.resize(1366, 768)
+    window.go_to("links")
+    cards = window.findChild(CardColumn)
+    assert cards is not None
+    assert len(cards.cards) == 3
+    qtbot.waitUntil(lambda: cards.verticalScrollBar().maximum() == 0)
+
+
+def scrolled_by(page: QWidget) -> int:
+    """How much of a page is out of sight."""
+    frame = page.parentWidget().parentWidget()
+    assert isinstance(frame, QScrollArea)
+    return frame.verticalScrollBar().maximum()
+
+
+def test_no_two_controls_of_a_page_have_the_same_letter_underlined(window: MainWindow) -> None:
+    for page in window.pages:
+        window.go_to(page.name)
+        shown = [each for each in page.findChildren(QWidget) if isinstance(each, (QLabel, QAbstractButton))]
+        letters = [QKeySequence.mnemonic(each.text()).toString() for each in shown]
+        assert [key for key, times in Counter(filter(None, letters)).items() if times > 1] == [], page.name
 
 
 def cut_buttons(page: QWidget) -> list[str]:

@@ -27,7 +27,7 @@ class CardColumn(QScrollArea):
         column = QWidget()
         self._rows = QVBoxLayout(column)
         self._rows.setContentsMargins(0, 0, 0, 0)
-        self._rows.setSpacing(8)
+        self._rows.setSpacing(6)
         self._empty = empty_label("No link yet. Links show up here as soon as one is found.")
         self._rows.addWidget(self._empty)
         self.setWidget(column)

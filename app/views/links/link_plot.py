@@ -126,7 +126,7 @@ class LinkPlot(StillPlot):
         """Take over another theme."""
         self._look, self._colour = look, colour
         self.setBackground(look.card)
-        self.setMinimumHeight(5 * QFontMetrics(look.small).height() + 10)
+        self.setMinimumHeight(5 * QFontMetrics(look.small).height() + 6)
         self._axis.apply_look(look)
         dash = Qt.PenStyle.DashLine
         self._grid.setPen(plot_pen(look.grid))

@@ -17,7 +17,7 @@ from app.actions import COMMANDS, make_action, name_field, offer
 from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.models.queue_model import QueueModel
 from app.theme.theme import Theme
-from app.views.page import Page, ServiceCalls, page_column
+from app.views.page import GAP, Page, ServiceCalls, page_column
 from app.views.queue.adding import FileChooser
 from app.views.queue.details import DetailsPanel
 from app.views.queue.empty import DropZone, EmptyQueue
@@ -145,7 +145,7 @@ class QueuePage(Page):
         bar.add(self.adding, rank=8)
         bar.add(self._find)
         self._split = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
-        self._split.setHandleWidth(12)
+        self._split.setHandleWidth(GAP)
         self._split.addWidget(self.table)
         self._split.addWidget(self.details)
         self._split.setStretchFactor(0, 1)

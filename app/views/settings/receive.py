@@ -83,7 +83,7 @@ class ReceivePanel(QFrame):
         layout.addLayout(self._build_switch())
         layout.addWidget(self._build_token())
         self.incoming = self._build_table()
-        arrived = QLabel("&Arrived")
+        arrived = QLabel("Arri&ved")
         arrived.setProperty("kind", "section")
         arrived.setBuddy(self.incoming)
         layout.addWidget(arrived)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -34,7 +34,7 @@ class VersionCard(QFrame):
         for row, name in enumerate(_NAMES, 1):
             label, value = QLabel(name), QLabel(wordWrap=True) if name == "at" else ElidedLabel()
             label.setProperty("kind", "muted")
-            grid.addWidget(label, row, 0)
+            grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(value, row, 1)
             self.values.append(value)
         grid.setColumnStretch(1, 1)
@@ -79,13 +79,25 @@ class ConflictPanel(QFrame):
         self.next_button = ActionButton(self.next_action, self)
         self.next_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         bar.addWidget(self.next_button)
-        layout = QVBoxLayout(self)
+        self._column = layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 10)
         layout.setSpacing(8)
         layout.addWidget(self.head)
         layout.addLayout(cards)
         layout.addLayout(bar)
         self.hide()
+
+    def hasHeightForWidth(self) -> bool:
+        """A page that has one is given all the height that it would like, and scrolls though it need not."""
+        return False
+
+    def event(self, event: QEvent) -> bool:
+        """As high as its lines need at its width, no more and no less."""
+        done = super().event(event)
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            lines = self._column.totalHeightForWidth(self.width())
+            self.setFixedHeight(lines if lines > 0 else self._column.totalMinimumSize().height())
+        return done
 
     @property
     def shown(self) -> SyncConflictView | None:
@@ -120,7 +132,7 @@ class ConflictPanel(QFrame):
         offer(self.next_action, "" if len(self._conflicts) > 1 else "There is no other conflict")
         if shown is None:
             return
-        place = f"{self._at + 1} of {len(self._conflicts)}: " if len(self._conflicts) > 1 else ""
-        self.head.setText(f"▲ Conflict {place}{shown.path} in {shown.folder} was edited on two sides. Both are kept.")
+        place = f" {self._at + 1} of {len(self._conflicts)}" if len(self._conflicts) > 1 else ""
+        self.head.setText(f"▲ Conflict{place}: {shown.path} in {shown.folder} was edited on two sides. Both are kept.")
         self.left.show_version("In place", shown.in_place)
         self.right.show_version("Beside it", shown.beside)

@@ -21,6 +21,7 @@ from app.models.sync_rows import (
     peer_rows,
 )
 from app.models.table_model import SUBJECT_ROLE
+from app.views.page import GAP
 from app.views.sync.text_table import TextTable
 from app.widgets.look import Look
 from app.widgets.status_shape import Shape
@@ -28,7 +29,7 @@ from transfer_core.events.sync import SyncFileView, SyncFolderView, SyncState
 
 TYPING_MS = 250
 REPORTS_SHOWN = 6
-FOLDERS_SEEN = 3
+FOLDERS_SEEN = 2
 SHAPES = {
     SyncState.SYNCED: Shape.CIRCLE,
     SyncState.SYNCING: Shape.RING,
@@ -135,10 +136,10 @@ class Overview(QWidget):
         left.addWidget(self.files, 1)
         row = QHBoxLayout(below)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(10)
+        row.setSpacing(GAP)
         row.addLayout(left, 5)
         row.addLayout(right, 2)
-        self.split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
+        self.split = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False, handleWidth=GAP)
         self.split.addWidget(self.folders)
         self.split.addWidget(below)
         self.split.setStretchFactor(0, 1)

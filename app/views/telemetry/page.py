@@ -97,6 +97,7 @@ class TelemetryPage(Page):
         column.addWidget(self._build_tools())
         column.addWidget(self.bar)
         column.addWidget(parts.split, 1)
+        self._show_channels()
         self._offer()
 
     def _build_tools(self) -> FittingRow:

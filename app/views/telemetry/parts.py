@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QSplitter, QWidget
 
 from app.models.sources_model import SourcesModel
 from app.models.telemetry_channels import DEFAULT_CHANNELS
+from app.views.page import GAP
 from app.views.telemetry.lane_plot import LanePlot
 from app.views.telemetry.picture import Picture
 from app.views.telemetry.side_lists import FoundList
@@ -41,7 +42,7 @@ class Parts:
 
 
 def _split(orientation: Qt.Orientation, *parts: QWidget, sizes: tuple[int, ...] = ()) -> QSplitter:
-    split = QSplitter(orientation, childrenCollapsible=False)
+    split = QSplitter(orientation, childrenCollapsible=False, handleWidth=GAP)
     for part in parts:
         split.addWidget(part)
     if sizes:

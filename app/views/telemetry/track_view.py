@@ -115,7 +115,9 @@ class TrackView(StillPlot):
         painter.setFont(look.small)
         painter.setPen(look.muted)
         words = painter.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.viewport().width() - 16)
-        painter.drawText(8, 6 + painter.fontMetrics().ascent(), words)
+        place = QRect(8, 6, painter.fontMetrics().horizontalAdvance(words) + 2, painter.fontMetrics().height())
+        painter.fillRect(place, look.card)  # trails go through under it
+        painter.drawText(place, Qt.AlignmentFlag.AlignLeft, words)
         labels = self.label_places()
         for at, (_, _, name, colour, is_old) in zip(self._dots(), self._heads, strict=True):
             painter.setPen(QPen(colour, 2))
