@@ -363,7 +363,7 @@ class Congestion:
             self._was_saturated = False
             self._look_for_more(measured)
         is_held = self.response.is_holding(sample.now_s) and self.queue.queue_s <= target_s
-        if self.response.is_trying or is_held or self._drains(sample):
+        if self.response.is_trying or (not is_held and self._drains(sample)):
             return
         before, is_short = self.rate, self._is_short_of_data(measured)
         if self._speed_up > 1 and self.response.suspicions == 0:

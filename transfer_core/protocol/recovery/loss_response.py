@@ -3,8 +3,9 @@
 Theory of operation. Loss is no sign of congestion while a queue is seen and in order: the share that is lost then is
 accepted as the path's own. Drops at a full queue are found late, when it may be gone, so the time of the last long
 queue is kept. Only a rise without a queue, twice in a row, is put on trial (`loss_trial`). A trial that finds
-congestion gives a ceiling: the rate stays below it for a while, and comes near again in small steps, one per window of
-packets with known fate. One that finds random loss is repeated later, since a wrong one must not last.
+congestion gives a ceiling: the rate stays below it for a while, steered by the queue as ever, and comes near again in
+small steps, one per window of packets with known fate. One that finds random loss is repeated later, since a wrong one
+must not last.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class LossResponse:
         self._hold_until_s = -math.inf
         self._hold_factor = 1
         self._ceiling = 0.0
+        self._held = 0.0  # the rate that was set below the ceiling
         self._may_step = False
         self._verify_at_s = math.inf
         self._verify_wait_s = 0.0
@@ -83,9 +85,12 @@ class LossResponse:
         return now_s < self._hold_until_s
 
     def step_limit(self, now_s: float, rate: float) -> float:
-        """The most that the rate may become: after a ceiling was found, one small step per resolved loss window."""
+        """The most that the rate may become. After a ceiling was found, what is held below it: a rate that a queue, or
+        what looked like one, has lowered since then rises to that freely. Later, one small step per loss window."""
         if now_s > self._hold_until_s + CEILING_KEPT_S:
             return math.inf
+        if self.is_holding(now_s) or rate < self._held:
+            return self._held
         if not self._may_step:
             return rate
         self._may_step = False
@@ -198,4 +203,5 @@ class LossResponse:
         self._hold_until_s = now.now_s + self._hold_factor * max(8 * now.rtt_min_s, 1.0)
         self._verify_wait_s, self._verify_at_s = 0.0, math.inf
         rate = max(0.98 * ceiling, 0.45 * min(before.rate, before.sending))
+        self._held = rate
         return Order(rate, capacity=rate, settles=True, ends_startup=now.is_startup)

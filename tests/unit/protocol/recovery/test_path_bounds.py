@@ -141,6 +141,19 @@ def test_a_policer_is_found_out() -> None:
     assert model.goodput_share(4 * S) > 0.9
 
 
+def test_a_policer_is_held_at_its_rate_on_a_machine_whose_pauses_look_like_a_queue() -> None:
+    conditions = Conditions(50, 10, policer_ms=20)
+    model = PathModel(conditions, 1)
+    for number in range(8):
+        begin_ns = 2 * S + number * 500 * MS
+        model.run_until(begin_ns)
+        conditions.rtt_ms = 20
+        model.run_until(begin_ns + 25 * MS)
+        conditions.rtt_ms = 10
+    model.run_until(6 * S)
+    assert model.goodput_share(2 * S) >= 0.93
+
+
 def test_a_line_whose_train_told_nothing_is_found_out_in_seven_round_trips() -> None:
     model = run(Conditions(10, 200, policer_ms=50), 5 * S)  # a train comes as it was sent
     assert model.delivered_mbps(1250 * MS, 4 * S) > 9
