@@ -18,6 +18,8 @@ from transfer_core.protocol.recovery.loss_trial import Before, LossTrial, Verdic
 from transfer_core.protocol.recovery.sent_packets import InOrder
 
 CEILING_KEPT_S = 10.0
+EXPLAINED_WINDOWS = 2  # in which a queue is seen: one may be a program's pause
+QUESTIONED_LOSS = 0.04  # a smaller one that is accepted in error does no harm
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class LossResponse:
     def __init__(self) -> None:
         self.losses = LossWindows()
         self.suspicions = 0
+        self._explained = 0  # windows in a row with a rise beside a queue
         self.long_queue_s = -math.inf  # when one was seen last
         self._trial: LossTrial | None = None
         self._hold_until_s = -math.inf
@@ -126,7 +129,7 @@ class LossResponse:
             return None
         if window.trend is Trend.ROSE:
             return self._on_rise(window, now)
-        self.suspicions = 0
+        self.suspicions = self._explained = 0
         if window.trend is Trend.FELL:
             losses.accept(window.loss, 0.6, window.send_rate)
         else:
@@ -135,7 +138,7 @@ class LossResponse:
             if window.loss <= losses.accepted or not grew:
                 losses.accept(window.loss, 0.15, window.send_rate)
         has_queue = now.queue_s >= 0.35 * now.target_s or now.is_drained  # then loss is none of the bottleneck's
-        if now.now_s >= self._verify_at_s and losses.accepted > 0.04 and not has_queue:
+        if now.now_s >= self._verify_at_s and losses.accepted > QUESTIONED_LOSS and not has_queue:
             self._verify_at_s = math.inf
             return self._begin_trial(window, now, accepted=0.0)
         return None
@@ -144,8 +147,12 @@ class LossResponse:
         if now.queue_s > 2 * now.target_s or now.now_s - self.long_queue_s < now.overflow_echo_s:
             return None  # drops at a full queue, found late; the capacity has been corrected for them
         if now.queue_s >= 0.8 * now.target_s:
-            self.losses.accept(window.loss, 0.3, window.send_rate)
-        elif now.now_s >= self._hold_until_s:
+            self._explained += 1
+            if self._explained >= EXPLAINED_WINDOWS:
+                self.losses.accept(window.loss, 0.3, window.send_rate)
+            return None
+        self._explained = 0
+        if now.now_s >= self._hold_until_s:
             self.suspicions += 1
             if self.suspicions >= 2:
                 return self._begin_trial(window, now, accepted=self.losses.accepted)
@@ -201,7 +208,8 @@ class LossResponse:
         self._hold_factor = min(4, 2 * self._hold_factor) if is_again else 1
         self._ceiling = ceiling
         self._hold_until_s = now.now_s + self._hold_factor * max(8 * now.rtt_min_s, 1.0)
-        self._verify_wait_s, self._verify_at_s = 0.0, math.inf
-        rate = max(0.98 * ceiling, 0.45 * min(before.rate, before.sending))
-        self._held = rate
-        return Order(rate, capacity=rate, settles=True, ends_startup=now.is_startup)
+        self._verify_wait_s = 0.0
+        # what drops without a queue may have dropped what was accepted, too
+        self._verify_at_s = self._hold_until_s if before.accepted > QUESTIONED_LOSS else math.inf
+        self._held = max(0.98 * ceiling, now.rate_min)
+        return Order(self._held, capacity=self._held, settles=True, ends_startup=now.is_startup)

@@ -1,5 +1,6 @@
 """What a path must reach in the model: bounds, not exact figures. docs/congestion-model.md has the wide table."""
 
+import numpy as np
 import pytest
 
 from tests.unit.protocol.recovery.path_model import MS, Conditions, Host, PathModel, S
@@ -152,6 +153,28 @@ def test_a_policer_is_held_at_its_rate_on_a_machine_whose_pauses_look_like_a_que
         conditions.rtt_ms = 10
     model.run_until(6 * S)
     assert model.goodput_share(2 * S) >= 0.93
+
+
+def test_the_start_on_a_policer_ends_at_the_ceiling_that_its_trial_found() -> None:
+    model = run(Conditions(50, 10, policer_ms=20), 4 * S)
+    assert model.goodput_share() > 0.93
+    assert model.dropped_in_queue < 0.06 * model.sent_packets
+
+
+def test_drops_of_a_policer_beside_pauses_that_look_like_a_queue_are_not_taken_for_the_paths_own() -> None:
+    conditions = Conditions(50, 10, policer_ms=20)
+    model, rng = PathModel(conditions, 3), np.random.default_rng(103)
+    at_ns = int(rng.uniform(20, 60) * MS)
+    while at_ns < 5 * S:
+        model.run_until(at_ns)
+        conditions.rtt_ms = 10 + 2 * rng.uniform(2, 4)
+        end_ns = at_ns + int(rng.uniform(5, 20) * MS)
+        model.run_until(end_ns)
+        conditions.rtt_ms = 10
+        at_ns = end_ns + int(rng.exponential(30 if at_ns < S else 300) * MS)
+    model.run_until(5 * S)
+    assert model.goodput_share() > 0.93
+    assert model.dropped_in_queue < 0.25 * model.sent_packets
 
 
 def test_a_line_whose_train_told_nothing_is_found_out_in_seven_round_trips() -> None:
