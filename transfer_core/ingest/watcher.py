@@ -27,6 +27,7 @@ from transfer_core.ingest.folder_events import FolderEvent, FolderEvents, Happen
 from transfer_core.ingest.folder_scan import Refusals, walk
 from transfer_core.ingest.open_writers import is_inside, mount_of, writer_of
 from transfer_core.ingest.selection import PART_SUFFIX
+from transfer_core.ingest.staleness import Staleness
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 CANDIDATES_MAX = 5000
@@ -37,7 +38,7 @@ RESCAN_NS, RESCAN_SHARE = 60 * NS_PER_S, 200  # and of everything
 SETTLED_NS = 2 * NS_PER_S  # a folder that changed so shortly before it was read may have changed again in the same tick
 UNSETTLED = -1
 POLL_NS, POLL_SHARE = 50 * NS_PER_MS, 20
-STALE_PART_S = 3600.0
+STALE_PART_NS = 3600 * NS_PER_S
 _SIGN_OF = {Happened.CLOSED: Sign.CLOSED, Happened.RENAMED: Sign.RENAMED, Happened.MADE: Sign.MADE}
 
 
@@ -71,6 +72,7 @@ class FolderWatcher:
         self._uses_events = False
         self._new_folders: list[str] = []
         self._cleanup = cleanup_part_files
+        self._staleness = Staleness(clock, STALE_PART_NS)
         self._folders: dict[int, str] = {}
         self._keys: dict[str, int] = {}
         self._scan: Iterator[str] | None = None
@@ -329,7 +331,7 @@ class FolderWatcher:
 
     def _remove_stale_part(self, relative: str) -> None:
         path, facts = self._candidates.path(relative), self._candidates.facts(relative)
-        if facts is None or (self._clock.wall_ns() - facts.mtime_ns) / NS_PER_S < STALE_PART_S:
+        if facts is None or not self._staleness.is_stale(facts.mtime_ns):
             return
         if not self._candidates.knows_writers or writer_of(path) is not Writer.FREE:
             return

@@ -12,6 +12,7 @@ from tests.unit.ingest.support import WatchedFolder
 from transfer_core.ingest import watcher
 from transfer_core.ingest.completion import Writer
 from transfer_core.ingest.open_writers import Mount, mount_of, writer_of
+from transfer_core.sim.manual_clock import ManualClock
 from transfer_core.units import NS_PER_S
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="inotify and leases are Linux's")
@@ -232,6 +233,21 @@ def test_stale_part_files_are_removed_when_asked_for_and_nobody_writes_them(tmp_
         watched.until(lambda: watched.watcher.scans_done > 0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["held.jpg.part", "new.jpg.part"]
     assert watched.watcher.parts_removed == 1
+    watched.watcher.close()
+
+
+@linux
+def test_a_clock_that_is_set_forward_makes_no_part_file_stale(tmp_path: Path) -> None:
+    path = tmp_path / "young.jpg.part"
+    path.write_bytes(b"half")
+    clock = ManualClock(wall_ns=time.time_ns())
+    watched = WatchedFolder(tmp_path, cleanup=True, clock=clock)
+    watched.play(clock, 130)
+    clock.jump_wall(10 * 3600 * 10**9)
+    watched.play(clock, 3500)
+    assert path.exists()
+    watched.play(clock, 300)
+    assert not path.exists()
     watched.watcher.close()
 
 
