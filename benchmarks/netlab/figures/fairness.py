@@ -63,14 +63,14 @@ def _beside_cubic(
     with lab([one(RTT_MS, queue_ms=RTT_MS)], seed=bench.seed + run) as made, engine(made, folder) as ours:
         limit_s = SETTLE_S + window_s
         trace, _ = _together(
-            lambda: _trace(ours, source, limit_s), lambda: CUBIC.carry(made, folder, source, limit_s + 2)
+            lambda: _trace(ours, source, limit_s), lambda: CUBIC.carry(made, folder, source, limit_s + 4)
         )
         return _shares(made, trace, window_s)
 
 
 def _shares(made: Lab, trace: Trace, window_s: float) -> tuple[tuple[float, float], list[plots.Line]]:
     up, _ = made.link.counts()
-    begin_s = float(trace.times_s[0])
+    begin_s = trace.first_s() or float(trace.times_s[0])
     from_s, to_s = begin_s + SETTLE_S, begin_s + SETTLE_S + window_s - 2
     mine = trace.rate_bps(from_s, to_s) / CEILING_SHARE
     both = up.rate_bps(from_s, to_s)
@@ -132,7 +132,7 @@ def _result(halves: list[tuple[float, float]], beside: list[tuple[float, float]]
 FIGURE = Figure(
     "net-fairness",
     "Others on the same link",
-    f"One link of 50 Mbit/s and {RTT_MS} ms, no loss; judged from {SETTLE_S:g} s on.",
+    f"One link of 50 Mbit/s and {RTT_MS} ms, no loss; judged from {SETTLE_S:g} s after our first byte on.",
     measure,
     order=260,
 )
