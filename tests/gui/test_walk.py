@@ -326,7 +326,7 @@ def test_no_page_scrolls_as_a_whole_in_a_window_of_1366_by_768_though_there_is_a
     theme.set_name(theme_name)
     theme.install(qapp)
     window.resize(1366, 768)
-    qtbot.waitUntil(lambda: window.banner.isVisible())
+    qtbot.waitUntil(window.banner.isVisible)
     for page in window.pages:
         window.go_to(page.name)
         qtbot.waitUntil(lambda page=page: scrolled_by(page) == 0)
