@@ -99,15 +99,18 @@ class Candidates:
         self._heap.clear()
 
     def judge_due(self) -> list[Frame]:
-        """The frames that are complete by now, in the order of their names."""
+        """The frames that are complete by now, in the order of their names.
+
+        All are judged as of one moment; else, of those seen at once, a later name could be ripe before an earlier one.
+        """
         frames: list[Frame] = []
-        now_ns = self._clock.monotonic_ns()
-        while self._heap and self._heap[0][0] <= now_ns:
+        turn_ns = self._clock.monotonic_ns()
+        while self._heap and self._heap[0][0] <= turn_ns:
             due_ns, relative = heapq.heappop(self._heap)
             candidate = self._candidates.get(relative)
             if candidate is None or candidate.due_ns != due_ns:
                 continue
-            frame = self._judge(relative, candidate)
+            frame = self._judge(relative, candidate, turn_ns)
             if frame is not None:
                 frames.append(frame)
         frames.sort(key=lambda frame: frame.relative)
@@ -145,21 +148,21 @@ class Candidates:
         except OSError:
             return False
 
-    def _judge(self, relative: str, candidate: _Candidate) -> Frame | None:
+    def _judge(self, relative: str, candidate: _Candidate, turn_ns: int) -> Frame | None:
         history = candidate.history
         if self._successors.follow(relative):
             history.signs |= Sign.FOLLOWED
         now_ns = self._clock.monotonic_ns()
-        verdict = history.judge(now_ns, self._rules)
+        verdict = history.judge(turn_ns, self._rules)
         if verdict.step is not Step.ASK_WRITER:  # or it is looked at after the question
             history.observe(now_ns, self.facts(relative))
-            verdict = history.judge(now_ns, self._rules)
+            verdict = history.judge(turn_ns, self._rules)
         if verdict.step is Step.ASK_WRITER:
             writer = writer_of(self.path(relative)) if self.knows_writers else Writer.UNKNOWN
             history.asked(now_ns, writer, None if self.knows_writers else ending_of(self.path(relative)))
             (self._held.add if writer is Writer.HELD else self._held.discard)(relative)
             history.observe(now_ns, self.facts(relative))
-            verdict = history.judge(now_ns, self._rules)
+            verdict = history.judge(turn_ns, self._rules)
         if verdict.step is Step.WAIT:
             self._look_again(relative, candidate, verdict.due_ns)
             return None
