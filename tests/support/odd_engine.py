@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -21,6 +22,8 @@ class OddService(FakeService):
         self._wish = state_dir.name
         if self._wish == "newer":
             raise StateNewer("it was written by a newer version")
+        if self._wish == "collector":
+            raise StateNewer(f"it looks after {gc.get_threshold()[0]} objects")
         if self._wish == "broken":
             sys.stderr.write("the last words of a broken engine\n")
             os._exit(3)

@@ -16,6 +16,7 @@ import pytest
 
 from transfer_core.engine.apart import process as process_module
 from transfer_core.engine.apart.process import EngineProcess
+from transfer_core.engine.system import MADE_BETWEEN
 from transfer_core.errors import DrsError, EngineGone, StateNewer
 
 ODD = "tests.support.odd_engine"
@@ -54,6 +55,11 @@ def test_what_a_library_prints_disturbs_no_answer_and_is_logged(start: Start, ex
     assert process.ask("jobs")
     process.close()
     assert "this is no frame" in process.last_words
+
+
+def test_its_collector_looks_no_more_often_than_that_of_any_program_of_ours(start: Start) -> None:
+    with pytest.raises(StateNewer, match=f"after {MADE_BETWEEN} objects"):
+        start("collector").ask("jobs")
 
 
 def test_a_state_that_can_not_be_opened_is_told_by_its_own_error(start: Start) -> None:
