@@ -9,16 +9,10 @@ from __future__ import annotations
 import os
 
 from transfer_core.ingest.completion import Ending
+from transfer_core.storage.plain_open import PLAIN
 
 HEAD_BYTES = 16
 TAIL_BYTES = 4096  # some cameras fill their frames up with zeros to whole blocks
-_OPEN_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-)
 _JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
@@ -43,7 +37,7 @@ def ending_of(path: str) -> Ending:
     like, where it otherwise answers for seconds from what it remembers.
     """
     try:
-        fd = os.open(path, _OPEN_FLAGS)
+        fd = os.open(path, os.O_RDONLY | PLAIN)
     except OSError:
         return Ending.UNKNOWN
     try:

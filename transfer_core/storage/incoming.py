@@ -20,6 +20,7 @@ from transfer_core.errors import DiskFull, StorageError, WriteFailed
 from transfer_core.storage.durable import start_sync, sync_file, sync_folder, sync_inode
 from transfer_core.storage.file_hash import algorithm_of, hash_of_file
 from transfer_core.storage.holes import is_hole, is_zero, set_aside
+from transfer_core.storage.plain_open import PLAIN
 from transfer_core.storage.positional import read_at, write_at
 from transfer_core.storage.rename import rename_new
 from transfer_core.storage.safe_path import free_names, part_path
@@ -31,13 +32,7 @@ __all__ = ["WINDOW_BYTES", "IncomingFile", "part_path", "storage_error"]
 
 WINDOW_BYTES = 16 * 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_OPEN_FLAGS = (
-    os.O_RDWR
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-)
+_OPEN_FLAGS = os.O_RDWR | PLAIN
 _CREATE_FLAGS = _OPEN_FLAGS | os.O_CREAT | os.O_EXCL
 
 

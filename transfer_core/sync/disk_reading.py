@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from transfer_core.errors import NameRefused, SourceError, SourceMissing, SourceUnreadable
+from transfer_core.storage.plain_open import PLAIN
 from transfer_core.sync.entry import Kind
 from transfer_core.sync.naming import Ignored, folded, why_not_synced
 from transfer_core.sync.tree import PRIVATE, Listing, Stat
@@ -178,9 +179,8 @@ class DiskReading:
             os.close(fd)
 
     def _open(self, path: str) -> int:
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         try:
-            return os.open(self._place(path), flags | getattr(os, "O_NONBLOCK", 0))
+            return os.open(self._place(path), os.O_RDONLY | PLAIN)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise SourceMissing(f"{path} is gone") from error
         except NameRefused as error:
