@@ -12,7 +12,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +107,13 @@ def as_set(values: Iterable[str]) -> str:
     return json.dumps(list(values))
 
 
+def plain_rows(db: sqlite3.Connection) -> sqlite3.Cursor:
+    """For statements that give many rows: as plain tuples these take half the time."""
+    cursor = db.cursor()
+    cursor.row_factory = None
+    return cursor
+
+
 def job_of(row: tuple[Any, ...] | sqlite3.Row) -> Job:
     """The job in a row of COLUMNS."""
     values = list(row)
@@ -144,13 +150,8 @@ def column_of_text(text: str) -> str:
 
 
 def column_of_links(links: Mapping[str, int]) -> str:
-    """Bytes by link as they are kept: JSON, of which only the names are left to its encoder."""
-    return f"{{{', '.join(f'{_quoted(name)}: {count:d}' for name, count in links.items())}}}"
-
-
-@lru_cache(maxsize=256)
-def _quoted(name: str) -> str:
-    return json.dumps(name)
+    """Bytes by link as they are kept."""
+    return json.dumps(dict(links))
 
 
 def name_of_column(column: str | bytes) -> str:

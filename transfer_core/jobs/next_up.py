@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from transfer_core.jobs.database import plain_rows
 from transfer_core.jobs.policy import aged_priority
 from transfer_core.units import NS_PER_S, seconds_of
 
@@ -54,8 +55,7 @@ def _ready_of(
 ) -> list[ReadyJob]:
     """Those of one priority, the first last."""
     rows: list[tuple[float, str, str, int]] = []
-    cursor = db.cursor()
-    cursor.row_factory = None  # plain tuples: of small files this is many hundreds, again and again
+    cursor = plain_rows(db)
     for destination in destinations:
         rows += cursor.execute(
             "SELECT position, file_id, created_at, size FROM job WHERE status = 'pending' AND listed = 1"

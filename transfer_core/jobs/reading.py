@@ -14,6 +14,7 @@ from transfer_core.jobs.database import (
     as_set,
     change_number,
     job_of,
+    plain_rows,
     view_of,
 )
 from transfer_core.jobs.model import Job
@@ -34,8 +35,7 @@ class JobReading(StateDatabase):
         """The list in its order, as people see it, or so much of it behind a row; what is under way as kept last."""
         place = (0, 0.0, "") if after is None else (after.priority, after.position, after.file_id)
         with self._read() as db:
-            cursor = db.cursor()
-            cursor.row_factory = None  # plain tuples: this may be 100,000 rows that a window waits for
+            cursor = plain_rows(db)
             rows = cursor.execute(
                 f"SELECT {VIEW_COLUMNS} FROM job WHERE listed = 1 AND (priority, position, file_id) > (?, ?, ?)"
                 " ORDER BY priority, position, file_id LIMIT ?",
@@ -60,8 +60,7 @@ class JobReading(StateDatabase):
             newest = change_number(db)
             if newest == change:
                 return newest, [], []
-            cursor = db.cursor()
-            cursor.row_factory = None  # plain tuples, as above: while frames go, this is each of them several times
+            cursor = plain_rows(db)
             rows = cursor.execute(
                 f"SELECT {VIEW_COLUMNS} FROM job INDEXED BY job_changed WHERE changed > ? AND listed = 1"  # few of many
                 " ORDER BY priority, position, file_id",
@@ -103,9 +102,7 @@ class JobReading(StateDatabase):
 def jobs_by_id(db: sqlite3.Connection, file_ids: Sequence[str], *, listed_only: bool = False) -> list[Job]:
     """The jobs in the order of `file_ids`, each once. NotFoundError if one is missing."""
     condition = " AND listed = 1" if listed_only else ""
-    cursor = db.cursor()
-    cursor.row_factory = None
-    rows = cursor.execute(
+    rows = plain_rows(db).execute(
         f"SELECT {COLUMNS} FROM job WHERE file_id IN (SELECT value FROM json_each(?)){condition}", (as_set(file_ids),)
     )
     found = {job.file_id: job for job in map(job_of, rows)}
