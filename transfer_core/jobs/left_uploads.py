@@ -24,6 +24,7 @@ class LeftUpload:
     destination: str
     kept: str  # what its job kept to go on with it
     refusals: int  # how often the server would not drop it
+    is_spent: bool  # its job goes on without it
 
 
 class LeftUploadTable(StateDatabase):
@@ -33,9 +34,12 @@ class LeftUploadTable(StateDatabase):
         """All of them, those that were given up first before others."""
         with self._read() as db:
             rows = db.execute(
-                "SELECT number, file_id, destination, kept, refusals FROM left_upload ORDER BY number"
+                "SELECT number, file_id, destination, kept, refusals, spent FROM left_upload ORDER BY number"
             ).fetchall()
-        return [LeftUpload(*row) for row in rows]
+        return [
+            LeftUpload(number, file_id, destination, kept, refusals, bool(spent))
+            for number, file_id, destination, kept, refusals, spent in rows
+        ]
 
     def leave_upload(self, file_id: str, kept: str) -> None:
         """The job goes on without that upload: its source has changed."""

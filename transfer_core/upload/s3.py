@@ -221,14 +221,14 @@ class S3Upload:
             self._rename()
 
     def _rename(self) -> None:
-        folder, slash, name = self._wanted_key.rpartition("/")
-        stem, dot, ending = name.partition(".")
-        own = f"{stem}-{self._item.file_id[:8]}{dot}{ending}"
         if self._id:
             self._stage = _Stage.DROP
             return
         if self._key != self._wanted_key:
             raise ServerRefused(f"{self._key} is taken at the server too", hint="Choose another destination path.")
+        folder, slash, name = self._wanted_key.rpartition("/")
+        stem, dot, ending = name.partition(".")
+        own = f"{stem}-{self._item.file_id[:8]}{dot}{ending}"
         self._key, self._etags, self._kept, self._tag_there = f"{folder}{slash}{own}", {}, {}, ""
         self._begin()
 

@@ -270,8 +270,8 @@ class UploadDesk:
         """Have servers drop what nobody takes back any more; None: all that was given up."""
         with self._lock:
             running = frozenset(self._runs)
-        for file_id in self._dropper.turn(self._targets, self._ways, running, now_ns):
-            self._packer.forget(file_id)
+        if due := self._dropper.turn(self._targets, self._ways, running, now_ns):
+            self._packer.forget(due)
 
     def _all_runs(self) -> list[UploadRun]:
         with self._lock:

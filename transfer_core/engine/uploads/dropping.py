@@ -53,9 +53,10 @@ class Dropper:
         ways: Mapping[str, Ways],
         running: Collection[str],
         now_ns: int | None,
-    ) -> list[str]:
-        """Ask servers that are there to drop what is due, but for files that are on their way; whose time it is.
+    ) -> set[str]:
+        """Ask servers that are there to drop what is due, but for files that are on their way.
 
+        Gives the jobs that nobody takes back any more; not those that go on with another state of their source.
         `now_ns` None: all that was given up is due.
         """
         left = [each for each in self._store.left_uploads() if each.file_id not in running]
@@ -70,7 +71,7 @@ class Dropper:
             is_free = before is None or not before.thread.is_alive()
             if is_free and name in targets and self._monitor.is_open(name, clock_ns):
                 self._asking[name] = _Asking(name, targets[name], ways[name], parts, self)
-        return [each.file_id for each in due]
+        return {each.file_id for each in due if not each.is_spent}
 
     def close(self, wait_s: float) -> None:
         """Let those that are being asked answer, so long at most."""

@@ -88,10 +88,10 @@ class Packer:
             file.flush()
             sync_file(file.fileno())
 
-    def forget(self, file_id: str) -> None:
-        """That job needs its packed file no more."""
+    def forget(self, file_ids: Collection[str]) -> None:
+        """These jobs need their packed files no more."""
         for path in self._all():
-            if path.name.startswith(f"{file_id}-"):
+            if path.name.rpartition("-")[0] in file_ids:
                 _remove(path)
 
     @property

@@ -149,7 +149,7 @@ class UploadRun:
             self._upload()
         except Cancelled as error:
             if self._discard and not self._kept and self._packer is not None:  # else undo goes on with what is packed
-                self._packer.forget(self.job.file_id)
+                self._packer.forget([self.job.file_id])
             return error
         except DrsError as error:
             return error
@@ -208,7 +208,7 @@ class UploadRun:
         if finished.receipt:
             self._listener.keep_receipt(self.job.file_id, self.file_hash, finished.receipt)
         if self._packer is not None:
-            self._packer.forget(self.job.file_id)
+            self._packer.forget([self.job.file_id])
 
     # --- the owner of the driver
 
