@@ -319,28 +319,31 @@ def test_a_screen_of_1366_by_768_at_150_percent_is_large_enough_for_every_page(
         qtbot.waitUntil(lambda page=page: cut_buttons(page) == [])
 
 
-@pytest.mark.parametrize("theme_name", THEMES)
-def test_no_page_scrolls_as_a_whole_in_a_window_of_1366_by_768_though_there_is_a_message_on_top(
-    window: MainWindow, qapp: QApplication, qtbot: QtBot, theme: Theme, theme_name: str, undressed: None
-) -> None:
-    theme.set_name(theme_name)
+@pytest.fixture(params=THEMES)
+def dressed(
+    request: pytest.FixtureRequest, window: MainWindow, qapp: QApplication, theme: Theme, undressed: None
+) -> MainWindow:
+    """The window in each theme, as large as the screen of a small laptop."""
+    theme.set_name(request.param)
     theme.install(qapp)
     window.resize(1366, 768)
-    qtbot.waitUntil(window.banner.isVisible)
-    for page in window.pages:
-        window.go_to(page.name)
+    return window
+
+
+def test_no_page_scrolls_as_a_whole_in_a_window_of_1366_by_768_though_there_is_a_message_on_top(
+    dressed: MainWindow, qtbot: QtBot
+) -> None:
+    qtbot.waitUntil(dressed.banner.isVisible)
+    for page in dressed.pages:
+        dressed.go_to(page.name)
         qtbot.waitUntil(lambda page=page: scrolled_by(page) == 0)
 
 
-@pytest.mark.parametrize("theme_name", THEMES)
 def test_the_plots_of_three_links_are_seen_whole_in_a_window_of_1366_by_768(
-    window: MainWindow, qapp: QApplication, qtbot: QtBot, theme: Theme, theme_name: str, undressed: None
+    dressed: MainWindow, qapp: QApplication, qtbot: QtBot
 ) -> None:
-    theme.set_name(theme_name)
-    theme.install(qapp)
-    window.resize(1366, 768)
-    window.go_to("links")
-    cards = window.findChild(CardColumn)
+    dressed.go_to("links")
+    cards = dressed.findChild(CardColumn)
     assert cards is not None
     assert len(cards.cards) == 3
     plots = [card.plot for card in cards.cards.values()]
