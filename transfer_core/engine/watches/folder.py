@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import xxhash
 
 from transfer_core.clock import Clock
+from transfer_core.engine.watches.chosen import Chosen, EarlyFrames
 from transfer_core.engine.watches.figures import WatchFigures
 from transfer_core.entropy import Entropy
 from transfer_core.errors import DrsError
@@ -26,21 +27,6 @@ from transfer_core.jobs.store import FrameRow, NewFrame, NewJob, WatchRow
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 BACKLOG_MAX = 20_000  # more is left in the folder for the next scan
-ORDER_WAIT_NS = 2 * NS_PER_S  # how long a frame waits for earlier ones, where only the first so many are to be sent
-
-
-@dataclass(slots=True)
-class Chosen:
-    """A selection, and how many frames it has taken."""
-
-    selection: Selection
-    taken: int = 0
-    scans_before: int = 0  # scans of the folder that were done when it began
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it has taken as many as it was to take."""
-        return 0 < self.selection.max_files <= self.taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +56,7 @@ class WatchedFolder:
         self._chosen: dict[str, Chosen] = {}
         self._names: Counter[str] = Counter()  # frames not yet arrived, by name
         self._queued: set[int] = set()
-        self._early: dict[str, Frame] = {}  # complete, by name, while earlier ones may still come
+        self._early = EarlyFrames()
         if not row.spec.on_trigger:
             self._chosen[""] = Chosen(own_selection(row.spec), row.taken)
         self.watcher = self._make_watcher() if not row.paused and not row.ended else None
@@ -123,7 +109,7 @@ class WatchedFolder:
         if not self._pattern.wants(relative):
             return False
         for chosen in self._chosen.values():  # noqa: SIM110 - a generator each is a fifth of what a scan costs
-            if _begins(chosen, relative):
+            if chosen.begins(relative):
                 return True
         return False
 
@@ -138,7 +124,7 @@ class WatchedFolder:
             version = _version(run_id, relative, facts.size, facts.mtime_ns, facts.identity)
             if version in self._queued:
                 self.met_known_scan = self.watcher.scans_done if self.watcher is not None else -1
-            elif not chosen.is_full and _begins(chosen, relative):
+            elif not chosen.is_full and chosen.begins(relative):
                 takers.append((chosen, version))
         return takers
 
@@ -169,29 +155,11 @@ class WatchedFolder:
         return new
 
     def _in_order(self, watcher: FolderWatcher, frames: list[Frame]) -> list[Frame]:
-        """Those that may be taken by now. Of a run that takes so many frames, these are the first by name: until all
-        that is there was looked at, and while an earlier one is not complete, the later ones wait, though not long."""
         limited = [chosen for chosen in self._chosen.values() if chosen.selection.max_files and not chosen.is_full]
         if not self._early and not limited:
             return frames
-        waiting = self._early | {frame.relative: frame for frame in frames}
-        self._early = {}
-        now_ns, names = self._clock.monotonic_ns(), watcher.unfinished_names()
-        firsts = [min((name for name in names if _begins(chosen, name)), default="") for chosen in limited]
-        ready: list[Frame] = []
-        for relative, frame in sorted(waiting.items()):
-            may_wait = now_ns - frame.complete_ns < ORDER_WAIT_NS
-            is_early = may_wait and any(
-                _begins(chosen, relative)
-                and not _is_start(chosen, relative)
-                and (watcher.scans_done == chosen.scans_before or "" < first < relative)
-                for chosen, first in zip(limited, firsts, strict=True)
-            )
-            if is_early:
-                self._early[relative] = frame
-            else:
-                ready.append(frame)
-        return ready
+        names, now_ns = watcher.unfinished_names(), self._clock.monotonic_ns()
+        return self._early.ready(frames, limited, names, watcher.scans_done, now_ns)
 
     def _new_frame(self, chosen: Chosen, frame: Frame, version: int) -> NewFrame:
         spec, facts, run_id = self.spec, frame.facts, chosen.selection.run_id
@@ -325,7 +293,7 @@ class WatchedFolder:
             errors=figures.errors,
             error=figures.error,
             error_ns=figures.error_ns,
-            run=", ".join(map(_run_text, self.runs)),
+            run=", ".join(chosen.text for chosen in self.runs),
         )
 
     @property
@@ -363,27 +331,6 @@ class WatchedFolder:
             self.watcher.close()
 
 
-def _begins(chosen: Chosen, relative: str) -> bool:
-    """Whether a name comes late enough; a start with a slash is compared with the whole path."""
-    if not chosen.selection.start:
-        return True
-    if "/" in chosen.selection.start:
-        return chosen.selection.begins_before(relative)
-    return chosen.selection.begins_before(relative.rpartition("/")[2])
-
-
-def _is_start(chosen: Chosen, relative: str) -> bool:
-    """Whether a run begins with this very frame: none comes before it."""
-    start = chosen.selection.start
-    return bool(start) and start in (relative, relative.rpartition("/")[2])
-
-
 def _version(run_id: str, relative: str, size: int, mtime_ns: int, inode: int) -> int:
     text = f"{run_id}\0{relative}\0{size}\0{mtime_ns}\0{inode}"
     return xxhash.xxh3_128_intdigest(text.encode("utf-8", "surrogateescape"))
-
-
-def _run_text(chosen: Chosen) -> str:
-    selection = chosen.selection
-    count = f"{chosen.taken} of {selection.max_files}" if selection.max_files else str(chosen.taken)
-    return f"{selection.folder} from {selection.start}: {count}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.engine.watches.support import Agent, until
-from transfer_core.engine.watches import folder, verbs
+from transfer_core.engine.watches import chosen, verbs
 from transfer_core.engine.watches.verbs import views_of, views_text
 from transfer_core.errors import ConfigError, ConflictError, DiskFull, NotFoundError, SourceMissing, UsageError
 from transfer_core.events.watches import WatchSpec, WatchState, WatchView
@@ -187,7 +187,7 @@ def test_a_run_of_so_many_frames_takes_the_first_by_name_though_a_later_one_is_c
 def test_a_frame_that_is_never_complete_does_not_hold_up_a_run_for_long(
     agent: Agent, cameras: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "ORDER_WAIT_NS", NS_PER_S // 5)
+    monkeypatch.setattr(chosen, "ORDER_WAIT_NS", NS_PER_S // 5)
     arm(agent, cameras, max_files=2)
     with (cameras[0] / FRAME.format(5)).open("ab") as writer:
         writer.write(b"more")
