@@ -80,12 +80,12 @@ class Running:
     def wait_for(self, name: str, /, timeout_s: float = EVENT_S, **facts: object) -> dict[str, Any]:
         """The first event of that name with those facts."""
         end = time.monotonic() + timeout_s
-        while time.monotonic() < end:
+        has_ended = False
+        while time.monotonic() < end and not has_ended:
+            has_ended = not any(thread.is_alive() for thread in self._threads)  # asked first: what it said last counts
             for event in tuple(self.events):
                 if event["event"] == name and facts.items() <= event.items():
                     return event
-            if self.process.poll() is not None and not any(thread.is_alive() for thread in self._threads):
-                break
             time.sleep(0.02)
         raise AssertionError(f"no {name} {facts}: {self.events[-5:]} {self.err[-2000:]}")
 

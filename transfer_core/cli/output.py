@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -24,6 +25,14 @@ SHORT_ID = 8
 _ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
 _LONE = re.compile("[\ud800-\udfff]")
 _writing = threading.Lock()
+
+
+def buffer_stdout() -> None:
+    """Put a buffer before a stdout without one (`python -u`): else what a signal keeps it from writing is lost."""
+    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        sys.stdout = open(  # noqa: SIM115 - as long as the process
+            sys.stdout.fileno(), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False
+        )
 
 
 def line(text: str) -> None:
