@@ -62,6 +62,8 @@ class LinkGauge:
         if known.port is None or known.judge is None:
             known.view = self.plain_view(known)
             return None
+        if known.judge.state is LinkState.KILLED and known.killed_ns is None:
+            known.meter.come_back()
         self._meter(known, now_ns)
         sample = known.meter.sample(known.link.name, now_ns)
         if sample is not None:

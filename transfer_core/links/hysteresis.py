@@ -105,6 +105,8 @@ class LinkStateJudge:
             self._wanted_ns = now_ns
         self._wanted = wanted
         if now_ns - self._wanted_ns < self._hold_ns(wanted):
+            if self._state is LinkState.SILENT:
+                self._why = "answers again"
             return None
         return self._become(wanted, wanted_why, now_ns)
 

@@ -6,8 +6,10 @@ samples are thinned to one per 5 ms and kept for 10 s; percentiles are taken ove
 newest eight when light probes are all there is. Jitter is the smoothed difference of neighbouring transit times, as
 RTP does it (RFC 3550 section 6.4.1), with RTT in place of one-way transit. Loss is what was lost of all that was
 settled within 10 s, once that is enough to speak of a share. An idle link settles a dozen probes in that time, of which
-a single lost one is 8 %: so a loss is called sure, and may be held against the link, from the third lost datagram on. A
-figure that nothing proves is None, never zero.
+a single lost one is 8 %: so a loss is called sure, and may be held against the link, from the third lost datagram on.
+What was lost while the link was switched off says nothing about it: `come_back` begins the loss anew, and what was sent
+before is found lost at the latest with the first datagram that arrives. A figure that nothing proves is None, never
+zero.
 """
 
 from __future__ import annotations
@@ -64,6 +66,9 @@ class _BucketRing:
         assert self._newest is not None
         self._sums[self._newest % len(self._sums)] += values
 
+    def clear(self) -> None:
+        self._sums[:] = 0
+
     def totals(self, now_ns: int) -> list[float]:
         self._advance(now_ns)
         totals: list[float] = self._sums.sum(axis=0).tolist()
@@ -93,6 +98,7 @@ class LinkMeter:
         self._burst_began_ns: int | None = None
         self._last_delivery_ns: int | None = None
         self._measured_ns: int | None = None
+        self._is_coming_back = False
         self._next_sample_ns: int | None = None
 
     @property
@@ -127,7 +133,15 @@ class LinkMeter:
         """So many more datagrams are known to have arrived, and to have been lost."""
         if delivered_datagrams > 0:
             self._measured_ns = now_ns
+        if self._is_coming_back:
+            self._is_coming_back = delivered_datagrams == 0
+            lost_datagrams = 0
         self._settled.add(now_ns, delivered_datagrams, lost_datagrams)
+
+    def come_back(self) -> None:
+        """The link was off and is on again: its loss is that from its first delivery on."""
+        self._settled.clear()
+        self._is_coming_back = True
 
     def figures(self, now_ns: int) -> LinkFigures:
         """The link as it is now."""

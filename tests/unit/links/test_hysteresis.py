@@ -58,7 +58,9 @@ def test_silence_shows_soon_and_coming_back_has_to_be_earned() -> None:
     assert track.run(0.3, alive=False) is LinkState.SILENT
     assert track.judge.why == "nothing comes back"
     assert track.run(1.9) is LinkState.SILENT
+    assert track.judge.why == "answers again"
     assert track.run(0.3) is LinkState.UP
+    assert track.judge.why == ""
 
 
 def test_each_relapse_doubles_what_has_to_be_earned_up_to_half_a_minute() -> None:

@@ -113,6 +113,18 @@ def test_a_handful_of_datagrams_is_no_loss_figure() -> None:
     assert meter.figures(START).loss is None
 
 
+def test_a_link_that_came_back_shows_what_it_loses_since_then() -> None:
+    meter = LinkMeter()
+    meter.on_settled(5, 60, START)
+    meter.come_back()
+    assert meter.figures(START).loss is None
+    meter.on_settled(0, 20, START + NS_PER_S)  # sent before
+    meter.on_settled(1, 15, START + 2 * NS_PER_S)
+    assert meter.figures(START + 2 * NS_PER_S).loss is None
+    meter.on_settled(7, 2, START + 3 * NS_PER_S)
+    assert meter.figures(START + 3 * NS_PER_S).loss == pytest.approx(2 / 10)
+
+
 def test_lost_datagrams_prove_no_delivery() -> None:
     meter = LinkMeter()
     meter.on_settled(0, 10, START)
