@@ -8,7 +8,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.ports import free_port
 
 CAMERAS, FRAMES, FPS = 3, 60, 15
 SMALL_FRAMES = 3000
@@ -38,9 +39,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.cameras = folder, folder / "cameras"
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.listen = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.listen = f"127.0.0.1:{free_port()}"
         self.log = (folder / "log").open("ab")
         self.processes: list[subprocess.Popen[bytes]] = []
         self.relay = self.start_relay()

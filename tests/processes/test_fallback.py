@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.support.ports import free_port
 
 MB = 1_000_000
 LIMIT_S = 150.0
@@ -61,16 +62,6 @@ while True:
         self._process.wait()
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def wait_for(question: Callable[[], Any], what: str) -> Any:
     end = time.monotonic() + LIMIT_S
     while True:
@@ -84,7 +75,7 @@ def wait_for(question: Callable[[], Any], what: str) -> Any:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_relay_is_sent_to_over_http_while_udp_is_cut_off(tmp_path: Path) -> None:
-    port, behind = free_ports(2)
+    port, behind = free_port(), free_port()
     gate = UdpGate(port, behind)
     state, log = tmp_path / "a", (tmp_path / "relay.log").open("w+b")
     words = command("relay", "--dir", tmp_path / "in", "--listen", f"127.0.0.1:{behind}", "--json")

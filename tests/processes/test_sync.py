@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.ports import free_port
 
 PRIVATE = ".drs-sync"
 LIMIT_S = 150.0
@@ -67,9 +68,7 @@ class Team:
 
     def __init__(self, folder: Path, laptops: int = 3) -> None:
         self.folder = folder
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.listen = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.listen = f"127.0.0.1:{free_port()}"
         (folder / "links.toml").write_text(LINKS)
         self.log = (folder / "log").open("ab")
         self.running: dict[str, subprocess.Popen[bytes]] = {}

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from tests.support.fault_proxy import FaultProxy
+from tests.support.ports import free_port
 
 MB = 1_000_000
 CHUNK = 5_300_000  # a chunk or a part with what is around it
@@ -74,17 +75,10 @@ class Stage:
         self.proxy = FaultProxy(0)
         self.proxy.start()
         self.log = (folder / "log").open("ab")
-        self.port = self._free_port()
+        self.port = free_port()
         self.proxy.behind = self.port
         self.server = self.start_server()
         self.agent: subprocess.Popen[bytes] | None = None
-
-    @staticmethod
-    def _free_port() -> int:
-        other = FaultProxy(0)
-        other.start()
-        other.stop()
-        return other.port
 
     # --- the server
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.support.ports import free_port
 from transfer_core.cli.__main__ import run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -124,7 +125,7 @@ class Field:
         self.links = folder / "links.toml"
         self.links.write_text(LINKS)
         self._running: list[Running] = []
-        self.listen = "127.0.0.1:0"
+        self.listen = f"127.0.0.1:{free_port()}"
 
     def words(self, *words: object) -> list[str]:
         """A command line."""

@@ -9,14 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.telemetry_world import Pilot, desk_in, pilots, wait_until
 from transfer_core.telemetry.decoders.registry import LIFTOFF_FULL, make_decoder
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -37,7 +32,7 @@ def test_a_port_is_recorded_until_its_time_is_over(drs, tmp_path) -> None:
     pilot, landed = Pilot(port), threading.Event()
 
     def fly() -> None:
-        while not landed.wait(0.01):
+        while not landed.wait(0.001):
             pilot.fly(1)
 
     flying = threading.Thread(target=fly)

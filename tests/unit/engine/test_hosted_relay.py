@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.upload_world import UploadWorld, wait_until
 from transfer_core.engine import destination_verbs
 from transfer_core.engine.local_service import LocalService
@@ -27,13 +28,6 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServi
     service = LocalService(tmp_path / "host")
     yield service
     service.stop()
-
-
-def _silent_port() -> int:
-    """One of UDP that nobody listens on."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_with_an_address_for_http_it_listens_there_and_its_tokens_name_it(host: LocalService, tmp_path: Path) -> None:
@@ -70,7 +64,7 @@ def test_an_agent_whose_udp_does_not_get_through_sends_to_it_over_http(host: Loc
     try:
         assert world.agent.pair(host.relay_token().text, "pit").online
         host.stop_relay()
-        host.start_relay(str(tmp_path / "in"), f"127.0.0.1:{_silent_port()}", relay.http.removeprefix("http://"))
+        host.start_relay(str(tmp_path / "in"), f"127.0.0.1:{free_port()}", relay.http.removeprefix("http://"))
         source = world.file("stint.bin", 3_000_000)
         job = world.arrive(world.queue(source, to="pit"))
         assert job.status is JobState.COMPLETED
@@ -86,7 +80,7 @@ def test_one_whose_token_somebody_else_has_used_waits_and_says_so_instead_of_fai
     host: LocalService, tmp_path: Path
 ) -> None:
     host.start_relay(str(tmp_path / "in"), "127.0.0.1:0", "127.0.0.1:0")
-    token = host.relay_token(addresses=(f"127.0.0.1:{_silent_port()}",))  # pairing is left to HTTP
+    token = host.relay_token(addresses=(f"127.0.0.1:{free_port()}",))  # pairing is left to HTTP
     first, second = UploadWorld(tmp_path / "first"), UploadWorld(tmp_path / "second")
     try:
         assert first.agent.pair(token.text, "pit").name == "pit"

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.fault_proxy import FaultProxy
+from tests.support.ports import free_port
 from tests.support.small_server import Handler, Reply, login_page, lose_answer
 from tests.support.upload_world import UploadWorld, wait_until
 from transfer_core.events import JobState
@@ -77,14 +78,6 @@ def wait_for_port(port: int) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def free_port() -> int:
-    proxy = FaultProxy(0)
-    port = proxy.port
-    proxy.start()
-    proxy.stop()
-    return port
 
 
 @pytest.fixture(scope="module")
