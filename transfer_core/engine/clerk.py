@@ -109,6 +109,7 @@ class Clerk:
         if reclaimed:
             self._notify(Severity.INFO, "queue", f"{reclaimed} jobs of the last run go on", "")
         self._forget_far_delays()
+        self.poke()  # else the first turn would wait a beat for somebody's call
         self._thread.start()
 
     def stop(self) -> None:

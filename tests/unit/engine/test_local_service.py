@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from transfer_core.engine import local_service
+from transfer_core.engine import clerk, local_service
 from transfer_core.engine.local_service import LocalService
 from transfer_core.engine.system import SystemClock
 from transfer_core.errors import NotFoundError
@@ -135,6 +135,25 @@ def test_an_agent_with_work_left_is_up_with_all_its_rooms_once_the_relay_takes_a
         service.add_paths([str(tmp_path / "lap.bin")])
         start_within_time(service)
         assert [file.path for file in host.incoming()] == ["lap.bin"]
+    finally:
+        service.stop()
+        host.stop()
+
+
+@pytest.mark.usefixtures("patient")
+def test_nothing_between_an_agent_s_start_and_its_first_file_waits_for_the_clerk_s_beat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clerk, "TURN_S", 1000.0)
+    (tmp_path / "links.toml").write_text(LINKS)
+    (tmp_path / "lap.bin").write_bytes(bytes(20_000_000))
+    host = LocalService(tmp_path / "host")
+    service = LocalService(tmp_path / "state", simulation=tmp_path / "links.toml")
+    try:
+        host.start_relay(str(tmp_path / "in"), "127.0.0.1:0")
+        service.pair(host.relay_token().text)
+        service.add_paths([str(tmp_path / "lap.bin")])
+        start_within_time(service)  # it is up once the relay takes the file
     finally:
         service.stop()
         host.stop()
