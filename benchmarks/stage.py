@@ -66,7 +66,7 @@ class Speaker:
     """A command of the product with `--json`, and what it has said so far."""
 
     def __init__(self, words: Sequence[str], log: Path) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        environment = {**_environment(), "PYTHONUNBUFFERED": "1"}
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
                 list(words), stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT, env=environment
@@ -318,7 +318,7 @@ class Stage:
         return max(changed) + time.monotonic() - time.time()
 
     def _run(self, *words: str) -> str:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = _environment()
         done = subprocess.run(
             _command(*words), capture_output=True, text=True, timeout=120, check=False, cwd=ROOT, env=environment
         )
@@ -335,6 +335,12 @@ def stage(setting: Setting) -> Iterator[Stage]:
         yield made
     finally:
         made.close()
+
+
+def _environment() -> dict[str, str]:
+    """Of an installed program: modules are compiled once, not at each start, even where a shell forbids to keep them."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 def _command(*words: str) -> list[str]:

@@ -15,7 +15,7 @@ import typer
 
 from transfer_core.cli.output import buffer_stdout, error_line
 from transfer_core.cli.plain_words import read_plainly
-from transfer_core.engine.system import collect_less_often
+from transfer_core.engine.system import collect_less_often, compute_in_one_thread
 from transfer_core.errors import Cancelled, ConfigError, DrsError, UsageError
 
 PROGRAM = "drs-sync"
@@ -145,6 +145,7 @@ def run(arguments: Sequence[str], *, default: str | None = None) -> int:
 def main(default: str | None = None) -> NoReturn:
     """Run the process's own arguments, and end the process with the exit code."""
     collect_less_often()
+    compute_in_one_thread()
     buffer_stdout()
     sys.exit(run(sys.argv[1:], default=default))
 

@@ -12,8 +12,6 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from transfer_core.clock import Clock
 from transfer_core.config import ScoreWeights
 from transfer_core.engine.agent_loop import IDLE_NS, AgentLoop
@@ -111,8 +109,8 @@ class LinkDesk:
         seed = zlib.crc32(link.name.encode())
         conditions = self._conditions_of(link.name)
         if known.directions is None:
-            up = SimulatedLink(conditions, np.random.default_rng(seed))
-            known.directions = up, SimulatedLink(conditions, np.random.default_rng(seed + 1))
+            up = SimulatedLink(conditions, seed)
+            known.directions = up, SimulatedLink(conditions, seed + 1)
         device = None if known.simulated or link.kind is LinkKind.LOOPBACK else link.device
         try:
             inner = open_udp_port(device=device)

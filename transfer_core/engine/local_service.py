@@ -160,9 +160,9 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         clerk.start()
         self._bell = Doorbell(self._state_dir, clerk.poke)
         self._bell.start()
-        clerk.runner.uploads.start_telling()
         if self._store.is_any_pending():
             reports.data_flows.wait(HEAD_START_S)
+        clerk.runner.uploads.start_telling()
         self._start_sync(promised, name, identity, self._who_is_near())
         self.start_telemetry()
         self._start_watches(promised)

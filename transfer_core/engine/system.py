@@ -39,6 +39,14 @@ class SystemEntropy:
         return self._random.random()
 
 
+def compute_in_one_thread() -> None:
+    """Before numpy is imported: let it start no threads for algebra, which we have none of.
+
+    They spin when they start, 25 ms of a core that whoever else starts with us could use.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def collect_less_often() -> None:
     """Let the garbage collector look more rarely: what imports and a long queue make stays, so it finds nothing."""
     gc.set_threshold(MADE_BETWEEN)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,13 +62,16 @@ class LinkCounters:
 class SimulatedLink:
     """One direction. `offer` may be called by one thread; `kill` and `restore` by any.
 
-    Conditions of None make it transparent: no delay, no loss, no limit; only the switch works.
+    Conditions of None make it transparent: no delay, no loss, no limit; only the switch works. Of a seed the generator
+    is made at its first draw: numpy imports its generators then, which takes longer than to find and open the links.
     """
 
-    def __init__(self, conditions: LinkConditions | None, rng: np.random.Generator, *, reorder: bool = False) -> None:
+    def __init__(
+        self, conditions: LinkConditions | None, rng: np.random.Generator | int, *, reorder: bool = False
+    ) -> None:
         self.counters = LinkCounters()
         self._conditions = conditions
-        self._rng = rng
+        self._rng_or_seed = rng
         self._reorder = reorder
         self._killed = False
         self._busy_until_ns = 0  # when the queue, as it is, has drained
@@ -76,6 +80,10 @@ class SimulatedLink:
         self._run_left = 0
         self._wander = 0.0  # the common jitter, in standard deviations
         self._wander_ns: int | None = None
+
+    @cached_property
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(self._rng_or_seed)
 
     @property
     def conditions(self) -> LinkConditions | None:

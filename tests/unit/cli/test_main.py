@@ -27,6 +27,17 @@ def test_every_command_takes_state_json_and_help(command, drs) -> None:
     assert "--json" in out
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_numpy_starts_no_threads_of_its_own_in_a_program_of_ours() -> None:
+    script = (
+        "import os, sys; from transfer_core.cli.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: import numpy; sys.exit(len(os.listdir('/proc/self/task')) - 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, "--help"], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_help_imports_nothing_heavy() -> None:
     heavy = "numpy PySide6 psutil cryptography fastapi requests sqlite3 rich.progress"
     script = (

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from transfer_core.engine.apart.answering import Answerer
 from transfer_core.engine.apart.wire import FrameWriter, Kind, LogLine, pack
-from transfer_core.engine.system import collect_less_often
+from transfer_core.engine.system import collect_less_often, compute_in_one_thread
 from transfer_core.errors import EngineGone
 from transfer_core.service import TransferService
 
@@ -80,6 +80,7 @@ def main(make: Callable[..., TransferService] = make_service) -> None:
     """Answer until nobody asks any more, by the service that `make` gives for a state."""
     faulthandler.enable()
     collect_less_often()
+    compute_in_one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the window, which ends this one in order
     calls, answers = _take_pipes()
     writer = FrameWriter(answers)

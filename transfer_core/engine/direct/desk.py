@@ -17,8 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
 from transfer_core.clock import Clock
 from transfer_core.engine.agent_loop import AgentLoop
 from transfer_core.engine.direct.discovery import Discovery, Own
@@ -122,7 +120,7 @@ class DirectDesk:
             identity=self._identity, name=self._name, clock=self._clock, entropy=self._entropy, listener=self
         )
         loop.files.mail = self
-        free = [SimulatedLink(None, np.random.default_rng(0)) for _ in range(2)]
+        free = [SimulatedLink(None, 0) for _ in range(2)]
         loop.set_links({LINK: LinkPort(LINK, SimulatedPort(outside, *free))})
         callers = _Callers(self._on_caller, self._take)
         self._letters = Letters(loop, self._entropy.token_bytes(6).hex())
