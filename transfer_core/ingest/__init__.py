@@ -9,7 +9,6 @@ May import: `storage` and the vocabulary.
     trigger        P  a trigger's message, and the answers to it
     open_writers      whether somebody has a file open for writing
     folder_events     what inotify tells of folders
-    staleness         whether nobody has written to a file for long
     folder_scan       what is in a folder now
     watcher           one watched folder: events, scans and verdicts become complete frames
     sent_file         deletes a source that has arrived, and nothing else

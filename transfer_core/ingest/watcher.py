@@ -27,7 +27,7 @@ from transfer_core.ingest.folder_events import FolderEvent, FolderEvents, Happen
 from transfer_core.ingest.folder_scan import Refusals, walk
 from transfer_core.ingest.open_writers import is_inside, mount_of, writer_of
 from transfer_core.ingest.selection import PART_SUFFIX
-from transfer_core.ingest.staleness import Staleness
+from transfer_core.storage.staleness import Staleness
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 CANDIDATES_MAX = 5000

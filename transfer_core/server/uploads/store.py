@@ -24,6 +24,7 @@ from transfer_core.server.uploads.sums import FrontSums
 from transfer_core.storage.free_space import Room, require_quota
 from transfer_core.storage.incoming import IncomingFile, storage_error
 from transfer_core.storage.safe_path import PART_SUFFIX, fit_name, resolve_under
+from transfer_core.storage.staleness import Staleness
 from transfer_core.units import NS_PER_S
 
 IDLE_FILES_MAX = 64
@@ -48,6 +49,7 @@ class UploadStore:
         self.database = database
         self._clock = clock
         self._room = room
+        self._staleness = Staleness(clock, int(config.http.idle_expiry_s * NS_PER_S))
         self._agent_bytes = agent_bytes or (lambda _: 0)
         self._uploads: dict[str, Upload] = {}
         self._idle: OrderedDict[str, Upload] = OrderedDict()  # nobody uses them, their files may be open
@@ -213,13 +215,13 @@ class UploadStore:
             self._idle.pop(upload_id, None)
 
     def expire(self) -> list[str]:
-        """Discard uploads that nobody went on with; their ids."""
+        """Discard uploads that nobody went on with; their ids. One thread's."""
         before_ns = self._clock.wall_ns() - int(self.config.http.idle_expiry_s * NS_PER_S)
         expired: list[str] = []
         for record in self.database.idle_since(before_ns):
             upload = self.acquire(Client(record.client), record.upload_id)
             try:
-                if upload.users == 1 and upload.record.updated_ns < before_ns:
+                if upload.users == 1 and self._staleness.is_stale(upload.record.updated_ns):
                     self.discard(upload)
                     expired.append(record.upload_id)
             finally:
