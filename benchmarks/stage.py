@@ -338,7 +338,7 @@ def stage(setting: Setting) -> Iterator[Stage]:
 
 
 def _environment() -> dict[str, str]:
-    """Of an installed program: modules are compiled once, not at each start, even where a shell forbids to keep them."""
+    """An installed program's: modules are compiled once, not at each start, also where a shell forbids to keep them."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPATH": str(ROOT)}
 

@@ -119,8 +119,8 @@ def _result(back: list[float], restarts: list[Restart], dead_s: float) -> Result
     note = (
         "A file of 600 MB. New bytes are what the relay's process writes, in steps of one chunk. A restart is "
         "counted from the start of the program, with what Python takes to import it; its modules are compiled, as an "
-        "installed program's are. *Sent again* is what went onto the wire after the restart and was neither written nor "
-        "on its way."
+        "installed program's are. *Sent again* is what went onto the wire after the restart and was neither written "
+        "nor on its way."
     )
     return Result(goals, [Table(("what", "measured"), rows)], notes=[note])
 

@@ -10,9 +10,10 @@ from transfer_core.engine.local_service import LocalService
 
 NOT_YET = (
     "pydantic rich fastapi uvicorn zeroconf requests urllib3 boto3 zstandard pathspec pyfastcdc mcap argon2 asyncio "
-    "http.client email numpy.random transfer_core.sync transfer_core.ingest transfer_core.telemetry "
-    "transfer_core.server transfer_core.engine.direct transfer_core.engine.watches.desk transfer_core.engine.sync_desk "
-    "transfer_core.engine.qlog transfer_core.engine.uploads.run transfer_core.upload.chunked transfer_core.upload.s3 "
+    "http.client email numpy.random cryptography.hazmat.primitives.serialization transfer_core.sync "
+    "transfer_core.ingest transfer_core.telemetry transfer_core.server transfer_core.engine.direct "
+    "transfer_core.engine.watches.desk transfer_core.engine.sync_desk transfer_core.engine.qlog "
+    "transfer_core.engine.uploads.run transfer_core.upload.chunked transfer_core.upload.s3 "
     "transfer_core.protocol.receiver transfer_core.cli.send transfer_core.cli.sync transfer_core.service.transfer"
 )
 SCRIPT = """

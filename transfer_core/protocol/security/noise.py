@@ -23,7 +23,6 @@ from enum import Enum
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from transfer_core.entropy import Entropy
 from transfer_core.errors import LocalProtocolError, SecurityError
@@ -64,7 +63,7 @@ class KeyPair:
     def from_private(cls, private: bytes) -> KeyPair:
         """The pair that a 32-byte private key belongs to."""
         public = X25519PrivateKey.from_private_bytes(private).public_key()
-        return cls(private, public.public_bytes(Encoding.Raw, PublicFormat.Raw))
+        return cls(private, public.public_bytes_raw())
 
     @classmethod
     def generate(cls, entropy: Entropy) -> KeyPair:
