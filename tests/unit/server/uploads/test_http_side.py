@@ -283,7 +283,7 @@ def is_cut_while_trickling(connection: socket.socket) -> bool:
 
 
 def test_a_head_that_comes_byte_by_byte_is_cut(tmp_path: Path) -> None:
-    with HttpRelay(tmp_path, http_config(header_timeout_s=0.3)) as relay:
+    with HttpRelay(tmp_path, http_config(header_timeout_s=2.0)) as relay:
         url = httpx.URL(relay.url)
         with socket.create_connection((url.host, url.port or 80), 60) as slow:
             slow.settimeout(0.02)
