@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePath
+
 from transfer_core.events import LinkState, LinkView
 from transfer_core.units import NS_PER_S, format_bytes, format_duration
 
@@ -12,6 +15,7 @@ LOST_NS = 10 * NS_PER_S  # and older than this not at all
 
 QUOTA_SHORT = 0.9  # from this share of a quota on it needs a look
 
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _NOT_DELIVERING = (LinkState.KILLED, LinkState.DOWN, LinkState.UNUSED)
 
 
@@ -85,6 +89,12 @@ def why_text(link: LinkView) -> str:
     return link.why.removeprefix(f"{link.state.value} ")
 
 
+def without_code(why: str) -> str:
+    """A reason for people, without an error's code before it."""
+    code, colon, rest = why.partition(": ")
+    return rest if colon and code.startswith("E_") else why
+
+
 def is_unheard(link: LinkView, now_ns: int) -> bool:
     """True for a link that was said to deliver, so long ago that nobody knows: its engine may stand still."""
     delivers = link.state in (LinkState.UP, LinkState.DEGRADED)
@@ -94,6 +104,15 @@ def is_unheard(link: LinkView, now_ns: int) -> bool:
 def shown_state(link: LinkView, now_ns: int) -> LinkState:
     """The state that its mark may show: nobody knows how one does that is not heard of."""
     return LinkState.IDLE if is_unheard(link, now_ns) else link.state
+
+
+def file_name(path: str) -> str:
+    """The last part of a path, or the path where it has none, on one line that reads as it is written.
+
+    Line breaks, other control characters and what turns the direction of text (Unicode bidi embeddings, overrides and
+    isolates) are legal in names; they are shown as U+FFFD.
+    """
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", PurePath(path).name or path)
 
 
 def moment_text(at: str | None) -> str:

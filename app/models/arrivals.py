@@ -6,8 +6,7 @@ arrive in quick succession one line tells how many.
 
 from __future__ import annotations
 
-from pathlib import PurePath
-
+from app.figures import file_name
 from transfer_core.events import JobState, JobView, Notice, Severity
 from transfer_core.units import NS_PER_S, utc_iso
 
@@ -33,7 +32,7 @@ class Arrivals:
         if not self._untold or (self._due_ns is not None and now_ns < self._due_ns):
             return None
         jobs, self._untold, self._due_ns = self._untold, [], now_ns + QUIET_NS
-        first = PurePath(jobs[0].path).name
+        first = file_name(jobs[0].path)
         if len(jobs) == 1:
             text = f"{first} has arrived at {jobs[0].destination}" + (", hash equal" if jobs[0].file_hash else "")
         else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
+from app.figures import file_name, without_code
 from app.models.sync_rows import WORST
 from transfer_core.errors import DrsError
 from transfer_core.events import (
@@ -137,7 +137,7 @@ def _of_engine(engine: EngineView, destinations: Sequence[DestinationView]) -> I
         return
     for each in destinations:
         if each.online is False and each.why:
-            key, text = f"offline {each.name}", f"{each.name} can't be reached: {_without_code(each.why)}"
+            key, text = f"offline {each.name}", f"{each.name} can't be reached: {without_code(each.why)}"
             if each.kind == "relay":
                 again = each.why.startswith(_PAIR_AGAIN)
                 yield Condition(key, Severity.SERIOUS, text, "window.pair" if again else "window.strip", "links")
@@ -161,7 +161,7 @@ def _of_room(jobs: Iterable[JobView]) -> Iterator[Condition]:
 def _of_jobs(jobs: Iterable[JobView]) -> Iterator[Condition]:
     failed = [job for job in jobs if job.status is JobState.FAILED]
     if failed:
-        name = PurePath(failed[0].path).name
+        name = file_name(failed[0].path)
         text = f"{name} failed" if len(failed) == 1 else f"{name} and {len(failed) - 1} more failed"
         yield Condition("failed", Severity.SERIOUS, text, page="queue", subject=failed[0].file_id, in_banner=False)
 
@@ -194,8 +194,3 @@ def _of_folders(folders: Iterable[SyncFolderView]) -> Iterator[Condition]:
         if folder.state in WORST:
             text = f"Shared folder {folder.name} {_FOLDER_WORDS[folder.state]}: {folder.text or folder.state.value}"
             yield Condition(f"folder {folder.name}", Severity.SERIOUS, text, page="sync", subject=folder.name)
-
-
-def _without_code(why: str) -> str:
-    code, colon, rest = why.partition(": ")
-    return rest if colon and code.startswith("E_") else why

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from PySide6.QtCore import QObject
 
-from app.figures import was_text
+from app.figures import was_text, without_code
 from app.models.table_model import TableModel, headings
 from transfer_core.events import DestinationView, JobState, JobView
 from transfer_core.units import format_bytes
@@ -125,7 +125,7 @@ class DestinationsModel(TableModel):
             case DestinationColumn.ADDRESS:
                 return ", ".join(view.addresses)
             case DestinationColumn.WHY:
-                return view.why
+                return without_code(view.why)
 
     def tip(self, row: int, column: int) -> str:
         """All of it."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from pathlib import PurePath
 
 from PySide6.QtCore import QObject, Signal
 
-from app.figures import mbit_text, moment_text
+from app.figures import file_name, mbit_text, moment_text
 from app.models.table_model import ROOT, Heading, Index, TableModel
 from transfer_core.events import JobState, JobView
 from transfer_core.units import format_bytes, format_duration
@@ -139,7 +138,7 @@ def _texts(job: JobView) -> tuple[str, ...]:
     return (
         _OUTCOMES.get(job.status, job.status.value),
         moment_text(job.completed_at),
-        PurePath(job.path).name or job.path,
+        file_name(job.path),
         format_bytes(job.size),
         format_duration(took),
         rate,

@@ -14,7 +14,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from app.figures import DASH, was_text
+from app.figures import DASH, file_name, was_text
 from app.models.queue_order import moved
 from transfer_core.events import JobState, JobView
 from transfer_core.units import format_bytes, format_duration
@@ -95,7 +95,7 @@ def _texts(job: JobView, *, is_heard: bool) -> tuple[str, ...]:
     running = job.status is JobState.UPLOADING
     return (
         "",  # the place is painted, since it changes with every other row's coming and going
-        PurePath(job.path).name,
+        file_name(job.path),
         format_bytes(job.size),
         f"{share:.0%}",
         _rate_text(job, is_heard=is_heard) if running and job.rate_bps else "",

@@ -60,9 +60,11 @@ QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox { back
   selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit, QPlainTextEdit { placeholder-text-color: $muted; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: ${button_height}px; }
+QSpinBox, QDoubleSpinBox { max-height: ${button_height}px; }
 QPlainTextEdit, QTextEdit { padding: ${space_xs}px; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {
   border: ${focus_width}px solid $focus; padding: 0 ${field_focus_padding}px; min-height: ${button_focus_height}px; }
+QSpinBox:focus, QDoubleSpinBox:focus { max-height: ${button_focus_height}px; }
 QPlainTextEdit:focus, QTextEdit:focus { border: ${focus_width}px solid $focus; padding: ${text_focus_padding}px; }
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { color: $text_disabled;
   background: $chrome; border-color: $border; }

@@ -39,6 +39,7 @@ from transfer_core.events import Notice, Severity
 CLOCK_MS = 500
 NOTE_MS = 20_000  # long enough for the longest
 NOTE = "note"
+PAGE_LEAST = (400, 240)  # px: of what a smaller page shows, too little can be read
 
 
 class MainWindow(QMainWindow):
@@ -129,6 +130,7 @@ class MainWindow(QMainWindow):
         self.tabs = QTabWidget()
         self.tabs.setTabBar(PageTabs(self._theme))
         self.tabs.setDocumentMode(True)
+        self.tabs.setMinimumSize(*PAGE_LEAST)
         self.tabs.tabBar().setExpanding(False)
         for number, page in enumerate(self.pages):
             key = f"Ctrl+{number + 1}"

@@ -13,9 +13,8 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from app.models.console_state import ConsoleState
 from app.models.link_history import LinkHistory
 from app.theme.theme import Theme
+from app.widgets.measures import GAP, MARGINS
 from transfer_core.errors import DrsError
-
-GAP = 10  # px between the parts of a page
 
 
 class ServiceCalls(Protocol):
@@ -46,7 +45,7 @@ class Parts:
 def page_column(page: QWidget) -> QVBoxLayout:
     """What a page's rows stand in, with the same margins on every page."""
     column = QVBoxLayout(page)
-    column.setContentsMargins(14, 12, 14, 12)
+    column.setContentsMargins(*MARGINS)
     column.setSpacing(GAP)
     return column
 

@@ -29,6 +29,7 @@ PAUSE_WORDS = ("Pause all", "Resume all")
 THEME_WORDS = tuple(f"{name.capitalize()} theme" for name in THEMES)
 _PAD = 8
 WHY_WIDE = 16  # times the type size
+NAME_WIDE = 12  # times the size of its type
 _WIDEST = {"total": "888.8 Mbit/s", "left": "88 files · 88.8 GB", "done in": "88 min 88 s"}  # what is usual has room
 
 
@@ -124,6 +125,7 @@ class Figure(QWidget):
         super().__init__()
         self.label, self._head = label, QLabel(label)
         self._head.setProperty("kind", "caption")
+        self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Preferred)
         self.value = QLabel("")
         self.value.setProperty("kind", "total")
         self.value.setAccessibleName(label)
@@ -157,15 +159,14 @@ class TopBar(FittingRow):
         name = QLabel("DRS-SYNC")
         name.setProperty("kind", "total")
         self.row.setContentsMargins(14, 4, 16, 5)
-        self.row.setSpacing(8)
-        self.add(name, rank=5)
-        self.add(self.state_button, shrinks_at=3)
-        for figure, rank in ((self.total, 0), (self.left, 0), (self.done, 1), (self.to, 4)):
+        self.add(name, rank=7)
+        self.add(self.state_button, shrinks_at=5)
+        for figure, rank in ((self.total, 1), (self.left, 2), (self.done, 3), (self.to, 6)):
             self.add(figure, rank=rank)
         self.row.addStretch(1)
-        for button, rank in ((self.pause, 2), (self.look, 6), (self.menu, 0)):
+        for button, rank in ((self.pause, 4), (self.look, 8), (self.menu, 0)):
             self.add(button, rank=rank)
-        self.add(self.utc, rank=3)
+        self.add(self.utc, rank=5)
         self._is_silent = False
         self._worst: Condition | None = None
         state.engine_changed.connect(self.show_engine)
@@ -229,11 +230,16 @@ class TopBar(FittingRow):
     @Slot()
     def _show_destinations(self) -> None:
         online = [each.name for each in self._state.destinations if each.online]
-        several = f"{online[0]} and {len(online) - 1} more" if len(online) > 1 else ""
+        several = f"{self._short(online[0])} and {len(online) - 1} more" if len(online) > 1 else ""
         none = "none answers" if self._state.destinations else "no destination"
         none = DASH if self._state.engine is ENGINE_UNKNOWN else none
-        self.to.value.setText(several or (online[0] if online else none))
+        self.to.value.setText(several or (self._short(online[0]) if online else none))
         self.to.setToolTip("\n".join(online) or "No destination answers")
+
+    def _short(self, name: str) -> str:
+        """A destination's name with its middle left out, if it is long; the tool tip has it whole."""
+        font, room = self._theme.font("heading", strong=True), NAME_WIDE * self._theme.tokens.heading_px
+        return QFontMetrics(font).elidedText(name, Qt.TextElideMode.ElideMiddle, room)
 
     def tick(self) -> None:
         """Move the clock on."""
@@ -245,3 +251,4 @@ class TopBar(FittingRow):
         self.utc.value.setMinimumWidth(self._theme.text_width("00:00:00 ", "heading", strong=True))
         for figure in (self.total, self.left, self.done):
             figure.value.setMinimumWidth(self._theme.text_width(_WIDEST[figure.label], "heading", strong=True))
+        self._show_destinations()

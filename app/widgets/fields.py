@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QAbstractSpinBox, QCheckBox, QFormLayout, QLabel, QWidget
 
+from app.widgets.measures import BESIDE, LABEL
+
 SPIN_MARGIN = 7
 
 
@@ -16,8 +18,8 @@ def pad_spin(box: QAbstractSpinBox) -> None:
 def field_form(parent: QWidget | None = None) -> QFormLayout:
     """Labels at the left, fields at the right."""
     form = QFormLayout(parent)
-    form.setHorizontalSpacing(14)
-    form.setVerticalSpacing(8)
+    form.setHorizontalSpacing(LABEL)
+    form.setVerticalSpacing(BESIDE)
     return form
 
 

@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QSizePolicy, QWidget
 
+from app.widgets.measures import BESIDE
+
 
 class FittingRow(QFrame):
     """What is dropped has to be reachable in another way: by its key, or in the menu.
@@ -16,6 +18,8 @@ class FittingRow(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.row = QHBoxLayout(self)
+        self.row.setContentsMargins(0, 0, 0, 0)
+        self.row.setSpacing(BESIDE)
         self.row.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         self._members: list[QWidget] = []
         self._ranked: list[tuple[int, QWidget]] = []
@@ -65,8 +69,10 @@ class FittingRow(QFrame):
         return fixed + widths + self.row.spacing() * max(0, len(there) - 1) + margins.left() + margins.right()
 
     def minimumSizeHint(self) -> QSize:
-        """Narrow: what does not fit is dropped."""
-        return QSize(200, super().minimumSizeHint().height())
+        """Narrow: what does not fit is dropped, but for what never is."""
+        dropped = {widget for _, widget in self._ranked}
+        kept = [each for each in self._members if each not in dropped and not each.isHidden()]
+        return QSize(max(200, self._needed(kept, 0)), super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit."""

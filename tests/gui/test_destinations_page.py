@@ -63,6 +63,18 @@ def test_each_destination_says_whether_it_is_there_why_not_and_what_waits(page, 
     assert "login page" in page.table.model().index(1, 0).data(Qt.ItemDataRole.ToolTipRole)
 
 
+def test_names_and_addresses_are_whole_where_there_is_room_and_reasons_have_no_code(page, state) -> None:
+    name, address = "factory-in-sakhir-by-the-hotel", "https://192.0.2.200:9000/a-bucket"
+    views = (DestinationView(name, "s3", (address,), False, why="E_TOKEN: the server refuses the key"),)
+    page.resize(1366, 700)
+    state.apply([DestinationsChanged(views)])
+    assert row(page, 0)[DestinationColumn.WHY] == "the server refuses the key"
+    for column, text in ((DestinationColumn.NAME, name), (DestinationColumn.ADDRESS, address)):
+        assert page.table.columnWidth(column) >= page.table.fontMetrics().horizontalAdvance(text)
+    page.resize(640, 700)
+    assert page.table.columnWidth(DestinationColumn.NAME) < 200
+
+
 def test_without_destinations_the_page_says_what_to_do(page, state) -> None:
     state.apply([DestinationsChanged(())])
     assert page.empty.isVisible()

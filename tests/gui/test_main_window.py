@@ -85,6 +85,20 @@ def test_the_figures_on_top_keep_their_places_whatever_the_state_says(shown: Sho
     assert places(severity=Severity.CRITICAL, why="", paused=True) == calm
 
 
+def test_large_figures_and_a_long_name_are_read_on_top(shown: ShownWindow, qtbot: QtBot) -> None:
+    name = "factory-in-sakhir-behind-the-second-grandstand"
+    destination = DestinationView(name, "relay", ("192.0.2.7:9000",), True)
+    engine = demo_engine(rate_bps=12_345.6e6, files_left=1_234_567, bytes_left=98_765_432_100_000)
+    shown.service.emit(EngineChanged(engine), DestinationsChanged((destination,)))
+    shown.pass_events()
+    top = shown.window.top
+    for figure, text in ((top.total, "12345.6 Mbit/s"), (top.left, "1,234,567 files · 98.8 TB")):
+        assert figure.value.text() == text
+        qtbot.waitUntil(lambda figure=figure: figure.value.width() >= figure.value.sizeHint().width())
+    assert "…" in top.to.value.text()
+    assert top.to.toolTip() == name
+
+
 def test_an_unknown_end_is_blank_and_an_empty_queue_says_nothing_is_left(shown: ShownWindow) -> None:
     shown.state.apply([EngineChanged(demo_engine(eta_s=None))])
     assert shown.window.top.done.value.text() == ""

@@ -9,7 +9,16 @@ from importlib import resources
 import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.theme.stylesheet import stylesheet
 from app.theme.theme import ZOOM_STEPS, Theme
@@ -169,3 +178,16 @@ def test_a_change_of_theme_dresses_a_widget_twice_however_deep_it_lies(qtbot, qa
         assert inner.palette().color(QPalette.ColorRole.WindowText).name() == theme.tokens.text
     finally:
         qapp.setStyleSheet(sheet)
+
+
+def test_all_fields_of_a_form_are_as_high_as_a_button(qtbot, qapp) -> None:
+    sheet = Theme("sun").stylesheet()
+    row = QWidget()
+    qtbot.addWidget(row)
+    layout = QVBoxLayout(row)
+    fields = [QLineEdit(), QSpinBox(), QDoubleSpinBox(), QComboBox(), QPushButton("Add")]
+    for each in fields:
+        layout.addWidget(each)
+    row.setStyleSheet(sheet)
+    row.adjustSize()
+    assert [each.height() for each in fields] == [Theme("sun").tokens.control_height] * len(fields)

@@ -51,12 +51,15 @@ from app.views.links.link_plot import LinkPlot
 from app.views.links.simulate_dialog import SimulateDialog
 from app.views.main_window import MainWindow
 from app.views.queue.place_dialog import PlaceDialog
+from app.views.settings.card import SettingsCard
 from app.views.sync.share_dialog import ShareDialog
 from app.views.telemetry.alarms_dialog import AlarmsDialog
 from app.views.telemetry.join_dialog import JoinDialog
 from app.views.telemetry.receive_dialog import ReceiveDialog
 from app.widgets.dialog import Dialog
+from app.widgets.fitting_row import FittingRow
 from app.widgets.link_tile import LinkTile
+from app.widgets.measures import BESIDE, CARD, GAP
 from app.workers.calls_here import CallsHere
 from tests.support.fake_service import FakeService, demo_jobs
 from tests.support.fake_telemetry import race_view
@@ -351,6 +354,43 @@ def test_the_plots_of_three_links_are_seen_whole_in_a_window_of_1366_by_768(
     for _ in range(LAYOUT_ROUNDS):
         qapp.processEvents()
     assert cards.widget().height() <= cards.viewport().height()
+
+
+def test_the_smallest_window_shows_some_of_a_page_and_cuts_nothing_on_top(dressed: MainWindow, qtbot: QtBot) -> None:
+    assert dressed.current_page.name == "queue"
+    dressed.top.left.value.setText("1,234,567 files · 98.8 TB")
+    dressed.resize(1, 1)
+    qtbot.waitUntil(lambda: dressed.size() == dressed.minimumSizeHint())
+    assert dressed.tabs.width() >= 400
+    assert dressed.tabs.height() >= 240
+    assert dressed.top.state_button.isVisible()
+    assert dressed.top.menu.isVisible()
+    qtbot.waitUntil(lambda: cut_on_top(dressed) == [])
+
+
+def cut_on_top(window: MainWindow) -> list[str]:
+    """What is seen of the bar on top and has no room for its text, or lies outside."""
+    shown = [each for each in window.top.findChildren(QWidget) if each.isVisible()]
+    texts = [each for each in shown if isinstance(each, QLabel | QAbstractButton)]
+    inside = window.top.rect()
+    return [
+        who(each)
+        for each in texts
+        if each.width() < each.minimumSizeHint().width()
+        or not inside.contains(each.rect().translated(each.mapTo(window.top, each.rect().topLeft())))
+    ]
+
+
+def test_cards_and_buttons_of_all_pages_stand_equally_far_apart(dressed: MainWindow) -> None:
+    dressed.go_to("settings")
+    assert {row.row.spacing() for row in dressed.findChildren(FittingRow)} == {BESIDE}
+    settings, limits = dressed.page("settings"), dressed.page("destinations").limits
+    cards = settings.findChildren(SettingsCard)
+    tops = [card.mapTo(settings, card.rect().topLeft()).y() for card in cards]
+    below = [top + card.height() for top, card in zip(tops, cards, strict=True)]
+    assert {high - low for high, low in zip(tops[1:], below, strict=False)} == {GAP}
+    insides = {each.layout().contentsMargins().left() for each in (*cards, settings.receive, limits)}
+    assert insides == {CARD[0]}
 
 
 def scrolled_by(page: QWidget) -> int:

@@ -76,8 +76,6 @@ class CamerasPage(Page):
         }
         self.page_actions = {name: make_action(f"cameras.{name}", self, slot) for name, slot in slots.items()}
         bar = FittingRow()
-        bar.row.setContentsMargins(0, 0, 0, 0)
-        bar.row.setSpacing(8)
         for name, action in self.page_actions.items():
             button = ActionButton(action, self)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.fields import add_field, field_form, pad_spin
 from app.widgets.look import ThemeLike
+from app.widgets.measures import BESIDE, CARD
 from app.widgets.week_grid import WeekGrid
 from transfer_core.service import UploadLimits
 
@@ -66,7 +67,7 @@ class LimitsPanel(QFrame):
         self.grid.painted.connect(self._edited)
         self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._columns.setSizeConstraint(QBoxLayout.SizeConstraint.SetNoConstraint)
-        self._columns.setContentsMargins(16, 12, 16, 12)
+        self._columns.setContentsMargins(*CARD)
         self._columns.setSpacing(24)
         self._columns.addLayout(self._build_caps(), 2)
         self._columns.addLayout(self._build_week(), 3)
@@ -93,7 +94,7 @@ class LimitsPanel(QFrame):
         self.own_cap.valueChanged.connect(self._edited)
         self.concurrent.valueChanged.connect(self._edited)
         column = QVBoxLayout()
-        column.setSpacing(8)
+        column.setSpacing(BESIDE)
         column.addWidget(heading)
         column.addLayout(form)
         column.addStretch(1)
@@ -108,6 +109,7 @@ class LimitsPanel(QFrame):
         self.brush_cap.setSpecialValueText("")
         self.brush_cap.setValue(5.0)
         row = QHBoxLayout()
+        row.setSpacing(BESIDE)
         label, cap_label = QLabel("&Paint"), QLabel("a&t")
         for words, field, name, tip in (
             (label, self.brush, "Paint", "What drawing over hours puts there"),
@@ -128,7 +130,7 @@ class LimitsPanel(QFrame):
         self.brush_cap.valueChanged.connect(self._brush_changed)
         self._brush_changed()
         column = QVBoxLayout()
-        column.setSpacing(8)
+        column.setSpacing(BESIDE)
         column.addWidget(heading)
         column.addLayout(row)
         column.addWidget(self.grid)

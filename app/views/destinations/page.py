@@ -15,11 +15,12 @@ from app.models.destinations_model import DestinationColumn, DestinationsModel
 from app.models.table_model import SUBJECT_ROLE
 from app.views.destinations.add_dialog import AddDestinationDialog
 from app.views.destinations.limits_panel import LimitsPanel
+from app.views.destinations.table import DestinationsTable
 from app.views.page import Page, ServiceCalls, empty_label, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
-from app.widgets.row_table import Columns, Index, RowTable
+from app.widgets.row_table import Index
 from app.widgets.status_shape import Shape
 from transfer_core.errors import error_from_code
 from transfer_core.events import DestinationView
@@ -31,20 +32,6 @@ if TYPE_CHECKING:
 
 LINES_LEAST = 10  # of text: three rows with their heading, also where the limits need much room
 COUNT_MS = 500  # jobs are counted at most so often
-
-_SAMPLES: dict[int, str] = {
-    DestinationColumn.STATE: "Not asked yet",
-    DestinationColumn.NAME: "factory-bucket",
-    DestinationColumn.KIND: "HTTP chunks",
-    DestinationColumn.FREE: "999.9 GB",
-    DestinationColumn.WHY: "no answer over UDP",
-    DestinationColumn.ADDRESS: "https://192.0.2.200:65535",
-}
-_DROPPED = (  # the tool tip has them
-    *((DestinationColumn.ADDRESS,), (DestinationColumn.KIND,)),
-    *((DestinationColumn.FREE,), (DestinationColumn.FAILED,)),
-)
-_COLUMNS = Columns(_SAMPLES, wide=DestinationColumn.WHY, dropped=_DROPPED, names=(DestinationColumn.ADDRESS,))
 
 
 class DestinationsPage(Page):
@@ -68,7 +55,6 @@ class DestinationsPage(Page):
 
     def _build(self) -> None:
         bar = FittingRow()
-        bar.row.setContentsMargins(0, 0, 0, 0)
         slots = {
             "add": self.add_destination,
             "test": self.test_chosen,
@@ -93,8 +79,8 @@ class DestinationsPage(Page):
         make_action("destinations.copy", self.table, self.copy_rows)
         self._update_controls()
 
-    def _build_table(self) -> RowTable:
-        table = RowTable(self._model, self._look, "Destinations", "Where files can go", _COLUMNS, one=True, parent=self)
+    def _build_table(self) -> DestinationsTable:
+        table = DestinationsTable(self._model, self._look, self)
         table.draw_shapes(DestinationColumn.STATE, self._shape)
         table.setMinimumHeight(LINES_LEAST * table.fontMetrics().height())
         table.selectionModel().selectionChanged.connect(self._choose)

@@ -35,7 +35,7 @@ _SAMPLES: dict[int, str] = {
     HistoryColumn.RATE: "1000.0",
     HistoryColumn.DESTINATION: "destination",
     HistoryColumn.FILE: "telemetry_car23_stint12.mcap",
-    HistoryColumn.LINKS: "the relay refuses it",
+    HistoryColumn.LINKS: "wifi 999 MB · 5g 999 MB",
 }
 _DROPPED = tuple(
     (column,)

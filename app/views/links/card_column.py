@@ -28,7 +28,9 @@ class CardColumn(QScrollArea):
         self._rows = QVBoxLayout(column)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(6)
-        self._empty = empty_label("No link yet. Links show up here as soon as one is found.")
+        self._empty = empty_label(
+            "No link yet. Plug in a cable, or switch Wi-Fi or a modem on: a link is found by itself."
+        )
         self._rows.addWidget(self._empty)
         self.setWidget(column)
         self.setWidgetResizable(True)

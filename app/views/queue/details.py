@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import PurePath
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QColor, QGuiApplication
 from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from app.figures import DASH
+from app.figures import DASH, file_name
 from app.models.console_state import ConsoleState
 from app.models.queue_model import state_words
 from app.theme.theme import Theme
@@ -180,7 +179,7 @@ class DetailsPanel(QFrame):
         self.grid.setVisible(says_more)
         more = f"  (and {self._others} more selected)" if self._others else ""
         self._dress_name("heading")
-        self.name.setText(_breakable(PurePath(job.path).name) + more)
+        self.name.setText(_breakable(file_name(job.path)) + more)
         self.name.setToolTip(job.path)
         chunks = "" if self._map is None else f" · {self._map.chunks_done:,} of {self._map.chunks_total:,} chunks"
         self.done.setText(f"{format_bytes(job.bytes_done)} of {format_bytes(job.size)}{chunks}")

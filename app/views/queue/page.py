@@ -17,7 +17,7 @@ from app.actions import COMMANDS, make_action, name_field, offer
 from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.models.queue_model import QueueModel
 from app.theme.theme import Theme
-from app.views.page import GAP, Page, ServiceCalls, page_column
+from app.views.page import Page, ServiceCalls, page_column
 from app.views.queue.adding import FileChooser
 from app.views.queue.details import DetailsPanel
 from app.views.queue.empty import DropZone, EmptyQueue
@@ -26,6 +26,7 @@ from app.views.queue.table import QueueTable
 from app.views.queue.wiring import QueueWiring
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
+from app.widgets.measures import GAP
 from transfer_core.events import JobState, JobView
 
 REFRESH_MS = 250
@@ -134,7 +135,6 @@ class QueuePage(Page):
     def _build(self) -> None:
         self._make_actions()
         bar = FittingRow()
-        bar.row.setContentsMargins(0, 0, 0, 0)
         for name, rank in _BAR.items():
             bar.add(ActionButton(self._actions[name]), rank=rank)
         bar.row.addStretch(1)

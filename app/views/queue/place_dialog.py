@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePath
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QRadioButton, QSpinBox, QWidget
 
-from app.figures import files_text
+from app.figures import file_name, files_text
 from app.widgets.dialog import Dialog, text_label
 from app.widgets.fields import pad_spin
 from transfer_core.config import priority_name
@@ -89,7 +88,7 @@ class PlaceDialog(Dialog):
         else:
             chosen = self.priority.currentData()
             before = next((job for job in self._others if job.priority > chosen), None)
-        self.preview.setText("At the end of the queue" if before is None else f"Before {PurePath(before.path).name}")
+        self.preview.setText("At the end of the queue" if before is None else f"Before {file_name(before.path)}")
 
     def _move(self) -> None:
         if self.to_place.isChecked():

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QWidget
 
 from app.theme.theme import Theme
 from app.widgets.fields import add_field, field_form
+from app.widgets.measures import CARD
 
 FIELD_WIDTH = 180  # px
 WIDEST_LABEL = "Default destination"  # of all cards
@@ -22,7 +23,7 @@ class SettingsCard(QFrame):
         self.heading = QLabel(title)
         self.heading.setProperty("kind", "heading")
         self.form = field_form(self)
-        self.form.setContentsMargins(16, 14, 16, 14)
+        self.form.setContentsMargins(*CARD)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self.form.addRow(self.heading)
         theme.changed.connect(self._fit_labels)

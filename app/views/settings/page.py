@@ -28,6 +28,7 @@ from app.views.settings.looks import LooksCard
 from app.views.settings.receive import ReceivePanel
 from app.widgets.action_button import ActionButton
 from app.widgets.fields import pad_spin
+from app.widgets.measures import BESIDE, GAP, MARGINS
 from transfer_core.config import Policy
 from transfer_core.events import DestinationView, LinkState, LinkView
 from transfer_core.service import Settings
@@ -78,7 +79,7 @@ class SettingsPage(Page):
         column = QWidget()
         cards = QVBoxLayout(column)
         cards.setContentsMargins(0, 0, 0, 0)
-        cards.setSpacing(12)
+        cards.setSpacing(GAP)
         for card in (self._build_sending(), self._build_score(), self._build_roles(), LooksCard(self._theme)):
             cards.addWidget(card)
         cards.addStretch(1)
@@ -90,12 +91,12 @@ class SettingsPage(Page):
         column.setAutoFillBackground(False)
         scroll.viewport().setAutoFillBackground(False)
         left = QVBoxLayout()
-        left.setSpacing(12)
+        left.setSpacing(GAP)
         left.addWidget(scroll, 1)
         left.addLayout(self._build_buttons())
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(14)
+        layout.setContentsMargins(*MARGINS)
+        layout.setSpacing(GAP)
         layout.addLayout(left, 1)
         layout.addWidget(self.receive, 1)
         self._layout = layout
@@ -174,6 +175,7 @@ class SettingsPage(Page):
         self.note = QLabel()
         self.note.setProperty("kind", "muted")
         row = QHBoxLayout()
+        row.setSpacing(BESIDE)
         row.addWidget(self.save)
         row.addWidget(self.discard)
         row.addWidget(self.note, 1)

@@ -27,6 +27,7 @@ from app.models.incoming_model import IncomingModel
 from app.widgets.action_button import ActionButton
 from app.widgets.fields import field_form
 from app.widgets.look import look_of
+from app.widgets.measures import BESIDE, CARD
 from app.widgets.row_table import Columns, RowTable
 from transfer_core.events import IncomingView, RelayView
 from transfer_core.service import Settings, Token
@@ -74,8 +75,8 @@ class ReceivePanel(QFrame):
 
     def _build(self) -> None:
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 14, 16, 16)
-        layout.setSpacing(10)
+        layout.setContentsMargins(*CARD)
+        layout.setSpacing(BESIDE)
         title = QLabel("Receive here")
         title.setProperty("kind", "heading")
         layout.addWidget(title)
@@ -95,7 +96,7 @@ class ReceivePanel(QFrame):
         self.directory.setToolTip("What arrives is put here, in one folder for each sender")
         self.browse = ActionButton(self._actions["browse"])
         row = QHBoxLayout()
-        row.setSpacing(8)
+        row.setSpacing(BESIDE)
         row.addWidget(self.directory, 1)
         row.addWidget(self.browse)
         self.listen = QLineEdit(placeholderText="0.0.0.0:9000")
@@ -125,6 +126,7 @@ class ReceivePanel(QFrame):
         self.switch.setProperty("kind", "primary")
         self.new_token = ActionButton(self._actions["token"])
         row = QHBoxLayout()
+        row.setSpacing(BESIDE)
         row.addWidget(self.switch)
         row.addWidget(self.new_token)
         row.addStretch(1)
@@ -147,10 +149,12 @@ class ReceivePanel(QFrame):
         self.expiry.setProperty("kind", "muted")
         self.copy = ActionButton(self._actions["copy_token"])
         row = QHBoxLayout()
+        row.setSpacing(BESIDE)
         row.addWidget(self.copy)
         row.addWidget(self.expiry, 1)
         layout = QVBoxLayout(self.token_box)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(BESIDE)
         layout.addWidget(self.token_text)
         layout.addLayout(row)
         self.token_box.hide()

@@ -21,9 +21,9 @@ from app.models.sync_rows import (
     peer_rows,
 )
 from app.models.table_model import SUBJECT_ROLE
-from app.views.page import GAP
 from app.views.sync.text_table import TextTable
 from app.widgets.look import Look
+from app.widgets.measures import GAP
 from app.widgets.status_shape import Shape
 from transfer_core.events.sync import SyncFileView, SyncFolderView, SyncState
 
@@ -87,7 +87,7 @@ class Overview(QWidget):
             page,
             wide=8,
             samples=samples,
-            dropped=((3,), (7,)),
+            dropped=((3,), (7,), (2,)),
         )
         self.folders.draw_shapes(1, self._shape)
         self.folders.selectionModel().selectionChanged.connect(self._choose)

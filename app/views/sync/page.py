@@ -97,8 +97,6 @@ class SyncPage(Page):
 
     def _build_bar(self) -> FittingRow:
         bar = FittingRow()
-        bar.row.setContentsMargins(0, 0, 0, 0)
-        bar.row.setSpacing(8)
         self.view_buttons: dict[str, ActionButton] = {}
         for number, name in enumerate(VIEWS):
             button = ActionButton(make_action(f"sync.{name}", self, partial(self.show_view, number)), self)

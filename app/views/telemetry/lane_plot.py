@@ -272,6 +272,7 @@ class LanePlot(StillPlot):
         else:
             box = self.viewport().rect().adjusted(24, 24, -24, -24)
             painter.setPen(look.muted)
+            painter.setFont(look.font)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, EMPTY)
 
     def _write_low_lane(self, painter: QPainter, channel: ChannelView, scale: Scale, top: int) -> None:

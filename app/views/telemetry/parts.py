@@ -7,13 +7,13 @@ from PySide6.QtWidgets import QSplitter, QWidget
 
 from app.models.sources_model import SourcesModel
 from app.models.telemetry_channels import DEFAULT_CHANNELS
-from app.views.page import GAP
 from app.views.telemetry.lane_plot import LanePlot
 from app.views.telemetry.picture import Picture
 from app.views.telemetry.side_lists import FoundList
 from app.views.telemetry.sources_table import SourcesTable
 from app.views.telemetry.track_view import TrackView
 from app.widgets.look import Look
+from app.widgets.measures import GAP
 
 
 class Parts:

@@ -27,7 +27,6 @@ class Tools:
     ) -> None:
         self._actions = actions = {name: make_action(f"telemetry.{name}", page, slot) for name, slot in slots.items()}
         self.row = FittingRow()
-        self.row.row.setContentsMargins(0, 0, 0, 0)
         for name in _LEFT:
             self._add(actions[name], page, rank=_RANKS.get(name, 0))
         self.row.row.addStretch(1)

@@ -8,6 +8,7 @@ from app.figures import (
     STALE_NS,
     age_text,
     clock_text,
+    file_name,
     files_text,
     is_lost,
     is_short,
@@ -22,6 +23,7 @@ from app.figures import (
     since_text,
     span_text,
     why_text,
+    without_code,
 )
 from tests.support.console_world import link_view
 from transfer_core.events import LinkState
@@ -122,3 +124,22 @@ def test_a_link_that_is_not_heard_of_is_not_shown_as_up() -> None:
 
 def test_many_files_are_counted_in_thousands() -> None:
     assert [files_text(count) for count in (0, 1, 2, 10_003)] == ["0 files", "1 file", "2 files", "10,003 files"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/data/stint 2.mcap", "stint 2.mcap"),
+        ("/data/телеметрия_テレメトリー.mcap", "телеметрия_テレメトリー.mcap"),
+        ("/data/one\nline.tar", "one\N{REPLACEMENT CHARACTER}line.tar"),
+        ("/data/fdp\u202eexe.bin", "fdp\N{REPLACEMENT CHARACTER}exe.bin"),
+        ("/", "/"),
+    ],
+)
+def test_a_file_s_name_is_one_line_that_reads_as_it_is_written(path: str, shown: str) -> None:
+    assert file_name(path) == shown
+
+
+def test_a_reason_is_told_without_its_code() -> None:
+    assert without_code("E_TOKEN: the server refuses the key") == "the server refuses the key"
+    assert without_code("no answer: over UDP") == "no answer: over UDP"
