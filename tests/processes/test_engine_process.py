@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from app.application import Console
 from tests.support.field import Field, data_of
+from tests.support.ports import free_port
 from tests.support.telemetry_world import pilots, wait_until
 from transfer_core.engine.apart.remote import remote_service
 from transfer_core.engine.state_lock import StateLock
@@ -168,8 +169,8 @@ def test_a_race_and_a_relay_go_on_in_the_next_engine(tmp_path: Path, expect_log:
     service = remote_service(tmp_path)
     try:
         service.start()
-        race = service.telemetry.create_race("heat", 0, owner="pit wall")
-        relay = service.start_relay(str(tmp_path / "in"), "127.0.0.1:0")
+        race = service.telemetry.create_race("heat", free_port(), owner="pit wall")
+        relay = service.start_relay(str(tmp_path / "in"), f"127.0.0.1:{free_port()}")
         engine = engine_of(tmp_path)
         assert engine is not None
         engine.kill()
@@ -198,7 +199,7 @@ def test_a_pilot_stays_in_the_race_and_a_replay_where_it_was_in_the_next_engine(
         replay = telemetry.open_replay(over.race_id)
         telemetry.set_speed(replay.replay_id, 0.5)
         replay = telemetry.seek(replay.replay_id, replay.duration_ns // 2)
-        race = telemetry.create_race("heat", 0)
+        race = telemetry.create_race("heat", free_port())
         telemetry.join_race(race.race_id, "Ada", source_id="127.0.0.1:5001")
         engine = engine_of(tmp_path)
         assert engine is not None

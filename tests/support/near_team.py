@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.ports import free_port
 from transfer_core.config import RelayConfig
 from transfer_core.engine.direct.discovery import Found, Own
 from transfer_core.engine.local_service import LocalService
 from transfer_core.events.sync import SyncFolderView, SyncPeerView
-from transfer_core.net.udp import open_udp_port
 from transfer_core.protocol.endpoint import Address
 from transfer_core.server.relay import Relay
 from transfer_core.server.sync_hub import SyncHub
@@ -83,9 +83,7 @@ class NearTeam:
         self.folder, self.air = folder, Air()
         self.simulation = folder / "links.toml"
         self.simulation.write_text(SIMULATION)
-        port = open_udp_port(("127.0.0.1", 0))
-        self.listen: Address = port.local_address
-        port.close()
+        self.listen: Address = ("127.0.0.1", free_port())
         self.relay: Relay | None = None
         self.start_relay()
         self.agents: dict[str, LocalService] = {}

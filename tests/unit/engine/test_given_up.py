@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.field import data_of
 from tests.support.loop_stage import LoopStage, job_of
+from tests.support.ports import free_port
 from tests.support.upload_world import wait_until
 from transfer_core.config import EngineConfig
 from transfer_core.engine.given_up import GivenUp
@@ -163,8 +164,8 @@ class Pit:
         (folder / "links.toml").write_text(LINKS)
         self.folder = folder
         self.host = LocalService(folder / "host")
-        self.host.start_relay(str(folder / "in"), "127.0.0.1:0")
-        self.address = self.host.relay().listen
+        self.address = f"127.0.0.1:{free_port()}"
+        self.host.start_relay(str(folder / "in"), self.address)
         self.agent = LocalService(folder / "state", simulation=folder / "links.toml")
         self.agent.start()
         self.agent.pair(self.host.relay_token().text, "pit")
