@@ -102,6 +102,10 @@ QSlider::handle:horizontal:disabled { border-color: $border_strong; }
 
 QTabWidget::pane { border: none; }
 QTabBar { background: $chrome; qproperty-drawBase: 0; }
+QTabBar::scroller { width: 28px; }
+QTabBar QToolButton { padding: 0; min-height: 0; border-radius: 0; background: $chrome; }
+QTabBar QToolButton::left-arrow { image: url("$icons/chevron-left-$name.svg"); width: 10px; height: 10px; }
+QTabBar QToolButton::right-arrow { image: url("$icons/chevron-right-$name.svg"); width: 10px; height: 10px; }
 
 QAbstractItemView { background: $card; border: 1px solid $border; padding: ${view_padding}px; gridline-color: $grid;
   selection-background-color: $selection; selection-color: $text; alternate-background-color: $card; }

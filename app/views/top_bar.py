@@ -27,7 +27,7 @@ _WORDS = {
 _OTHER_WORDS = ("Not answering", "Not paired", "Starting", "Paused", "Offline")
 PAUSE_WORDS = ("Pause all", "Resume all")
 THEME_WORDS = tuple(f"{name.capitalize()} theme" for name in THEMES)
-_PAD = 8
+PAD = 8
 WHY_WIDE = 16  # times the type size
 NAME_WIDE = 12  # times the size of its type
 _WIDEST = {"total": "888.8 Mbit/s", "left": "88 files · 88.8 GB", "done in": "88 min 88 s"}  # what is usual has room
@@ -76,7 +76,7 @@ class StateButton(QAbstractButton):
 
     def _word_end(self) -> int:
         strong = QFontMetrics(self._look.strong)
-        return _PAD + strong.ascent() + self._look.gap + strong.horizontalAdvance(self.text())
+        return PAD + strong.ascent() + self._look.gap + strong.horizontalAdvance(self.text())
 
     def sizeHint(self) -> QSize:
         """Room for any word and the beginning of a reason; the tool tip has it whole."""
@@ -88,7 +88,7 @@ class StateButton(QAbstractButton):
         """Shape and word."""
         strong = QFontMetrics(self._look.strong)
         widest = max(strong.horizontalAdvance(word) for word in (*_WORDS.values(), *_OTHER_WORDS))
-        return QSize(_PAD + strong.ascent() + self._look.gap + widest + _PAD, strong.height() + 12)
+        return QSize(PAD + strong.ascent() + self._look.gap + widest + PAD, strong.height() + 12)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw."""
@@ -100,15 +100,15 @@ class StateButton(QAbstractButton):
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 5, 5)
         strong = QFontMetrics(look.strong)
         side = strong.ascent()
-        box = QRectF(_PAD, (self.height() - side) / 2, side, side)
+        box = QRectF(PAD, (self.height() - side) / 2, side, side)
         paint_shape(painter, SEVERITY_SHAPES[self._severity], box, severity_colour(self._severity, look))
-        x = _PAD + side + look.gap
+        x = PAD + side + look.gap
         middle = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
         painter.setFont(look.strong)
         painter.setPen(look.text)
         painter.drawText(QRectF(x, 0, self.width() - x, self.height()), middle, self.text())
         x = self._word_end() + look.gap
-        room = self.width() - x - _PAD
+        room = self.width() - x - PAD
         if room > 20:
             painter.setFont(look.font)
             metrics = QFontMetrics(look.font)
@@ -119,10 +119,11 @@ class StateButton(QAbstractButton):
 
 
 class Figure(QWidget):
-    """A label above a value; the value is never cut."""
+    """A label above a value; the value is never cut, and what is usual has room."""
 
     def __init__(self, label: str) -> None:
         super().__init__()
+        self._room = 0  # px
         self.label, self._head = label, QLabel(label)
         self._head.setProperty("kind", "caption")
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Preferred)
@@ -130,10 +131,19 @@ class Figure(QWidget):
         self.value.setProperty("kind", "total")
         self.value.setAccessibleName(label)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 0, 0, 0)
+        layout.setContentsMargins(PAD, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._head)
         layout.addWidget(self.value)
+
+    def keep_room(self, width: int) -> None:
+        """Be no narrower than a value of that width, so that what stands beside it keeps its place."""
+        self._room = width + PAD
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        """As wide as the value, or as the room that is kept."""
+        return super().sizeHint().expandedTo(QSize(self._room, 0))
 
     def show_value(self, text: str) -> None:
         """A label without a value would promise one."""
@@ -248,7 +258,7 @@ class TopBar(FittingRow):
     @Slot()
     def _dress(self) -> None:
         self.state_button.apply_look()
-        self.utc.value.setMinimumWidth(self._theme.text_width("00:00:00 ", "heading", strong=True))
+        self.utc.keep_room(self._theme.text_width("00:00:00 ", "heading", strong=True))
         for figure in (self.total, self.left, self.done):
-            figure.value.setMinimumWidth(self._theme.text_width(_WIDEST[figure.label], "heading", strong=True))
+            figure.keep_room(self._theme.text_width(_WIDEST[figure.label], "heading", strong=True))
         self._show_destinations()

@@ -63,7 +63,7 @@ def test_severities_focus_and_links_stand_out_where_they_are_drawn(tokens: Token
 def test_the_edges_of_fields_and_the_arrows_in_them_stand_out(tokens: Tokens) -> None:
     """1.4.11 again: where to write, and what to press, is told by these lines alone."""
     assert contrast_ratio(tokens.border_strong, tokens.card) >= LEAST_SHAPE
-    for direction in ("up", "down"):
+    for direction in ("up", "down", "left", "right"):
         picture = (resources.files("resources") / "icons" / f"chevron-{direction}-{tokens.name}.svg").read_text()
         (colour,) = set(re.findall("#[0-9a-f]{6}", picture))
         assert contrast_ratio(colour, tokens.card) >= LEAST_TEXT[tokens.name]

@@ -368,6 +368,20 @@ def test_the_smallest_window_shows_some_of_a_page_and_cuts_nothing_on_top(dresse
     qtbot.waitUntil(lambda: cut_on_top(dressed) == [])
 
 
+def test_the_figures_on_top_are_where_they_were_after_a_round_of_the_themes(
+    window: MainWindow, qapp: QApplication, qtbot: QtBot, theme: Theme, undressed: None
+) -> None:
+    theme.install(qapp)
+    places: list[list[int]] = []
+    for name in (*THEMES, *THEMES):
+        theme.set_name(name)
+        for _ in range(LAYOUT_ROUNDS):
+            qapp.processEvents()
+        top = window.top
+        places.append([each.x() for each in (top.total, top.left, top.done, top.to, top.utc)])
+    assert places[: len(THEMES)] == places[len(THEMES) :]
+
+
 def cut_on_top(window: MainWindow) -> list[str]:
     """What is seen of the bar on top and has no room for its text, or lies outside."""
     shown = [each for each in window.top.findChildren(QWidget) if each.isVisible()]
