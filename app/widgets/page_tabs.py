@@ -31,6 +31,8 @@ class PageTabs(QTabBar):
         self._look = look_of(self._theme)
         self._choose()
         self.updateGeometry()
+        for index in range(self.count()):
+            self.setTabText(index, self.tabText(index))  # lays the tabs out again, which a change of sizes does not
         self.update()
 
     def _choose(self) -> None:

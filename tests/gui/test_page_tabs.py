@@ -57,3 +57,13 @@ def test_many_tabs_in_a_narrow_bar_lose_their_numbers_before_their_names(qtbot: 
     assert tabs.tabRect(tabs.count() - 1).right() < min(660, wide)
     tabs.resize(1100, tabs.height())
     assert tabs.tabRect(tabs.count() - 1).right() == wide
+
+
+def test_tabs_that_do_not_all_fit_are_as_wide_as_the_theme_s_type_asks_for(qtbot: QtBot) -> None:
+    theme = Theme()
+    tabs = make_tabs(qtbot, theme)
+    tabs.resize(150, tabs.height())
+    for name in ("sun", "light"):
+        theme.set_name(name)
+        places = range(tabs.count())
+        assert [tabs.tabRect(i).width() for i in places] == [tabs.tabSizeHint(i).width() for i in places]
