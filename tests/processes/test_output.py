@@ -8,12 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from tests.support.field import ROOT, Field
+from tests.support.field import COMMAND_S, ROOT, Field
 
 if sys.platform != "linux":
     pytest.skip("a pipe tells how full it is on Linux", allow_module_level=True)
@@ -27,7 +28,10 @@ PIPE_BYTES = 4096
 def wait_until_full(pipe: IO[bytes]) -> None:
     """Until nothing more goes into it."""
     held = array.array("i", [0])
+    end = time.monotonic() + COMMAND_S
     while held[0] < PIPE_BYTES:
+        assert time.monotonic() < end, f"{held[0]} bytes came"
+        time.sleep(0.01)
         fcntl.ioctl(pipe, termios.FIONREAD, held)
 
 

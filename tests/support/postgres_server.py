@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-_DEADLINE_S = 30.0
+_DEADLINE_S = 60.0
 
 
 def find_server() -> Path | None:
