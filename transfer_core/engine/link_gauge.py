@@ -68,7 +68,9 @@ class LinkGauge:
         sample = known.meter.sample(known.link.name, now_ns)
         if sample is not None:
             with self._lock:
-                self._rings.setdefault(known.link.name, SampleRing(known.link.name)).append(sample)
+                if known.link.name not in self._rings:  # a ring has half a megabyte
+                    self._rings[known.link.name] = SampleRing(known.link.name)
+                self._rings[known.link.name].append(sample)
         known.view = self._measured_view(known, known.judge, now_ns)
         return sample
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from transfer_core.links.measure import STALE_NS, LinkFigures, LinkMeter
+from transfer_core.links.measure import STALE_NS, LinkFigures, LinkMeter, quantile
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 START = 1_000_000 * NS_PER_S
@@ -162,3 +162,11 @@ def test_a_link_that_fell_silent_leaves_a_gap_in_the_plot() -> None:
     assert fresh.rtt_p50_ms == 20.0
     assert stale is not None
     assert (stale.throughput_bps, stale.rtt_p50_ms, stale.loss) == (None, None, None)
+
+
+def test_quantiles_of_few_and_of_many_values_are_those_of_numpy() -> None:
+    rng = np.random.default_rng(11)
+    for count in (*range(1, 40), 2048):
+        ordered = np.sort(rng.integers(0, 10**9, count))
+        for share in (0.1, 0.5, 0.9):
+            assert quantile(ordered, share) == pytest.approx(np.quantile(ordered, share)), f"{share} of {count}"
