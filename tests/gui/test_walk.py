@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QFontMetrics, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -60,6 +60,7 @@ from app.widgets.dialog import Dialog
 from app.widgets.fitting_row import FittingRow
 from app.widgets.link_tile import LinkTile
 from app.widgets.measures import BESIDE, CARD, GAP
+from app.widgets.row_table import SIDES, RowTable
 from app.workers.calls_here import CallsHere
 from tests.support.fake_service import FakeService, demo_jobs
 from tests.support.fake_telemetry import race_view
@@ -322,6 +323,17 @@ def test_a_screen_of_1366_by_768_at_150_percent_is_large_enough_for_every_page(
         qtbot.waitUntil(lambda page=page: cut_buttons(page) == [])
 
 
+@pytest.mark.parametrize("theme_name", THEMES)
+def test_no_table_of_shared_folders_cuts_a_column_on_a_screen_of_1366_by_768_at_150_percent(
+    window: MainWindow, qapp: QApplication, qtbot: QtBot, theme: Theme, theme_name: str, undressed: None
+) -> None:
+    theme.set_name(theme_name)
+    theme.install(qapp)
+    window.resize(round(1366 / 1.5), round(768 / 1.5))
+    window.go_to("sync")
+    qtbot.waitUntil(lambda: cut_columns(window.current_page) == [])
+
+
 @pytest.fixture(params=THEMES)
 def dressed(
     request: pytest.FixtureRequest, window: MainWindow, qapp: QApplication, theme: Theme, undressed: None
@@ -420,6 +432,20 @@ def test_no_two_controls_of_a_page_have_the_same_letter_underlined(window: MainW
         shown = [each for each in page.findChildren(QWidget) if isinstance(each, (QLabel, QAbstractButton))]
         letters = [QKeySequence.mnemonic(each.text()).toString() for each in shown]
         assert [key for key, times in Counter(filter(None, letters)).items() if times > 1] == [], page.name
+
+
+def cut_columns(page: QWidget) -> list[str]:
+    """Columns that can be seen and have no room for their heading, or end outside of their table."""
+    tables = [each for each in page.findChildren(RowTable) if each.isVisible()]
+    found = []
+    for table in tables:
+        header, metrics = table.horizontalHeader(), QFontMetrics(table.look.small)
+        for column in range(header.count()):
+            end = header.sectionViewportPosition(column) + header.sectionSize(column)
+            is_narrow = header.sectionSize(column) < metrics.horizontalAdvance(table.heading(column)) + SIDES
+            if not table.isColumnHidden(column) and (is_narrow or end > table.viewport().width()):
+                found.append(f"{table.accessibleName()}: {table.heading(column)}")
+    return found
 
 
 def cut_buttons(page: QWidget) -> list[str]:

@@ -30,6 +30,7 @@ from transfer_core.events.sync import SyncFileView, SyncFolderView, SyncState
 TYPING_MS = 250
 REPORTS_SHOWN = 6
 FOLDERS_SEEN = 2
+PEERS_EDGE = 8  # px for the frame around them, left and right
 SHAPES = {
     SyncState.SYNCED: Shape.CIRCLE,
     SyncState.SYNCING: Shape.RING,
@@ -87,7 +88,7 @@ class Overview(QWidget):
             page,
             wide=8,
             samples=samples,
-            dropped=((3,), (7,), (2,)),
+            dropped=((3,), (7,), (2,), (5,), (4,)),
         )
         self.folders.draw_shapes(1, self._shape)
         self.folders.selectionModel().selectionChanged.connect(self._choose)
@@ -99,7 +100,7 @@ class Overview(QWidget):
             "sync.files",
             page,
             samples=("run 01/lap 07.csv", "deleted", "1000.0 MB", "a laptop's name", "2026-11-21 14:32:07"),
-            dropped=((1,), (3,)),
+            dropped=((1,), (3,), (4,)),
         )
         self.files.activated.connect(lambda index: self.file_opened.emit(str(index.data(SUBJECT_ROLE))))
         self.peer_model = RowsModel(PEER_HEADERS, right=(2,), parent=self)
@@ -167,7 +168,8 @@ class Overview(QWidget):
         self._make_room()
 
     def _make_room(self) -> None:
-        """So many folders are always seen."""
+        """So many folders are always seen, and each machine with its state."""
+        self.peers.setMinimumWidth(self.peers.width_of(0) + self.peers.width_of(1) + PEERS_EDGE)
         self.folders.setMinimumHeight(self.folders.verticalHeader().defaultSectionSize() * (FOLDERS_SEEN + 1) + 4)
 
     def _choose(self) -> None:
