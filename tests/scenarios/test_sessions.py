@@ -82,6 +82,20 @@ def test_paths_that_were_idle_start_at_the_rate_that_their_trains_told(delays_ms
     world.assert_equal()
 
 
+def test_a_file_that_goes_on_in_a_new_session_starts_at_the_rate_that_a_train_told_meanwhile() -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=50, delay_ms=30, queue_ms=400)], seed=5)
+    world.add_file(_file("a", 20_000_000))
+    assert world.run(lambda: world.bytes_written > 5_000_000, limit_s=10)
+    world.crash(power=False, for_ns=1 * S)
+    assert world.run(lambda: world.is_up, limit_s=2)
+    again_ns, before = world.now_ns, world.bytes_written
+    assert world.run(lambda: world.bytes_written > before, limit_s=2)
+    first_ms = (world.now_ns - again_ns) / MS
+    chunk_ms = 65536 * 8 / 50_000
+    assert first_ms < 1.2 * (60 + 30 + chunk_ms)  # it asks what is there, then a chunk goes at the link's rate
+    assert sum(link.counters.dropped_queue for link in world.ups) == 0
+
+
 def _wait(world: SessionWorld, wait_s: float) -> None:
     end_ns = world.now_ns + int(wait_s * S)
     world.run(lambda: world.now_ns >= end_ns, limit_s=wait_s + 1)

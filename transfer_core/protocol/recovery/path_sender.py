@@ -280,8 +280,8 @@ class PathSender:
         return first
 
     def wants_train(self, now_ns: int) -> bool:
-        """Whether the path answers, and no train has told anything of its rate so far."""
-        if self._rtt.latest_ns is None or self._silence.is_silent or not self._congestion.needs_train:
+        """Whether the path answers, if only the handshake, and no train has told anything of its rate so far."""
+        if self._rtt.srtt_ns is None or self._silence.is_silent or not self._congestion.needs_train:
             return False
         return self._train_ns is None or now_ns - self._train_ns > TRAIN_AGAIN_NS + 2 * self._rtt.smoothed_ns
 
