@@ -121,11 +121,11 @@ class LossResponse:
 
     def _on_window(self, window: LossWindow, now: Situation) -> Order | None:
         losses = self.losses
-        if now.is_startup and now.dispersion is not None and now.rate < 0.96 * now.dispersion:
-            losses.accept(window.loss, 0.4, window.send_rate)  # far below what the train showed: no congestion
-            return None
         if losses.accepted_rate == math.inf:
             losses.accept(window.loss, 1.0, window.send_rate)  # the first, at the slow opening rate: the path's own
+            return None
+        if now.is_startup and now.dispersion is not None and now.rate < 0.96 * now.dispersion:
+            losses.accept(window.loss, 0.4, window.send_rate)  # far below what the train showed: no congestion
             return None
         if window.trend is Trend.ROSE:
             return self._on_rise(window, now)
