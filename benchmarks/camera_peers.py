@@ -12,6 +12,7 @@ rsync's `--fsync` goes to the daemon, which syncs each file before it renames it
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import socket
@@ -142,7 +143,7 @@ def _receive(port: int, target: Path, durable: bool) -> None:
 
 def _take_files(connection: socket.socket, target: Path, durable: bool) -> None:
     buffer = bytearray(BLOCK_BYTES)
-    with connection, connection.makefile("rb", buffering=1 << 20) as stream:
+    with connection, io.BufferedReader(connection.makefile("rb", buffering=0), 1 << 20) as stream:
         while len(head := stream.read(_HEAD.size)) == _HEAD.size:
             name_bytes, left = _HEAD.unpack(head)
             path = target / stream.read(name_bytes).decode()

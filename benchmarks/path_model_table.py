@@ -199,8 +199,8 @@ def drive(in_flight: int, loss: float) -> tuple[float, float, float, int, int]:
         pns = np.arange(first, first + 44)[rng.random(44) >= loss]
         tx_us, floors = np.full(len(pns), sent_ns // 1000 & 0xFFFFFFFF, np.uint32), np.full(len(pns), floor)
         start = clock()
-        receiver.is_fresh(pns)
-        receiver.on_received(pns, tx_us, floors, now_ns)
+        if receiver.is_fresh(pns).any():
+            receiver.on_fresh(pns, tx_us, floors, now_ns, True)
         all_s += clock() - start
         if bursts % 3 == 0:
             start = clock()

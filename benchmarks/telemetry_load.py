@@ -22,10 +22,12 @@ import psutil
 from PySide6.QtCore import QEventLoop, QTimer
 
 from app.application import Console, begin, qt_application
+from app.views.telemetry.page import TelemetryPage
 from benchmarks.page import ROOT
 from benchmarks.telemetry_engine import NOTE
 from transfer_core.engine.apart.process import EngineProcess
 from transfer_core.engine.apart.remote import RemoteService
+from transfer_core.service import TransferService
 from transfer_core.units import NS_PER_S
 
 FROZEN = 2
@@ -45,11 +47,18 @@ def engine_cpu_s() -> float:
     return sum(each.cpu_times().user + each.cpu_times().system for each in mine)
 
 
+def engine(state: Path) -> Any:
+    """The console's engine, which serves viewers too."""
+    return RemoteService(state, make_process=partial(EngineProcess, module=ENGINE))
+
+
 class Painted:
     """Paints at once after each frame, and notes how old every new datagram of one drone is by then."""
 
     def __init__(self, console: Console) -> None:
-        self._page = console.window.page("telemetry")
+        page = console.window.page("telemetry")
+        assert isinstance(page, TelemetryPage)
+        self._page = page
         self.latencies_ms: list[float] = []
         self.frames = 0
         self._newest_ns = 0
@@ -75,11 +84,11 @@ def run(drones: int, seconds: float, viewers: int) -> dict[str, Any]:
         folder = Path(text)
         state = folder / "state"
         application = qt_application()
-        console = Console(lambda: RemoteService(state, make_process=partial(EngineProcess, module=ENGINE)))
+        console = Console(partial(engine, state))
         console.theme.install(application)
         console.window.resize(1366, 768)
         console.window.go_to("telemetry")
-        made: list[RemoteService] = []
+        made: list[TransferService] = []
         console.window.show()
         begin(console, made.append)
         while not made:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from functools import partial
 
 import websockets
 
@@ -15,13 +16,13 @@ import websockets
 async def watch(url: str, token: str, *, frozen: bool, gaps: list[int]) -> None:
     """Count frames; `gaps` gets how many came, and how many sequence numbers were left out."""
     headers = {"Authorization": f"Bearer {token}"}
-    options = {"compression": None, "max_size": None, "additional_headers": headers}
+    connect = partial(websockets.connect, compression=None, max_size=None, additional_headers=headers)
     if frozen:
-        options |= {"max_queue": 1, "ping_interval": None}
+        connect = partial(connect, max_queue=1, ping_interval=None)
     came = left_out = 0
     before = None
     try:
-        async with websockets.connect(f"{url}?rate=30", **options) as viewer:
+        async with connect(f"{url}?rate=30") as viewer:
             if frozen:
                 await asyncio.Event().wait()
             async for message in viewer:

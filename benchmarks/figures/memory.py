@@ -69,12 +69,19 @@ def _measure_one(bench: Bench, size: int) -> Held:
         with stage(Setting(folder, folder / "received", agent_words=("--links", "lo"))) as made:
             watch = ResidentWatch(made.agent.pid, made.relay.pid)
             transfer = made.send(source, limit_s=1200)
-            medians = watch.stop(transfer.queued_s, transfer.done_s)
+            agent_median_bytes, relay_median_bytes = watch.stop(transfer.queued_s, transfer.done_s)
             agent_bytes, relay_bytes = made.memory_bytes()
     if not transfer.whole or transfer.first_byte_s is None:
         raise RuntimeError("the file did not arrive")
     bench.log(f"{size / 1e9:g} GB: agent {agent_bytes / 1e6:.0f} MB, relay {relay_bytes / 1e6:.0f} MB")
-    return Held(agent_bytes, relay_bytes, *medians, transfer.first_byte_s, transfer.whole_bps)
+    return Held(
+        agent_bytes,
+        relay_bytes,
+        agent_median_bytes,
+        relay_median_bytes,
+        transfer.first_byte_s,
+        transfer.whole_bps,
+    )
 
 
 def _row(name: str, group: list[Held]) -> tuple[str, ...]:

@@ -42,8 +42,15 @@ class Brought:
 class Peer(Protocol):
     """One program, in one mode."""
 
-    name: str
-    command: str  # as the table shows it
+    @property
+    def name(self) -> str:
+        """As the table shows it."""
+        ...
+
+    @property
+    def command(self) -> str:
+        """How it is run, as the table shows it."""
+        ...
 
     def version(self) -> str | None:
         """Its version; None if it is not here."""

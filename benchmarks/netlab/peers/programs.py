@@ -65,14 +65,17 @@ class Uftp:
         return _two(made, daemon, client, drop, limit_s)
 
 
+def _quiet(words: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def _two(made: Lab, daemon: Sequence[str], client: Sequence[str], drop: Path, limit_s: float) -> Brought:
     """A daemon on the far side and a client on the near one; counts what lies in the folder at the end."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    running = subprocess.Popen([*made.far.prefix, *daemon], **quiet)
+    running = _quiet([*made.far.prefix, *daemon])
     try:
         time.sleep(START_S)
         began_s = time.monotonic()
-        sender = subprocess.Popen([*made.near.prefix, *client], **quiet)
+        sender = _quiet([*made.near.prefix, *client])
         try:
             sender.wait(limit_s)
         except subprocess.TimeoutExpired:

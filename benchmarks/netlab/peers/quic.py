@@ -58,13 +58,14 @@ def _configuration(*, is_client: bool) -> Any:
 
 async def receive(host: str, port: int, size: int, limit_s: float) -> None:
     """Take one connection and count."""
-    from aioquic.asyncio import QuicConnectionProtocol, serve
+    from aioquic.asyncio.protocol import QuicConnectionProtocol
+    from aioquic.asyncio.server import serve
     from aioquic.quic.events import QuicEvent, StreamDataReceived
 
     tally = Tally()
     is_over = asyncio.Event()
 
-    class Counting(QuicConnectionProtocol):  # type: ignore[misc]
+    class Counting(QuicConnectionProtocol):
         def quic_event_received(self, event: QuicEvent) -> None:
             if isinstance(event, StreamDataReceived):
                 tally.add(len(event.data))
@@ -82,7 +83,7 @@ async def receive(host: str, port: int, size: int, limit_s: float) -> None:
 
 async def send(host: str, port: int, source: Path, limit_s: float) -> None:
     """One file over one stream; no more is handed over than the stream's buffer handles well."""
-    from aioquic.asyncio import connect
+    from aioquic.asyncio.client import connect
 
     end = time.monotonic() + limit_s
     async with connect(host, port, configuration=_configuration(is_client=True)) as client:

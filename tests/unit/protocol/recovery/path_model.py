@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -307,8 +308,8 @@ class PathModel:
             self._push(at_ns, "arrive", (pns[group], tags[group], np.full(stop - start, sent_us), floor))
             start = stop
 
-    def _on_arrival(self, payload: object) -> None:
-        pns, tags, tx_us, floor = payload  # type: ignore[misc]
+    def _on_arrival(self, payload: Any) -> None:
+        pns, tags, tx_us, floor = payload
         if not self.conditions.alive:
             return
         fresh = self.receiver.is_fresh(pns)
