@@ -82,7 +82,8 @@ class Reports:
         self._clerk.do(lambda: self._runner.held(job, code, text))
 
     def on_arrived(self, jobs: Sequence[OutgoingJob]) -> None:
-        """See `AgentListener`."""
+        """See `AgentListener`. A short file's arrival may be the first that is heard of it."""
+        self.data_flows.set()
         self._held_there.difference_update(out.job.file_id for out in jobs)
 
         def arrived() -> None:
