@@ -227,13 +227,14 @@ The last table is time on the machine that ran this; the others are virtual and 
 
 TAIL = """
 Known to be weak: start-up without a usable opening train (reordering jitter) takes twice as long as with one, and fills
-a buffer of 100 ms for a moment. A buffer of about the queue target, a policer at a short round trip, and a socket
-buffer of a millisecond refuse more than the 2 % aimed at, since drops look random there. After a fall
+a buffer of 100 ms for a moment. A buffer of about the queue target and a policer on a long way refuse more than the 2 %
+aimed at, and a socket buffer of a millisecond half of what is sent, since drops look random there. After a fall
 of the capacity to a fifth the queue takes 2 to 3 s to settle. A crowded cell whose delay wanders by 40 ms at 2 Mbit/s
-is used to about two thirds. A flow that begins while another one keeps the buffer full takes five to fifteen seconds to
-its part. Two of these flows come within 15 % of each other some eight
+is used to four fifths with one seed of three. A flow that begins while another one keeps the buffer full takes five to
+fifteen seconds to its part. Two of these flows come within 15 % of each other some eight
 seconds after the second one begins; at 10 ms and at 200 ms, or where both begin at once, it may take twice as long. The
-constants were tuned on these same cases: there is no hold-out, and no real link has been measured.
+constants were tuned on these same cases: there is no hold-out. Emulated links are in benchmarks.md; no
+radio was measured.
 """
 
 
