@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transfer_core.ingest.completion import Writer
+from transfer_core.storage.plain_open import PLAIN
 
 if sys.platform == "linux":
     import fcntl
@@ -29,7 +30,7 @@ def writer_of(path: str) -> Writer:
     if sys.platform != "linux":
         return Writer.UNKNOWN
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDONLY | PLAIN)
     except OSError:
         return Writer.UNKNOWN
     try:

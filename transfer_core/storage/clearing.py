@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from transfer_core.errors import NotFoundError, UsageError
+from transfer_core.storage.plain_open import PLAIN
 from transfer_core.storage.safe_path import PART_SUFFIX
 
 if sys.platform != "win32":
@@ -133,7 +134,7 @@ def _is_written(path: Path) -> bool:
     if sys.platform == "win32":
         return False  # an open file can't be deleted there
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = os.open(path, os.O_RDONLY | PLAIN)
     except OSError:
         return False
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -123,21 +125,28 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_service, "HEAD_START_S", 1000.0)
 
 
-@pytest.mark.usefixtures("patient")
-def test_an_agent_with_work_left_is_up_with_all_its_rooms_once_the_relay_takes_a_file(tmp_path: Path) -> None:
-    (tmp_path / "links.toml").write_text(FAR)
-    (tmp_path / "lap.bin").write_bytes(bytes(20_000_000))  # far from done when the relay takes it
-    host = LocalService(tmp_path / "host")
-    service = LocalService(tmp_path / "state", simulation=tmp_path / "links.toml")
+@contextmanager
+def started_with_work(folder: Path, links: str) -> Iterator[LocalService]:
+    """The relay of an agent that was started with a file in its queue, and is up once the relay takes that."""
+    (folder / "links.toml").write_text(links)
+    (folder / "lap.bin").write_bytes(bytes(20_000_000))  # far from done when the relay takes it
+    host = LocalService(folder / "host")
+    service = LocalService(folder / "state", simulation=folder / "links.toml")
     try:
-        host.start_relay(str(tmp_path / "in"), "127.0.0.1:0")
+        host.start_relay(str(folder / "in"), "127.0.0.1:0")
         service.pair(host.relay_token().text)
-        service.add_paths([str(tmp_path / "lap.bin")])
+        service.add_paths([str(folder / "lap.bin")])
         start_within_time(service)
-        assert [file.path for file in host.incoming()] == ["lap.bin"]
+        yield host
     finally:
         service.stop()
         host.stop()
+
+
+@pytest.mark.usefixtures("patient")
+def test_an_agent_with_work_left_is_up_with_all_its_rooms_once_the_relay_takes_a_file(tmp_path: Path) -> None:
+    with started_with_work(tmp_path, FAR) as host:
+        assert [file.path for file in host.incoming()] == ["lap.bin"]
 
 
 @pytest.mark.usefixtures("patient")
@@ -145,18 +154,8 @@ def test_nothing_between_an_agent_s_start_and_its_first_file_waits_for_the_clerk
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clerk, "TURN_S", 1000.0)
-    (tmp_path / "links.toml").write_text(LINKS)
-    (tmp_path / "lap.bin").write_bytes(bytes(20_000_000))
-    host = LocalService(tmp_path / "host")
-    service = LocalService(tmp_path / "state", simulation=tmp_path / "links.toml")
-    try:
-        host.start_relay(str(tmp_path / "in"), "127.0.0.1:0")
-        service.pair(host.relay_token().text)
-        service.add_paths([str(tmp_path / "lap.bin")])
-        start_within_time(service)  # it is up once the relay takes the file
-    finally:
-        service.stop()
-        host.stop()
+    with started_with_work(tmp_path, LINKS):
+        pass  # it is up, and within time
 
 
 @pytest.mark.usefixtures("patient")
