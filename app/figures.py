@@ -97,8 +97,13 @@ def without_code(why: str) -> str:
 
 def is_unheard(link: LinkView, now_ns: int) -> bool:
     """True for a link that was said to deliver, so long ago that nobody knows: its engine may stand still."""
-    delivers = link.state in (LinkState.UP, LinkState.DEGRADED)
+    delivers = link.state in (LinkState.UP, LinkState.DEGRADED, LinkState.RETURNING)
     return delivers and link.measured_ns is not None and now_ns - link.measured_ns > LOST_NS
+
+
+def has_answered(link: LinkView) -> bool:
+    """True for a link that has delivered since its state began."""
+    return link.measured_ns is not None and (link.since_ns is None or link.measured_ns >= link.since_ns)
 
 
 def shown_state(link: LinkView, now_ns: int) -> LinkState:

@@ -16,6 +16,7 @@ HOLD_NS = 3 * NS_PER_S  # a return counts when it has held so long
 MINUTE_NS = 60 * NS_PER_S
 LOSSES_MOST = 1
 _LOST = (LinkState.DOWN, LinkState.SILENT)
+_DELIVERS = (LinkState.UP, LinkState.DEGRADED)
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class LinkAnnouncer:
                 self._links[view.name] = _Link(lost=view.state in _LOST)
             elif view.state in _LOST:
                 said += self._lost(view.name, link, now_ns)
+            elif view.state not in _DELIVERS:  # switched off, say, or returning: neither lost nor back
+                link.up_since_ns = None
             elif link.lost:
                 said += self._back(view.name, link, now_ns)
         return said

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 from app.figures import (
     DASH,
     age_text,
+    has_answered,
     is_lost,
     is_short,
     is_stale,
@@ -109,7 +110,9 @@ class LinkTile(QWidget):
             if waited_ns > CONFIRM_NS:
                 return f"no answer {format_duration(waited_ns / NS_PER_S)}"
             return "asked to stop" if asked.kill else "asked to come back"
-        if link.state in (LinkState.KILLED, LinkState.DOWN, LinkState.SILENT):
+        if link.state is LinkState.RETURNING and not has_answered(link):
+            return link.why
+        if link.state in (LinkState.KILLED, LinkState.DOWN, LinkState.SILENT, LinkState.RETURNING):
             return since_text(link.state, link.since_ns, self._now_ns)
         if is_unheard(link, self._now_ns):
             return f"no news for {span_text(self._now_ns - (link.measured_ns or 0))}"

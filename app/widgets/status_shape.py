@@ -1,7 +1,8 @@
 """One mark for each state, told by its shape first and its colour second, so that nobody needs to see the colour.
 
-Circle: fine. Ring: ready, nothing measured. Triangle: look when you can. Diamond: look soon. Octagon with a slot: act
-now. Cross: switched off by a person. Two bars: paused by a person. One bar: left out on purpose.
+Circle: fine. Ring: ready, nothing measured. Half a circle: on its way back. Triangle: look when you can. Diamond: look
+soon. Octagon with a slot: act now. Cross: switched off by a person. Two bars: paused by a person. One bar: left out on
+purpose.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Shape(Enum):
 
     CIRCLE = "circle"
     RING = "ring"
+    HALF = "half"
     TRIANGLE = "triangle"
     DIAMOND = "diamond"
     OCTAGON = "octagon"
@@ -34,6 +36,7 @@ LINK_SHAPES = {
     LinkState.UP: Shape.CIRCLE,
     LinkState.IDLE: Shape.RING,
     LinkState.DEGRADED: Shape.TRIANGLE,
+    LinkState.RETURNING: Shape.HALF,
     LinkState.SILENT: Shape.DIAMOND,
     LinkState.DOWN: Shape.OCTAGON,
     LinkState.KILLED: Shape.CROSS,
@@ -53,6 +56,7 @@ def link_colour(state: LinkState, look: Look) -> QColor:
         LinkState.UP: look.good,
         LinkState.IDLE: look.muted,
         LinkState.DEGRADED: look.caution,
+        LinkState.RETURNING: look.good,
         LinkState.SILENT: look.serious,
         LinkState.DOWN: look.critical,
         LinkState.KILLED: look.caution,
@@ -83,11 +87,14 @@ def paint_shape(painter: QPainter, shape: Shape, area: QRectF | QRect, colour: Q
     if shape is Shape.CIRCLE:
         inset = side * 0.06
         painter.drawEllipse(box.adjusted(inset, inset, -inset, -inset))
-    elif shape is Shape.RING:
+    elif shape in (Shape.RING, Shape.HALF):
+        inset = side * 0.06 + line / 2
+        ring = box.adjusted(inset, inset, -inset, -inset)
+        if shape is Shape.HALF:
+            painter.drawPie(ring, 90 * 16, 180 * 16)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(colour, line))
-        inset = side * 0.06 + line / 2
-        painter.drawEllipse(box.adjusted(inset, inset, -inset, -inset))
+        painter.drawEllipse(ring)
     elif shape is Shape.CROSS:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(colour, line * 1.5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))

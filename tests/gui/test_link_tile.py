@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 
@@ -121,3 +123,20 @@ def test_another_theme_changes_colours_and_size_at_once(tile) -> None:
     tile.apply_look(look_of(PlainTheme(SUN)))
     assert tile.sizeHint().height() > height
     assert SUN.card in colours_in(tile)
+
+
+def test_a_link_that_returns_says_whether_it_has_answered_and_is_no_alarm(tile) -> None:
+    since_ns = START_NS + NS_PER_S
+    waits = replace(
+        link_view("wifi", LinkState.RETURNING), since_ns=since_ns, measured_ns=START_NS, why="no answer yet"
+    )
+    tile.show_link(waits, since_ns)
+    tile.tick(since_ns + NS_PER_S // 2)
+    assert tile.foot_text == "no answer yet"
+    answers = replace(waits, measured_ns=since_ns + NS_PER_S, why="answers again", throughput_bps=40e6)
+    tile.show_link(answers, since_ns + NS_PER_S)
+    tile.tick(since_ns + 3 * NS_PER_S // 2)
+    assert tile.foot_text == "returning for 1.5 s"
+    assert tile.rate_text == "40.0"
+    assert AMBER not in colours_in(tile)
+    assert "returning, answers again" in tile.accessibleDescription()

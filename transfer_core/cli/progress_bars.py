@@ -20,6 +20,7 @@ BAR_WIDTH = 30
 LINK_STYLES = {
     LinkState.UP: "green",
     LinkState.DEGRADED: "yellow",
+    LinkState.RETURNING: "yellow",
     LinkState.SILENT: "red",
     LinkState.KILLED: "red",
     LinkState.DOWN: "red",

@@ -12,6 +12,7 @@ from transfer_core.jobs.store import JobStore
 
 COUNT_SHARE = 50
 _LIVE_LINKS = frozenset({LinkState.UP, LinkState.DEGRADED})
+_OUT_OF_ACTION = frozenset({LinkState.SILENT, LinkState.DOWN, LinkState.KILLED, LinkState.RETURNING})
 
 
 class Overview:
@@ -52,7 +53,7 @@ class Overview:
         )
 
     def _worst(self, links: Sequence[LinkView], files_left: int) -> tuple[Severity, str]:
-        bad = [link for link in links if link.state in (LinkState.SILENT, LinkState.DOWN, LinkState.KILLED)]
+        bad = [link for link in links if link.state in _OUT_OF_ACTION]
         if files_left and not any(self._reach.all_online().values()):
             return Severity.SERIOUS, self._reach.first_why() or "no relay answers yet"
         if self._under_way.held:

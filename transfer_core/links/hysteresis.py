@@ -2,10 +2,11 @@
 
 Theory of operation. A radio link on a race track comes and goes within seconds, and a link that carries nothing always
 measures beautifully. Hence three rules. *Leaving is quick, coming back is earned*: a link is silent as soon as nothing
-has proved delivery for a while, but it is up again only after it has delivered without a break, for twice as long after
-each relapse. *Thresholds come in pairs*: what makes a link degraded is worse than what it takes to be fine again, and
-either has to last. *A flapping link is announced once*: after four changes, each within a minute of the last, no more
-notices are due until it has held still for a minute.
+has proved delivery for a while. From its next delivery on it is returning, and it is up again only after it has
+delivered without a break, for twice as long after each relapse. A link that a person switches on again has no such
+past: it is returning until it answers, and then up. *Thresholds come in pairs*: what makes a link degraded is worse
+than what it takes to be fine again, and either has to last. *A flapping link is announced once*: after four changes,
+each within a minute of the last, no more notices are due until it has held still for a minute.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from transfer_core.events import LinkState
 from transfer_core.links.measure import LinkFigures
 from transfer_core.units import NS_PER_S
 
-_NOT_LOST = (LinkState.IDLE, LinkState.KILLED, LinkState.DOWN)
 _FIXED_STATES = frozenset({LinkState.DOWN, LinkState.KILLED, LinkState.UNUSED})
+_NOT_LOST = _FIXED_STATES | {LinkState.IDLE, LinkState.RETURNING}
+_DELIVERS = frozenset({LinkState.UP, LinkState.DEGRADED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class LinkStateJudge:
         self._state = LinkState.IDLE
         self._why = ""
         self._since_ns = now_ns
+        self._away_ns: int | None = None  # when it last was off or in no session; proofs from before say nothing
         self._wanted: LinkState | None = None
         self._wanted_ns = now_ns
         self._relapses = 0
@@ -93,30 +96,44 @@ class LinkStateJudge:
         if fixed is not None:
             if fixed not in _FIXED_STATES:
                 raise ValueError(f"{fixed} is measured, not set")
+            self._away_ns = now_ns
             return self._become(fixed, why, now_ns)
+        if not in_session:
+            self._away_ns = now_ns
         wanted, wanted_why = self._look(figures, now_ns, in_session)
         if wanted is self._state:
             self._wanted, self._why = None, wanted_why
             if wanted is LinkState.UP and now_ns - self._since_ns >= self._config.forgive_ns:
                 self._relapses = 0
             return None
+        earns = self._state in (LinkState.SILENT, LinkState.RETURNING)
+        proved_ns = figures.measured_ns if earns and figures.measured_ns is not None else now_ns
         # A silent link earns its way back by delivering, well or badly.
-        if self._wanted is None or (wanted is not self._wanted and self._state is not LinkState.SILENT):
-            self._wanted_ns = now_ns
+        if self._wanted is None or (wanted is not self._wanted and not earns):
+            self._wanted_ns = proved_ns
         self._wanted = wanted
-        if now_ns - self._wanted_ns < self._hold_ns(wanted):
-            if self._state is LinkState.SILENT:
-                self._why = "answers again"
-            return None
-        return self._become(wanted, wanted_why, now_ns)
+        if wanted not in _DELIVERS or proved_ns - self._wanted_ns >= self._hold_ns(wanted):
+            return self._become(wanted, wanted_why, now_ns)
+        return self._return(now_ns) if earns else None
+
+    def _return(self, now_ns: int) -> StateChange | None:
+        """Delivers, and has not earned its state yet."""
+        wanted = self._wanted
+        change = self._become(LinkState.RETURNING, "answers again", now_ns)
+        self._wanted = wanted
+        return change
 
     def _look(self, figures: LinkFigures, now_ns: int, in_session: bool) -> tuple[LinkState, str]:
         config = self._config
         if figures.measured_ns is None or not in_session:
             return LinkState.IDLE, "" if in_session else "no session yet"
-        age_ns = now_ns - figures.measured_ns
-        if age_ns > config.silent_after_ns:
+        heard_ns, waits = figures.measured_ns, False
+        if self._away_ns is not None and heard_ns <= self._away_ns:
+            heard_ns, waits = self._away_ns, True
+        if now_ns - heard_ns > config.silent_after_ns:
             return LinkState.SILENT, "nothing comes back"
+        if waits:
+            return LinkState.IDLE if self._state is LinkState.IDLE else LinkState.RETURNING, "no answer yet"
         is_bad = self._state is LinkState.DEGRADED
         loss = figures.loss if is_bad else figures.sure_loss
         if loss is not None and loss >= (config.loss_good if is_bad else config.loss_bad):
@@ -127,11 +144,9 @@ class LinkStateJudge:
 
     def _hold_ns(self, wanted: LinkState) -> int:
         config = self._config
-        if wanted in (LinkState.SILENT, LinkState.IDLE):
-            return 0
-        if self._state is LinkState.SILENT:
+        if self._state in (LinkState.SILENT, LinkState.RETURNING):
             return min(config.earn_max_ns, config.earn_ns << min(self._relapses - 1, 8) if self._relapses else 0)
-        if self._state in (LinkState.UP, LinkState.DEGRADED):
+        if self._state in _DELIVERS:
             return config.hold_ns
         return 0
 
@@ -140,6 +155,8 @@ class LinkStateJudge:
         if state is self._state:
             return None
         before, self._state, self._since_ns = self._state, state, now_ns
+        if LinkState.RETURNING in (before, state) and state not in _DELIVERS:
+            return StateChange(before, state, now_ns, why, announce=False)  # neither lost nor back
         if state is LinkState.SILENT:
             self._relapses += 1
         announce, flapping = self._notice_due(now_ns)

@@ -37,6 +37,7 @@ STOP_WAIT_S = 5.0
 TAKES_LONG = ("/api/files/upload", "/api/destinations", "/api/watches", "/api/webhooks")
 """What takes what it takes: a body of any size, another machine, a folder that is walked through."""
 COPY_BYTES = 1 << 20
+_USABLE = frozenset({LinkState.UP, LinkState.IDLE, LinkState.DEGRADED, LinkState.RETURNING})
 
 
 def link_object(link: LinkView) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def _add_links(app: FastAPI, service: TransferService) -> None:
     @app.get("/api/links/best")
     def best() -> dict[str, Any]:
         """The usable link with the highest score."""
-        live = [link for link in service.links() if link.state in (LinkState.UP, LinkState.IDLE, LinkState.DEGRADED)]
+        live = [link for link in service.links() if link.state in _USABLE]
         if not live:
             raise NotFoundError("no link is usable")
         return link_object(max(live, key=lambda link: -1.0 if link.score is None else link.score.score))

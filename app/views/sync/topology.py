@@ -15,7 +15,7 @@ from transfer_core.events import LinkState, LinkView
 from transfer_core.events.sync import SyncFolderView
 
 BOX_WIDE, BOX_PAD = 190, 8
-_DELIVERS = (LinkState.UP, LinkState.DEGRADED)
+_DELIVERS = (LinkState.UP, LinkState.DEGRADED, LinkState.RETURNING)
 DIRECT = "direct"  # as `SyncPeerView.way` says it
 
 

@@ -8,6 +8,7 @@ from transfer_core.events import LinkState
 from transfer_core.units import NS_PER_S
 
 UP, SILENT, KILLED = LinkState.UP, LinkState.SILENT, LinkState.KILLED
+RETURNING = LinkState.RETURNING
 
 
 def test_a_loss_and_a_return_that_holds_are_said_once_each() -> None:
@@ -27,6 +28,22 @@ def test_what_a_person_switches_off_is_no_loss() -> None:
     announcer = LinkAnnouncer()
     announcer.follow([link_view("lte", UP)], 0)
     assert announcer.follow([link_view("lte", KILLED)], NS_PER_S) == []
+
+
+def test_a_lost_link_that_is_switched_off_or_only_returning_is_not_said_to_be_back() -> None:
+    announcer = LinkAnnouncer()
+    announcer.follow([link_view("lte", UP)], 0)
+    said: list[tuple[int, str]] = []
+    for second in range(1, 40):
+        state = SILENT if second < 5 else KILLED if second < 15 else RETURNING if second < 25 else UP
+        said += [(second, words) for words in announcer.follow([link_view("lte", state)], second * NS_PER_S)]
+    assert said == [(1, "Link lte lost"), (25 + HOLD_NS // NS_PER_S, "Link lte is back")]
+
+
+def test_switching_a_link_on_again_is_no_loss() -> None:
+    announcer = LinkAnnouncer()
+    for second, state in enumerate((UP, KILLED, RETURNING, UP, UP, UP, UP, UP)):
+        assert announcer.follow([link_view("lte", state)], second * NS_PER_S) == []
 
 
 def test_a_flapping_link_says_two_things_a_minute_at_most() -> None:

@@ -57,10 +57,26 @@ def test_silence_shows_soon_and_coming_back_has_to_be_earned() -> None:
     assert track.run(2.4, alive=False) is LinkState.UP
     assert track.run(0.3, alive=False) is LinkState.SILENT
     assert track.judge.why == "nothing comes back"
-    assert track.run(1.9) is LinkState.SILENT
-    assert track.judge.why == "answers again"
+    assert track.run(0.1) is LinkState.RETURNING
+    returned_ns = track.now_ns
+    assert track.run(1.8) is LinkState.RETURNING
+    assert (track.judge.since_ns, track.judge.why) == (returned_ns, "answers again")
     assert track.run(0.3) is LinkState.UP
     assert track.judge.why == ""
+    assert [change.announce for change in track.changes if change.after is LinkState.RETURNING] == [False]
+
+
+def test_one_that_falls_silent_again_while_it_returns_is_not_lost_again_and_begins_anew() -> None:
+    track = Track()
+    track.run(1)
+    track.run(4, alive=False)
+    assert track.run(1.5) is LinkState.RETURNING
+    assert track.run(2.4, alive=False) is LinkState.RETURNING  # one proof is no two seconds of delivering
+    assert track.run(0.2, alive=False) is LinkState.SILENT
+    assert not track.changes[-1].announce
+    assert track.run(1.9) is LinkState.RETURNING
+    assert track.run(0.3) is LinkState.UP
+    assert track.changes[-1].is_news
 
 
 def test_each_relapse_doubles_what_has_to_be_earned_up_to_half_a_minute() -> None:
@@ -71,7 +87,7 @@ def test_each_relapse_doubles_what_has_to_be_earned_up_to_half_a_minute() -> Non
         track.run(4, alive=False)
         assert track.judge.state is LinkState.SILENT
         began = track.now_ns
-        while track.judge.state is LinkState.SILENT and track.now_ns - began < 60 * NS_PER_S:
+        while track.judge.state is not LinkState.UP and track.now_ns - began < 60 * NS_PER_S:
             track.run(0.1)
         waits.append(round((track.now_ns - began) / NS_PER_S))
     assert waits == [2, 4, 8, 16, 30, 30, 30]
@@ -183,20 +199,48 @@ def test_down_and_killed_are_taken_at_once_and_left_by_measuring() -> None:
     assert (killed.before, killed.after, killed.why) == (LinkState.UP, LinkState.KILLED, "killed by you")
     again = track.judge.judge(track.last, track.now_ns + TICK, in_session=True, fixed=LinkState.KILLED, why="by you")
     assert again is None
-    assert track.run(0.1) is LinkState.UP
+    assert track.run(0.2) is LinkState.UP
 
 
 def test_a_link_that_was_switched_on_again_is_not_lost_before_it_has_answered() -> None:
     track = Track()
     track.run(2)
     track.judge.judge(track.last, track.now_ns, in_session=True, fixed=LinkState.KILLED, why="killed by you")
-    track.now_ns += 10 * NS_PER_S
+    assert track.run(2.5, alive=False) is LinkState.RETURNING
+    assert track.judge.why == "no answer yet"
     assert track.run(0.1, alive=False) is LinkState.SILENT
     assert not track.changes[-1].is_news
-    assert track.run(5) is LinkState.UP
+    assert track.run(0.1) is LinkState.UP
     assert track.changes[-1].is_news
     assert track.run(5, alive=False) is LinkState.SILENT
     assert track.changes[-1].is_news
+
+
+@pytest.mark.parametrize("off_s", [0.5, 60])
+def test_a_link_that_was_switched_on_again_is_up_with_its_first_answer_however_often_it_was_off(off_s: float) -> None:
+    track = Track()
+    track.run(2)
+    for _ in range(4):
+        before = len(track.changes)
+        for _ in range(round(off_s * 10)):
+            track.now_ns += TICK
+            track.judge.judge(track.last, track.now_ns, in_session=True, fixed=LinkState.KILLED, why="killed by you")
+        assert track.judge.state is LinkState.KILLED
+        assert track.run(0.3, alive=False) is LinkState.RETURNING
+        assert track.run(0.1) is LinkState.UP
+        assert track.states[before:] == [LinkState.RETURNING, LinkState.UP]
+
+
+def test_a_new_session_proves_a_link_anew_and_is_no_loss() -> None:
+    track = Track()
+    track.run(2)
+    for _ in range(100):
+        track.now_ns += TICK
+        track.judge.judge(track.last, track.now_ns, in_session=False)
+    assert track.run(0.5, alive=False) is LinkState.IDLE
+    assert track.judge.why == "no answer yet"
+    assert track.run(0.1) is LinkState.UP
+    assert LinkState.SILENT not in track.states
 
 
 def test_a_measured_state_can_not_be_set() -> None:
