@@ -12,6 +12,7 @@ from benchmarks.processes import cpu_seconds, peak_memory_bytes
 from benchmarks.stage import Setting, stage
 from transfer_core.engine.system import SystemClock
 from transfer_core.events.watches import WatchSpec
+from transfer_core.ingest.watcher import RESCAN_SHARE
 from transfer_core.jobs.store import FrameRow, JobStore, NewFrame, NewJob
 
 FILES, QUICK_FILES, PER_FOLDER = 200_000, 40_000, 2_000
@@ -37,15 +38,17 @@ def measure(bench: Bench) -> Result:
             _until_idle(made.agent.pid)
             before_s, from_s = cpu_seconds(made.agent.pid), time.monotonic()
             time.sleep(IDLE_S)
-            share = (cpu_seconds(made.agent.pid) - before_s) / (time.monotonic() - from_s)
+            measured = (cpu_seconds(made.agent.pid) - before_s) / (time.monotonic() - from_s)
             memory_mb = peak_memory_bytes(made.agent.pid) / 1e6
+    share = measured + 1 / RESCAN_SHARE  # of everything, which comes more seldom than is waited for here
     goals = [
         Goal(f"{files:,} old files: a new one among them has arrived", f"< {READY_S:.0f} s", f"{ready_s:.1f} s",
              ready_s < READY_S),
         Goal("most memory", f"< {MEMORY_MB:.0f} MB", f"{memory_mb:.0f} MB", memory_mb < MEMORY_MB),
-        Goal("CPU while idle", f"< {IDLE_SHARE:.0%}", f"{share:.1%} of a core", share < IDLE_SHARE),
+        Goal("CPU while idle", f"< {IDLE_SHARE:.0%}", f"{share:.2%} of a core", share < IDLE_SHARE),
     ]  # fmt: skip
-    return Result(goals, notes=[f"From the start of the process, of which {online_s:.1f} s until its relay answered."])
+    began = f"From the start of the process, of which {online_s:.1f} s until its relay answered."
+    return Result(goals, notes=[f"{began} While idle {measured:.2%} was measured, in {IDLE_S:.0f} s."])
 
 
 def _until_idle(pid: int) -> None:
@@ -96,7 +99,8 @@ FIGURE = Figure(
     "camera-tree",
     "Cameras: a tree of old files",
     "A watched tree of 200,000 files that were sent before (40,000 with --quick), in folders of 2,000, and one new "
-    "file: an agent starts. Idle is what follows the first walk over the tree.",
+    "file: an agent starts. Idle is what follows the first walk over the tree, with the share added that walking over "
+    "all of it again and again may take.",
     measure,
     order=62,
 )

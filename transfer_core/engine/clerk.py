@@ -1,9 +1,10 @@
 """Works the queue: a thread of its own, since SQLite and sources may make it wait.
 
-Ten times a second it takes in what the loop reported, notices what people and other processes changed, claims the
-next jobs for relays that are online, and keeps progress. It is the only one that moves a job from state to state on
-the engine's behalf. It works sooner when something is reported; but a turn costs some transactions however little there
-is to write, so while many files are under way it rests between turns, and what comes meanwhile is written together.
+Ten times a second, or four times while nothing is on its way, it takes in what the loop reported, notices what people
+and other processes changed, claims the next jobs for relays that are online, and keeps progress. It is the only one
+that moves a job from state to state on the engine's behalf. It works sooner when something is reported; but a turn
+costs some transactions however little there is to write, so while many files are under way it rests between turns, and
+what comes meanwhile is written together.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 
 _LOG = logging.getLogger(__name__)
 TURN_S = 0.1
+IDLE_TURN_S = 0.25
 BUSY_FILES = 32  # so many under way keep the links at work while the clerk rests
 REST_NS = 20 * NS_PER_MS
 FOLLOW_BUSY_NS = 500 * NS_PER_MS  # while the clerk itself is who changes most: who else does rings
@@ -168,7 +170,7 @@ class Clerk:
             self._notify(Severity.INFO, "engine", "the queue goes on", "")
 
     def _turn(self) -> None:
-        self._make_call(TURN_S)
+        self._make_call(self._beat_s)
         self._rest()
         for _ in range(1000):
             if not self._make_call(0):
@@ -223,6 +225,11 @@ class Clerk:
             rest_ns = self._rested_ns + REST_NS - self._clock.monotonic_ns()
             if rest_ns > 0:
                 self._stopping.wait(rest_ns / NS_PER_S)
+
+    @property
+    def _beat_s(self) -> float:
+        is_idle = not len(self.runner.under_way) and not (self.desk is not None and self.desk.plays)
+        return IDLE_TURN_S if is_idle else TURN_S
 
     @property
     def _is_busy(self) -> bool:

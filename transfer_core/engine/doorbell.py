@@ -2,8 +2,8 @@
 
 A local datagram socket in the state directory, which reaches across network namespaces, and which only those can use
 who may write there. What comes is not read: a ring says no more than that the database is worth a look, and the agent
-takes one ten times a second anyway. So nothing depends on it: where there are no such sockets (Windows), or the name of
-the directory is too long for one, a change is noticed a beat later.
+takes one some times a second anyway, at watched folders once. So nothing depends on it: where there are no such sockets
+(Windows), or the name of the directory is too long for one, a change is noticed a beat later.
 """
 
 from __future__ import annotations

@@ -131,6 +131,11 @@ class LinkDesk:
             return None
         return next(setup.conditions for setup in self._simulation.links if setup.name == name)
 
+    @property
+    def plays(self) -> bool:
+        """Whether a simulation file wants things done at its times."""
+        return self._player is not None
+
     def play(self, now_ns: int) -> None:
         """Do what the simulation file wants done by now."""
         if self._player is None:

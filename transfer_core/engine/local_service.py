@@ -158,7 +158,7 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         loop.start()
         clerk.runner.uploads.start()
         clerk.start()
-        self._bell = Doorbell(self._state_dir, clerk.poke)
+        self._bell = Doorbell(self._state_dir, self._on_ring)
         self._bell.start()
         if self._store.is_any_pending():
             reports.data_flows.wait(HEAD_START_S)
@@ -166,6 +166,11 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         self._start_sync(promised, name, identity, self._who_is_near())
         self.start_telemetry()
         self._start_watches(promised)
+
+    def _on_ring(self) -> None:
+        if self._clerk is not None:
+            self._clerk.poke()
+        self._look_at_watches()
 
     def _link_desk(self, loop: AgentLoop, settings: Settings, usage: LinkUsage) -> LinkDesk:
         return LinkDesk(

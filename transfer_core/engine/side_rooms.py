@@ -136,6 +136,11 @@ class SideRooms(SettingsVerbs):
 
         clerk.do(take_over)
 
+    def _look_at_watches(self) -> None:
+        """Another process rang: watches may have changed. Any thread."""
+        if self._watch_verbs is not None and self._watch_verbs.desk is not None:
+            self._watch_verbs.desk.poke()
+
     def _stop_side_rooms(self) -> None:
         """After the clerk, which tells of the last arrivals; before the loop."""
         if self._watch_verbs is not None and self._watch_verbs.desk is not None:

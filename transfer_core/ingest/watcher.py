@@ -4,7 +4,8 @@ Theory of operation. A file becomes a candidate by an event or by a scan, and le
 so, or when it is gone. Events are quick but get lost, so the folder is scanned again all the time where there are none
 (a network share, another system, no inotify watch left). Where there are events that is done seldom, and in between
 those folders alone are read again whose time of change says that names came or went; a file that is changed in its
-place is told of by an event, or found by the next whole scan. Scans take a small share of the processor at most.
+place is told of by an event, or found by the next whole scan, a quarter of an hour later at most. Scans take a small
+share of the processor, but for one that would be later than that.
 
 A scan goes on in slices, and rests while there are many candidates, so that neither a huge folder nor a huge backlog
 makes events wait or memory grow. A folder that is gone, or another one under its name (unmounted, mounted again), is
@@ -33,8 +34,10 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 CANDIDATES_MAX = 5000
 SLICE_NS = 20 * NS_PER_MS
 ROOT_CHECK_NS = NS_PER_S
+EARLY_NS = 100 * NS_PER_MS  # so much sooner it is done along with whatever else is
 CHECK_NS, CHECK_SHARE = 5 * NS_PER_S, 200  # with events, of folders that have changed: at most 1/200 of the time
 RESCAN_NS, RESCAN_SHARE = 60 * NS_PER_S, 200  # and of everything
+RESCAN_MAX_NS = 900 * NS_PER_S  # after so long a lost event is found, whatever that costs
 SETTLED_NS = 2 * NS_PER_S  # a folder that changed so shortly before it was read may have changed again in the same tick
 UNSETTLED = -1
 POLL_NS, POLL_SHARE = 50 * NS_PER_MS, 20
@@ -146,7 +149,7 @@ class FolderWatcher:
         if self._events is not None:
             for event in self._events.read():
                 self._take_event(event)
-        if now_ns >= self._root_due_ns:
+        if now_ns >= self._root_due_ns - EARLY_NS:
             self._root_due_ns = now_ns + ROOT_CHECK_NS
             self._check_root()
         if self.trouble:
@@ -309,11 +312,11 @@ class FolderWatcher:
         if not self._uses_events:
             self._scan_due_ns = now_ns + max(POLL_NS, POLL_SHARE * cost_ns)
         elif self._is_check:
-            self._scan_due_ns = now_ns + max(CHECK_NS, CHECK_SHARE * cost_ns)
+            self._scan_due_ns = min(now_ns + max(CHECK_NS, CHECK_SHARE * cost_ns), self._rescan_due_ns)
             return
         else:
             self._scan_due_ns = now_ns + CHECK_NS
-            self._rescan_due_ns = now_ns + max(RESCAN_NS, RESCAN_SHARE * cost_ns)
+            self._rescan_due_ns = now_ns + min(max(RESCAN_NS, RESCAN_SHARE * cost_ns), RESCAN_MAX_NS)
         self.refusals = self._scan_refusals
         self.scans_done += 1
 

@@ -15,6 +15,11 @@ import pytest
 from transfer_core.engine import clerk
 from transfer_core.engine.doorbell import NAME, Doorbell, ring
 from transfer_core.engine.local_service import LocalService
+from transfer_core.engine.system import SystemClock
+from transfer_core.engine.watches import desk
+from transfer_core.events.watches import WatchSpec
+from transfer_core.jobs.store import Destination, JobStore
+from transfer_core.units import NS_PER_S
 
 WAIT_S = 60.0
 LONG_S = 600.0  # a beat that nobody waits for
@@ -109,6 +114,29 @@ def test_an_agent_hears_of_a_change_by_another_process_long_before_its_next_beat
             while agent.engine().paused is not wanted:
                 assert time.monotonic() < end
                 time.sleep(0.01)
+    finally:
+        other.stop()
+        agent.stop()
+
+
+def test_an_agent_hears_of_a_watch_that_another_process_changed_long_before_it_looks_by_itself(
+    short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = short_dir / "links.toml"
+    links.write_text('[[link]]\nname = "wifi"\nrate_mbps = 20\ndelay_ms = 5\n')
+    (short_dir / "camera01").mkdir()
+    monkeypatch.setattr(desk, "FOLLOW_NS", int(LONG_S * NS_PER_S))
+    agent, other = LocalService(short_dir / "s", simulation=links), LocalService(short_dir / "s")
+    store = JobStore(short_dir / "s", SystemClock())
+    store.keep_destination(Destination("pit", "relay", ("127.0.0.1:1",), b"k" * 32))
+    store.close()
+    try:
+        agent.start()
+        other.watches.add(WatchSpec("camera01", str(short_dir / "camera01"), "pit"))
+        end = time.monotonic() + WAIT_S
+        while agent.watches.desk is None or not agent.watches.desk.views():
+            assert time.monotonic() < end
+            time.sleep(0.01)
     finally:
         other.stop()
         agent.stop()

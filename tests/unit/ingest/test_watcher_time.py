@@ -153,3 +153,25 @@ def test_old_folders_are_looked_at_often_and_read_again_only_when_names_came_or_
     watched.play(clock, 75)
     assert watched.names[3:] == ["one/old.jpg"]
     watched.watcher.close()
+
+
+@linux
+def test_a_change_whose_event_was_lost_is_found_in_bounded_time_however_long_a_scan_takes(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old.jpg").write_bytes(b"x")
+    real = os.scandir
+
+    def slow(path: str) -> Iterator[os.DirEntry[str]]:
+        clock.advance(60 * 10**9)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", slow)
+    watched = WatchedFolder(tmp_path, "*.jpg", clock=clock)
+    watched.play(clock, 100)
+    assert watched.names == ["old.jpg"]
+    monkeypatch.setattr("transfer_core.ingest.folder_events.FolderEvents.read", lambda _: [])
+    (tmp_path / "old.jpg").write_bytes(b"another")  # in its place: the folder is as it was
+    watched.play(clock, (watcher.RESCAN_MAX_NS + CompletionRules().bound_ns) / 1e9 + 2 * 60)
+    assert watched.names == ["old.jpg"] * 2
+    watched.watcher.close()

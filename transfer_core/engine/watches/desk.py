@@ -1,7 +1,7 @@
 """The watched folders of a running agent, in a thread of their own.
 
 Theory of operation. The thread sleeps until a folder has events, something is due, or somebody calls. Then each folder
-that has something to do takes its turn (all of them do, some times a second), and whatever is complete by then is
+that has something to do takes its turn (all of them do, once a second), and whatever is complete by then is
 queued in one transaction (group commit): while SQLite syncs that one, the frames of the next gather. A frame counts as
 queued only once that transaction is on the disk; killed before, the next scan finds it again. What the clerk tells of
 jobs that ended goes through an inbox.
@@ -31,7 +31,7 @@ from transfer_core.jobs.store import FrameRow, JobStore, NewFrame
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 _LOG = logging.getLogger(__name__)
-FOLLOW_NS = 200 * NS_PER_MS
+FOLLOW_NS = NS_PER_S  # who changes a watch tells; this is for one who can't
 CHECK_NS = 5 * NS_PER_S
 VIEW_NS = 250 * NS_PER_MS
 STOP_WAIT_S = 10.0
@@ -64,8 +64,9 @@ class WatchDesk:
         self._view_due_ns = 0
         self._check_due_ns = 0
         self._views: tuple[WatchView, ...] = ()
+        self._is_told = True  # nothing was done since the views were made
         self._trouble = ""
-        self._is_through = False
+        self._through_at = -1  # the change of watches at which all was queued
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watches", daemon=True)
         self.failure: BaseException | None = None
@@ -91,7 +92,7 @@ class WatchDesk:
 
     def poke(self) -> None:
         """Watches were changed: look at once."""
-        self._is_through = False
+        self._through_at = -1
         self._do(self._follow_soon)
 
     def on_arrived(self, file_ids: Sequence[str]) -> None:
@@ -117,7 +118,7 @@ class WatchDesk:
     @property
     def is_through(self) -> bool:
         """Whether everything that is there and complete by now is queued, and what follows an arrival is done."""
-        return self._is_through
+        return self._through_at == self._store.watch_change()
 
     def _do(self, call: Callable[[], None]) -> None:
         self._inbox.put(call)
@@ -160,12 +161,13 @@ class WatchDesk:
             self._arrivals.turn()
             self._old.turn(now_ns)
             self._end_what_is_over()
-            self._is_through = self._judge_through()
+            self._through_at = self._change if self._judge_through() else -1
         except DrsError as error:  # the database: a full disk, somebody who holds it
             self._tell_trouble(error)
-            self._is_through = False
+            self._through_at = -1
             self._stopping.wait(0.5)
-        if now_ns >= self._view_due_ns:
+        self._is_told = now_ns >= self._view_due_ns
+        if self._is_told:
             self._view_due_ns = now_ns + VIEW_NS
             self._publish(now_ns)
 
@@ -179,7 +181,6 @@ class WatchDesk:
             self._inbox.empty()
             and self._arrivals.is_idle
             and all(folder.is_through for folder in self._folders.values())
-            and self._change == self._store.watch_change()
         )
 
     def _finish(self) -> None:
@@ -194,7 +195,8 @@ class WatchDesk:
         """Sleep until something is due; the descriptors of events that are readable then."""
         now_ns = self._clock.monotonic_ns()
         due = [folder.watcher.due_ns() for folder in self._folders.values() if folder.watcher is not None]
-        until_ns = min([*due, self._follow_due_ns]) if self._inbox.empty() and self._arrivals.is_idle else now_ns
+        due.append(self._follow_due_ns if self._is_told else min(self._follow_due_ns, self._view_due_ns))
+        until_ns = min(due) if self._inbox.empty() and self._arrivals.is_idle else now_ns
         ready = {key.fd for key, _ in self._selector.select(max(0, until_ns - now_ns) / NS_PER_S)}
         if self._wake_in.fileno() in ready:
             with suppress(BlockingIOError):

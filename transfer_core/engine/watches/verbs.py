@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from transfer_core.clock import Clock
+from transfer_core.engine.doorbell import ring
 from transfer_core.engine.side_rooms import VIEWS_VERB
 from transfer_core.engine.watches.desk import WatchDesk
 from transfer_core.engine.watches.selections import run_row
@@ -136,6 +137,8 @@ class WatchVerbs:
     def _poke(self) -> None:
         if self.desk is not None:
             self.desk.poke()
+        else:
+            ring(self._state_dir)
 
     # --- triggers
 
