@@ -175,7 +175,7 @@ def _of_links(links: Iterable[LinkView]) -> Iterator[Condition]:
 
 
 def _of_relay(relay: RelayView) -> Iterator[Condition]:
-    if not relay.running and relay.why:
+    if relay.why:
         text = f"Receiving has stopped: {relay.why}"
         yield Condition("relay", Severity.SERIOUS, text, "settings.receive", "settings")
 

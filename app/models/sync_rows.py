@@ -189,7 +189,7 @@ def version_lines(version: SyncVersionView | None) -> tuple[str, ...]:
     if version is None:
         return ("nothing any more", "it was deleted or moved since", "", "")
     whose = f"{version.by} (this machine)" if version.is_mine else version.by
-    return (whose, f"{at(version.at)} UTC", format_bytes(version.size_bytes), version.path)
+    return (whose, at(version.at), format_bytes(version.size_bytes), version.path)
 
 
 def conflict_key(conflict: SyncConflictView) -> tuple[str, str]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.theme.theme import Theme
 
 REFRESH_MS = 250
+GAP, TIGHT = 10, 4  # px between tiles, and where that is too much for all of them
 TILE_KEYS = 9
 WIDTH_EM, WIDTH_LEAST, WIDTH_MOST = 15.8, 212, 340  # px but for the first, which goes by the type's size
 SPARK_STEP = 2  # px between two points of a spark
@@ -75,8 +76,7 @@ class LinkStrip(QWidget):
     def _build(self) -> None:
         self._column = QWidget()
         self._tiles_layout = QVBoxLayout(self._column)
-        self._tiles_layout.setContentsMargins(10, 10, 10, 10)
-        self._tiles_layout.setSpacing(10)
+        self._space(GAP)
         self._empty = QLabel("Looking for links…", wordWrap=True)
         self._tiles_layout.addWidget(self._empty)
         self._tiles_layout.addStretch(1)
@@ -198,12 +198,17 @@ class LinkStrip(QWidget):
 
     @Slot()
     def _fit_height(self) -> None:
-        """All links in sight matter more than their last minute."""
-        margins, spacing = self._tiles_layout.contentsMargins(), self._tiles_layout.spacing()
-        heights = sum(tile.full_height for tile in self.tiles)
-        needed = heights + spacing * max(0, len(self._tiles) - 1) + margins.top() + margins.bottom()
+        """All links in sight matter more than their last minute, and than air."""
+        room, gaps = self._scroll.viewport().height(), len(self._tiles) + 1
+        is_compact = sum(tile.full_height for tile in self.tiles) + GAP * gaps > room
         for tile in self.tiles:
-            tile.set_compact(needed > self._scroll.viewport().height())
+            tile.set_compact(is_compact)
+        is_tight = is_compact and sum(tile.sizeHint().height() for tile in self.tiles) + GAP * gaps > room
+        self._space(TIGHT if is_tight else GAP)
+
+    def _space(self, gap: int) -> None:
+        self._tiles_layout.setContentsMargins(GAP, gap, GAP, gap)
+        self._tiles_layout.setSpacing(gap)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """More or less room for the tiles."""

@@ -54,6 +54,7 @@ def empty_label(text: str) -> QLabel:
     """What stands in the place of a list without rows: what will come there, and what to do for that."""
     label = QLabel(text, alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
     label.setProperty("kind", "empty")
+    label.setMargin(16)
     return label
 
 

@@ -35,8 +35,10 @@ _WIDEST = {"total": "888.8 Mbit/s", "left": "88 files · 88.8 GB", "done in": "8
 
 def _whys(engine: EngineView) -> tuple[str, ...]:
     """The reason and the links; where that has no room, the half that matters more."""
-    count = f"{engine.links_up} of {engine.links_total}" if engine.links_total else "no"
-    return (f"{engine.why} · {count} links", engine.why) if engine.why else (f"{count} links", count)
+    count, short = f"{engine.links_up} of {engine.links_total} links", f"{engine.links_up} of {engine.links_total}"
+    if not engine.links_total:
+        count, short = "no links", ""
+    return (f"{engine.why} · {count}", engine.why) if engine.why else (count, short)
 
 
 def _worse(one: Severity, other: Severity) -> Severity:

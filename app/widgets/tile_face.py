@@ -17,6 +17,7 @@ from app.widgets.status_shape import LINK_SHAPES, Shape, link_colour, paint_shap
 from transfer_core.events import LinkState
 
 SPARK_HEIGHT = 26  # px
+DEVICE_LEAST = 5  # letters; fewer say nothing
 _MIDDLE = Qt.AlignmentFlag.AlignVCenter
 
 
@@ -109,12 +110,15 @@ class FacePainter:
         x += side + look.gap
         painter.fillRect(QRect(x, top, 4, height), look.link(face.place))
         x += 4 + look.gap
-        device = self.small.elidedText(face.device, Qt.TextElideMode.ElideMiddle, (right - x) // 2)
+        # the name comes first: it is what people call the link by
+        beside = right - x - self.strong.horizontalAdvance(face.name) - look.gap
+        device = self.small.elidedText(face.device, Qt.TextElideMode.ElideMiddle, max(0, beside))
+        device = device if len(device) >= DEVICE_LEAST else ""
         self._draw(painter, look.small, look.muted)
         painter.drawText(QRect(x, top, right - x, height), Qt.AlignmentFlag.AlignRight | _MIDDLE, device)
-        room = right - x - self.small.horizontalAdvance(device) - look.gap
+        room = right - x - (self.small.horizontalAdvance(device) + look.gap if device else 0)
         self._draw(painter, look.strong, look.text)
-        name = self.strong.elidedText(face.name, Qt.TextElideMode.ElideRight, room)
+        name = self.strong.elidedText(face.name, Qt.TextElideMode.ElideMiddle, room)
         painter.drawText(QRect(x, top, room, height), _MIDDLE, name)
 
     def _paint_rate(self, painter: QPainter, face: Face, top: int, right: int) -> None:

@@ -34,7 +34,7 @@ def test_showing_the_page_asks_for_the_newest(page, qtbot) -> None:
     assert asked.args == [PAGE_ROWS, 0, ""]
     page.show_history([job_view(2), job_view(1)])
     assert page.table.model().rowCount() == 2
-    assert page.count.text() == "2 jobs"
+    assert page.count.text() == "2 files"
 
 
 def test_without_history_the_page_says_what_will_come(page) -> None:

@@ -7,7 +7,7 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.models.link_history import LinkHistory
-from app.views.link_strip import LinkStrip
+from app.views.link_strip import GAP, TIGHT, LinkStrip
 from app.widgets.link_tile import LinkTile
 from app.widgets.look import look_of
 from tests.support.console_world import SUN, HandState, PlainTheme, colours_in, link_view
@@ -128,3 +128,16 @@ def test_a_strip_too_low_for_its_tiles_leaves_their_last_minute_out_before_it_sc
     qtbot.waitUntil(lambda: strip.tile("wifi").height() < full)
     strip.resize(212, 4 * full)
     qtbot.waitUntil(lambda: strip.tile("wifi").height() == full)
+
+
+def test_a_strip_too_low_even_then_moves_its_tiles_together_before_it_scrolls(strip, state, qtbot) -> None:
+    state.set_links(*(link_view(name) for name in ("wifi", "lte", "5g")))
+    first, second, last = strip.tiles
+    qtbot.waitUntil(lambda: last.y() > second.y() > first.y())
+    apart = second.y() - first.geometry().bottom()
+    strip.resize(212, 3 * second.height() - 10)
+    qtbot.waitUntil(lambda: second.height() < second.full_height)
+    low = second.height()
+    strip.resize(212, 3 * low + 4 * TIGHT)
+    qtbot.waitUntil(lambda: second.y() - first.geometry().bottom() == apart - (GAP - TIGHT))
+    assert last.visibleRegion().boundingRect().height() == low

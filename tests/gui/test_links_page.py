@@ -8,7 +8,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton
 
 from app.models.link_history import LinkHistory
+from app.models.links_model import LinkColumn
 from app.models.sample_rings import SampleRings
+from app.theme.theme import Theme
 from app.views.links.link_plot import Frame
 from app.views.links.page import LinksPage
 from app.views.links.simulate_dialog import SimulateDialog
@@ -329,3 +331,20 @@ def test_a_loss_that_may_be_chance_is_drawn_but_not_in_amber(
     colours = colours_in(page.card("wifi").plot)
     assert (theme.tokens.caution in colours) is is_amber
     assert (theme.tokens.band in colours) is True
+
+
+@pytest.mark.parametrize("name", ["light", "sun"])
+def test_three_links_and_why_one_is_silent_stand_in_the_table_of_a_small_page_whole(qtbot, state, name) -> None:
+    silent = link_view("lte", LinkState.SILENT, why="nothing comes back")
+    state.set_links(link_view("wifi"), silent, link_view("5g"))
+    page = LinksPage(state, Theme(name), LinkHistory(state))
+    qtbot.addWidget(page)
+    page.resize(640, 300)
+    with qtbot.waitExposed(page):
+        page.show()
+    page.on_shown()
+    table = page.table
+    assert table.verticalScrollBar().maximum() == 0
+    room = table.columnWidth(LinkColumn.STATE)
+    assert room >= table.fontMetrics().horizontalAdvance("silent: nothing comes back")
+    page.on_hidden()

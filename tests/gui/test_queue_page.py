@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from app.models.queue_model import Column, QueueModel
 from app.theme.theme import Theme
 from app.views.queue.empty import DropZone
 from app.views.queue.page import QueuePage
-from app.views.queue.row_delegate import DOTS, PADDING
+from app.views.queue.row_delegate import DOTS, PADDING, SHAPE_ROOM
+from app.views.queue.table import QueueTable
 from tests.support.console_world import colours_in
 from transfer_core.engine.system import SystemClock
 from transfer_core.events import EngineSilent, JobsChanged, JobsRemoved, JobState, JobView
@@ -422,3 +424,38 @@ def test_which_link_carried_what_is_still_seen_once_the_file_is_there(page: Queu
     page.details.show_chunk_map("a", ChunkMap((UNKNOWN_LINK,), bytes([1, 1, 1]), 3, 3))
     assert page.details.grid.isVisibleTo(page)
     assert "3 of 3 chunks" in page.details.done.text()
+
+
+@pytest.mark.parametrize("theme", ["light", "sun"])
+@pytest.mark.parametrize("width", [300, 360, 460, 620, 900])
+def test_name_bar_and_state_are_in_sight_without_scrolling_in_any_window(
+    model: QueueModel, state: ConsoleState, qtbot: QtBot, theme: str, width: int
+) -> None:
+    table = QueueTable(model, state, Theme(theme))
+    qtbot.addWidget(table)
+    table.resize(width, 300)
+    table.show()
+    QApplication.processEvents()
+    assert table.horizontalScrollBar().maximum() == 0
+    word = QFontMetrics(Theme(theme).font()).horizontalAdvance("Queued") + SHAPE_ROOM + 2 * PADDING
+    for column, least in ((Column.FILE, word), (Column.SENT, 50), (Column.STATE, word)):
+        left = table.columnViewportPosition(column)
+        assert left >= 0
+        assert left + table.columnWidth(column) <= table.viewport().width() + 1
+        assert table.columnWidth(column) >= least
+
+
+def test_columns_give_way_in_an_order_that_leaves_what_matters(
+    model: QueueModel, state: ConsoleState, qtbot: QtBot
+) -> None:
+    table = QueueTable(model, state, Theme("sun"))
+    qtbot.addWidget(table)
+    table.show()
+    gone: list[set[Column]] = []
+    for width in range(1200, 260, -10):
+        table.resize(width, 300)
+        now = {column for column in Column if table.isColumnHidden(column)}
+        assert not gone or gone[-1] <= now
+        gone.append(now)
+    order = [next(iter(after - before)) for before, after in pairwise(gone) if after != before]
+    assert order == [Column.LEFT, Column.RATE, Column.SIZE, Column.PLACE]

@@ -11,8 +11,11 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QComboBox
 from pytestqt.qtbot import QtBot
 
+from app.theme.tokens import SUN
 from app.views.settings.page import SettingsPage
+from app.widgets.status_shape import Shape
 from tests.support.console_window import ShownWindow, shown_window
+from tests.support.console_world import colours_in
 from transfer_core.config import Policy
 from transfer_core.errors import PortInUse
 from transfer_core.events import RelayChanged, RelayView
@@ -146,3 +149,21 @@ def test_narrow_pages_stand_in_one_column(shown: ShownWindow, page: SettingsPage
     qtbot.waitUntil(lambda: page.receive.x() > page.width() // 3)
     shown.window.resize(900, 768)
     qtbot.waitUntil(lambda: page.receive.mapTo(page, page.receive.rect().topLeft()).x() < 60)
+
+
+def test_how_receiving_stands_is_told_by_shape_as_well(shown: ShownWindow, page: SettingsPage) -> None:
+    receive, seen = page.receive, []
+    for relay in (
+        RelayView(running=False),
+        RelayView(running=True, listen="0.0.0.0:9000", directory="/data/in"),
+        RelayView(running=True, listen="0.0.0.0:9000", directory="/data/in", why="No space left on device"),
+    ):
+        shown.state.apply([RelayChanged(relay)])
+        seen.append((receive.shape.shape, receive.status.text()))
+    assert seen == [
+        (Shape.BAR, "Not receiving"),
+        (Shape.CIRCLE, "Listens on 0.0.0.0:9000 · 0 senders · 0 files arrived"),
+        (Shape.DIAMOND, "No space left on device"),
+    ]
+    shown.theme.set_name("sun")
+    assert SUN.serious in colours_in(receive.shape)

@@ -75,7 +75,7 @@ def test_a_conflict_stands_side_by_side_with_who_when_and_size(stage: Stage) -> 
     assert panel.isVisible()
     left = [label.text() for label in panel.left.values]
     right = [label.text() for label in panel.right.values]
-    assert left == ["pit2", "2026-11-21 08:31:12 UTC", "4.2 kB", "car17/wing.json"]
+    assert left == ["pit2", "2026-11-21 08:31:12", "4.2 kB", "car17/wing.json"]
     assert right[0] == "pit1 (this machine)"
 
 

@@ -173,7 +173,7 @@ class CameraCard(QWidget):
         painter.setFont(look.strong)
         painter.setPen(look.text)
         room = round(place.left()) - box.left() - 8
-        name = QFontMetrics(look.strong).elidedText(view.spec.name, Qt.TextElideMode.ElideRight, room)
+        name = QFontMetrics(look.strong).elidedText(view.spec.name, Qt.TextElideMode.ElideMiddle, room)
         painter.drawText(box, _LEFT, name)
 
     def _paint_picture(self, painter: QPainter, box: QRect) -> None:

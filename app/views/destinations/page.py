@@ -71,6 +71,7 @@ class DestinationsPage(Page):
         bar.row.addStretch(1)
         self.table = self._build_table()
         self.empty = empty_label("There is no destination yet. Add an upload server or a bucket, or pair with a relay.")
+        self.empty.setMinimumHeight(self.table.minimumHeight())
         layout = page_column(self)
         layout.addWidget(bar)
         layout.addWidget(self.table, 1)

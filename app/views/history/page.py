@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QWidget
 
 from app.actions import make_action, name_field, offer
+from app.figures import files_text
 from app.models.history_model import PAGE_ROWS, HistoryColumn, HistoryModel
 from app.models.table_model import SUBJECT_ROLE
 from app.views.page import Page, ServiceCalls, empty_label, page_column
@@ -91,7 +92,7 @@ class HistoryPage(Page):
         bar.addStretch(1)
         bar.addWidget(self.find_field)
         self.table = self._build_table()
-        self.empty = empty_label("Nothing has ended yet. Jobs come here when they arrive, fail or are cancelled.")
+        self.empty = empty_label("Nothing has ended yet. Files come here when they arrive, fail or are cancelled.")
         layout = page_column(self)
         layout.addLayout(bar)
         layout.addWidget(self.table, 1)
@@ -234,7 +235,7 @@ class HistoryPage(Page):
         offer(self.copy_error_action, "" if any(map(_has_error, chosen)) else "Select a file with an error first")
         rows = self._model.rowCount()
         more = "+" if self._model.canFetchMore(QModelIndex()) else ""
-        self.count.setText(f"{rows:,}{more} jobs" if rows != 1 else "1 job")
+        self.count.setText(f"{rows:,}+ files" if more else files_text(rows))
         was_empty = not self.table.isVisibleTo(self)
         self.table.setVisible(bool(rows) or bool(self.find_field.text()))
         self.empty.setVisible(not self.table.isVisibleTo(self))

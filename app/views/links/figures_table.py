@@ -24,9 +24,10 @@ _AGEING = frozenset(LinkColumn) - {LinkColumn.LINK, LinkColumn.STATE, LinkColumn
 LINK_MOST = 220  # px for the names
 EDGES = 8  # px for the ring around it, above and below
 ROWS_MOST = 6  # more are scrolled to
+ROWS_LEAST = 3  # in sight, if there are so many
 _SAMPLES: dict[int, str] = {
     LinkColumn.LINK: "wlan0 (wlan0)",
-    LinkColumn.STATE: "degraded",
+    LinkColumn.STATE: "silent: nothing comes back",
     LinkColumn.ROLE: "overflow",
     LinkColumn.RATE: "1000.0",
     LinkColumn.SPREAD: "100–1000",
@@ -66,7 +67,7 @@ class FiguresTable(RowTable):
         super().fit()
         rows = min(ROWS_MOST, max(1, self.model().rowCount()))
         head = self.horizontalHeader().height()
-        self.setMinimumHeight(head + self.row_height)
+        self.setMinimumHeight(head + self.row_height * min(ROWS_LEAST, rows) + EDGES)
         self.setMaximumHeight(head + self.row_height * rows + EDGES)
 
     def _shape(self, index: Index) -> tuple[Shape, QColor]:

@@ -22,6 +22,7 @@ from transfer_core.service.values import UNKNOWN_LINK, ChunkMap
 from transfer_core.units import format_bytes, format_duration
 
 MAP_MS = 1000
+_LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"  # a name begins at the left, as in the queue, whatever its letters
 _WHOLE = ("hash", "stored as")  # one word each, cut in its middle; the tool tip and Copy have it whole
 _ROLES = (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole)
 
@@ -179,7 +180,7 @@ class DetailsPanel(QFrame):
         self.grid.setVisible(says_more)
         more = f"  (and {self._others} more selected)" if self._others else ""
         self._dress_name("heading")
-        self.name.setText(_breakable(file_name(job.path)) + more)
+        self.name.setText(_LEFT_TO_RIGHT + _breakable(file_name(job.path)) + more)
         self.name.setToolTip(job.path)
         chunks = "" if self._map is None else f" · {self._map.chunks_done:,} of {self._map.chunks_total:,} chunks"
         self.done.setText(f"{format_bytes(job.bytes_done)} of {format_bytes(job.size)}{chunks}")

@@ -22,6 +22,7 @@ _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 DOTS = 12  # px that the dots to drag by take
+SHAPE_ROOM = 20  # px from the left edge of a state's shape to its words
 
 
 def band_text(priority: int) -> str:
@@ -174,7 +175,7 @@ class RowDelegate(QStyledItemDelegate):
             paint_shape(painter, shape, mark, colour)
         painter.setFont(look.font)
         painter.setPen(look.text)
-        text = area.adjusted(20, 2, 0, -2)
+        text = area.adjusted(SHAPE_ROOM, 2, 0, -2)
         if self._figure_metrics.horizontalAdvance(words) <= text.width():
             painter.drawText(text, int(_LEFT), words)
             return

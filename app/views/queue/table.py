@@ -32,10 +32,9 @@ from app.widgets.row_keys import KeyedRows
 _SAMPLES = {Column.SIZE: "999.9 MB", Column.RATE: "1000.0", Column.LEFT: "59 min 59 s"}
 _PADDING = 20
 DIGITS_LEAST = 3  # that a place has room for
-_DROPPED = (Column.LEFT, Column.RATE)  # in this order
-TEXTS_LEAST = 30  # times the type size, for bar, name and state together
+# in this order, each while bar, name and state together have less than so many times the type size
+_DROPPED = {Column.LEFT: 30, Column.RATE: 30, Column.SIZE: 24, Column.PLACE: 18}
 BAR_LEAST, BAR_MOST = 56, 150  # px
-TEXT_LEAST = 90  # px, for the name and for the state
 EDGE_MS = 30  # between two steps of scrolling while rows are held near an edge
 NAME_SHARE = 0.52  # of what the figures leave to name and state
 
@@ -110,9 +109,10 @@ class QueueTable(KeyedRows):
         self._fits = False
 
     def fit_columns(self) -> None:
-        """Figures get what they need, never less; the bar, the name and the state share the rest.
+        """Figures get what they need, never less; the bar, the name and the state share the rest, and no more.
 
-        Where that is too little, some figures are left out: the tiles and the panel beside show them too.
+        Where that is too little, some figures are left out: the tiles and the panel beside show them too. So the
+        name, the state and the bar are in sight without scrolling in any window.
         """
         if not self._fits:
             return
@@ -120,17 +120,16 @@ class QueueTable(KeyedRows):
         widths = {column: metrics.horizontalAdvance(text) + _PADDING for column, text in _SAMPLES.items()}
         widths[Column.PLACE] = metrics.horizontalAdvance("0" * self._digits) + DOTS + 2 * PADDING
         room = self.viewport().width()
-        dropped: list[Column] = []
-        while room - sum(widths.values()) < TEXTS_LEAST * self._theme.tokens.text_px and len(dropped) < len(_DROPPED):
-            dropped.append(_DROPPED[len(dropped)])
-            del widths[dropped[-1]]
-        for column in _DROPPED:
-            self.setColumnHidden(column, column in dropped)
+        for column, least in _DROPPED.items():
+            is_dropped = room - sum(widths.values()) < least * self._theme.tokens.text_px
+            self.setColumnHidden(column, is_dropped)
+            if is_dropped:
+                del widths[column]
         rest = room - sum(widths.values())
         bar = max(BAR_LEAST, min(BAR_MOST, rest // 4))
         widths[Column.SENT] = bar
-        widths[Column.FILE] = max(TEXT_LEAST, round((rest - bar) * NAME_SHARE))
-        widths[Column.STATE] = max(TEXT_LEAST, rest - bar - widths[Column.FILE])
+        widths[Column.FILE] = round((rest - bar) * NAME_SHARE)
+        widths[Column.STATE] = rest - bar - widths[Column.FILE]
         header = self.horizontalHeader()
         self._fitting = True
         for column, width in widths.items():

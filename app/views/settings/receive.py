@@ -29,6 +29,7 @@ from app.widgets.fields import field_form
 from app.widgets.look import look_of
 from app.widgets.measures import BESIDE, CARD
 from app.widgets.row_table import Columns, RowTable
+from app.widgets.status_shape import Shape, StatusShape
 from transfer_core.events import IncomingView, RelayView
 from transfer_core.service import Settings, Token
 from transfer_core.units import NS_PER_S, format_bytes, format_duration
@@ -56,6 +57,7 @@ class ReceivePanel(QFrame):
         self._state, self._theme = state, theme
         self._token: Token | None = None
         self._http_touched = False  # by a person
+        self._asks_for_folder = False
         self._model = IncomingModel(self)
         self._actions = {
             name: make_action(f"settings.{name}", parent or self, slot)
@@ -82,6 +84,7 @@ class ReceivePanel(QFrame):
         layout.addWidget(title)
         layout.addLayout(self._build_form())
         layout.addLayout(self._build_switch())
+        layout.addLayout(self._build_status())
         layout.addWidget(self._build_token())
         self.incoming = self._build_table()
         arrived = QLabel("Arri&ved")
@@ -130,13 +133,17 @@ class ReceivePanel(QFrame):
         row.addWidget(self.switch)
         row.addWidget(self.new_token)
         row.addStretch(1)
-        self.status = QLabel(wordWrap=True)
-        self.status.setProperty("kind", "muted")
+        return row
+
+    def _build_status(self) -> QHBoxLayout:
+        self.shape = StatusShape()
+        self.status = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.status.setAccessibleName("Relay state")
-        outer = QHBoxLayout()
-        outer.addLayout(row)
-        outer.addWidget(self.status, 1)
-        return outer
+        row = QHBoxLayout()
+        row.setSpacing(BESIDE)
+        row.addWidget(self.shape)
+        row.addWidget(self.status, 1)
+        return row
 
     def _build_token(self) -> QWidget:
         self.token_box = QWidget()
@@ -185,6 +192,7 @@ class ReceivePanel(QFrame):
     @Slot()
     def _apply_look(self) -> None:
         self.incoming.apply_look(look_of(self._theme))
+        self._show_status()
 
     def show_settings(self, settings: Settings) -> None:
         """Fill in the folder and address used last, unless a person is typing there."""
@@ -207,16 +215,26 @@ class ReceivePanel(QFrame):
         for name in ("token", "copy_token"):
             offer(self._actions[name], "" if relay.running else "Start receiving first")
         self._show_nothing()
+        self._asks_for_folder = False
+        self._show_status()
         if not relay.running:
             self._token = None
             self.token_box.hide()
-            self.status.setText(relay.why or "Not receiving")
-            return
-        free = "" if relay.free_bytes is None else f" · {format_bytes(relay.free_bytes)} free"
-        agents = "1 sender" if relay.agents == 1 else f"{relay.agents} senders"
-        files = files_text(relay.files_done)
-        http = f" and {relay.http}" if relay.http else ""
-        self.status.setText(f"Listens on {relay.listen}{http} · {agents} · {files} arrived{free}")
+
+    def _show_status(self) -> None:
+        relay, look = self._state.relay, look_of(self._theme)
+        if self._asks_for_folder:
+            self.shape.show_shape(Shape.TRIANGLE, look.caution, "caution")
+            self.status.setText("Choose a folder first")
+        elif relay.why:
+            self.shape.show_shape(Shape.DIAMOND, look.serious, "serious")
+            self.status.setText(relay.why)
+        elif relay.running:
+            self.shape.show_shape(Shape.CIRCLE, look.good, "receives")
+            self.status.setText(_relay_words(relay))
+        else:
+            self.shape.show_shape(Shape.BAR, look.muted, "off")
+            self.status.setText("Not receiving")
 
     @Slot(object)
     def show_token(self, token: Token) -> None:
@@ -272,7 +290,8 @@ class ReceivePanel(QFrame):
             return
         directory = self.directory.text().strip()
         if not directory:
-            self.status.setText("Choose a folder first")
+            self._asks_for_folder = True
+            self._show_status()
             self.directory.setFocus()
             return
         listen, http = (field.text().strip() or field.placeholderText() for field in (self.listen, self.http))
@@ -282,3 +301,10 @@ class ReceivePanel(QFrame):
     def _copy_token(self) -> None:
         if self._token is not None:
             QGuiApplication.clipboard().setText(self._token.text)
+
+
+def _relay_words(relay: RelayView) -> str:
+    free = "" if relay.free_bytes is None else f" · {format_bytes(relay.free_bytes)} free"
+    agents = "1 sender" if relay.agents == 1 else f"{relay.agents} senders"
+    http = f" and {relay.http}" if relay.http else ""
+    return f"Listens on {relay.listen}{http} · {agents} · {files_text(relay.files_done)} arrived{free}"

@@ -14,7 +14,7 @@ from app.widgets.action_button import ActionButton
 from app.widgets.elided_label import ElidedLabel
 from transfer_core.events.sync import SyncConflictView, SyncVersionView
 
-_NAMES = ("edited by", "at", "size", "kept as")
+_NAMES = ("edited by", "at (UTC)", "size", "kept as")
 
 
 class VersionCard(QFrame):
@@ -32,7 +32,7 @@ class VersionCard(QFrame):
         grid.addWidget(self.title, 0, 0, 1, 2)
         self.values: list[QLabel] = []
         for row, name in enumerate(_NAMES, 1):
-            label, value = QLabel(name), QLabel(wordWrap=True) if name == "at" else ElidedLabel()
+            label, value = QLabel(name), ElidedLabel()
             label.setProperty("kind", "muted")
             grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(value, row, 1)
@@ -97,6 +97,8 @@ class ConflictPanel(QFrame):
         if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
             lines = self._column.totalHeightForWidth(self.width())
             self.setFixedHeight(lines if lines > 0 else self._column.totalMinimumSize().height())
+            self._column.invalidate()  # Qt lays out with the heights from before a change of theme
+            self._column.activate()
         return done
 
     @property
