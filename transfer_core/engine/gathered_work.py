@@ -2,18 +2,22 @@
 
 To wake a thread costs about as much as the work on a small file. So what comes up within a turn is handed over at its
 end, as one call, and what has to be told about all of it comes back as one call too. Order is kept. Where all of it
-is patient, the loop hears of it together with what follows within milliseconds (`EventLoop.post_soon`).
+is patient, the loop hears of it together with what follows within milliseconds (`EventLoop.post_soon`). Work that takes
+long is answered for in between, so that the loop goes on with what is done.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
+from functools import partial
 
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 
 _LOG = logging.getLogger(__name__)
+ANSWER_S = 0.005  # so long an answer waits for the next one
 Answer = Callable[[], None]
 
 
@@ -44,6 +48,7 @@ class GatheredWork:
 
 def _do(gathered: list[Callable[[], Answer | None]], tell: Callable[[Answer], None]) -> None:
     answers: list[Answer] = []
+    answered_s = time.perf_counter()
     for work in gathered:
         try:
             answer = work()
@@ -52,8 +57,11 @@ def _do(gathered: list[Callable[[], Answer | None]], tell: Callable[[Answer], No
             continue
         if answer is not None:
             answers.append(answer)
+        if answers and time.perf_counter() - answered_s > ANSWER_S:
+            tell(partial(_give, answers))
+            answers, answered_s = [], time.perf_counter()
     if answers:
-        tell(lambda: _give(answers))
+        tell(partial(_give, answers))
 
 
 def _give(answers: list[Answer]) -> None:

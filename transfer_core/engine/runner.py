@@ -5,7 +5,7 @@ In the clerk's thread alone, which is the only one that moves a job from state t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from transfer_core.engine.uploads.run import UploadRun
 
 Notify = Callable[[Severity, str, str, str], None]
+OPENED_AT_ONCE = 256  # several bundles
 
 
 class WatchListener(Protocol):
@@ -77,19 +78,19 @@ class JobRunner:
     # --- begun
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """Open their sources, and send them to their relays."""
-        opened: dict[str, list[OutgoingJob]] = {}
-        for job in jobs:
-            out = self._open(job)
-            if out is not None:
-                opened.setdefault(job.destination, []).append(out)
+        """Open their sources, and send them to their relays: the first of many while the rest is opened."""
+        for at in range(0, len(jobs), OPENED_AT_ONCE):
+            opened: dict[str, list[OutgoingJob]] = {}
+            for job in jobs[at : at + OPENED_AT_ONCE]:
+                out = self._open(job)
+                if out is not None:
+                    opened.setdefault(job.destination, []).append(out)
+            if opened:
+                self._loop.loop.post(partial(self._send, opened))
 
-        def begin() -> None:
-            for relay, outs in opened.items():
-                self._loop.begin(relay, outs)
-
-        if opened:
-            self._loop.loop.post(begin)
+    def _send(self, opened: Mapping[str, Sequence[OutgoingJob]]) -> None:
+        for relay, outs in opened.items():
+            self._loop.begin(relay, outs)
 
     def _open(self, job: Job) -> OutgoingJob | None:
         try:

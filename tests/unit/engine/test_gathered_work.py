@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from transfer_core.engine import gathered_work
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.gathered_work import Answer, GatheredWork
 
@@ -35,7 +36,10 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.002)
 
 
-def test_work_of_one_turn_is_done_in_its_order_and_answered_by_one_call(stage: SimpleNamespace) -> None:
+def test_work_of_one_turn_is_done_in_its_order_and_answered_by_one_call(
+    stage: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathered_work, "ANSWER_S", 1000.0)
     done: list[tuple[int, str]] = []
     told: list[int] = []
 
@@ -59,6 +63,29 @@ def test_work_of_one_turn_is_done_in_its_order_and_answered_by_one_call(stage: S
     stage.work.flush()
     stage.disk.stop()
     assert len(stage.loop.posted) == 1  # nothing new was asked for
+
+
+def test_an_answer_does_not_wait_for_work_that_takes_long(
+    stage: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathered_work, "ANSWER_S", 0.0)
+    told: list[str] = []
+    go_on = threading.Event()
+
+    def long() -> Answer:
+        assert go_on.wait(60.0)
+        return lambda: told.append("long")
+
+    stage.work.add(lambda: lambda: told.append("short"))
+    stage.work.add(long)
+    stage.work.flush()
+    until(lambda: stage.loop.posted)
+    stage.loop.posted[0]()
+    assert told == ["short"]
+    go_on.set()
+    until(lambda: len(stage.loop.posted) == 2)
+    stage.loop.posted[1]()
+    assert told == ["short", "long"]
 
 
 def test_work_that_fails_does_not_keep_the_others_waiting(
