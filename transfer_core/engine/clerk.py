@@ -3,8 +3,8 @@
 Ten times a second, or four times while nothing is on its way, it takes in what the loop reported, notices what people
 and other processes changed, claims the next jobs for relays that are online, and keeps progress. It is the only one
 that moves a job from state to state on the engine's behalf. It works sooner when something is reported; but a turn
-costs some transactions however little there is to write, so while many files are under way it rests between turns, and
-what comes meanwhile is written together.
+costs some transactions however little there is to write, so while many files are under way it rests between turns,
+while few are an arrival waits for the next one, and what comes meanwhile is written together.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
@@ -45,6 +46,7 @@ TURN_S = 0.1
 IDLE_TURN_S = 0.25
 BUSY_FILES = 32  # so many under way keep the links at work while the clerk rests
 REST_NS = 20 * NS_PER_MS
+GATHER_NS = 50 * NS_PER_MS  # so long an arrival waits for others, where fewer are under way
 FOLLOW_BUSY_NS = 500 * NS_PER_MS  # while the clerk itself is who changes most: who else does rings
 FIGURES_NS = 250 * NS_PER_MS
 KEEP_NS = NS_PER_S
@@ -82,6 +84,7 @@ class Clerk:
             post=self._inbox.put,
         )
         self._call: Callable[[], None] | None = None  # the one of the inbox that is not done yet
+        self._is_patient = False  # the last one made
         self._trouble = ""  # why the database takes nothing
         self._owner = f"{os.getpid()}-{entropy.token_bytes(4).hex()}"
         self.targets = Targets(store=store, loop=loop, clock=clock, bus=bus, notify=notify, runner=self.runner)
@@ -132,6 +135,10 @@ class Clerk:
         """Have the clerk's thread make this call."""
         self._inbox.put(call)
 
+    def do_with_others(self, call: Callable[[], None]) -> None:
+        """The same; what follows it is done together with what follows others that come within milliseconds."""
+        self._inbox.put(_Patient(call))
+
     def live_views(self, rows: Sequence[JobView]) -> list[JobView]:
         """Rows with the newest figures of those under way."""
         return [self.runner.under_way.view(row) for row in rows]
@@ -171,6 +178,7 @@ class Clerk:
 
     def _turn(self) -> None:
         self._make_call(self._beat_s)
+        self._gather()
         self._rest()
         for _ in range(1000):
             if not self._make_call(0):
@@ -217,8 +225,17 @@ class Clerk:
             except queue.Empty:
                 return False
         self._call()
+        self._is_patient = isinstance(self._call, _Patient)
         self._call = None
         return True
+
+    def _gather(self) -> None:
+        until_ns = self._clock.monotonic_ns() + GATHER_NS
+        while self._is_patient and 0 < len(self.runner.under_way) < BUSY_FILES:
+            left_ns = until_ns - self._clock.monotonic_ns()
+            if left_ns <= 0 or not self._make_call(left_ns / NS_PER_S):
+                break
+        self._is_patient = False
 
     def _rest(self) -> None:
         if self._is_busy:
@@ -311,6 +328,16 @@ class Clerk:
             policy=self._loop.policy.value,
             has_targets=self.targets.there_are_some,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Patient:
+    """A call of which what follows may wait."""
+
+    call: Callable[[], None]
+
+    def __call__(self) -> None:
+        self.call()
 
 
 def _nothing() -> None:

@@ -90,7 +90,7 @@ class Reports:
             for out in jobs:
                 self._runner.arrived(out.job.file_id, out.file_hash, out.stored_as, out.carried, out.resent_bytes)
 
-        self._clerk.do(arrived)
+        self._clerk.do_with_others(arrived)
 
     def on_failed(self, job: OutgoingJob, error: DrsError) -> None:
         """See `AgentListener`."""

@@ -37,8 +37,8 @@ OPENED_AT_ONCE = 256  # several bundles
 class WatchListener(Protocol):
     """Who is told what became of jobs. Called in the clerk's thread; must not block."""
 
-    def on_arrived(self, file_ids: Sequence[str]) -> None:
-        """These jobs are completed."""
+    def on_arrived(self, file_ids: Mapping[str, int]) -> None:
+        """These jobs are completed; with when they were, by the monotonic clock."""
         ...
 
     def on_failed(self, file_id: str, error: DrsError) -> None:
@@ -74,6 +74,7 @@ class JobRunner:
         self.uploads: UploadDesk | None = None
         self.watches: WatchListener | None = None
         self._arrived: list[tuple[str, str, str, dict[str, int], int]] = []
+        self._arrived_ns: dict[str, int] = {}
 
     # --- begun
 
@@ -183,14 +184,15 @@ class JobRunner:
         """It is in its place at the destination; kept with others by `complete`."""
         self.under_way.arrived(file_id)
         self._arrived.append((file_id, digest, stored_as, links, resent_bytes))
+        self._arrived_ns[file_id] = self._clock.monotonic_ns()
 
     def complete(self) -> None:
         """Keep, in one transaction, what has arrived since the last time."""
         if self._arrived:
             news = self._store.complete(self._arrived)
-            self._arrived = []  # only now: a full disk may refuse them for a while
+            arrived_ns, self._arrived, self._arrived_ns = self._arrived_ns, [], {}  # not before: a disk may be full
             if self.watches is not None:
-                self.watches.on_arrived(news)
+                self.watches.on_arrived({file_id: arrived_ns[file_id] for file_id in news})
 
     def held(self, out: OutgoingJob, code: str | None, text: str) -> None:
         """The relay asks it to wait, for this reason; without a code it goes on."""

@@ -81,6 +81,8 @@ class Candidates:
 
     def due_ns(self, otherwise_ns: int) -> int:
         """When the next one is to be judged; `otherwise_ns` if there is none."""
+        while self._heap and self._is_put_off(*self._heap[0]):
+            heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else otherwise_ns
 
     def note(self, relative: str) -> None:
@@ -107,14 +109,17 @@ class Candidates:
         turn_ns = self._clock.monotonic_ns()
         while self._heap and self._heap[0][0] <= turn_ns:
             due_ns, relative = heapq.heappop(self._heap)
-            candidate = self._candidates.get(relative)
-            if candidate is None or candidate.due_ns != due_ns:
+            if self._is_put_off(due_ns, relative):
                 continue
-            frame = self._judge(relative, candidate, turn_ns)
+            frame = self._judge(relative, self._candidates[relative], turn_ns)
             if frame is not None:
                 frames.append(frame)
         frames.sort(key=lambda frame: frame.relative)
         return frames
+
+    def _is_put_off(self, due_ns: int, relative: str) -> bool:
+        candidate = self._candidates.get(relative)
+        return candidate is None or candidate.due_ns != due_ns
 
     def look(self, relative: str, signs: Sign, facts: Facts | None = None, *, closing_is_told: bool = False) -> None:
         """Something speaks of this file: see it as it is now, and judge it in this turn or when it is ripe.

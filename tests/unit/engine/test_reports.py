@@ -7,7 +7,7 @@ from transfer_core.engine.reports import Reports
 
 
 def test_data_flows_too_when_a_files_arrival_is_the_first_that_is_heard_of_it() -> None:
-    clerk: Any = SimpleNamespace(runner=None, do=lambda call: None)
+    clerk: Any = SimpleNamespace(runner=None, do_with_others=lambda call: None)
     reports = Reports(clerk)
     assert not reports.data_flows.is_set()
     reports.on_arrived([])

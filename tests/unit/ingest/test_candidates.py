@@ -33,3 +33,16 @@ def test_frames_that_were_seen_at_once_leave_in_order_however_long_it_takes_to_j
     for _ in range(10):
         found += [frame.relative for frame in candidates.judge_due()]
     assert found == FRAMES
+
+
+def test_a_file_that_has_left_makes_nobody_look_again(tmp_path: Path) -> None:
+    clock, rules = ManualClock(), CompletionRules()
+    candidates = Candidates(str(tmp_path), Everything(), clock, rules, lookahead=0)
+    (tmp_path / "frame.jpg").write_bytes(b"x")
+    candidates.look("frame.jpg", Sign.MADE)
+    assert candidates.judge_due() == []  # it would be looked at again, but is told of before
+    candidates.look("frame.jpg", Sign.CLOSED)
+    assert candidates.judge_due() == []
+    clock.advance(rules.stable_ns)
+    assert [frame.relative for frame in candidates.judge_due()] == ["frame.jpg"]
+    assert candidates.due_ns(otherwise_ns=-1) == -1

@@ -7,7 +7,7 @@ next start, and done then.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from transfer_core.clock import Clock
@@ -36,15 +36,14 @@ class Arrivals:
         self._todo: list[FrameRow] = store.arrived_frames()
         self._later: list[_Later] = []
 
-    def add(self, file_ids: Iterable[str]) -> None:
-        """These jobs have arrived; not all of them need be frames."""
-        now_ns = self._clock.monotonic_ns()
+    def add(self, file_ids: Mapping[str, int]) -> None:
+        """These jobs have arrived, and when; not all of them need be frames."""
         unknown: list[str] = []
-        for file_id in file_ids:
+        for file_id, arrived_ns in file_ids.items():
             for folder in self._folders.values():
                 waiting = folder.waiting.get(file_id) or folder.stopped.get(file_id)
                 if waiting is not None:
-                    folder.figures.arrived(waiting.complete_ns, now_ns)
+                    folder.figures.arrived(waiting.complete_ns, arrived_ns)
                     self._todo.append(waiting.row)
                     break
             else:

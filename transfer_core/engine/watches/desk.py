@@ -14,7 +14,7 @@ import queue
 import selectors
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from transfer_core.clock import Clock
@@ -95,8 +95,8 @@ class WatchDesk:
         self._through_at = -1
         self._do(self._follow_soon)
 
-    def on_arrived(self, file_ids: Sequence[str]) -> None:
-        """These jobs are completed."""
+    def on_arrived(self, file_ids: Mapping[str, int]) -> None:
+        """See `WatchListener`."""
         self._do(lambda: self._arrivals.add(file_ids))
 
     def on_failed(self, file_id: str, error: DrsError) -> None:

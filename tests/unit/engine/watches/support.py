@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,11 @@ class Agent:
         jobs = self.store.claim("agent", 100_000, ["pit"])
         ids = [job.file_id for job in jobs]
         self.store.complete([(file_id, "blake3:00", file_id, {}, 0) for file_id in ids])
-        self.desk.on_arrived(ids)
+        self.arrived(ids)
         return [job.dest_path for job in jobs]
+
+    def arrived(self, file_ids: Sequence[str]) -> None:
+        self.desk.on_arrived(dict.fromkeys(file_ids, self.clock.monotonic_ns()))
 
     def fail(self, job: Job, error: DrsError) -> None:
         self.store.claim("agent", 1, ["pit"])

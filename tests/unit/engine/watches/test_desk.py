@@ -151,7 +151,7 @@ def test_a_source_that_changed_since_it_was_sent_stays_and_is_sent_as_it_is_now(
     agent.store.claim("agent", 1, ["pit"])
     path.write_bytes(b"newer")
     agent.store.complete([(job.file_id, "blake3:00", "x", {}, 0)])
-    agent.desk.on_arrived([job.file_id])
+    agent.arrived([job.file_id])
     until(lambda: len(agent.store.jobs()) == 2)
     assert path.read_bytes() == b"newer"
     agent.send()

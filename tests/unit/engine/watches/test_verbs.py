@@ -105,11 +105,11 @@ def test_one_frame_of_two_balls_is_sent_to_both(agent: Agent, cameras: list[Path
     agent.store.claim("agent", 100, ["pit"])
     first, *others = [job.file_id for job in agent.store.jobs() if "camera01" in job.dest_path]
     agent.store.complete([(first, "blake3:00", "x", {}, 0)])
-    agent.desk.on_arrived([first])
+    agent.arrived([first])
     until(lambda: agent.view("camera01").frames_out == 1)
     assert (cameras[0] / FRAME.format(4)).exists()
     agent.store.complete([(file_id, "blake3:00", "x", {}, 0) for file_id in others])
-    agent.desk.on_arrived(others)
+    agent.arrived(others)
     until(lambda: not (cameras[0] / FRAME.format(4)).exists())
 
 
