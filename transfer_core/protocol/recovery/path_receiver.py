@@ -3,8 +3,9 @@
 Theory of operation. Each acknowledgement tells of everything since the sender's floor, so that one that gets through
 is enough. They go out after 25 packets, a quarter of the round trip or 25 ms, each times the share of packets that
 arrives, so that about four of them survive per round trip at any loss; at high rates at most one in a sixteenth of
-the round trip (and never more than a thousand a second, or five hundred once the rate is found), since each costs the
-sender some work. The first ones go three times, because the start hangs on them.
+the round trip (and never more than a thousand a second, five hundred once the rate is found, or half of that where more
+than sixteen packets come in a millisecond), since each costs the sender some work. The first ones go three times,
+because the start hangs on them.
 
 Arrivals are kept as one array of marks from a little below the floor; what is still wanted is moved to its front when
 it is full.
@@ -24,6 +25,8 @@ ACK_DELAY_MAX_NS = 25 * NS_PER_MS
 ACK_GAP_MIN_NS = 2 * NS_PER_MS
 START_GAP_MIN_NS = NS_PER_MS  # for the first
 START_PACKETS = 8192  # packets of a path, while its rate is found
+FAST_GAP_MIN_NS = 4 * NS_PER_MS  # where the work on acknowledgements would cost some of the rate:
+FAST_PACKETS_PER_MS = 16
 ACK_GAP_MAX_NS = 5 * NS_PER_MS
 EARLY_PACKETS = 100  # until so many have arrived, each acknowledgement is sent three times
 EARLY_TIMES = 3
@@ -61,6 +64,7 @@ class PathReceiver:
         self._pending = 0
         self._ack_due_ns: int | None = None
         self._last_ack_ns: int | None = None
+        self._is_fast = False
         self._repeats = 0
         self._rtt_ns = _RTT_UNKNOWN_NS
         self._loss_from = (-1, 0)
@@ -185,13 +189,17 @@ class PathReceiver:
         enough = self._pending >= max(2, ACK_PACKETS * share) or self._is_opening(now_ns)
         due_ns = now_ns if enough else now_ns + int(min(self._rtt_ns / 4, ACK_DELAY_MAX_NS) * share)
         if self._last_ack_ns is not None:
-            least_ns = START_GAP_MIN_NS if self.received_total <= START_PACKETS else ACK_GAP_MIN_NS
-            gap_ns = min(ACK_GAP_MAX_NS, max(least_ns, self._rtt_ns // 16)) * share
+            gap_ns = min(ACK_GAP_MAX_NS, max(self._least_gap_ns(), self._rtt_ns // 16)) * share
             due_ns = max(due_ns, self._last_ack_ns + int(gap_ns))
         if self._ack_due_ns is None or due_ns < self._ack_due_ns:
             self._ack_due_ns = due_ns
         if self.received_total <= EARLY_PACKETS:
             self._repeats = EARLY_TIMES
+
+    def _least_gap_ns(self) -> int:
+        if self.received_total <= START_PACKETS:
+            return START_GAP_MIN_NS
+        return FAST_GAP_MIN_NS if self._is_fast else ACK_GAP_MIN_NS
 
     def _is_opening(self, now_ns: int) -> bool:
         """Whether much has come at once after a pause: the sender waits for word of it before it goes on."""
@@ -204,6 +212,8 @@ class PathReceiver:
 
     def build_ack(self, now_ns: int, window_chunks: int) -> Ack:
         """The acknowledgement to send now; may be asked for before it is due, too."""
+        passed_ns = now_ns - (self._last_ack_ns or 0)
+        self._is_fast = self._pending * NS_PER_MS >= FAST_PACKETS_PER_MS * passed_ns
         self._pending = 0
         self._last_ack_ns = now_ns
         self._repeats = max(0, self._repeats - 1)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -83,21 +84,38 @@ def test_an_acknowledgement_is_due_after_25_packets_or_a_quarter_of_the_round_tr
     assert receiver.next_ack_ns() == 1017 * MS
 
 
-def test_a_fast_path_is_answered_each_millisecond_until_its_rate_is_found_and_then_every_other() -> None:
+def answered_at(receiver: PathReceiver, first: int, packets_per_ms: int, begin_ms: int, end_ms: int) -> list[int]:
+    """Send a stream, handed over each half a millisecond; when acknowledgements went, in ns."""
+    times_ns = []
+    for step in range(2 * begin_ms, 2 * end_ms):
+        begin, end = (first + (at - 2 * begin_ms) * packets_per_ms // 2 for at in (step, step + 1))
+        arrive(receiver, list(range(begin, end)), step * MS // 2)
+        due_ns = receiver.next_ack_ns()
+        if due_ns is not None and due_ns <= step * MS // 2:
+            receiver.build_ack(step * MS // 2, 0)
+            times_ns.append(step * MS // 2)
+    return times_ns
+
+
+def test_a_fast_path_is_answered_each_millisecond_until_its_rate_is_found() -> None:
     receiver = PathReceiver()
     receiver.set_rtt_hint_ns(MS)
-    gaps: dict[bool, set[int]] = {True: set(), False: set()}
-    before_ns = 0
-    for step in range(200):
-        now_ns = step * MS // 2
-        arrive(receiver, list(range(100 * step, 100 * step + 100)), now_ns)
-        due_ns = receiver.next_ack_ns()
-        if due_ns is not None and due_ns <= now_ns:
-            receiver.build_ack(now_ns, 0)
-            if step > 4:
-                gaps[receiver.received_total <= START_PACKETS].add(now_ns - before_ns)
-            before_ns = now_ns
-    assert gaps == {True: {MS}, False: {2 * MS}}
+    gaps = np.diff(answered_at(receiver, 0, 200, 0, 40)[5:])
+    assert receiver.received_total <= START_PACKETS
+    assert set(gaps.tolist()) == {MS}
+
+
+@pytest.mark.parametrize(("packets_per_ms", "gap_ms"), [(14, 2), (18, 4), (200, 4)])
+def test_afterwards_a_path_is_answered_each_other_millisecond_or_each_fourth_while_it_is_fast(
+    packets_per_ms: int, gap_ms: int
+) -> None:
+    receiver = PathReceiver()
+    receiver.set_rtt_hint_ns(MS)
+    answered_at(receiver, 0, 200, 0, 50)
+    for begin_ms in (1000, 2000):  # it does not matter how fast it was before
+        first = receiver.largest + 1
+        gaps = np.diff(answered_at(receiver, first, packets_per_ms, begin_ms, begin_ms + 60)[5:])
+        assert set(gaps.tolist()) == {gap_ms * MS}
 
 
 def test_what_a_sender_begins_with_is_answered_at_once() -> None:
