@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.figures import file_name, without_code
+from app.models.job_tally import JobTally
 from app.models.sync_rows import WORST
 from transfer_core.errors import DrsError
 from transfer_core.events import (
@@ -14,8 +14,6 @@ from transfer_core.events import (
     EngineFound,
     EngineLost,
     EngineView,
-    JobState,
-    JobView,
     LinkState,
     LinkView,
     Notice,
@@ -29,7 +27,6 @@ SERVICE = "service"
 ENGINE = "engine"  # the key of what is told of its process
 SILENT = "engine silent"
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
-_FULL = frozenset({"E_DISK_FULL", "E_QUOTA"})
 _PAIR_AGAIN = ("E_TOKEN", "E_UNKNOWN_PEER")
 _FOLDER_WORDS = {
     SyncState.QUESTION: "waits for your word",
@@ -106,17 +103,16 @@ def conditions(
     engine: EngineView,
     destinations: Sequence[DestinationView],
     links: Iterable[LinkView],
-    jobs: Iterable[JobView],
+    tally: JobTally,
     relay: RelayView,
     watches: Iterable[WatchView] = (),
     folders: Iterable[SyncFolderView] = (),
 ) -> list[Condition]:
     """All that hold now, worst first."""
-    jobs = tuple(jobs)
     found = [
-        *_of_room(jobs),
-        *_of_engine(engine, sorted(destinations, key=_waiting(jobs), reverse=True)),
-        *_of_jobs(jobs),
+        *_of_room(tally),
+        *_of_engine(engine, sorted(destinations, key=lambda each: tally.waiting[each.name], reverse=True)),
+        *_of_jobs(tally),
         *_of_links(links),
         *_of_relay(relay),
         *_of_watches(watches),
@@ -145,25 +141,20 @@ def _of_engine(engine: EngineView, destinations: Sequence[DestinationView]) -> I
                 yield Condition(key, Severity.SERIOUS, text, page="destinations", subject=each.name)
 
 
-def _waiting(jobs: Iterable[JobView]) -> Callable[[DestinationView], int]:
-    """How many jobs wait for a destination."""
-    counts = Counter(job.destination for job in jobs if not job.status.is_final)
-    return lambda destination: counts[destination.name]
-
-
-def _of_room(jobs: Iterable[JobView]) -> Iterator[Condition]:
-    full = next((job for job in jobs if job.error in _FULL and not job.status.is_final), None)
+def _of_room(tally: JobTally) -> Iterator[Condition]:
+    full = tally.full
     if full is not None:
         text = f"{full.destination} is full; sending goes on when there is room"
         yield Condition("full", Severity.SERIOUS, text, page="queue", subject=full.file_id, detail=full.reason)
 
 
-def _of_jobs(jobs: Iterable[JobView]) -> Iterator[Condition]:
-    failed = [job for job in jobs if job.status is JobState.FAILED]
+def _of_jobs(tally: JobTally) -> Iterator[Condition]:
+    failed = tally.failed
     if failed:
-        name = file_name(failed[0].path)
+        first = next(iter(failed))
+        name = file_name(first.path)
         text = f"{name} failed" if len(failed) == 1 else f"{name} and {len(failed) - 1} more failed"
-        yield Condition("failed", Severity.SERIOUS, text, page="queue", subject=failed[0].file_id, in_banner=False)
+        yield Condition("failed", Severity.SERIOUS, text, page="queue", subject=first.file_id, in_banner=False)
 
 
 def _of_links(links: Iterable[LinkView]) -> Iterator[Condition]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal
 
 from app.models.arrivals import Arrivals
+from app.models.job_tally import JobTally
 from transfer_core.clock import Clock
 from transfer_core.config import Policy
 from transfer_core.events import (
@@ -84,12 +85,18 @@ class ConsoleState(QObject):
         self._watches: tuple[WatchView, ...] = ()
         self._folders: tuple[SyncFolderView, ...] = ()
         self._arrivals = Arrivals()
+        self._tally = JobTally()
         self._is_heard = True
 
     @property
     def jobs(self) -> tuple[JobView, ...]:
         """The queue in its order: (priority, position)."""
         return tuple(sorted(self._jobs.values(), key=lambda job: (job.priority, job.position)))
+
+    @property
+    def tally(self) -> JobTally:
+        """What matters of the queue as a whole."""
+        return self._tally
 
     def each_job(self) -> Iterable[JobView]:
         """The queue in no order, for what only counts or looks."""
@@ -165,13 +172,17 @@ class ConsoleState(QObject):
             match event:
                 case JobsChanged(jobs):
                     for job in jobs:
-                        self._arrivals.note(self._jobs.get(job.file_id), job)
+                        before = self._jobs.get(job.file_id)
+                        self._arrivals.note(before, job)
+                        self._tally.change(before, job)
                         changed[job.file_id] = self._jobs[job.file_id] = job
                         removed.pop(job.file_id, None)
                 case JobsRemoved(file_ids):
                     for file_id in file_ids:
                         changed.pop(file_id, None)
-                        if self._jobs.pop(file_id, None) is not None:
+                        gone = self._jobs.pop(file_id, None)
+                        if gone is not None:
+                            self._tally.change(gone, None)
                             removed[file_id] = None
                 case LinksChanged(links):
                     self._links = links
@@ -199,6 +210,7 @@ class ConsoleState(QObject):
                     # what follows is everything as it is now
                     removed |= dict.fromkeys(self._jobs)
                     self._jobs.clear()
+                    self._tally.clear()
                     changed.clear()
                     processes.append(event)
                 case _:

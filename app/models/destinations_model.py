@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 
 from PySide6.QtCore import QObject
 
 from app.figures import was_text, without_code
+from app.models.job_tally import JobTally
 from app.models.table_model import TableModel, headings
-from transfer_core.events import DestinationView, JobState, JobView
+from transfer_core.events import DestinationView
 from transfer_core.units import format_bytes
 
 
@@ -38,7 +39,6 @@ KIND_WORDS = {
     "tus": "tus",
     "s3": "S3",
 }
-_LEFT = frozenset({JobState.PENDING, JobState.UPLOADING, JobState.PAUSED})
 
 
 def state_words(view: DestinationView) -> str:
@@ -72,15 +72,9 @@ class DestinationsModel(TableModel):
         self._views = list(views)
         self.endResetModel()
 
-    def count_jobs(self, jobs: Iterable[JobView]) -> None:
-        """Count anew what waits for each and what failed."""
-        waiting: Counter[str] = Counter()
-        failed: Counter[str] = Counter()
-        for job in jobs:
-            if job.status in _LEFT:
-                waiting[job.destination] += 1
-            elif job.status is JobState.FAILED:
-                failed[job.destination] += 1
+    def count_jobs(self, tally: JobTally) -> None:
+        """Take over what waits for each and what failed."""
+        waiting, failed = Counter(tally.waiting), Counter(tally.failed_at)
         if (waiting, failed) != (self._waiting, self._failed):
             self._waiting, self._failed = waiting, failed
             self.tell_rows(0, len(self._views) - 1)

@@ -46,7 +46,7 @@ class Lasting:
         """Look at everything again; what the banner shows, worst first."""
         state = self._state
         now = conditions(
-            state.engine, state.destinations, state.links, state.each_job(), state.relay, state.watches, state.folders
+            state.engine, state.destinations, state.links, state.tally, state.relay, state.watches, state.folders
         )
         self._found = sorted([*self._told.values(), *now], key=lambda each: -_RANKS[each.severity])
         lasting = {each.key for each in self._found}

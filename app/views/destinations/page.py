@@ -148,7 +148,7 @@ class DestinationsPage(Page):
 
     @Slot()
     def _count(self) -> None:
-        self._model.count_jobs(self._state.each_job())
+        self._model.count_jobs(self._state.tally)
         self._update_controls()
 
     def _chosen(self) -> DestinationView | None:
