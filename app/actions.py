@@ -123,7 +123,7 @@ _TABLE = (
     Command("destinations.test", "Test", "T", "Ask the chosen one whether it is there", "Destinations"),
     Command("destinations.retry", "Retry failed", "R", "Queue everything that failed again", "Destinations"),
     Command(
-        "destinations.remove", "Forget", "Del", "Forget the chosen one, if nothing is queued for it", "Destinations"
+        "destinations.remove", "Forget…", "Del", "Forget the chosen one, if nothing is queued for it", "Destinations"
     ),
     Command("destinations.copy", "Copy", "Ctrl+C", "Copy the chosen row as text"),
     Command("destinations.paint", "Paint hours", "Space", "Give the marked hours a cap", is_widget_key=True),

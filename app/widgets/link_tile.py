@@ -109,7 +109,7 @@ class LinkTile(QWidget):
             waited_ns = self._now_ns - asked.at_ns
             if waited_ns > CONFIRM_NS:
                 return f"no answer {format_duration(waited_ns / NS_PER_S)}"
-            return "asked to stop" if asked.kill else "asked to come back"
+            return "asked just now"  # the switch says what for
         if link.state is LinkState.RETURNING and not has_answered(link):
             return link.why
         if link.state in (LinkState.KILLED, LinkState.DOWN, LinkState.SILENT, LinkState.RETURNING):

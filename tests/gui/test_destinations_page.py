@@ -12,6 +12,7 @@ from app.theme.theme import Theme
 from app.views.destinations.add_dialog import AddDestinationDialog
 from app.views.destinations.limits_panel import SLIDER_TOP, slider_mbps, slider_place
 from app.views.destinations.page import DestinationsPage
+from app.views.dialogs.sure import SureDialog
 from app.widgets.week_grid import CELLS, WeekGrid
 from app.workers.calls_here import CallsHere
 from tests.support.console_world import PlainTheme
@@ -112,9 +113,16 @@ def test_all_that_failed_is_queued_again(page, service, qtbot) -> None:
     assert service.uploads.called("retry_failed") == [("",)]
 
 
-def test_a_destination_is_forgotten_on_request(page, service) -> None:
+def test_a_destination_is_forgotten_when_a_person_is_sure(page, service, qtbot) -> None:
     page.show_subject("factory")
     page.actions_by_name["remove"].trigger()
+    (kept,) = page.findChildren(SureDialog)
+    assert "new token" in kept.facts.text()
+    qtbot.keyClick(kept.keep_button, Qt.Key.Key_Return)
+    assert service.called("forget_destination") == []
+    page.actions_by_name["remove"].trigger()
+    sure = next(each for each in page.findChildren(SureDialog) if each.isVisible())
+    qtbot.mouseClick(sure.agree_button, Qt.MouseButton.LeftButton)
     assert service.called("forget_destination") == [("factory",)]
 
 

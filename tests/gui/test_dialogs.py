@@ -183,6 +183,18 @@ def test_alt_p_gives_the_selected_files_another_priority(queue: QueuePage, servi
     assert service.called("set_priority") == [(["job7"], 2)]
 
 
+@pytest.mark.parametrize(("typed", "expected"), [("1", 1), ("10", 10), ("7", 7), ("0", 9), ("31", 1)])
+def test_a_digit_chooses_the_priority_of_that_number(
+    queue: QueuePage, service: FakeService, qtbot: QtBot, typed: str, expected: int
+) -> None:
+    queue.select(["job7"])
+    queue.moves.ask_where(by_priority=True)
+    dialog = place_dialog(queue)
+    qtbot.keyClicks(dialog.priority, typed)
+    qtbot.keyClick(dialog.priority, Qt.Key.Key_Return)
+    assert service.called("set_priority") == [(["job7"], expected)]
+
+
 def test_a_place_past_the_end_is_the_end(queue: QueuePage, service: FakeService, qtbot: QtBot) -> None:
     queue.select(["job1"])
     queue.moves.ask_where(by_priority=False)

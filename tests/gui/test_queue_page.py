@@ -459,3 +459,17 @@ def test_columns_give_way_in_an_order_that_leaves_what_matters(
         gone.append(now)
     order = [next(iter(after - before)) for before, after in pairwise(gone) if after != before]
     assert order == [Column.LEFT, Column.RATE, Column.SIZE, Column.PLACE]
+
+
+def test_what_a_removal_took_off_is_selected_again_when_it_is_undone(page: QueuePage, state: ConsoleState) -> None:
+    page.select(["b", "c"])
+    state.apply([JobsRemoved(("b", "c"))])
+    assert page.selected() == []
+    state.apply([JobsChanged(FOUR[1:3])])
+    page.refresh()
+    assert [each.file_id for each in page.selected()] == ["b", "c"]
+    page.select(["a"])
+    state.apply([JobsRemoved(("d",))])
+    state.apply([JobsChanged(FOUR[3:])])
+    page.refresh()
+    assert [each.file_id for each in page.selected()] == ["a"]

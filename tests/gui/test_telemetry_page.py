@@ -17,6 +17,7 @@ from app.models.telemetry_alarms import Alarm
 from app.models.telemetry_feed import SOURCES_EVERY
 from app.models.telemetry_offers import FIRST_SELECT, NOT_RECORDING, NOTHING_TO_MARK
 from app.theme.theme import Theme
+from app.views.dialogs.sure import SureDialog
 from app.views.telemetry.alarms_dialog import AlarmsDialog
 from app.views.telemetry.join_dialog import JoinDialog
 from app.views.telemetry.live_words import live_words
@@ -413,6 +414,22 @@ def test_a_race_is_recorded_marked_and_ended(page, telemetry, qtbot, monkeypatch
     assert telemetry.called[-1] == ("mark", ("r9", "crash", None))
     do(page, "end")
     assert telemetry.called[-1] == ("end_race", ("r9",))
+    assert page.races.current == "r9"  # so that it can be looked at again at once
+
+
+def test_a_race_is_deleted_only_when_a_person_is_sure(page, telemetry, qtbot) -> None:
+    tick(page)
+    page.races.select("r1")
+    do(page, "delete")
+    (dialog,) = page.findChildren(SureDialog)
+    assert dialog.question.text() == "Delete heat 1 for good?"
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert not dialog.isVisible()
+    assert not any(verb == "delete_race" for verb, _ in telemetry.called)
+    do(page, "delete")
+    sure = next(each for each in page.findChildren(SureDialog) if each.isVisible())
+    qtbot.mouseClick(sure.agree_button, Qt.MouseButton.LeftButton)
+    assert telemetry.called[-1] == ("delete_race", ("r1",))
 
 
 def test_a_layout_is_read_from_the_games_file_and_a_small_buffer_is_said(page, telemetry, qtbot, tmp_path) -> None:
@@ -606,3 +623,16 @@ def test_names_of_drones_lie_neither_on_each_other_nor_on_dots(qtbot: QtBot) -> 
     assert set(places) >= {"Ada", "Vic"}
     boxes = list(places.values())
     assert not any(one.intersects(other) for at, one in enumerate(boxes) for other in boxes[at + 1 :])
+
+
+def test_the_line_that_keys_act_on_is_the_one_that_is_marked(page, telemetry, qtbot) -> None:
+    tick(page)
+    view = page.races.view
+    assert page.races.current == ""
+    view.setFocus()
+    qtbot.waitUntil(view.hasFocus)
+    assert page.races.current == "r2"
+    assert [index.row() for index in view.selectionModel().selectedIndexes()] == [0]
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    assert page.races.current == "r1"
+    assert [index.row() for index in view.selectionModel().selectedIndexes()] == [1]

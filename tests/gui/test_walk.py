@@ -45,6 +45,7 @@ from app.views.dialogs.about import AboutDialog
 from app.views.dialogs.errors import ErrorDialog
 from app.views.dialogs.pair import PairDialog
 from app.views.dialogs.shortcuts import ShortcutsDialog
+from app.views.dialogs.sure import SureDialog
 from app.views.links.card_column import CardColumn
 from app.views.links.limits_dialog import LimitsDialog
 from app.views.links.link_plot import LinkPlot
@@ -194,6 +195,7 @@ DIALOGS: dict[str, Callable[[MainWindow], QDialog]] = {
     "ReceiveDialog": lambda window: ReceiveDialog(with_name=True, parent=window),
     "LimitsDialog": lambda window: LimitsDialog(CallsHere(FakeService()), ["wifi"], "wifi", print, window),
     "JoinDialog": lambda window: JoinDialog([race_view("r1", "heat")], "", [], window),
+    "SureDialog": lambda window: SureDialog("Delete", "Delete it?", "It has 3 files.", "&Delete", window),
     "AlarmsDialog": lambda window: AlarmsDialog(AlarmLimits(), window),
     "SimulateDialog": lambda window: SimulateDialog(["wifi"], "wifi", window),
 }

@@ -16,6 +16,7 @@ from app.models.table_model import SUBJECT_ROLE
 from app.views.destinations.add_dialog import AddDestinationDialog
 from app.views.destinations.limits_panel import LimitsPanel
 from app.views.destinations.table import DestinationsTable
+from app.views.dialogs.sure import SureDialog
 from app.views.page import Page, ServiceCalls, empty_label, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
@@ -219,13 +220,22 @@ class DestinationsPage(Page):
 
     @Slot()
     def remove_chosen(self) -> None:
-        """Forget the chosen destination; refused while something is queued for it."""
+        """Ask whether the chosen destination may be forgotten; refused while something is queued for it."""
         chosen = self._chosen()
-        if chosen is not None and self._service is not None:
+        if chosen is None:
+            return
+        lost = "a new token of it" if chosen.kind == "relay" else "its address and its secrets again"
+        facts = f"To send there again takes {lost}. Nothing is deleted there."
+        dialog = SureDialog("Forget a destination", f"Forget {chosen.name}?", facts, "&Forget", self)
+        dialog.agreed.connect(partial(self._forget, chosen.name))
+        dialog.open_beside()
+
+    def _forget(self, name: str) -> None:
+        if self._service is not None:
             self._service.call(
                 "forget_destination",
-                chosen.name,
-                on_result=lambda _: self.noted.emit(f"{chosen.name} is forgotten"),
+                name,
+                on_result=lambda _: self.noted.emit(f"{name} is forgotten"),
                 on_error=self.failed.emit,
             )
 

@@ -78,6 +78,7 @@ class QueuePage(Page):
         self._state, self._theme = state, theme
         self._actions: dict[str, QAction] = dict(actions or {})
         self._pending: dict[str, JobView] = {}
+        self._taken_off: frozenset[str] = frozenset()  # what was selected when it was removed
         self.model = QueueModel(self)
         self.model.update_jobs(state.jobs)
         self.adding = FileChooser(self)
@@ -206,6 +207,7 @@ class QueuePage(Page):
     def _note_removals(self, file_ids: tuple[str, ...]) -> None:
         for file_id in file_ids:
             self._pending.pop(file_id, None)
+        self._taken_off = frozenset(file_ids).intersection(self._ids()) or self._taken_off
         self.model.remove_jobs(file_ids)
         self._show_emptiness()
 
@@ -215,7 +217,10 @@ class QueuePage(Page):
         if self._pending:
             pending, self._pending = self._pending, {}
             self.model.update_jobs(pending.values())
-            if any(job.file_id in pending for job in self.selected()):
+            if back := [file_id for file_id in pending if file_id in self._taken_off]:  # undone: work goes on with them
+                self._taken_off = frozenset()
+                self.select(back)
+            elif any(job.file_id in pending for job in self.selected()):
                 self._selection_changed()
         self._show_emptiness()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QRadioButton, QSpinBox, QWidget
 
 from app.figures import file_name, files_text
@@ -14,6 +15,20 @@ from transfer_core.config import priority_name
 from transfer_core.events import JobView
 
 PRIORITIES = range(1, 11)
+
+
+class PriorityBox(QComboBox):
+    """A digit chooses the priority of that number, and 0 after 1 ten; Qt alone would go from 5 to 10 by 1."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Digits are numbers, not beginnings of words."""
+        digit = event.text()
+        if not digit.isdecimal():
+            super().keyPressEvent(event)
+            return
+        number = 10 if digit == "0" and self.currentData() == 1 else int(digit)
+        if number in PRIORITIES:
+            self.setCurrentIndex(self.findData(number))
 
 
 class PlaceDialog(Dialog):
@@ -32,7 +47,7 @@ class PlaceDialog(Dialog):
         self.to_priority = QRadioButton("To p&riority")
         self.place = QSpinBox(minimum=1, maximum=max(1, len(self._others) + 1))
         pad_spin(self.place)
-        self.priority = QComboBox()
+        self.priority = PriorityBox()
         for number in PRIORITIES:
             name = priority_name(number)
             self.priority.addItem(str(number) if name.isdigit() else f"{number} {name}", number)

@@ -40,7 +40,7 @@ class ShareDialog(Dialog):
         self.done_button = self.add_button(
             "&Accept" if accepts else "&Share", self._done, tip="Begin to keep it the same", primary=True
         )
-        self.add_close()
+        self.add_close("Cancel")
         for field in (self.folder, self.name):
             field.textChanged.connect(self._check)
         self._check()

@@ -34,7 +34,7 @@ class AlarmsDialog(Dialog):
         self.body.addStretch(1)
         self.accept_button = self.add_button("&Keep", self._keep, tip="Keep these limits", primary=True)
         self.add_button("&Usual", self._usual, tip="Put back the usual limits; rules go")
-        self.add_close()
+        self.add_close("Cancel")
 
     def _keep(self) -> None:
         try:

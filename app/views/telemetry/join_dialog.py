@@ -44,7 +44,7 @@ class JoinDialog(Dialog):
         self.body.addWidget(self.members)
         self.body.addStretch(1)
         self.accept_button = self.add_button("&Join", self._accept, primary=True)
-        self.add_close()
+        self.add_close("Cancel")
         self.race.currentIndexChanged.connect(self._follow)
         self.role.currentIndexChanged.connect(self._follow)
         self._follow()

@@ -66,6 +66,7 @@ class TelemetryPage(Page):
         self.feed.silence_changed.connect(self._fill_table_next)
         self.feed.replay_gone.connect(self.go_live)
         self.desk.races_changed.connect(self._show_races)
+        self.desk.race_ended.connect(self.races.select)
         self.desk.replay_opened.connect(self._replay_opened)
         self.desk.steered.connect(self._steered)
         self.desk.failed.connect(self.failed)
@@ -112,7 +113,7 @@ class TelemetryPage(Page):
             "compare": self._compare,
             "export": lambda: self.wishes.ask_export(self.races.current),
             "alarms": self.wishes.ask_alarms,
-            "delete": self._delete,
+            "delete": lambda: self.wishes.ask_delete(self.races.current),
             "freeze": self._toggle_frozen,
         }
         self.tools = Tools(self, slots, self.show_span)
@@ -357,10 +358,6 @@ class TelemetryPage(Page):
         self.channels.show_names(channel_names(self.comparison.channels), "")
         self.comparison.draw(self.picture, self._lane_names())
         self.comparison.read(self.picture, self._lane_names())
-
-    def _delete(self) -> None:
-        if self.races.current:
-            self.desk.delete(self.races.current)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Recordings may be dropped."""

@@ -29,6 +29,7 @@ class RaceDesk(QObject):
     """Knows the races, the open replay and its markers."""
 
     races_changed = Signal()
+    race_ended = Signal(str)  # its id, by this person
     replay_opened = Signal(object)  # ReplayView
     steered = Signal(object)  # ReplayView
     failed = Signal(object)  # DrsError
@@ -96,7 +97,11 @@ class RaceDesk(QObject):
         if not self.running:
             self.noted.emit(NOT_RECORDING)
         for race in self.running[:1]:
-            self._call("end_race", race.race_id, on_result=self._note)
+            self._call("end_race", race.race_id, on_result=self._ended)
+
+    def _ended(self, race: RaceView) -> None:
+        self._note(race)
+        self.race_ended.emit(race.race_id)
 
     def mark(self, text: str, time_ns: int | None) -> None:
         """Name a moment of the replay, or this one of the race that is recorded."""

@@ -48,7 +48,7 @@ class ReceiveDialog(Dialog):
         self.body.addWidget(text_label(text, "muted"))
         self.body.addStretch(1)
         self.accept_button = self.add_button("&Record" if with_name else "&Listen", self._accept, primary=True)
-        self.add_close()
+        self.add_close("Cancel")
         self._follow()
 
     @Slot()

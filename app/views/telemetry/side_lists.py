@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
@@ -42,7 +42,8 @@ class FoundList(QWidget):
         make_action(command, self.window(), self._look_for)
         self.view = _List(checkable=checkable)
         self.view.setModel(self.model)
-        self.view.selectionModel().currentChanged.connect(self.current_changed)
+        for changed in (self.view.selectionModel().currentChanged, self.view.selectionModel().selectionChanged):
+            changed.connect(self.current_changed)
         self.field.textChanged.connect(self.current_changed)  # what is not found any more is not selected
         self.view.setAccessibleName(title)
         self.view.setToolTip(f"{tip}  (Tab, then Up or Down)")
@@ -71,7 +72,7 @@ class FoundList(QWidget):
     def current(self) -> str:
         """The key of the line that is selected; empty without one."""
         index = self.view.currentIndex()
-        return str(index.data(KEY_ROLE)) if index.isValid() else ""
+        return str(index.data(KEY_ROLE)) if self.view.selectionModel().isSelected(index) else ""
 
     def show_names(self, names: Sequence[Named], empty: str) -> None:
         """Take these over; the selection stays with its line. `empty` is said where there is none."""
@@ -113,6 +114,12 @@ class _List(QListView):
         super().__init__()
         self._checkable = checkable
         self.doubleClicked.connect(lambda index: self.taken.emit(str(index.data(KEY_ROLE))))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Qt makes a line current when the keyboard comes, and leaves it unseen which."""
+        super().focusInEvent(event)
+        if self.currentIndex().isValid() and not self.selectionModel().hasSelection():
+            self.setCurrentIndex(self.currentIndex())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Space and Enter here, all else as in any list, letters for the page."""
