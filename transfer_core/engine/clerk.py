@@ -183,15 +183,17 @@ class Clerk:
         for _ in range(1000):
             if not self._make_call(0):
                 break
-        self.runner.complete()
         now_ns = self._clock.monotonic_ns()
         if self.desk is not None:
             self.desk.play(now_ns)
             if now_ns >= self._rescan_due_ns:
                 self._rescan(now_ns)
-        self._follow_changes()
+        news = self._obey_changes()
         if self.gate.lets_pass:
             self._claims.begin_more()
+        self.runner.complete()  # what is begun is on its way meanwhile
+        if news is not None:
+            self._tell_changes(news)
         if self.runner.uploads is not None:
             self.runner.uploads.turn(now_ns)
         if now_ns >= self._figures_due_ns:
@@ -272,13 +274,14 @@ class Clerk:
     def _follow_soon(self) -> None:
         self._follow_due_ns = 0
 
-    def _follow_changes(self) -> None:
+    def _obey_changes(self) -> int | None:
+        """Do what others want done; the newest change, None if it was told of."""
         now_ns = self._clock.monotonic_ns()
         if now_ns < self._follow_due_ns:
-            return
+            return None
         change = self._store.newest_change()  # read first: what is written from here on is the next turn's
         if change == self._change:
-            return
+            return None
         self._follow_due_ns = now_ns + FOLLOW_BUSY_NS if self._is_busy else 0
         if self.targets.follow():
             self._rescan_due_ns = 0
@@ -287,6 +290,9 @@ class Clerk:
         self.gate.say_why()
         for command in self._store.commands():
             self._obey(command)
+        return change
+
+    def _tell_changes(self, change: int) -> None:
         self._told, jobs, gone = self._store.changes_since(self._told)
         self._change = change
         for job in jobs:
