@@ -42,12 +42,13 @@ class OldFrames:
         self._store, self._clock, self._folders = store, clock, folders
         self._passes: dict[str, _Pass] = {}
         self._step_due_ns = self._trim_due_ns = clock.monotonic_ns() + TRIM_NS
+        self._trimmed_out = -1  # how many frames had arrived
 
     def turn(self, now_ns: int) -> None:
         """A small step of it."""
         if now_ns >= self._trim_due_ns:
             self._trim_due_ns = now_ns + TRIM_NS
-            self._store.trim_arrived(LISTED, KEPT)
+            self._trim()
         if now_ns < self._step_due_ns:
             return
         self._step_due_ns = now_ns + STEP_NS
@@ -58,6 +59,12 @@ class OldFrames:
                 walk.after = ("", "")
             if walk.after is not None and _is_itself(folder):
                 self._step(name, folder, walk, now_ns)
+
+    def _trim(self) -> None:
+        frames_out = sum(folder.figures.frames_out for folder in self._folders.values())
+        if frames_out != self._trimmed_out:  # to look for the newest of so many takes ten milliseconds
+            self._store.trim_arrived(LISTED, KEPT)
+            self._trimmed_out = frames_out
 
     def _step(self, name: str, folder: WatchedFolder, walk: _Pass, now_ns: int) -> None:
         assert walk.after is not None
