@@ -38,6 +38,7 @@ from transfer_core.protocol.wire.datagram import (
     IPV6_UDP_BYTES,
     PREFIX_BYTES,
     SEALED_OVERHEAD,
+    DataRows,
     Kind,
 )
 from transfer_core.protocol.wire.messages import Message, decode_message, encode_message
@@ -450,7 +451,7 @@ class Association:
         return Transmit(path.number, path.address, memoryview(datagram), len(datagram))
 
     def seal_burst(self, path: Path, slice_bytes: int, count: int, tags: NDArray[np.int64], now_ns: int) -> Transmit:
-        """Seal the first `count` rows of `data_rows(slice_bytes)`, whose heads are filled but for the prefix."""
+        """Seal the first `count` rows of `data_rows(slice_bytes)`, which are filled."""
         sender = path.sender
         payload, datagram_bytes = self._sealing.seal_rows(
             path.number, DATA_HEAD_BYTES + slice_bytes, count, sender.next_pn, sender.floor, now_ns
@@ -461,8 +462,8 @@ class Association:
             self.observer.on_sent(now_ns, path, Kind.DATA, first_pn, count, datagram_bytes, b"")
         return Transmit(path.number, path.address, payload, datagram_bytes)
 
-    def data_rows(self, slice_bytes: int) -> NDArray[np.uint8]:
-        """Plain rows to be filled with data heads and slices, for `seal_burst`."""
+    def data_rows(self, slice_bytes: int) -> DataRows:
+        """Rows to be filled with slices and whose they are, for `seal_burst`."""
         return self._sealing.data_rows(DATA_HEAD_BYTES + slice_bytes)
 
     # --- what a role adds

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+Slices = range | NDArray[np.int64]
+"""Slices of a chunk by their numbers: a run of them, as those never sent are, or some."""
+
 FIRST_SLICES = 64  # columns at first; larger chunks make room
+SLICE_MASK = 0xFFFF  # of a tag
 _GENERATIONS = 1 << 22
 
 
@@ -36,12 +40,15 @@ class ChunkSlot:
         self.slices, self.slice_bytes = self.rows.shape
         self.left = self.slices
 
-    def tags(self, slices: NDArray[np.int64]) -> NDArray[np.int64]:
+    def tags(self, slices: Slices) -> NDArray[np.int64]:
         """The tags of these slices."""
-        return slices | (self.generation << 40 | self.number << 16)
+        name = self.generation << 40 | self.number << 16
+        if isinstance(slices, range):
+            return np.arange(name + slices.start, name + slices.stop)
+        return slices | name
 
 
-Picked = list[tuple[ChunkSlot, NDArray[np.int64]]]
+Picked = list[tuple[ChunkSlot, Slices]]
 """Slices of chunks, all of one size, to be sent together."""
 
 

@@ -22,6 +22,7 @@ from transfer_core.protocol.wire.datagram import (
     SEALED_OVERHEAD,
     Burst,
     BurstPool,
+    DataRows,
     Kind,
     floor_distance,
     floor_distances,
@@ -80,9 +81,9 @@ class Sealing:
 
     # --- sending
 
-    def data_rows(self, plain_bytes: int) -> NDArray[np.uint8]:
-        """Plain rows, `seal_rows_max` of them, to be filled from `PREFIX_BYTES` on, for `seal_rows`."""
-        return self._sending.burst(plain_bytes).plain
+    def data_rows(self, plain_bytes: int) -> DataRows:
+        """Plain rows, `seal_rows_max` of them, to be filled but for their prefixes, for `seal_rows`."""
+        return self._sending.burst(plain_bytes).data
 
     def seal_rows(
         self, path: int, plain_bytes: int, count: int, first_pn: int, floor: int, now_ns: int
@@ -91,9 +92,8 @@ class Sealing:
         burst = self._sending.burst(plain_bytes)
         if count == 1:
             return self._seal_row(burst, path, first_pn, floor, now_ns), burst.datagram_bytes
-        prefix = burst.prefix[:count]
-        prefix["floor"] = floor_distances(first_pn, count, floor)
-        prefix["tx_us"] = now_ns // 1000 & _US_MASK
+        burst.floors[:count] = floor_distances(first_pn, count, floor)
+        burst.sent_us[:count] = now_ns // 1000 & _US_MASK
         burst.address_rows(count, Kind.DATA, path, self._peer_index, first_pn)
         keys = self._send_keys
         aead = keys.aead(path, first_pn)
@@ -112,6 +112,7 @@ class Sealing:
         _PREFIX.pack_into(plain, 0, floor_distance(pn, floor), now_ns // 1000 & _US_MASK)
         _OUTER.pack_into(head, 0, Kind.DATA, path, self._peer_index, pn >> 32, pn & 0xFFFFFFFF)
         _NONCE.pack_into(nonce, 0, path, pn)
+        burst.note_first_row(Kind.DATA, path, self._peer_index, pn)
         self._send_keys.aead(path, pn).encrypt_into(nonce, plain, head, sealed)
         return burst.payload[: burst.datagram_bytes]
 

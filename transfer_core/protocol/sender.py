@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from transfer_core.errors import NameRefused
 from transfer_core.protocol.association import COPIES_LOSS_MIN, Association
-from transfer_core.protocol.chunk_slots import ChunkSlots, Picked
+from transfer_core.protocol.chunk_slots import SLICE_MASK, ChunkSlots, Picked
 from transfer_core.protocol.endpoint import Address, Transmit
 from transfer_core.protocol.live import Copying, FeedCounts, LiveOut, OutFrame
 from transfer_core.protocol.live_frame import LiveDatagram
@@ -48,7 +48,6 @@ from transfer_core.protocol.slice_queue import SliceQueue
 from transfer_core.protocol.tail_copies import TailCopies, delivered_before_bytes
 from transfer_core.protocol.wire.chunk_record import WINDOW_CHUNK_BYTES
 from transfer_core.protocol.wire.datagram import (
-    DATA_HEAD,
     DATA_HEAD_BYTES,
     IPV6_UDP_BYTES,
     SEALED_OVERHEAD,
@@ -516,24 +515,18 @@ class SenderSession(Association):
     def _transmit_slices(self, path: Path, picked: Picked, now_ns: int) -> Transmit:
         slice_bytes = picked[0][0].slice_bytes
         rows = self.data_rows(slice_bytes)
-        heads = rows[:, :DATA_HEAD_BYTES].view(DATA_HEAD)[:, 0]
-        tags: list[NDArray[np.int64]] = []
         at = 0
         for slot, slices in picked:
             end = at + len(slices)
-            head = heads[at:end]
-            head["file"] = slot.file
-            head["chunk"] = slot.chunk
-            head["slice"] = slices
-            head["count"] = 1
-            if slices[-1] - slices[0] + 1 == len(slices):
-                rows[at:end, DATA_HEAD_BYTES:] = slot.rows[slices[0] : slices[-1] + 1]
-            else:
-                rows[at:end, DATA_HEAD_BYTES:] = slot.rows[slices]
-            tags.append(slot.tags(slices))
+            rows.file[at:end] = slot.file
+            rows.chunk[at:end] = slot.chunk
+            run = slice(slices.start, slices.stop) if isinstance(slices, range) else slices
+            rows.body[at:end] = slot.rows[run]
             at = end
+        tags = np.concatenate([slot.tags(slices) for slot, slices in picked])
+        rows.slice[:at] = tags & SLICE_MASK
         self._sent_slices += at
-        return self.seal_burst(path, slice_bytes, at, np.concatenate(tags), now_ns)
+        return self.seal_burst(path, slice_bytes, at, tags, now_ns)
 
     def poll_event(self) -> SenderEvent | None:
         """The next thing that the engine has to know or to do."""

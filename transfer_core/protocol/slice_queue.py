@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.errors import LocalProtocolError
-from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots, Picked
+from transfer_core.protocol.chunk_slots import ChunkSlot, ChunkSlots, Picked, Slices
 from transfer_core.protocol.outgoing_file import OutgoingFile
 from transfer_core.protocol.read_ahead import ReadAhead, may_go
 from transfer_core.protocol.ready_files import ReadyFiles
@@ -79,7 +79,7 @@ class SliceQueue:
                 self._cut_anew(file, slot, room_bytes)
                 continue
             slice_bytes = slot.slice_bytes
-            slices = self._take_lost(file, slot, most) if from_lost else self._take_fresh(file, slot, most)
+            slices: Slices = self._take_lost(file, slot, most) if from_lost else self._take_fresh(file, slot, most)
             most -= len(slices)
             picked.append((slot, slices))
         return picked
@@ -113,11 +113,11 @@ class SliceQueue:
         file.resent_bytes += len(slices) * slot.slice_bytes
         return slices
 
-    def _take_fresh(self, file: OutgoingFile, slot: ChunkSlot, most: int) -> NDArray[np.int64]:
+    def _take_fresh(self, file: OutgoingFile, slot: ChunkSlot, most: int) -> range:
         if slot.unsent_from == 0:
             self._ahead.on_begun(file, slot)
         end = min(slot.slices, slot.unsent_from + most)
-        slices = np.arange(slot.unsent_from, end)
+        slices = range(slot.unsent_from, end)
         slot.unsent_from = end
         if end == slot.slices:
             file.fresh.popleft()

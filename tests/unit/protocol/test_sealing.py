@@ -24,7 +24,7 @@ def _pair() -> tuple[Sealing, Sealing]:
 
 
 def _sealed(sealing: Sealing, count: int, first_pn: int) -> bytes:
-    rows = sealing.data_rows(PLAIN_BYTES)
+    rows = sealing.data_rows(PLAIN_BYTES).plain
     rows[:count, PREFIX_BYTES:] = np.arange(count)[:, None]
     payload, datagram_bytes = sealing.seal_rows(3, PLAIN_BYTES, count, first_pn, first_pn, 5_000_000)
     assert datagram_bytes == WIDTH
@@ -47,6 +47,27 @@ def test_what_was_sealed_opens_equal(count: int, first_pn: int) -> None:
     assert opened.all()
     assert (plain[:, PREFIX_BYTES:] == np.arange(count)[:, None]).all()
     assert (plain[:, :PREFIX_BYTES].view(PREFIX)["tx_us"] == 5000).all()
+
+
+@given(
+    bursts=st.lists(
+        st.tuples(st.integers(0, 1), st.sampled_from([1, 2, 9]), st.sampled_from([0, (1 << 32) - 5, 1 << 33])),
+        min_size=2,
+        max_size=8,
+    )
+)
+def test_rows_that_are_sealed_again_say_the_path_and_numbers_that_they_have_then(
+    bursts: list[tuple[int, int, int]],
+) -> None:
+    ours, theirs = _pair()
+    for path, count, first_pn in bursts:
+        ours.data_rows(PLAIN_BYTES)
+        sealed, _ = ours.seal_rows(path, PLAIN_BYTES, count, first_pn, first_pn, 0)
+        outside = theirs.outside(sealed, count, WIDTH)
+        assert outside is not None
+        assert outside.is_uniform
+        assert (outside.path, outside.pns.tolist()) == (path, list(range(first_pn, first_pn + count)))
+        assert theirs.open_rows(sealed, outside, np.ones(count, np.bool_), WIDTH)[1].all()
 
 
 def test_a_burst_over_two_epochs_of_keys_opens() -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ SEALED_OVERHEAD = OUTER_BYTES + TAG_BYTES
 IPV4_UDP_BYTES = 28
 IPV6_UDP_BYTES = 48
 FLOOR_UNIT = 16  # the floor is sent as a distance below the packet number, in this unit, rounded down
+_FLOOR_SHIFT = 4
+_UNNAMED = (-1, -1, -1, -1)
 
 
 class Kind(IntEnum):
@@ -48,6 +51,7 @@ DATA_HEAD = np.dtype(
 )
 assert OUTER.itemsize == OUTER_BYTES
 assert DATA_HEAD.itemsize == DATA_HEAD_BYTES
+assert 1 << _FLOOR_SHIFT == FLOOR_UNIT
 
 
 def slice_bytes_max(datagram_bytes: int) -> int:
@@ -62,8 +66,20 @@ def floor_distance(packet_number: int, floor: int) -> int:
 
 def floor_distances(first_pn: int, count: int, floor: int) -> NDArray[np.int64]:
     """The floor fields of packets numbered in a row."""
-    steps: NDArray[np.int64] = (np.arange(first_pn - floor, first_pn - floor + count) + FLOOR_UNIT - 1) // FLOOR_UNIT
+    least = first_pn - floor + FLOOR_UNIT - 1
+    steps: NDArray[np.int64] = np.arange(least, least + count) >> _FLOOR_SHIFT
     return np.minimum(65535, steps)
+
+
+class DataRows:
+    """Plain rows as data datagrams of one slice each: a column for each field behind the prefix, made once."""
+
+    def __init__(self, plain: NDArray[np.uint8]) -> None:
+        head = plain[:, :DATA_HEAD_BYTES].view(DATA_HEAD)[:, 0]
+        head["count"] = 1
+        self.plain = plain
+        self.file, self.chunk, self.slice = head["file"], head["chunk"], head["slice"]
+        self.body = plain[:, DATA_HEAD_BYTES:]
 
 
 class Burst:
@@ -76,11 +92,21 @@ class Burst:
         self.sealed: NDArray[np.uint8] = np.zeros((rows, datagram_bytes), np.uint8)
         self.outer = self.sealed[:, :OUTER_BYTES].view(OUTER)[:, 0]
         self.names = self.sealed[:, :6].view("V6")[:, 0]  # kind, path and session in one
-        self.prefix = self.plain[:, :PREFIX_BYTES].view(PREFIX)[:, 0]
+        prefix = self.plain[:, :PREFIX_BYTES].view(PREFIX)[:, 0]
+        self.floors, self.sent_us = prefix["floor"], prefix["tx_us"]
         self.nonces: NDArray[np.uint8] = np.zeros((rows, 12), np.uint8)
-        self.nonce_fields = self.nonces.view(np.dtype([("path", ">u4"), ("pn", ">u8")]))[:, 0]
+        nonces = self.nonces.view(np.dtype([("path", ">u4"), ("pn", ">u8")]))[:, 0]
+        self._nonce_paths, self._nonce_pns = nonces["path"], nonces["pn"]
+        self._pns_low = self.outer["pn_low"]
         self.payload = memoryview(self.sealed.reshape(-1).data)
         self._rows: list[tuple[memoryview, memoryview, memoryview, memoryview]] = []
+        self._named = _UNNAMED  # kind, path, session and upper packet number that all outer headers have
+        self._nonces_named = -1  # the path that all nonces have
+
+    @cached_property
+    def data(self) -> DataRows:
+        """The plain rows as data datagrams."""
+        return DataRows(self.plain)
 
     def rows(self, count: int) -> list[tuple[memoryview, memoryview, memoryview, memoryview]]:
         """Nonce, plain text, outer header and sealed body of at least the first `count` rows.
@@ -94,21 +120,30 @@ class Burst:
         return self._rows
 
     def address_rows(self, count: int, kind: Kind, path: int, session: int, first_pn: int) -> None:
-        """Write the outer headers and the nonces of the first `count` rows."""
+        """Write the outer headers and the nonces of the first `count` rows; what all share only when it changes."""
         pns = np.arange(first_pn, first_pn + count, dtype=np.int64)
-        outer = self.outer[:count]
-        outer["kind"] = kind
-        outer["path"] = path
-        outer["session"] = session
-        outer["pn_high"] = pns >> 32
-        outer["pn_low"] = pns & 0xFFFFFFFF
+        named = (int(kind), path, session, first_pn >> 32)
+        if named != self._named:
+            outer, self._named = self.outer, named
+            outer["kind"], outer["path"], outer["session"], outer["pn_high"] = named
+        if (first_pn + count - 1) >> 32 != first_pn >> 32:
+            self.outer["pn_high"][:count] = pns >> 32
+            self._named = _UNNAMED
+        self._pns_low[:count] = pns & 0xFFFFFFFF
         self.name_nonces(count, path, pns)
+
+    def note_first_row(self, kind: Kind, path: int, session: int, pn: int) -> None:
+        """The first row's header and nonce were written from outside."""
+        if (int(kind), path, session, pn >> 32) != self._named:
+            self._named = _UNNAMED
+        if path != self._nonces_named:
+            self._nonces_named = -1
 
     def name_nonces(self, count: int, path: int, pns: NDArray[np.int64]) -> None:
         """Write the nonces of the first `count` rows."""
-        nonces = self.nonce_fields[:count]
-        nonces["path"] = path
-        nonces["pn"] = pns
+        if path != self._nonces_named:
+            self._nonce_paths[:] = self._nonces_named = path
+        self._nonce_pns[:count] = pns
 
 
 class BurstPool:
