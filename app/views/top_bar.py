@@ -29,16 +29,17 @@ PAUSE_WORDS = ("Pause all", "Resume all")
 THEME_WORDS = tuple(f"{name.capitalize()} theme" for name in THEMES)
 PAD = 8
 WHY_WIDE = 16  # times the type size
+CUT_LEAST = 6  # times the type size; less of a reason says nothing
 NAME_WIDE = 12  # times the size of its type
 _WIDEST = {"total": "888.8 Mbit/s", "left": "88 files · 88.8 GB", "done in": "88 min 88 s"}  # what is usual has room
 
 
 def _whys(engine: EngineView) -> tuple[str, ...]:
-    """The reason and the links; where that has no room, the half that matters more."""
+    """The reason and the links; where that has no room, the half that matters more, and then the count alone."""
     count, short = f"{engine.links_up} of {engine.links_total} links", f"{engine.links_up} of {engine.links_total}"
     if not engine.links_total:
         count, short = "no links", ""
-    return (f"{engine.why} · {count}", engine.why) if engine.why else (count, short)
+    return (f"{engine.why} · {count}", engine.why, short) if engine.why else (count, short)
 
 
 def _worse(one: Severity, other: Severity) -> Severity:
@@ -111,13 +112,20 @@ class StateButton(QAbstractButton):
         painter.drawText(QRectF(x, 0, self.width() - x, self.height()), middle, self.text())
         x = self._word_end() + look.gap
         room = self.width() - x - PAD
-        if room > 20:
-            painter.setFont(look.font)
-            metrics = QFontMetrics(look.font)
-            fitting = next((why for why in self._whys if metrics.horizontalAdvance(why) < room), self._whys[-1])
-            text = metrics.elidedText(fitting, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(QRectF(x, 0, room, self.height()), middle, text)
+        painter.setFont(look.font)
+        painter.drawText(QRectF(x, 0, max(0, room), self.height()), middle, self.reason_in(room))
         painter.end()
+
+    def reason_in(self, room: int) -> str:
+        """As much of the reason as says something in so many px: whole, else cut off, else the shortest; or nothing."""
+        metrics = QFontMetrics(self._look.font)
+        *longer, shortest = self._whys
+        fitting = next((why for why in longer if metrics.horizontalAdvance(why) < room), None)
+        if fitting is None and longer and room >= CUT_LEAST * self._look.font.pixelSize():
+            fitting = metrics.elidedText(longer[-1], Qt.TextElideMode.ElideRight, room)
+        if fitting is None and metrics.horizontalAdvance(shortest) < room:
+            fitting = shortest
+        return fitting or ""
 
 
 class Figure(QWidget):
@@ -197,12 +205,12 @@ class TopBar(FittingRow):
         severity = _worse(engine.severity, Severity.CAUTION) if engine.paused else engine.severity
         if self._is_silent:
             severity = _worse(severity, Severity.SERIOUS)
-            whys = ("what you see may be old",)
+            whys = ("what you see may be old", "")
         tip = "Go to its place  (F8)"
         worst = self._worst
         if worst is not None and _worse(severity, worst.severity) is not severity:
             severity = worst.severity
-            whys = (worst.text, f"see {worst.page.capitalize()}") if worst.page else (worst.text,)
+            whys = (worst.text, f"see {worst.page.capitalize()}", "") if worst.page else (worst.text, "")
             if word in _WORDS.values() or severity is Severity.CRITICAL:
                 word = _WORDS[severity]
         self.state_button.show_state(severity, word, whys, tip)

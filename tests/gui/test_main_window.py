@@ -358,3 +358,15 @@ def test_what_an_unheard_engine_did_last_looks_old(shown: ShownWindow, qtbot: Qt
     shown.state.apply([EngineSilent(False)])
     assert (rate.data(), end.data(), words.data()) == ("143.5", "21 s", "Sending")
     assert links.toolbar.badge.text() == "LIVE"
+
+
+def test_a_reason_on_top_is_whole_or_long_enough_to_say_something_or_a_count_or_nothing(shown: ShownWindow) -> None:
+    button, em = shown.window.top.state_button, shown.theme.font().pixelSize()
+    button.show_state(Severity.CAUTION, "Degraded", ("Wi-Fi silent · 1 of 3 links", "Wi-Fi silent", "1 of 3"), "")
+    said = [button.reason_in(room) for room in range(30 * em)]
+    assert said[0] == ""
+    assert said[-1] == "Wi-Fi silent · 1 of 3 links"
+    assert "1 of 3" in said
+    assert "Wi-Fi silent" in said
+    assert all(len(text) >= len("Wi-Fi…") or text in ("", "1 of 3") for text in said)
+    assert [len(text) for text in said] == sorted(len(text) for text in said)

@@ -89,7 +89,10 @@ class RowDelegate(QStyledItemDelegate):
             case Column.SENT:
                 self._paint_bar(painter, inner, job)
             case Column.STATE:
-                self._paint_state(painter, inner, job, str(index.data()))
+                words = str(index.data())
+                if self._table.isColumnHidden(Column.LEFT) and (left := index.sibling(index.row(), Column.LEFT).data()):
+                    words = f"{words} · {left} left"
+                self._paint_state(painter, inner, job, words)
             case _:
                 painter.setFont(self._look.font)
                 painter.setPen(self._look.text)
