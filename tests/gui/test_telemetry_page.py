@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QColor, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
@@ -636,3 +637,13 @@ def test_the_line_that_keys_act_on_is_the_one_that_is_marked(page, telemetry, qt
     qtbot.keyClick(view, Qt.Key.Key_Down)
     assert page.races.current == "r1"
     assert [index.row() for index in view.selectionModel().selectedIndexes()] == [1]
+
+
+def test_two_sources_stand_whole_above_the_scroll_bar_of_a_table_at_its_lowest(page, telemetry, clock) -> None:
+    fly(page, telemetry, clock, 1.0)
+    page.resize(520, page.minimumSizeHint().height())
+    QApplication.processEvents()
+    table = page.table
+    assert table.horizontalScrollBar().maximum() > 0
+    assert table.model().rowCount() == 2
+    assert table.rowViewportPosition(1) + table.rowHeight(1) <= table.viewport().height()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
@@ -14,6 +14,8 @@ from app.widgets.row_table import Columns, Index, RowTable
 from app.widgets.status_shape import SEVERITY_SHAPES, Shape, severity_colour
 from transfer_core.events import Severity
 
+ROWS_LEAST = 2
+EDGES = 4  # px for the ring around it
 _SAMPLES: dict[int, str] = {
     SourceColumn.SOURCE: "Margaret (192.168.1.10:50123)",
     SourceColumn.STATE: "link loses 20 %",
@@ -32,13 +34,18 @@ class SourcesTable(RowTable):
         self.draw_shapes(SourceColumn.SOURCE, self._colour)
         make_action("telemetry.copy", self, self.copy_rows)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
-        self.setMinimumHeight(2 * self.row_height)
         model.modelReset.connect(self.fit)  # channels may have come or gone
 
     def apply_look(self, look: Look) -> None:
         """Take over another theme."""
         super().apply_look(look)
-        self.setMinimumHeight(2 * self.row_height)
+
+    @Slot()
+    def fit(self) -> None:
+        """Set widths and heights by the theme's text; two sources are seen whole, also above a scroll bar."""
+        super().fit()
+        bar = self.horizontalScrollBar().sizeHint().height()
+        self.setMinimumHeight(self.horizontalHeader().height() + ROWS_LEAST * self.row_height + bar + EDGES)
 
     def shape_of(self, row: int) -> Shape:
         """The shape beside a source's state."""
