@@ -48,9 +48,10 @@ class ChunkAssembly:
     def finish(self, file: IncomingFile, chunk: int, partial: PartialChunk) -> WholeChunk | None:
         """The chunk whose slices are all there, held until it is released; None, and nothing held, if it is not what
         was announced."""
-        cuts = (file.partial.pop(chunk), *file.recut.pop(chunk, {}).values())
+        for cut in (file.partial.pop(chunk), *file.recut.pop(chunk, {}).values()):
+            if cut is not partial:
+                self._held_bytes -= cut.rows.nbytes
         held_bytes = partial.rows.nbytes
-        self._held_bytes -= sum(cut.rows.nbytes for cut in cuts) - held_bytes
         try:
             head, data = open_record(memoryview(partial.rows.reshape(-1).data))
         except (ChunkHashMismatch, RemoteProtocolError):

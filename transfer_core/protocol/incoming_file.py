@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ class PartialChunk:
     def put(self, place: Place, data: NDArray[np.uint8]) -> int:
         """Keep these slices, each a row of `data`; gives how many bytes of them are new."""
         if isinstance(place, slice):
-            if not self.got[place].any():
+            if not np.count_nonzero(self.got[place]):
                 self.rows[place] = data
                 self.got[place] = True
                 self.left -= len(data)
@@ -40,8 +41,7 @@ class PartialChunk:
         return len(place) * int(data.shape[1])
 
 
-@dataclass(frozen=True, slots=True)
-class WholeChunk:
+class WholeChunk(NamedTuple):
     """A chunk that is complete and fits its hash, and how much memory it holds until it is written."""
 
     data: memoryview

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from transfer_core.protocol.live_frame import LiveDatagram
 
@@ -14,8 +15,7 @@ class FileOffered:
     file: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkReady:
+class ChunkReady(NamedTuple):
     """Write this chunk, then call `chunk_written`. `data` stays valid until then."""
 
     file: int

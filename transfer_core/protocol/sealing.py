@@ -17,6 +17,7 @@ from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.datagram import (
     FLOOR_UNIT,
     OUTER_BYTES,
+    PN_HIGH_BITS,
     PREFIX,
     PREFIX_BYTES,
     SEALED_OVERHEAD,
@@ -133,11 +134,11 @@ class Sealing:
             return Outside(kind, path, session, np.array((high << 32 | low,), np.int64), True)
         burst = self._opening.burst(width - SEALED_OVERHEAD)
         burst.sealed[:count] = np.frombuffer(payload, np.uint8, count * width).reshape(count, width)
-        outer = burst.outer[:count]
+        kind, path, session, _, _ = _OUTER.unpack_from(payload)
+        pns = (burst.pns_high[:count].astype(np.int64) << 32) | burst.pns_low[:count]
         names = burst.names[:count]
-        pns = (outer["pn_high"].astype(np.int64) << 32) | outer["pn_low"]
-        kind, path, session = (int(outer[field][0]) for field in ("kind", "path", "session"))
-        return Outside(kind, path, session, pns, bool((names == names[0]).all()))
+        others = np.count_nonzero((names ^ names[0]) << PN_HIGH_BITS)
+        return Outside(kind, path, session, pns, others == 0)
 
     def open_rows(
         self, payload: memoryview, outside: Outside, wanted: NDArray[np.bool_], width: int

@@ -8,7 +8,7 @@ The record is padded with zeros to a whole number of slices.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import xxhash
 
@@ -20,8 +20,7 @@ _FIXED = struct.Struct(">IQIQ")
 PAD_BYTES = 1024  # room that a record buffer has behind its data, at least the slices of a chunk
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkHead:
+class ChunkHead(NamedTuple):
     """The fields of a chunk record before its data."""
 
     file_id: str

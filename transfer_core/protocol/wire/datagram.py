@@ -31,6 +31,7 @@ IPV4_UDP_BYTES = 28
 IPV6_UDP_BYTES = 48
 FLOOR_UNIT = 16  # the floor is sent as a distance below the packet number, in this unit, rounded down
 _FLOOR_SHIFT = 4
+PN_HIGH_BITS = 16
 _UNNAMED = (-1, -1, -1, -1)
 
 
@@ -91,13 +92,13 @@ class Burst:
         self.plain: NDArray[np.uint8] = np.zeros((rows, plain_bytes), np.uint8)
         self.sealed: NDArray[np.uint8] = np.zeros((rows, datagram_bytes), np.uint8)
         self.outer = self.sealed[:, :OUTER_BYTES].view(OUTER)[:, 0]
-        self.names = self.sealed[:, :6].view("V6")[:, 0]  # kind, path and session in one
+        self.names = self.sealed[:, :8].view("<u8")[:, 0]  # kind, path and session; PN_HIGH_BITS on top of them
         prefix = self.plain[:, :PREFIX_BYTES].view(PREFIX)[:, 0]
         self.floors, self.sent_us = prefix["floor"], prefix["tx_us"]
         self.nonces: NDArray[np.uint8] = np.zeros((rows, 12), np.uint8)
         nonces = self.nonces.view(np.dtype([("path", ">u4"), ("pn", ">u8")]))[:, 0]
         self._nonce_paths, self._nonce_pns = nonces["path"], nonces["pn"]
-        self._pns_low = self.outer["pn_low"]
+        self.pns_high, self.pns_low = self.outer["pn_high"], self.outer["pn_low"]
         self.payload = memoryview(self.sealed.reshape(-1).data)
         self._rows: list[tuple[memoryview, memoryview, memoryview, memoryview]] = []
         self._named = _UNNAMED  # kind, path, session and upper packet number that all outer headers have
@@ -127,9 +128,9 @@ class Burst:
             outer, self._named = self.outer, named
             outer["kind"], outer["path"], outer["session"], outer["pn_high"] = named
         if (first_pn + count - 1) >> 32 != first_pn >> 32:
-            self.outer["pn_high"][:count] = pns >> 32
+            self.pns_high[:count] = pns >> 32
             self._named = _UNNAMED
-        self._pns_low[:count] = pns & 0xFFFFFFFF
+        self.pns_low[:count] = pns & 0xFFFFFFFF
         self.name_nonces(count, path, pns)
 
     def note_first_row(self, kind: Kind, path: int, session: int, pn: int) -> None:
