@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.promised import (
     FULL,
+    GATHERED_NS,
     MORE_SEEDS,
     SEEDS,
     WIFI_LTE_5G,
@@ -21,7 +22,7 @@ from tests.support.promised import (
     wasted,
     world_of,
 )
-from tests.support.session_world import MS, S, SessionWorld
+from tests.support.session_world import MS, S, SessionWorld, WorldFile
 from transfer_core.sim.conditions import LinkConditions
 
 START_RTTS = 0 if FULL else 4
@@ -29,6 +30,7 @@ WASTE_MAX = 0.02
 LINKS = WIFI_LTE_5G if FULL else slower(WIFI_LTE_5G, 10)
 SMALL_CHUNK = 16_384  # what is seen of a gap is whole chunks
 BEST = 2
+LOOKS_LIKE = (0.55, 1.25, 0.6)  # of each link's rate
 UNEQUAL = {
     "rates 20:1": (LinkConditions(rate_mbps=80, delay_ms=15), LinkConditions(rate_mbps=4, delay_ms=15)),
     "round trips 10:1": (LinkConditions(rate_mbps=40, delay_ms=5), LinkConditions(rate_mbps=40, delay_ms=50)),
@@ -129,3 +131,20 @@ def test_after_a_restart_new_bytes_come_within_a_second_and_little_goes_again(se
     assert min(at for at, _ in world.progress if at > back_ns) - back_ns <= 1 * S
     again_s = wasted(world, size) * size * 8e-6 / ceiling_mbps(links)
     assert again_s < 2.0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_train_that_was_held_up_costs_a_short_file_little(seed: int) -> None:
+    """Before the file each link is as slow as a train makes it look whose last packet was handed over late."""
+    world = SessionWorld(WIFI_LTE_5G, seed, coalesce_ns=GATHERED_NS // 5)
+    for up, looks in zip(world.ups, LOOKS_LIKE, strict=True):
+        assert up.conditions is not None
+        up.change(up.conditions.changed({"rate_mbps": up.conditions.rate_mbps * looks}))
+    world.run(lambda: False, limit_s=1.5)
+    for up, conditions in zip(world.ups, WIFI_LTE_5G, strict=True):
+        up.change(conditions)
+    size = 20_000_000
+    world.add_file(WorldFile("a", np.random.default_rng(seed).bytes(size)))
+    outcome = transfer(world)
+    assert 1 / outcome.of_ceiling <= 1.09
+    assert outcome.waste <= WASTE_MAX

@@ -18,6 +18,7 @@ import numpy as np
 
 from transfer_core.protocol.chunk_slots import ChunkSlots, Picked
 from transfer_core.protocol.path import Path
+from transfer_core.protocol.recovery.path_sender import PathState
 from transfer_core.protocol.wire.datagram import slice_bytes_max
 from transfer_core.units import NS_PER_S
 
@@ -105,9 +106,16 @@ def delivered_before_bytes(path: Path, paths: Iterable[Path]) -> float:
 
 
 def _way_ns(path: Path) -> int:
-    """How long what is sent now takes to arrive: half of the round trip, and the queue, which stands there alone."""
-    min_ns = path.sender.min_rtt_ns
-    return max(path.sender.srtt_ns or min_ns, min_ns) - min_ns // 2
+    """How long what is sent now takes to arrive: half of the round trip, and the queue, which stands there alone.
+
+    The queue is the one that what is in flight will make, where that is longer than what was measured a round trip ago.
+    """
+    sender = path.sender
+    min_ns = sender.min_rtt_ns
+    there_and_back_ns = max(sender.srtt_ns or min_ns, min_ns)
+    if sender.state is PathState.CRUISE:
+        there_and_back_ns = max(there_and_back_ns, int(sender.in_flight_bytes * NS_PER_S / sender.capacity_bytes_per_s))
+    return there_and_back_ns - min_ns // 2
 
 
 def _is_sooner(path: Path, other: Path) -> bool:

@@ -14,9 +14,11 @@ the rate (less on a short way) is taken for a change of its capacity at once, wh
 queue seen: if faster sending arrives as fast as it is sent, the rate grows, faster each time.
 
 STARTUP sends a train back to back, whose spread at the receiver tells the order of the capacity; then doubles per
-round until a queue shows or the train's figure is reached. CRUISE holds the queue. Loss is no sign of congestion while
-the queue explains itself; a rise without a queue is put on trial (see `loss_response`), and a rate that proved too high
-is a ceiling, approached again in small steps. COMPETE holds a window beside a flow that fills the buffer (`company`).
+round until the train's figure is reached. A train that was held up tells too little: so the rate exceeds the figure by
+what fills the queue within a round trip, and if none shows it rises on. CRUISE holds the queue. Loss is no sign of
+congestion while the queue explains itself; a rise without a queue is put on trial (see `loss_response`), and a rate
+that proved too high is a ceiling, approached again in small steps. COMPETE holds a window beside a flow that fills the
+buffer (`company`).
 
 After a pause of more than ten seconds a path begins anew, yet at half of what it carried, as RFC 9959 (careful resume)
 has it: a train goes with the first data, and tells a round trip later what of the rest is still there.
@@ -26,6 +28,7 @@ Rates are bytes per second in sent terms (lost packets included), times are seco
 
 from __future__ import annotations
 
+import math
 from enum import Enum, auto
 
 from transfer_core.protocol.recovery.capacity import (
@@ -53,7 +56,10 @@ UNTOLD_GAIN = 3.5  # of what arrives, a round, while no train has told anything,
 UNTOLD_RTT_S = 0.05  # on a way that is no shorter: there little time is lost, and a policer is found out late
 REFILL_ROUNDS = 3  # after a drain a queue that is empty does not mean that more would go
 TRAIN_PACKETS = 10
-AS_TOLD_LEAST, AS_TOLD_MOST = 0.8, 1.05  # of the opening train's figure
+FILLING_MOST = 0.15  # more than the train's figure, to see whether a queue comes of it
+FOUND = 0.35  # of the queue target is one,
+BEYOND_TOLD = 1.5  # and without one the rate rises by so much: a millisecond too many doubles a short train's spread
+AS_TOLD_LEAST, AS_TOLD_MOST = 0.8, 1.15  # of what the opening train or the newest queue told
 BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
 RATE_MAX = 2.5e9
 WANDER_MATTERS = 0.1  # of the queue target
@@ -93,7 +99,7 @@ class Congestion:
         self._last: Sample | None = None
         self._dispersion: float | None = None
         self._has_train = False
-        self._told: float | None = None  # the opening train's figure, until a queue has told better
+        self._told: float | None = None  # the capacity, by the opening train or the newest queue
         self._was_saturated = False
         self._speed_up = 1.0
         self._rises = 0
@@ -223,7 +229,7 @@ class Congestion:
             if self.mode is Mode.CRUISE and not self.response.is_trying:
                 self.rate = max(self.rate, self.capacity)  # it may have been draining a queue that is gone by now
         if self.mode is Mode.STARTUP and self._dispersion is not None and idle_s <= IDLE_KEPT_S:
-            self.rate = max(self.rate, self._dispersion)  # the train went ahead of the data
+            self.rate = max(self.rate, self._filling_rate(self._dispersion))  # the train went ahead of the data
         if self.needs_train and idle_s > min(self.rtt_min_s + PAUSE_S, IDLE_KEPT_S):
             return True  # what has gone so far was not enough to learn anything from
         if idle_s <= IDLE_KEPT_S:
@@ -301,7 +307,9 @@ class Congestion:
         if self._is_full(measured):
             self._cruise(sample, measured.arriving)
         elif spread is not None and self.rate >= 0.85 * spread and measured.sending > 0.75 * spread:
-            self._cruise(sample, spread)
+            self._judge_train(sample, measured, spread)
+        elif spread is None and self._told is not None:
+            self._rise_beyond(measured)
         elif self.response.suspicions == 0 and not self.response.is_trying:
             is_short = self._is_short_of_data(measured)
             is_mixed = are_mixed(self.lateness_s, self.rtt_min_s)
@@ -314,6 +322,27 @@ class Congestion:
             if not is_short:
                 gain = UNTOLD_GAIN if is_untold and not is_mixed else 2.5
                 self.rate = max(self.rate, min(2 * self.rate, gain * measured.arriving, most))
+
+    def _filling_rate(self, capacity: float) -> float:
+        """What fills the queue as far as is wanted within a round trip, if that is the capacity."""
+        target_s = queue_target_s(self.rtt_min_s, capacity, self.packet_bytes)
+        return capacity * (1 + min(FILLING_MOST, target_s / self.rtt_min_s))
+
+    def _judge_train(self, sample: Sample, measured: Round, spread: float) -> None:
+        """A round has gone at the train's figure: without a queue the train was held up on its way."""
+        if self.queue.queue_s > FOUND * self.queue_target_s:
+            self._cruise(sample, min(spread, measured.arriving))
+        elif self._is_filling(measured) or self.response.suspicions or self.response.is_trying:
+            self._cruise(sample, spread)
+        elif self.rate < 0.95 * self._filling_rate(spread):
+            self._rate_before, self.rate = self.rate, self._filling_rate(spread)
+        else:
+            self._rise_beyond(measured)
+
+    def _rise_beyond(self, measured: Round) -> None:
+        """Rise beyond the train's figure, if what was measured was sent at this rate, not at the one before."""
+        if measured.sending > math.sqrt(self._rate_before * self.rate) and self.response.suspicions == 0:
+            self._rate_before, self.rate = self.rate, BEYOND_TOLD * self.rate
 
     def _cruise(self, sample: Sample, capacity: float) -> None:
         """Begin to hold the queue, at first without a rise."""
@@ -356,7 +385,7 @@ class Congestion:
                 is_sure = not self._was_saturated and not self._wander_s()
                 self.capacity = arriving if is_sure else (self.capacity + arriving) / 2
             self._was_saturated, self._speed_up, self._rises = True, 1.0, 0
-            self._refill_rounds, self._told = 0, None
+            self._refill_rounds, self._told = 0, self.capacity
         elif self._refill_rounds:
             self._refill_rounds -= 1
         else:
@@ -409,8 +438,8 @@ class Congestion:
             self._rises, self._speed_up = 0, 1.0
 
     def _is_as_told(self) -> bool:
-        """Whether the capacity is what the opening train told: then there is little more to be found, and a leap
-        would fill the queue."""
+        """Whether the capacity is about what the opening train or the newest queue told: then there is little more to
+        be found, or another flow has made room for a while, and a leap would fill the queue."""
         return self._told is not None and AS_TOLD_LEAST * self._told < self.capacity < AS_TOLD_MOST * self._told
 
     def _grow(self, now_s: float, target_s: float) -> None:

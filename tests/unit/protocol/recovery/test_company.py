@@ -57,6 +57,7 @@ LATER = [  # Mbit/s, round trip in ms, how much later the second one begins, see
     pytest.param(20, 60, 8000, 3, 0.15, marks=pytest.mark.slow),
     pytest.param(50, 200, 8000, 5, 0.15, marks=pytest.mark.slow),
     pytest.param(20, 200, 8000, 1, 0.15, marks=pytest.mark.slow),
+    pytest.param(20, 200, 8300, 1, 0.15, marks=pytest.mark.slow),
 ]
 
 

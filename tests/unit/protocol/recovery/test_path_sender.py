@@ -276,9 +276,9 @@ def after_a_pause(pause_s: int, *, rtt_ms: int = 20) -> tuple[PathSender, Peer, 
     return sender, peer, before
 
 
-def test_a_rate_is_kept_over_a_short_pause_and_is_then_what_the_train_told() -> None:
+def test_a_rate_is_kept_over_a_short_pause_and_then_fills_a_queue_if_the_train_told_all() -> None:
     sender, _, before = after_a_pause(5)
-    assert before <= sender.rate_bytes_per_s == pytest.approx(1.5e6)
+    assert before <= 1.5e6 < sender.rate_bytes_per_s <= 1.16 * 1.5e6
 
 
 @pytest.mark.parametrize("pause_s", [30, 300])
