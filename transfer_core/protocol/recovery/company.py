@@ -3,7 +3,8 @@
 Theory of operation. A controller that holds a small queue yields to one that fills the buffer (TCP's CUBIC): it slows
 down because of a queue that is not its own, until it has next to nothing. But a queue of one's own obeys: send less,
 and it shrinks. One that stays long while the rate is lowered round after round belongs to somebody else, or is no queue
-at all but a longer way; a longer way stays to the millisecond (`QueueWatch`).
+at all but a longer way; a longer way stays to the millisecond (`QueueWatch`). Another flow of ours may keep more
+standing than it knows, until the next drain, in which all of ours take part; so one has to have been tried.
 
 Beside a buffer filler only a window is fair (`Competition`). It grows as CUBIC's does. It shrinks when the queue shows
 that the others have shrunk, not at each drop: whoever paces evenly sees most of the drops at a full buffer, and would
@@ -59,6 +60,7 @@ class QueueWatch:
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque(maxlen=ROUNDS)  # (queue, rate)
         self._stayed = 0
+        self._has_drained = False
 
     @property
     def rate_before(self) -> float:
@@ -69,6 +71,11 @@ class QueueWatch:
         """What was seen means nothing any more."""
         self._seen.clear()
         self._stayed = 0
+        self._has_drained = False
+
+    def on_drained(self) -> None:
+        """All flows to this receiver have tried to empty the queue at the same time."""
+        self._has_drained = bool(self._seen)
 
     def on_round(self, queue_s: float, target_s: float, rtt_min_s: float, rate: float, much: float) -> Finding:
         """Take the queue and the rate at a round's end. `much`: a rate whose fall the queue would feel."""
@@ -87,7 +94,7 @@ class QueueWatch:
             return Finding.LONGER_WAY
         is_high = min(queues) > min(COMPANY_QUEUE * target_s, 0.5 * rtt_min_s + 0.010)
         has_yielded = self.rate_before >= YIELDED * rate or self.rate_before < much
-        is_company = is_high and has_yielded and self._stayed >= ROUNDS - 1
+        is_company = is_high and has_yielded and self._has_drained and self._stayed >= ROUNDS - 1
         return Finding.COMPANY if is_company else Finding.NOTHING
 
 

@@ -46,7 +46,14 @@ from transfer_core.protocol.recovery.loss import LossWindows
 from transfer_core.protocol.recovery.loss_response import LossResponse, Situation
 from transfer_core.protocol.recovery.rtt import RttEstimator
 from transfer_core.protocol.recovery.sent_packets import InOrder
-from transfer_core.protocol.recovery.standing_queue import DRAIN_RATE, EMPTY, Drain, DrainLength, queue_target_s
+from transfer_core.protocol.recovery.standing_queue import (
+    DRAIN_RATE,
+    EMPTY,
+    Drain,
+    DrainLength,
+    LastingDistance,
+    queue_target_s,
+)
 from transfer_core.units import NS_PER_S
 
 GAIN = 0.5
@@ -108,6 +115,7 @@ class Congestion:
         self._drain = Drain()
         self._drain_length = DrainLength()
         self._refill_rounds = 0
+        self._lasting = LastingDistance()
         self._watch = QueueWatch()
         self._competition: Competition | None = None
         self._capacity_most = self.capacity  # of late
@@ -357,13 +365,23 @@ class Congestion:
         predicted_s = self._predicted_s(sample)
         # the rate stays until the next round ends, so that is the least time to put the queue right in
         span_s = max(self.rtt_min_s, 2 * target_s, round_span_s(self._wander_s()))
-        factor = 1 + GAIN * (target_s - predicted_s) / span_s
+        lasting_s = self._lasting_s(sample.now_s, target_s)
+        factor = 1 + GAIN * (target_s - predicted_s + lasting_s) / span_s
         if self._wander_s() and not self._was_saturated:
             factor = max(factor, 1.05)  # enough to find out whether more arrives
         factor = min(most, max(0.5, factor))
         self.rate = self.capacity * factor
         if self._was_saturated and most > 1:
             self.capacity *= 1 + LEAD * min(1.0, self.rtt_min_s / LEAD_RTT_S) * (factor - 1)
+
+    def _lasting_s(self, now_s: float, target_s: float) -> float:
+        if not self._was_saturated or not self._drain_length.has_found_base:
+            self._lasting.forget()
+        elif self._refill_rounds:
+            self._lasting.pause()
+        else:
+            self._lasting.on_round(now_s, target_s - self.queue.queue_s, self.rtt_min_s + target_s)
+        return self._lasting.weighed_s(self.rtt_min_s, target_s)
 
     def _predicted_s(self, sample: Sample) -> float:
         """The queue as it will be found by what is sent now."""
@@ -440,7 +458,11 @@ class Congestion:
     def _is_as_told(self) -> bool:
         """Whether the capacity is about what the opening train or the newest queue told: then there is little more to
         be found, or another flow has made room for a while, and a leap would fill the queue."""
-        return self._told is not None and AS_TOLD_LEAST * self._told < self.capacity < AS_TOLD_MOST * self._told
+        if self._told is None:
+            return False
+        if not self._drain_length.has_ended:
+            return True  # another's queue may be taken for the base delay, so that its end is not seen
+        return AS_TOLD_LEAST * self._told < self.capacity < AS_TOLD_MOST * self._told
 
     def _grow(self, now_s: float, target_s: float) -> None:
         span_s = max(self.rtt_min_s, 2 * target_s, round_span_s(self._wander_s()) / 2)
@@ -457,6 +479,7 @@ class Congestion:
             length.begin(sample.now_s, self.rtt_min_s, queue_s, target_s, self.queue.base_s, self.capacity)
             self.rate = (1.0 if length.is_over(sample.now_s) else DRAIN_RATE) * self.capacity
         elif drains is None:
+            self._watch.on_drained()
             self._refill_rounds = REFILL_ROUNDS
             self._drain_length.end(self.queue_target_s, self.queue.base_s, self.capacity, is_empty)
         return bool(drains)

@@ -79,6 +79,15 @@ def test_two_of_ours_come_to_equal_shares_and_keep_the_queue_small(
 # --- the parts
 
 
+def after_a_drain(watch: QueueWatch, seen: list[tuple[float, float]]) -> list[Finding]:
+    """What is found from those queues and rates, if a drain ends after the first."""
+    found = []
+    for queue_s, rate in seen:
+        found.append(watch.on_round(queue_s, 0.014, 0.06, rate, 3e6))
+        watch.on_drained()
+    return found
+
+
 def test_a_queue_that_obeys_is_nobody_elses() -> None:
     watch = QueueWatch()
     queue_s = 0.2
@@ -89,10 +98,19 @@ def test_a_queue_that_obeys_is_nobody_elses() -> None:
 
 def test_a_long_queue_that_wavers_while_the_rate_falls_is_company() -> None:
     watch = QueueWatch()
-    found = [watch.on_round(0.040 + 0.004 * (i % 3), 0.014, 0.06, 5e6 * 0.9**i, 3e6) for i in range(6)]
+    found = after_a_drain(watch, [(0.040 + 0.004 * (i % 3), 5e6 * 0.9**i) for i in range(6)])
     assert found[:5] == [Finding.NOTHING] * 5
     assert found[5] is Finding.COMPANY
     assert watch.rate_before == 5e6
+
+
+def test_a_long_queue_is_not_called_company_before_all_of_ours_have_tried_to_empty_it() -> None:
+    """One that began in the queue of another of ours knows a base delay too long, and keeps that much more standing."""
+    watch = QueueWatch()
+    for i in range(20):
+        assert watch.on_round(0.040 + 0.004 * (i % 3), 0.014, 0.06, 5e6 * 0.9**i, 3e6) is Finding.NOTHING
+    watch.on_drained()
+    assert watch.on_round(0.042, 0.014, 0.06, 5e5, 3e6) is Finding.COMPANY
 
 
 def test_a_queue_that_stays_to_the_millisecond_is_a_longer_way() -> None:
@@ -103,7 +121,7 @@ def test_a_queue_that_stays_to_the_millisecond_is_a_longer_way() -> None:
 
 def test_a_flow_that_has_next_to_nothing_does_not_take_company_for_a_longer_way() -> None:
     watch = QueueWatch()
-    found = [watch.on_round(0.080, 0.014, 0.06, 1e5 * 0.9**i, 3e6) for i in range(6)]
+    found = after_a_drain(watch, [(0.080, 1e5 * 0.9**i) for i in range(6)])
     assert found[5] is Finding.COMPANY
 
 

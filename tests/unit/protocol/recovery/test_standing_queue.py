@@ -9,6 +9,7 @@ from transfer_core.protocol.recovery.standing_queue import (
     SLACK,
     Drain,
     DrainLength,
+    LastingDistance,
     queue_target_s,
 )
 
@@ -119,3 +120,38 @@ def test_a_base_delay_that_was_confirmed_at_another_capacity_is_confirmed_anew()
     assert not begun(length, capacity=0.8 * CAPACITY)
     length.end(TARGET_S, BASE_S, 0.8 * CAPACITY, is_empty=True)
     assert begun(length, capacity=0.8 * CAPACITY)
+
+
+def test_a_drain_that_finds_the_base_delay_about_as_it_was_known_says_so() -> None:
+    length = DrainLength()
+    found = []
+    for before_ms, after_ms, is_empty in ((50, 20, True), (20, 18, True), (18, 18, False), (18, 18, True)):
+        length.begin(0.0, 0.2, 0.04, 0.04, before_ms / 1e3, 1e6)
+        length.end(0.04, after_ms / 1e3, 1e6, is_empty)
+        found.append(length.has_found_base)
+    assert found == [False, True, False, True]
+    length.forget()
+    assert not length.has_found_base
+
+
+def test_what_lasts_of_a_queues_distance_from_its_target_comes_to_count_and_what_passes_does_not() -> None:
+    stays, swings = LastingDistance(), LastingDistance()
+    for i in range(60):
+        stays.on_round(0.25 * i, 0.004, 0.25)
+        swings.on_round(0.25 * i, 0.004 * (-1) ** i, 0.25)
+    assert stays.weighed_s(0.2, 0.04) > 0.010
+    assert abs(swings.weighed_s(0.2, 0.04)) < 0.002
+    assert 0 < stays.weighed_s(0.06, 0.04) < stays.weighed_s(0.2, 0.04)
+
+
+def test_what_is_seen_while_a_queue_is_filled_again_does_not_last() -> None:
+    paused, forgotten = LastingDistance(), LastingDistance()
+    for lasting in (paused, forgotten):
+        for i in range(20):
+            lasting.on_round(0.25 * i, 0.004, 0.25)
+    before_s = paused.weighed_s(0.2, 0.04)
+    paused.pause()
+    paused.on_round(100.0, 0.030, 0.25)
+    assert paused.weighed_s(0.2, 0.04) == before_s
+    forgotten.forget()
+    assert forgotten.weighed_s(0.2, 0.04) == 0.0
