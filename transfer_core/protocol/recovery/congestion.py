@@ -13,12 +13,9 @@ the base delay stays known (see `standing_queue`). A flow that shares a line get
 the rate (less on a short way) is taken for a change of its capacity at once, which halves the time to equal shares. No
 queue seen: if faster sending arrives as fast as it is sent, the rate grows, faster each time.
 
-STARTUP sends a train back to back, whose spread at the receiver tells the order of the capacity; then doubles per
-round until the train's figure is reached. A train that was held up tells too little: so the rate exceeds the figure by
-what fills the queue within a round trip, and if none shows it rises on. CRUISE holds the queue. Loss is no sign of
-congestion while the queue explains itself; a rise without a queue is put on trial (see `loss_response`), and a rate
-that proved too high is a ceiling, approached again in small steps. COMPETE holds a window beside a flow that fills the
-buffer (`company`).
+STARTUP finds the rate (see `start`). CRUISE holds the queue. Loss is no sign of congestion while the queue explains
+itself; a rise without a queue is put on trial (see `loss_response`), and a rate that proved too high is a ceiling,
+approached again in small steps. COMPETE holds a window beside a flow that fills the buffer (`company`).
 
 After a pause of more than ten seconds a path begins anew, yet at half of what it carried, as RFC 9959 (careful resume)
 has it: a train goes with the first data, and tells a round trip later what of the rest is still there.
@@ -28,11 +25,9 @@ Rates are bytes per second in sent terms (lost packets included), times are seco
 
 from __future__ import annotations
 
-import math
 from enum import Enum, auto
 
 from transfer_core.protocol.recovery.capacity import (
-    DISPERSION_MAX,
     QUEUE_WINDOW_MIN_S,
     QueueMeter,
     Round,
@@ -54,23 +49,17 @@ from transfer_core.protocol.recovery.standing_queue import (
     LastingDistance,
     queue_target_s,
 )
+from transfer_core.protocol.recovery.start import RATE_MAX, SHORT_OF_DATA, Found, Seen, Start, filling_rate
 from transfer_core.units import NS_PER_S
 
 GAIN = 0.5
 LEAD = 0.5  # of what the rate is steered by is expected to arrive: a share of a line follows the rate
 LEAD_RTT_S = 0.060  # less of it on a shorter way, whose queue would swing
-UNTOLD_GAIN = 3.5  # of what arrives, a round, while no train has told anything,
-UNTOLD_RTT_S = 0.05  # on a way that is no shorter: there little time is lost, and a policer is found out late
 REFILL_ROUNDS = 3  # after a drain a queue that is empty does not mean that more would go
 TRAIN_PACKETS = 10
-FILLING_MOST = 0.15  # more than the train's figure, to see whether a queue comes of it
-FOUND = 0.35  # of the queue target is one,
-BEYOND_TOLD = 1.5  # and without one the rate rises by so much: a millisecond too many doubles a short train's spread
 AS_TOLD_LEAST, AS_TOLD_MOST = 0.8, 1.15  # of what the opening train or the newest queue told
 BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
-RATE_MAX = 2.5e9
 WANDER_MATTERS = 0.1  # of the queue target
-MIXED_PACKETS = 64  # a round of so many tells the rate at which they arrive to a tenth in any order
 STALL_PACKETS = 3  # a gap between acknowledgements in which so many would have gone is no stall
 STALL_LOSS_MAX = 0.05
 PAUSE_S = 0.1  # a round that spans more of a pause than this is void
@@ -101,11 +90,9 @@ class Congestion:
         self.response = LossResponse()
         self._rounds = RoundMeter()
         self.rate = self._opening_rate()
-        self._rate_before = self.rate  # a round ago, while starting up
         self.capacity = self.rate
         self._last: Sample | None = None
-        self._dispersion: float | None = None
-        self._has_train = False
+        self._start = Start(self.rate)
         self._told: float | None = None  # the capacity, by the opening train or the newest queue
         self._was_saturated = False
         self._speed_up = 1.0
@@ -135,7 +122,7 @@ class Congestion:
     @property
     def needs_train(self) -> bool:
         """Whether nothing has told the order of the rate so far."""
-        return self.mode is Mode.STARTUP and not self._has_train
+        return self.mode is Mode.STARTUP and not self._start.has_train
 
     @property
     def queue_target_s(self) -> float:
@@ -163,8 +150,8 @@ class Congestion:
         target_s = self.queue_target_s
         if self.queue.queue_s > 1.5 * target_s:
             self.response.long_queue_s = sample.now_s
-        if sample.dispersion is not None and not self._has_train:
-            self._take_dispersion(sample.dispersion)
+        if sample.dispersion is not None and not self._start.has_train:
+            self._take_train(sample.dispersion)
         measured = self._rounds.on_sample(
             sample, self.rtt_min_s, self.lateness_s, self._wander_s(), is_growing=self.mode is Mode.STARTUP
         )
@@ -212,7 +199,7 @@ class Congestion:
             target_s=self.queue_target_s,
             is_startup=self.mode is Mode.STARTUP,
             is_growing=self._rises > 0,
-            dispersion=self._dispersion,
+            dispersion=self._start.dispersion,
             rtt_min_s=self.rtt_min_s,
             srtt_s=self.rtt.smoothed_ns / NS_PER_S,
             lateness_s=self.lateness_s,
@@ -236,8 +223,10 @@ class Congestion:
             self._rounds.restart()
             if self.mode is Mode.CRUISE and not self.response.is_trying:
                 self.rate = max(self.rate, self.capacity)  # it may have been draining a queue that is gone by now
-        if self.mode is Mode.STARTUP and self._dispersion is not None and idle_s <= IDLE_KEPT_S:
-            self.rate = max(self.rate, self._filling_rate(self._dispersion))  # the train went ahead of the data
+        train = self._start.dispersion
+        if self.mode is Mode.STARTUP and train is not None and idle_s <= IDLE_KEPT_S:
+            # it went ahead of the data
+            self.rate = max(self.rate, filling_rate(train, self.rtt_min_s, self.packet_bytes))
         if self.needs_train and idle_s > min(self.rtt_min_s + PAUSE_S, IDLE_KEPT_S):
             return True  # what has gone so far was not enough to learn anything from
         if idle_s <= IDLE_KEPT_S:
@@ -247,12 +236,12 @@ class Congestion:
             self._leave_competition()
         self.mode = Mode.STARTUP
         self.rate = self.capacity = max(self._opening_rate(), RESUMED_SHARE * known)
-        self._dispersion, self._has_train, self._told = None, False, None
+        self._start, self._told = Start(self.rate), None
         return True
 
     def _known_capacity(self) -> float:
         """What the path carried before a pause, or a train that went ahead of the data told of it; 0 for nothing."""
-        return self.capacity if self.mode is not Mode.STARTUP else self._dispersion or 0.0
+        return self.capacity if self.mode is not Mode.STARTUP else self._start.dispersion or 0.0
 
     def _is_same_way(self) -> bool:
         """Whether the round trip, which pings tell in a pause, is about what it was when the capacity was known."""
@@ -264,15 +253,10 @@ class Congestion:
     def _opening_rate(self) -> float:
         return TRAIN_PACKETS * self.packet_bytes / max(self.rtt_min_s, 0.001)
 
-    def _take_dispersion(self, dispersion: float) -> None:
-        self._has_train = True
-        if self.mode is not Mode.STARTUP:
-            return
-        if dispersion <= DISPERSION_MAX:
-            self._dispersion = self._told = dispersion
-            self.rate = min(max(3 * self.rate, 0.7 * dispersion), 0.9 * dispersion)
-        else:
-            self.rate *= 3
+    def _take_train(self, dispersion: float) -> None:
+        rate = self._start.on_train(dispersion, self.rate)
+        if self.mode is Mode.STARTUP:
+            self.rate, self._told = rate, self._start.told
 
     def _brake(self, sample: Sample) -> None:
         """A queue has shown while growing: settle at once, not at the round's end."""
@@ -284,13 +268,6 @@ class Congestion:
         self._has_braked = True
         keeps = self.mode is Mode.CRUISE and self._wander_s() > 0  # part of a round tells too little there
         self._cruise(sample, self.capacity if keeps else measured.arriving)
-
-    def _is_full(self, measured: Round) -> bool:
-        """Whether a start has found the end. Where packets overtake each other, their rate shows it first."""
-        if self.queue.queue_s > self.queue_target_s and self._is_filling(measured):
-            return True
-        is_mixed = are_mixed(self.lateness_s, self.rtt_min_s) and measured.packets >= MIXED_PACKETS
-        return is_mixed and measured.arriving < 0.8 * measured.sending
 
     def _is_filling(self, measured: Round) -> bool:
         """While growing a queue that is one shows in the rates, too; or else is so long that there's no doubt."""
@@ -309,48 +286,23 @@ class Congestion:
         self.rate = min(RATE_MAX, max(self.rate, self.packet_bytes / max(self.rtt_min_s, 0.010)))
 
     def _startup_round(self, sample: Sample, measured: Round) -> None:
-        spread = self._dispersion
-        if spread is not None and measured.arriving > 1.15 * spread:
-            spread = self._dispersion = None  # the train was held up together: its figure is too small
-        if self._is_full(measured):
-            self._cruise(sample, measured.arriving)
-        elif spread is not None and self.rate >= 0.85 * spread and measured.sending > 0.75 * spread:
-            self._judge_train(sample, measured, spread)
-        elif spread is None and self._told is not None:
-            self._rise_beyond(measured)
-        elif self.response.suspicions == 0 and not self.response.is_trying:
-            is_short = self._is_short_of_data(measured)
-            is_mixed = are_mixed(self.lateness_s, self.rtt_min_s)
-            is_untold = not self._has_train and self.rtt_min_s >= UNTOLD_RTT_S
-            if is_short and (is_mixed or is_untold):  # no train told anything, so rise sooner
-                # what was measured was sent before the rate rose last
-                is_short = max(measured.sending, measured.arriving) < 0.6 * self._rate_before
-            most = 0.95 * spread if spread is not None and self.rate < spread else RATE_MAX
-            self._rate_before = self.rate
-            if not is_short:
-                gain = UNTOLD_GAIN if is_untold and not is_mixed else 2.5
-                self.rate = max(self.rate, min(2 * self.rate, gain * measured.arriving, most))
-
-    def _filling_rate(self, capacity: float) -> float:
-        """What fills the queue as far as is wanted within a round trip, if that is the capacity."""
-        target_s = queue_target_s(self.rtt_min_s, capacity, self.packet_bytes)
-        return capacity * (1 + min(FILLING_MOST, target_s / self.rtt_min_s))
-
-    def _judge_train(self, sample: Sample, measured: Round, spread: float) -> None:
-        """A round has gone at the train's figure: without a queue the train was held up on its way."""
-        if self.queue.queue_s > FOUND * self.queue_target_s:
-            self._cruise(sample, min(spread, measured.arriving))
-        elif self._is_filling(measured) or self.response.suspicions or self.response.is_trying:
-            self._cruise(sample, spread)
-        elif self.rate < 0.95 * self._filling_rate(spread):
-            self._rate_before, self.rate = self.rate, self._filling_rate(spread)
+        found = self._start.on_round(measured, self._seen(measured))
+        if isinstance(found, Found):
+            self._cruise(sample, found.capacity)
         else:
-            self._rise_beyond(measured)
+            self.rate = found
 
-    def _rise_beyond(self, measured: Round) -> None:
-        """Rise beyond the train's figure, if what was measured was sent at this rate, not at the one before."""
-        if measured.sending > math.sqrt(self._rate_before * self.rate) and self.response.suspicions == 0:
-            self._rate_before, self.rate = self.rate, BEYOND_TOLD * self.rate
+    def _seen(self, measured: Round) -> Seen:
+        return Seen(
+            rate=self.rate,
+            queue_s=self.queue.queue_s,
+            target_s=self.queue_target_s,
+            rtt_min_s=self.rtt_min_s,
+            packet_bytes=self.packet_bytes,
+            is_filling=self._is_filling(measured),
+            is_mixed=are_mixed(self.lateness_s, self.rtt_min_s),
+            is_calm=self.response.suspicions == 0 and not self.response.is_trying,
+        )
 
     def _cruise(self, sample: Sample, capacity: float) -> None:
         """Begin to hold the queue, at first without a rise."""
@@ -390,7 +342,7 @@ class Congestion:
         return max(0.0, self.queue.queue_s + under_way / max(self.capacity, 1.0) - elapsed_s)
 
     def _is_short_of_data(self, measured: Round) -> bool:
-        return max(measured.sending, measured.arriving) < 0.6 * self.rate
+        return max(measured.sending, measured.arriving) < SHORT_OF_DATA * self.rate
 
     def _cruise_round(self, sample: Sample, measured: Round) -> None:
         target_s = self.queue_target_s

@@ -1,0 +1,86 @@
+"""How a path finds its rate, in numbers: a megabyte a second is 1e6."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from transfer_core.protocol.recovery.capacity import Round
+from transfer_core.protocol.recovery.start import BEYOND_TOLD, Found, Seen, Start, filling_rate
+
+PACKET = 1500
+QUIET = Seen(
+    rate=1e6,
+    queue_s=0.0,
+    target_s=0.014,
+    rtt_min_s=0.06,
+    packet_bytes=PACKET,
+    is_filling=False,
+    is_mixed=False,
+    is_calm=True,
+)
+
+
+def measured(sending: float, arriving: float) -> Round:
+    return Round(span_s=0.06, sending=sending, arriving=arriving, loss=0.0, packets=100)
+
+
+def told(figure: float, rate: float = 1e6) -> Start:
+    """One whose opening train told that."""
+    start = Start(rate)
+    start.on_train(figure, rate)
+    return start
+
+
+def test_without_a_trains_figure_the_rate_doubles_while_all_of_it_arrives() -> None:
+    assert Start(1e6).on_round(measured(1e6, 1e6), QUIET) == 2e6
+
+
+def test_a_rate_that_was_not_tried_for_want_of_data_does_not_rise() -> None:
+    assert Start(1e6).on_round(measured(0.3e6, 0.3e6), replace(QUIET, rtt_min_s=0.02)) == 1e6
+
+
+def test_no_rate_rises_while_loss_is_suspected() -> None:
+    assert Start(1e6).on_round(measured(1e6, 1e6), replace(QUIET, is_calm=False)) == 1e6
+
+
+def test_a_queue_ends_it_at_what_arrives() -> None:
+    seen = replace(QUIET, rate=4e6, queue_s=0.02, is_filling=True)
+    assert Start(1e6).on_round(measured(4e6, 3e6), seen) == Found(3e6)
+
+
+def test_packets_that_arrive_slower_in_any_order_end_it_before_a_queue_is_seen() -> None:
+    seen = replace(QUIET, rate=4e6, is_mixed=True)
+    assert Start(1e6).on_round(measured(4e6, 3e6), seen) == Found(3e6)
+
+
+def test_a_trains_figure_is_not_exceeded_at_first() -> None:
+    start = Start(1e6)
+    assert start.on_train(5e6, 1e6) == pytest.approx(3.5e6)
+    assert start.on_round(measured(3e6, 3e6), replace(QUIET, rate=3.5e6)) == pytest.approx(4.75e6)
+
+
+def test_at_the_trains_figure_a_queue_says_that_it_was_right() -> None:
+    seen = replace(QUIET, rate=4.9e6, queue_s=0.006)
+    assert told(5e6).on_round(measured(4.9e6, 4.8e6), seen) == Found(4.8e6)
+
+
+def test_at_the_trains_figure_without_a_queue_the_rate_first_tries_to_fill_one_and_then_rises_beyond() -> None:
+    start, filling = told(5e6), filling_rate(5e6, 0.06, PACKET)
+    assert 5e6 < filling <= 1.15 * 5e6
+    assert start.on_round(measured(4.5e6, 4.5e6), replace(QUIET, rate=4.5e6)) == filling
+    assert start.on_round(measured(4.5e6, 4.5e6), replace(QUIET, rate=filling)) == filling  # sent before it rose
+    assert start.on_round(measured(filling, filling), replace(QUIET, rate=filling)) == BEYOND_TOLD * filling
+
+
+def test_a_figure_that_more_than_arrives_is_dropped_and_the_rate_rises_beyond_it() -> None:
+    start = told(2e6)
+    assert start.on_round(measured(3e6, 3e6), replace(QUIET, rate=3e6)) == BEYOND_TOLD * 3e6
+    assert start.dispersion is None
+    assert start.told == 2e6
+
+
+def test_at_the_trains_figure_loss_that_may_be_congestion_ends_it_there() -> None:
+    seen = replace(QUIET, rate=4.9e6, is_calm=False)
+    assert told(5e6).on_round(measured(4.9e6, 4.9e6), seen) == Found(5e6)
