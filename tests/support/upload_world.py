@@ -36,8 +36,10 @@ class UploadWorld:
         agent.start()
         return agent
 
-    def restart(self) -> None:
+    def restart(self, meanwhile: Callable[[], None] | None = None) -> None:
         self.agent.stop()
+        if meanwhile is not None:
+            meanwhile()
         self.agent = self._start()
 
     def stop(self) -> None:

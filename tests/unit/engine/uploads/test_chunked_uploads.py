@@ -150,13 +150,14 @@ def test_an_upload_goes_on_where_it_was_after_the_agent_was_restarted(world: Upl
     world.destination(server.url)
     file_id = world.queue(source)
     wait_until(lambda: world.job(file_id).bytes_done >= 5 * MB, "the first chunk")
-    world.restart()
+    # what the kernel still holds of chunks under way is the server's, too, but it cannot tell of it yet
+    world.restart(lambda: wait_until(lambda: not server.connections, "the server has read what had been sent"))
     server.rate_bytes_per_s = None
     job = world.arrive(file_id)
     assert server.completed() == {"lap.bin": source.read_bytes()}
     assert server.count("/init") == 1
     assert job.attempts <= 2
-    assert server.piece_bytes_received <= 25 * MB
+    assert server.piece_bytes_received == 20 * MB
 
 
 def test_the_first_priority_goes_first(world: UploadWorld, server: ChunkServer) -> None:
