@@ -33,9 +33,7 @@ class LinkState(StrEnum):
     UP = "up"  # delivers
     IDLE = "idle"  # usable, nothing measured or no session yet
     DEGRADED = "degraded"  # delivers, but with high loss, delay or a tiny rate
-    RETURNING = (
-        "returning"  # was silent and delivers again, on trial; or was just switched on, and has not answered yet
-    )
+    RETURNING = "returning"  # was silent and delivers again, on trial; or just switched on, with no answer yet
     SILENT = "silent"  # was up, nothing comes back now
     DOWN = "down"  # the system says that it is down or gone
     KILLED = "killed"  # a person (or a script) switched it off

@@ -49,7 +49,7 @@ from transfer_core.protocol.recovery.standing_queue import (
     LastingDistance,
     queue_target_s,
 )
-from transfer_core.protocol.recovery.start import RATE_MAX, SHORT_OF_DATA, Found, Seen, Start, filling_rate
+from transfer_core.protocol.recovery.start import QUEUE_SEEN, RATE_MAX, SHORT_OF_DATA, Found, Seen, Start, filling_rate
 from transfer_core.units import NS_PER_S
 
 GAIN = 0.5
@@ -346,7 +346,7 @@ class Congestion:
 
     def _cruise_round(self, sample: Sample, measured: Round) -> None:
         target_s = self.queue_target_s
-        if self.queue.queue_s > 0.35 * target_s:
+        if self.queue.queue_s > QUEUE_SEEN * target_s:
             kept = self._kept_at_overflow(measured)
             arriving = measured.arriving * kept
             if kept == 1.0 and self._is_own_rate(measured):

@@ -20,7 +20,7 @@ RATE_MAX = 2.5e9
 TOO_SMALL = 1.15  # of a train's figure: if so much arrives, it was held up together
 NEAR = 0.95  # of a train's figure is gone up to at first
 FILLING_MOST = 0.15  # more than the train's figure, to see whether a queue comes of it
-FOUND = 0.35  # of the queue target is one,
+QUEUE_SEEN = 0.35  # of the queue target is one,
 BEYOND_TOLD = 1.5  # and without one the rate rises by so much: a millisecond too many doubles a short train's spread
 GAIN = 2.5  # of what arrives, a round,
 UNTOLD_GAIN = 3.5  # and more while no train has told anything,
@@ -85,7 +85,7 @@ class Start:
 
     def _judge_figure(self, measured: Round, seen: Seen, figure: float) -> float | Found:
         """A round has gone at the train's figure: without a queue the train was held up on its way."""
-        if seen.queue_s > FOUND * seen.target_s:
+        if seen.queue_s > QUEUE_SEEN * seen.target_s:
             return Found(min(figure, measured.arriving))
         if seen.is_filling or not seen.is_calm:
             return Found(figure)
