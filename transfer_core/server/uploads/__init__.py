@@ -2,6 +2,7 @@
 
     records     what is kept of an upload (SQLite)          sums         checksums, and a hash behind the moving front
     store       records and part files, fsync before each acknowledgement   ending  verified, named, signed for
+    pauses      how much of an upload's age does not count
     claims      who writes what; a newcomer takes over      body         a request's body, streamed, with a deadline
     writing     from a body into a part file                front_writer the same from front to back, for tus
     chunk_form chunk_layout chunk_api    the reference's protocol: its form, where chunks belong, its routes

@@ -52,6 +52,13 @@ MIGRATIONS: tuple[str, ...] = (
         created_ns INTEGER NOT NULL
     ) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE seen (
+        only_row INTEGER PRIMARY KEY CHECK (only_row = 0),
+        wall_ns INTEGER NOT NULL
+    );
+    INSERT INTO seen SELECT 0, max(updated_ns) FROM upload HAVING max(updated_ns) IS NOT NULL
+    """,
 )
 
 
@@ -213,8 +220,24 @@ class UploadDatabase:
         return self._select("status IN ('uploading', 'verified') ORDER BY created_ns", ())
 
     def idle_since(self, before_ns: int) -> list[UploadRecord]:
-        """All that are not complete, and to which nothing came since then."""
-        return self._select("status <> 'completed' AND updated_ns < ?", (before_ns,))
+        """All that are not complete, and to which nothing came after that."""
+        return self._select("status <> 'completed' AND updated_ns <= ?", (before_ns,))
+
+    def seen_ns(self) -> int | None:
+        """The wall clock when the relay was last seen to run."""
+        with self._lock:
+            row = self._db.execute("SELECT wall_ns FROM seen").fetchone()
+        return None if row is None else int(row[0])
+
+    def keep_seen(self, now_ns: int, pause_ns: int) -> None:
+        """The relay runs; a pause makes nothing older (see `pauses`). DiskFull, StateError."""
+        with self._lock, transaction(self._db) as db:
+            db.execute("INSERT OR REPLACE INTO seen (only_row, wall_ns) VALUES (0, ?)", (now_ns,))
+            db.execute(
+                "UPDATE upload SET updated_ns = min(updated_ns + ?, ?)"
+                " WHERE status <> 'completed' AND (? > 0 OR updated_ns > ?)",
+                (pause_ns, now_ns, pause_ns, now_ns),
+            )
 
     def completed(self, client: str, limit: int) -> list[UploadRecord]:
         """What came in from that client, newest first; what is only a piece of something is left out."""

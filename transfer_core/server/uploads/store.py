@@ -19,12 +19,12 @@ from transfer_core.clock import Clock
 from transfer_core.config import RelayConfig
 from transfer_core.errors import ConflictError, DiskFull, FileHashMismatch, NotFoundError, TooLarge, TooMany
 from transfer_core.server.uploads.model import Client, NewUpload, Upload
+from transfer_core.server.uploads.pauses import Pauses, after_pause
 from transfer_core.server.uploads.records import Kind, Status, UploadDatabase, UploadRecord
 from transfer_core.server.uploads.sums import FrontSums
 from transfer_core.storage.free_space import Room, require_quota
 from transfer_core.storage.incoming import IncomingFile, storage_error
 from transfer_core.storage.safe_path import PART_SUFFIX, fit_name, resolve_under
-from transfer_core.storage.staleness import Staleness
 from transfer_core.units import NS_PER_S
 
 IDLE_FILES_MAX = 64
@@ -49,7 +49,7 @@ class UploadStore:
         self.database = database
         self._clock = clock
         self._room = room
-        self._staleness = Staleness(clock, int(config.http.idle_expiry_s * NS_PER_S))
+        self._pauses = Pauses(clock, database.seen_ns())
         self._agent_bytes = agent_bytes or (lambda _: 0)
         self._uploads: dict[str, Upload] = {}
         self._idle: OrderedDict[str, Upload] = OrderedDict()  # nobody uses them, their files may be open
@@ -215,18 +215,34 @@ class UploadStore:
             self._idle.pop(upload_id, None)
 
     def expire(self) -> list[str]:
-        """Discard uploads that nobody went on with; their ids. One thread's."""
-        before_ns = self._clock.wall_ns() - int(self.config.http.idle_expiry_s * NS_PER_S)
+        """Discard uploads that nobody went on with while they could; their ids. One thread's. DiskFull, StateError."""
+        now_ns = self._leave_out_pauses()
+        before_ns = now_ns - int(self.config.http.idle_expiry_s * NS_PER_S)
         expired: list[str] = []
         for record in self.database.idle_since(before_ns):
             upload = self.acquire(Client(record.client), record.upload_id)
             try:
-                if upload.users == 1 and self._staleness.is_stale(upload.record.updated_ns):
+                if upload.users == 1 and upload.record.updated_ns <= before_ns:
                     self.discard(upload)
                     expired.append(record.upload_id)
             finally:
                 self.release(upload)
         return expired
+
+    def _leave_out_pauses(self) -> int:
+        """The wall clock, by which all records tell how long somebody has stayed away."""
+        look = self._pauses.look()
+        if look.is_to_be_kept:
+            self.database.keep_seen(look.wall_ns, look.pause_ns)
+        with self._lock:
+            uploads = list(self._uploads.values())
+        for upload in uploads:
+            with upload.lock:
+                updated_ns = after_pause(upload.record.updated_ns, look.pause_ns, look.wall_ns)
+                if updated_ns != upload.record.updated_ns:
+                    upload.record = replace(upload.record, updated_ns=updated_ns)
+        self._pauses.passed(look)
+        return look.wall_ns
 
     # --- bytes
 
