@@ -167,7 +167,7 @@ def _of_links(links: Iterable[LinkView]) -> Iterator[Condition]:
 
 def _of_relay(relay: RelayView) -> Iterator[Condition]:
     if relay.why:
-        text = f"Receiving has stopped: {relay.why}"
+        text = f"Receiving has stopped: {relay.why}. Senders keep their files until it goes on"
         yield Condition("relay", Severity.SERIOUS, text, "settings.receive", "settings")
 
 

@@ -130,8 +130,27 @@ def test_a_relay_that_stopped_by_itself_says_why_in_its_place_and_in_the_banner(
 ) -> None:
     shown.state.apply([RelayChanged(RelayView(running=False, why="the disk is gone"))])
     assert page.receive.status.text() == "the disk is gone"
-    qtbot.waitUntil(lambda: shown.window.banner.text.text() == "Receiving has stopped: the disk is gone")
+    text = "Receiving has stopped: the disk is gone. Senders keep their files until it goes on"
+    qtbot.waitUntil(lambda: shown.window.banner.text.text() == text)
     assert shown.window.banner.isVisible()
+
+
+def test_the_banner_of_a_relay_that_failed_starts_it_again_where_it_was(
+    shown: ShownWindow, page: SettingsPage, qtbot: QtBot
+) -> None:
+    failed = RelayView(running=True, listen="0.0.0.0:9000", directory="/data/in", why="KeyError: 7")
+    shown.state.apply([RelayChanged(failed)])
+    shown.window.go_to("queue")
+    banner = shown.window.banner
+    qtbot.waitUntil(lambda: banner.helps.isVisible() and banner.helps.text() == "Start receiving again")
+    assert page.receive.switch.text() == "Start receiving again"
+    assert page.receive.directory.isEnabled()
+    banner.helps.click()
+    shown.pass_events()
+    assert [call[0] for call in shown.service.calls if call[0].endswith("_relay")] == ["stop_relay", "start_relay"]
+    assert shown.service.called("start_relay") == [("/data/in", "0.0.0.0:9000", "0.0.0.0:8443")]
+    qtbot.waitUntil(lambda: "Receiving" not in banner.text.text())
+    assert page.receive.switch.text() == "Stop receiving"
 
 
 def test_a_port_in_use_is_an_error_and_the_fields_stay(shown: ShownWindow, page: SettingsPage, qtbot: QtBot) -> None:

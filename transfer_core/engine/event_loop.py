@@ -57,10 +57,11 @@ class Driven(Protocol):
 
 
 class EventLoop:
-    """Runs a `Driven` over ports until stopped."""
+    """Runs a `Driven` over ports until stopped. `on_failure` is called in its thread if it ends before that."""
 
-    def __init__(self, name: str, clock: Clock) -> None:
+    def __init__(self, name: str, clock: Clock, on_failure: Callable[[], None] = lambda: None) -> None:
         self._clock = clock
+        self._on_failure = on_failure
         self._selector = selectors.DefaultSelector()
         self._waker, self._wake_end = socket.socketpair()
         self._waker.setblocking(False)
@@ -155,6 +156,8 @@ class EventLoop:
             self._selector.close()
             self._waker.close()
             self._wake_end.close()
+            if self.failure is not None:
+                self._on_failure()
 
     def _turn(self) -> None:
         driven = self._driven

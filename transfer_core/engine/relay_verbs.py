@@ -12,7 +12,7 @@ import psutil
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
 from transfer_core.engine.service_parts import ServiceParts
-from transfer_core.errors import ConflictError
+from transfer_core.errors import ConflictError, DrsError
 from transfer_core.events import IncomingView, RelayChanged, RelayView, Severity
 from transfer_core.protocol.security.tokens import parse_address
 from transfer_core.service import Token
@@ -52,6 +52,7 @@ class RelayVerbs(ServiceParts):
             clock=self._clock,
             name=name,
             companions=[hub, live] if side is None else [hub, live, side],
+            on_failure=self._on_relay_failure,
         )
         hub.serve(relay)
         relay.live = live
@@ -79,6 +80,13 @@ class RelayVerbs(ServiceParts):
         if self._relay is not None:
             self._bus.publish(RelayChanged(self.relay()))
 
+    def _on_relay_failure(self) -> None:
+        """In its dying thread: senders are heard no more."""
+        if self._relay is not None:
+            why = _failure_words(self._relay.failure)
+            self._say(Severity.SERIOUS, "relay", f"receiving has stopped: {why}", why)
+            self._bus.publish(RelayChanged(self.relay()))
+
     def stop_relay(self) -> None:
         """See `TransferService`."""
         if self._relay is not None:
@@ -99,8 +107,8 @@ class RelayVerbs(ServiceParts):
             agents=relay.agents_online(),
             files_done=relay.files_done + (0 if side is None else side.files_done),
             bytes_received=relay.bytes_received + (0 if side is None else side.bytes_received),
-            free_bytes=relay.free_bytes(),
-            why="" if relay.failure is None else str(relay.failure),
+            free_bytes=relay.free_bytes() if relay.failure is None else None,  # its disk may be why
+            why="" if relay.failure is None else _failure_words(relay.failure),
             http=self._http_url,
         )
 
@@ -119,6 +127,10 @@ class RelayVerbs(ServiceParts):
             return []
         found: list[IncomingView] = self._relay.incoming() if self._http_side is None else self._http_side.incoming()
         return found
+
+
+def _failure_words(failure: BaseException) -> str:
+    return str(failure) if isinstance(failure, DrsError) else f"{type(failure).__name__}: {failure}"
 
 
 def _listen_address(text: str) -> tuple[str, int]:

@@ -63,13 +63,17 @@ class Relay:
         companions: Sequence[Companion] = (),
         trace: Path | None = None,
         seat: Seat | None = None,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
-        """`seat` makes it one of several on a port that they share, on a state that their parent has locked."""
+        """`seat` makes it one of several on a port that they share, on a state that their parent has locked.
+
+        `on_failure` is called in the loop's thread when that ended unasked; `failure` says why.
+        """
         self._companions = tuple(companions)
         self._clock = clock or SystemClock()
         self._entropy = SystemEntropy()
         self._config = config or RelayConfig()
-        self._on_event = on_event or _ignore
+        self._on_event, self._on_failure = on_event or _ignore, on_failure
         self._state_dir, self._directory, self._listen, self._name = state_dir, directory, listen, name
         self._lock = StateLock(state_dir, "relay")
         self._seat = seat
@@ -106,7 +110,7 @@ class Relay:
         root = self._directory.resolve()
         self._room = Room(root, self._config.keep_free_bytes, None if seat is None else seat.ledger)
         self._intake = Intake(root, self._store, self._config, self._room)
-        self._loop = EventLoop("relay", self._clock)
+        self._loop = EventLoop("relay", self._clock, self._on_failure)
         self._files = RelayFiles(
             loop=self._loop,
             intake=self._intake,

@@ -207,17 +207,19 @@ class ReceivePanel(QFrame):
     @Slot(object)
     def show_relay(self, relay: RelayView) -> None:
         """The relay's state, and what can be done about it."""
-        self._actions["receive"].setText("Stop receiving" if relay.running else "Start receiving")
+        receives = relay.running and not relay.why
+        start = "Start receiving again" if relay.why else "Start receiving"
+        self._actions["receive"].setText("Stop receiving" if receives else start)
         for widget in (self.directory, self.listen, self.with_http):
-            widget.setEnabled(not relay.running)
-        self.http.setEnabled(not relay.running and self.with_http.isChecked())
-        offer(self._actions["browse"], "Stop receiving first" if relay.running else "")
+            widget.setEnabled(not receives)
+        self.http.setEnabled(not receives and self.with_http.isChecked())
+        offer(self._actions["browse"], "Stop receiving first" if receives else "")
         for name in ("token", "copy_token"):
-            offer(self._actions[name], "" if relay.running else "Start receiving first")
+            offer(self._actions[name], "" if receives else "Start receiving first")
         self._show_nothing()
         self._asks_for_folder = False
         self._show_status()
-        if not relay.running:
+        if not receives:
             self._token = None
             self.token_box.hide()
 
@@ -285,15 +287,18 @@ class ReceivePanel(QFrame):
 
     @Slot()
     def _switch_clicked(self) -> None:
-        if self._state.relay.running:
+        relay = self._state.relay
+        if relay.running and not relay.why:
             self.stop_requested.emit()
             return
-        directory = self.directory.text().strip()
+        directory = self.directory.text().strip() or relay.directory
         if not directory:
             self._asks_for_folder = True
             self._show_status()
             self.directory.setFocus()
             return
+        if relay.running:  # what failed still has the state, until it is put away
+            self.stop_requested.emit()
         listen, http = (field.text().strip() or field.placeholderText() for field in (self.listen, self.http))
         self.start_requested.emit(directory, listen, http if self.with_http.isChecked() else "")
 

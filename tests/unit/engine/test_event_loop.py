@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -14,6 +15,16 @@ from transfer_core.engine.system import SystemClock
 from transfer_core.errors import LinkError
 from transfer_core.net.base import UdpPort
 from transfer_core.protocol.endpoint import Received, Transmit
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """A thread's end by an error is not the test's."""
+    before, threading.excepthook = threading.excepthook, lambda _: None
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 class Idle:
@@ -101,3 +112,21 @@ def test_what_is_posted_before_the_end_is_still_done_though_the_loop_is_asleep()
         loop.stop()
         assert done == [0, 1, 2]
         assert not loop.is_running
+
+
+def test_a_loop_that_fails_tells_when_its_ports_are_closed_and_one_that_is_stopped_does_not(
+    expect_log: Callable[[str], None],
+) -> None:
+    expect_log("the broken loop ended")
+    told: list[str] = []
+
+    class Broken(Idle):
+        def on_turn(self, now_ns: int) -> None:
+            raise ZeroDivisionError("what no test foresaw")
+
+    for name, driven in (("whole", Idle()), ("broken", Broken())):
+        loop = EventLoop(name, SystemClock(), partial(told.append, name))
+        with _unheard():
+            loop.start(driven)
+            loop.stop()
+    assert told == ["broken"]

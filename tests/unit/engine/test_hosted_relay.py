@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -15,8 +16,9 @@ from tests.support.upload_world import UploadWorld, wait_until
 from transfer_core.engine import destination_verbs
 from transfer_core.engine.local_service import LocalService
 from transfer_core.errors import PortInUse, TokenUsed
-from transfer_core.events import JobState
+from transfer_core.events import JobState, RelayChanged, RelayView
 from transfer_core.protocol.security.tokens import parse_token
+from transfer_core.server.relay import Relay
 
 ASKED_AGAIN_S = 4.0  # the relay is probed once more in that time
 
@@ -97,3 +99,31 @@ def test_one_whose_token_somebody_else_has_used_waits_and_says_so_instead_of_fai
     finally:
         first.stop()
         second.stop()
+
+
+def test_a_loop_that_fails_is_told_of_at_once_and_the_relay_can_be_started_again(
+    host: LocalService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expect_log: Callable[[str], None]
+) -> None:
+    expect_log("the relay loop ended")
+    listen = host.start_relay(str(tmp_path / "in"), "127.0.0.1:0").listen
+    heard = host.subscribe()
+    heard.drain()
+
+    def break_down(relay: Relay, now_ns: int) -> None:
+        raise ZeroDivisionError("what no test foresaw")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(threading, "excepthook", lambda _: None)
+        broken.setattr(Relay, "on_turn", break_down)
+        told: list[RelayView] = []
+
+        def is_told() -> bool:
+            events = heard.drain()
+            told.extend(event.relay for event in events if isinstance(event, RelayChanged) and event.relay.why)
+            return bool(told)
+
+        wait_until(is_told, "word of it")
+    assert told[-1].why == "ZeroDivisionError: what no test foresaw"
+    host.stop_relay()
+    again = host.start_relay(str(tmp_path / "in"), listen)
+    assert (again.running, again.why, again.listen) == (True, "", listen)
