@@ -10,9 +10,10 @@ import numpy as np
 
 from transfer_core.protocol.endpoint import Transmit
 from transfer_core.protocol.outgoing_file import FileState
+from transfer_core.protocol.outgoing_files import SLOTS
 from transfer_core.protocol.receiver import WINDOW_CHUNK_BYTES, ReceiverSession
 from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX
-from transfer_core.protocol.sender import SLOTS, SenderSession
+from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.wire.datagram import OUTER, OUTER_BYTES
 
 if TYPE_CHECKING:

@@ -124,35 +124,6 @@ def test_a_message_that_fits_no_datagram_is_refused_before_it_stands_in_the_way(
     assert session.messages_pending == 0
 
 
-def test_files_that_were_read_before_they_were_offered_are_asked_for_however_much_is_ready() -> None:
-    session = _session()
-    size = 65536
-    busy = session.open_file(
-        file_id="busy",
-        path="busy",
-        size=1000 * size,
-        chunk_bytes=size,
-        mtime_ns=0,
-        fingerprint=1,
-        priority=5,
-        position=0.0,
-        resumed=False,
-    )
-    while wanted := _wanted(session):
-        for number, chunk in wanted:
-            record, place = new_record("busy", size)
-            place[:] = bytes(size)
-            seal_record(record, "busy", chunk, chunk * size, size)
-            session.provide_chunks(number, chunk, [record])
-    facts = {"size": 4096, "chunk_bytes": 4096, "mtime_ns": 0, "fingerprint": 1, "priority": 5, "position": 0.0}
-    unread = session.open_file(file_id="a", path="a", resumed=False, **facts)  # type: ignore[arg-type]
-    assert _wanted(session) == []
-    read = session.open_file(file_id="b", path="b", resumed=False, is_read=True, **facts)  # type: ignore[arg-type]
-    assert _wanted(session) == [(read, 0)]
-    assert session.files[busy].unread > 0
-    assert session.files[unread].unread == 1
-
-
 def _provide(session: SenderSession, wanted: list[tuple[int, int]], size: int) -> None:
     for number, chunk in wanted:
         record, place = new_record(str(number), size)
