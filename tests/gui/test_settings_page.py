@@ -69,10 +69,10 @@ def test_nothing_can_be_saved_until_something_is_changed(page: SettingsPage) -> 
 def test_ctrl_s_keeps_what_was_changed_and_nothing_else(shown: ShownWindow, page: SettingsPage, qtbot: QtBot) -> None:
     before = shown.service.settings()
     page.policy.setCurrentIndex(page.policy.findData(Policy.BEST))
-    page.rate_cap.setValue(25.0)
+    page.attempts.setValue(25)
     page.policy.setFocus()
     press(qtbot, Qt.Key.Key_S)
-    assert shown.service.settings() == replace(before, policy=Policy.BEST, rate_cap_mbps=25.0)
+    assert shown.service.settings() == replace(before, policy=Policy.BEST, attempts_max=25)
     assert not page.save.isEnabled()
 
 

@@ -197,7 +197,6 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
             views=desk.views,
             state_dir=self._state_dir,
             usage=usage,
-            total_bps=self._total_cap_bps,
             on_caps=self._caps_changed,
             given_up_kept_s=self._config.given_up_kept_s,
             me=me,
@@ -215,10 +214,6 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         """Another process changed the settings."""
         self.apply_settings()
         return "ok"
-
-    def _total_cap_bps(self) -> float | None:
-        mbps = self.settings().rate_cap_mbps
-        return None if mbps is None else mbps * 1e6
 
     def _caps_changed(self, cap_bps: float | None, by_destination: Mapping[str, float]) -> None:
         """The caps of everything and of destinations are others, or another hour has begun: they hold for UDP too."""

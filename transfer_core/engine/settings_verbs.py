@@ -94,16 +94,14 @@ def link_rules(
     for name, role in settings.link_roles.items():
         if role not in ROLES:
             raise ConfigError(f"{role!r} is no role of a link ({name})", hint=f"Use {', '.join(ROLES)}.")
-    total = settings.rate_cap_mbps
-    for what, cap in (("rate_cap_mbps", total), *settings.link_caps_mbps.items()):
-        if cap is not None and not 0 < cap <= 1e6:
-            raise ConfigError(f"{what}: a rate cap must be more than 0, or empty")
+    for link, cap in settings.link_caps_mbps.items():
+        if not 0 < cap <= 1e6:
+            raise ConfigError(f"{link}: a rate cap must be more than 0, or empty")
     caps = {name: cap * BYTES_PER_S_PER_MBPS for name, cap in settings.link_caps_mbps.items()}
-    totals = [None if total is None else total * BYTES_PER_S_PER_MBPS, cap_bps / 8 if cap_bps else None]
     return LinkRules(
         dict(settings.link_roles),
         caps,
-        min((each for each in totals if each is not None), default=None),
+        cap_bps / 8 if cap_bps else None,
         {name: bps / 8 for name, bps in relay_caps_bps.items()},
     )
 

@@ -152,4 +152,16 @@ MIGRATIONS: tuple[str, ...] = (
     INSERT INTO left_upload (file_id, destination, kept)
         SELECT file_id, destination, resume FROM job WHERE resume <> '' AND status = 'cancelled'
     """,
+    """
+    CREATE TEMP TABLE capped AS -- two forms set a cap of everything, of which the lower held
+        SELECT 1e6 * json_extract(value, '$.rate_cap_mbps') AS bps FROM setting
+        WHERE key = 'settings' AND json_valid(value) AND json_type(value, '$.rate_cap_mbps') IN ('integer', 'real');
+    INSERT OR IGNORE INTO setting SELECT 'upload_limits', '{}' FROM capped;
+    UPDATE setting
+        SET value = json_set(
+            value, '$.all_bps', (SELECT min(bps, coalesce(json_extract(value, '$.all_bps'), bps)) FROM capped)
+        )
+        WHERE key = 'upload_limits' AND json_valid(value) AND EXISTS (SELECT 1 FROM capped WHERE bps > 0);
+    DROP TABLE capped
+    """,
 )

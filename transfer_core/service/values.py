@@ -48,7 +48,6 @@ class Settings:
     """What a person may change in the console; kept in the state directory."""
 
     policy: Policy = Policy.BONDED
-    rate_cap_mbps: float | None = None
     default_destination: str = ""
     default_priority: int = 5
     probe_interval_s: float = 1.0

@@ -121,14 +121,11 @@ class SettingsPage(Page):
         self.policy = QComboBox()
         for policy, words in _POLICIES.items():
             self.policy.addItem(words, policy)
-        self.rate_cap = self._number(0.0, 100_000.0, 1.0, " Mbit/s")
-        self.rate_cap.setSpecialValueText("no limit")
         self.destination = QComboBox()
         self.priority = QSpinBox(minimum=1, maximum=10)
         pad_spin(self.priority)
         self.probe = self._number(0.2, 60.0, 0.1, " s")
         card.add_row("Poli&cy", self.policy, "How links share the work")
-        card.add_row("&Rate limit", self.rate_cap, "Of all links together; 0 is no limit")
         card.add_row("Default &destination", self.destination, "Where dropped files go")
         card.add_row("Default &priority", self.priority, "1 goes first, 10 last")
         self.direct = QCheckBox("Reach machines on one network directly")
@@ -243,7 +240,6 @@ class SettingsPage(Page):
         self._saved = settings
         self._showing = True
         self.policy.setCurrentIndex(self.policy.findData(settings.policy))
-        self.rate_cap.setValue(settings.rate_cap_mbps or 0.0)
         self._choose_destination(settings.default_destination)
         self.priority.setValue(settings.default_priority)
         self.probe.setValue(settings.probe_interval_s)
@@ -263,11 +259,9 @@ class SettingsPage(Page):
         for name, box in self._roles.items():
             if box.currentText() != roles.get(name, ROLES[0]):
                 roles[name] = box.currentText()
-        cap = self.rate_cap.value()
         return replace(
             self._saved,
             policy=Policy(self.policy.currentData()),
-            rate_cap_mbps=cap if cap > 0 else None,
             default_destination=self.destination.currentText(),
             default_priority=self.priority.value(),
             probe_interval_s=round(self.probe.value(), 2),

@@ -91,7 +91,6 @@ class UploadDesk:
         state_dir: Path,
         given_up_kept_s: float,
         usage: LinkUsage | None = None,
-        total_bps: Callable[[], float | None] = lambda: None,
         on_caps: Callable[[float | None, Mapping[str, float]], None] = lambda _all, _each: None,
     ) -> None:
         self._packer = Packer(state_dir)
@@ -115,7 +114,7 @@ class UploadDesk:
         self._told: tuple[float | None, Mapping[str, float]] = (None, {})
         self._caps_due_ns = 0
         self._dropper = Dropper(store, clock, self._monitor, listener.on_parts_stay, given_up_kept_s)
-        self._usage, self._total_bps, self._on_caps = usage, total_bps, on_caps
+        self._usage, self._on_caps = usage, on_caps
 
     def start(self) -> None:
         """Keep to what is laid down, and remove what lies packed for nobody; before anything is sent."""
@@ -243,7 +242,7 @@ class UploadDesk:
         """Keep to these from now on."""
         self._limits = limits
         cap_bps = lower(limits.all_bps, hour_cap(limits, self._clock.wall_ns()))
-        self.governor.set_caps(lower(cap_bps, self._total_bps()), limits.by_destination)
+        self.governor.set_caps(cap_bps, limits.by_destination)
         if (cap_bps, limits.by_destination) != self._told:
             self._told = cap_bps, dict(limits.by_destination)
             self._on_caps(*self._told)

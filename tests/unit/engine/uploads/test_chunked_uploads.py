@@ -221,8 +221,8 @@ def test_an_hour_in_which_nothing_goes_is_kept_to_and_said(world: UploadWorld, s
     assert server.count("/init") == 2
 
 
-def test_the_rate_limit_of_the_settings_holds_for_uploads_too(world: UploadWorld, server: ChunkServer) -> None:
-    world.agent.change_settings(Settings(rate_cap_mbps=16))
+def test_the_cap_of_all_holds_for_an_agent_that_starts(world: UploadWorld, server: ChunkServer) -> None:
+    world.agent.uploads.change_limits(UploadLimits(all_bps=16e6))
     world.destination(server.url)
     world.restart()  # caps are looked at when it begins, and every second
     job = world.arrive(world.queue(world.file("lap.bin", 2 * MB)))

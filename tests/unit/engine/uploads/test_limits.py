@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from transfer_core.engine.settings_verbs import link_rules
 from transfer_core.engine.system import SystemClock
 from transfer_core.engine.uploads.limits import LIMITS_KEY, hour_cap, keep_limits, load_limits
 from transfer_core.errors import ConfigError
+from transfer_core.jobs.database import DATABASE_NAME
+from transfer_core.jobs.schema import MIGRATIONS
 from transfer_core.jobs.store import JobStore
 from transfer_core.service import Settings, UploadLimits
 from transfer_core.upload.timetable import CELLS, span, with_span
@@ -58,8 +62,40 @@ def test_the_hour_is_that_of_this_machines_clock(monkeypatch: pytest.MonkeyPatch
     assert len(limits.timetable) == CELLS
 
 
-def test_udp_keeps_to_the_stricter_of_the_settings_and_the_hour() -> None:
-    assert link_rules(Settings(rate_cap_mbps=80), 8e6).total_cap_bytes_per_s == 1e6
-    assert link_rules(Settings(rate_cap_mbps=8), 80e6).total_cap_bytes_per_s == 1e6
+def test_udp_keeps_to_the_cap_of_all() -> None:
     assert link_rules(Settings(), 8e6).total_cap_bytes_per_s == 1e6
     assert link_rules(Settings(), None).total_cap_bytes_per_s is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "limits", "becomes"),
+    [
+        ({"rate_cap_mbps": 20}, None, UploadLimits(all_bps=20e6)),
+        ({"rate_cap_mbps": 20.5}, {"all_bps": 80e6, "concurrent": 3}, UploadLimits(all_bps=20.5e6, concurrent=3)),
+        ({"rate_cap_mbps": 80}, {"all_bps": 20e6}, UploadLimits(all_bps=20e6)),
+        ({"rate_cap_mbps": 80}, {"all_bps": None}, UploadLimits(all_bps=80e6)),
+        ({"rate_cap_mbps": None}, {"all_bps": 20e6}, UploadLimits(all_bps=20e6)),
+        ({"rate_cap_mbps": None}, None, UploadLimits()),
+        ({"rate_cap_mbps": 0}, None, UploadLimits()),
+        ({"rate_cap_mbps": "fast"}, None, UploadLimits()),
+        ("words", "words", UploadLimits()),
+        ({}, {"all_bps": 20e6}, UploadLimits(all_bps=20e6)),
+        (None, None, UploadLimits()),
+    ],
+)
+def test_the_rate_limit_that_settings_had_goes_on_as_the_cap_of_all(
+    tmp_path: Path, settings: object, limits: object, becomes: UploadLimits
+) -> None:
+    db = sqlite3.connect(tmp_path / DATABASE_NAME)
+    for number, script in enumerate(MIGRATIONS[:7], 1):
+        db.executescript(script)
+        db.execute(f"PRAGMA user_version = {number}")
+    for key, value in (("settings", settings), (LIMITS_KEY, limits)):
+        if value is not None:
+            db.execute("INSERT INTO setting VALUES (?, ?)", (key, json.dumps(value)))
+    db.commit()
+    db.close()
+    store = JobStore(tmp_path, SystemClock())
+    assert store.quarantined is None
+    assert load_limits(store) == becomes
+    store.close()
