@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QColor, QDropEvent, QGuiApplication
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
+from PySide6.QtGui import QAction, QColor, QDropEvent, QFontMetrics, QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -624,6 +624,30 @@ def test_names_of_drones_lie_neither_on_each_other_nor_on_dots(qtbot: QtBot) -> 
     assert set(places) >= {"Ada", "Vic"}
     boxes = list(places.values())
     assert not any(one.intersects(other) for at, one in enumerate(boxes) for other in boxes[at + 1 :])
+
+
+@pytest.mark.parametrize("shape", [(300, 300), (260, 120), (120, 300)], ids=str)
+def test_nothing_lies_over_the_words_that_say_which_way_is_up(qtbot: QtBot, shape: tuple[int, int]) -> None:
+    look = look_of(Theme())
+    track = TrackView(look)
+    qtbot.addWidget(track)
+    track.resize(*shape)
+    track.show()
+    track.draw({}, {})
+    QApplication.processEvents()
+    words = QRect(0, 0, track.viewport().width(), 6 + QFontMetrics(look.small).height())
+    before = track.grab(words).toImage()
+    everywhere = np.linspace(-50.0, 50.0, 400)
+    trails = {
+        "Ada": Trail(everywhere, np.full(400, 50.0), "Ada", is_old=False),
+        "Grace": Trail(np.full(400, -50.0), everywhere, "Grace", is_old=False),
+        "Vic": Trail(np.full(400, -30.0), everywhere, "Vic", is_old=False),
+    }
+    track.draw(trails, dict.fromkeys(trails, QColor("red")))
+    QApplication.processEvents()
+    assert track.label_places()
+    assert not any(place.intersects(words) for place in track.label_places().values())
+    assert track.grab(words).toImage() == before
 
 
 def test_the_line_that_keys_act_on_is_the_one_that_is_marked(page, telemetry, qtbot) -> None:

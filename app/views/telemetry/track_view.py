@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 
 from app.models.sample_rings import Floats
@@ -17,6 +17,8 @@ from app.widgets.still_plot import StillPlot
 POINTS_MOST = 400  # of one trail
 MARGIN = 0.08
 DOT = 6  # px around the middle of one
+EDGE = 4  # px
+WORDS_AT = QPoint(8, 6)
 FROM_ABOVE = "north is up"
 
 
@@ -42,14 +44,25 @@ class TrackView(StillPlot):
         self._heads: list[tuple[float, float, str, QColor, bool]] = []
         self._words = FROM_ABOVE
         self.setProperty("kind", "plot")
-        plot = self.getPlotItem()
-        plot.setAspectLocked(True)
-        plot.layout.setContentsMargins(4, 4, 4, 4)
+        self.getPlotItem().setAspectLocked(True)
+        self._leave_room_for_words()
 
     def apply_look(self, look: Look) -> None:
         """Take over another theme."""
         self._look = look
         self.setBackground(look.card)
+        self._leave_room_for_words()
+
+    def _leave_room_for_words(self) -> None:
+        self.getPlotItem().layout.setContentsMargins(EDGE, self._below_words(), EDGE, EDGE)
+
+    def _below_words(self) -> int:
+        return WORDS_AT.y() + QFontMetrics(self._look.small).height() + EDGE
+
+    @property
+    def words_place(self) -> QRect:
+        """Where the words stand; nothing else is drawn there."""
+        return QRect(WORDS_AT, QSize(self.viewport().width() - 2 * WORDS_AT.x(), self._below_words() - WORDS_AT.y()))
 
     @property
     def names(self) -> list[str]:
@@ -114,9 +127,8 @@ class TrackView(StillPlot):
         look = self._look
         painter.setFont(look.small)
         painter.setPen(look.muted)
-        words = painter.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, self.viewport().width() - 16)
-        place = QRect(8, 6, painter.fontMetrics().horizontalAdvance(words) + 2, painter.fontMetrics().height())
-        painter.fillRect(place, look.card)  # trails go through under it
+        place = self.words_place
+        words = painter.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, place.width())
         painter.drawText(place, Qt.AlignmentFlag.AlignLeft, words)
         labels = self.label_places()
         for at, (_, _, name, colour, is_old) in zip(self._dots(), self._heads, strict=True):
@@ -147,7 +159,7 @@ class TrackView(StillPlot):
     def _room_for(self, metrics: QFontMetrics, name: str, at: QPoint, others: Sequence[QRect]) -> QRect | None:
         """Beside a dot, right, left, above or below, where nothing else is."""
         wide, tall = metrics.horizontalAdvance(name) + 2, metrics.height()
-        whole = self.viewport().rect()
+        whole = self.viewport().rect().adjusted(0, self._below_words(), 0, 0)
         for left, top in (
             (DOT + 2, -tall // 2),
             (-DOT - 2 - wide, -tall // 2),
