@@ -161,7 +161,9 @@ _TABLE = (
     Command("telemetry.replay", "Replay", "R", "Show the selected race again", "Telemetry"),
     Command("telemetry.compare", "Compare", "C", "Lay the selected race beside another one", "Telemetry"),
     Command("telemetry.export", "Export…", "X", "Write the selected race as CSV, Parquet or MCAP", "Telemetry"),
-    Command("telemetry.delete", "Delete race…", "Shift+Del", "Delete the selected race for good", "Telemetry"),
+    Command(
+        "telemetry.delete", "Delete race", "Shift+Del", "Delete the selected race; undo brings it back", "Telemetry"
+    ),
     Command("telemetry.live", "Back to live", "B", "Leave the replay or the comparison", "Telemetry"),
     Command("telemetry.play", "Play", "P", "Play or hold the replay", "Telemetry"),
     Command("telemetry.back", "Step back", "Ctrl+Left", "One datagram back"),

@@ -18,7 +18,6 @@ from app.models.telemetry_alarms import Alarm
 from app.models.telemetry_feed import SOURCES_EVERY
 from app.models.telemetry_offers import FIRST_SELECT, NOT_RECORDING, NOTHING_TO_MARK
 from app.theme.theme import Theme
-from app.views.dialogs.sure import SureDialog
 from app.views.telemetry.alarms_dialog import AlarmsDialog
 from app.views.telemetry.join_dialog import JoinDialog
 from app.views.telemetry.live_words import live_words
@@ -418,19 +417,19 @@ def test_a_race_is_recorded_marked_and_ended(page, telemetry, qtbot, monkeypatch
     assert page.races.current == "r9"  # so that it can be looked at again at once
 
 
-def test_a_race_is_deleted_only_when_a_person_is_sure(page, telemetry, qtbot) -> None:
+def test_a_race_that_is_deleted_by_mistake_comes_back_and_is_selected(page, telemetry, qtbot) -> None:
     tick(page)
     page.races.select("r1")
+    told = []
+    page.done.connect(lambda text, take_back: told.append((text, take_back)))
     do(page, "delete")
-    (dialog,) = page.findChildren(SureDialog)
-    assert dialog.question.text() == "Delete heat 1 for good?"
-    qtbot.keyClick(dialog, Qt.Key.Key_Return)
-    assert not dialog.isVisible()
-    assert not any(verb == "delete_race" for verb, _ in telemetry.called)
-    do(page, "delete")
-    sure = next(each for each in page.findChildren(SureDialog) if each.isVisible())
-    qtbot.mouseClick(sure.agree_button, Qt.MouseButton.LeftButton)
-    assert telemetry.called[-1] == ("delete_race", ("r1",))
+    assert telemetry.called[-1] == ("discard_race", ("r1",))
+    assert page.races.model.row_of("r1") < 0
+    ((text, take_back),) = told
+    assert text.startswith("heat 1 is deleted")
+    take_back()
+    assert telemetry.called[-1] == ("take_back_race", ("r1",))
+    assert page.races.current == "r1"
 
 
 def test_a_layout_is_read_from_the_games_file_and_a_small_buffer_is_said(page, telemetry, qtbot, tmp_path) -> None:

@@ -175,6 +175,13 @@ class FakeTelemetry:
     def delete_race(self, race_id: str) -> None:
         self._did("delete_race", race_id)
 
+    def discard_race(self, race_id: str) -> None:
+        self._did("discard_race", race_id)
+
+    def take_back_race(self, race_id: str) -> RaceView:
+        self._did("take_back_race", race_id)
+        return self.races_there[race_id]
+
     def open_replay(self, race_id: str) -> ReplayView:
         self._did("open_replay", race_id)
         self._feeds["replay-1"] = Feed("replay-1", self._names)

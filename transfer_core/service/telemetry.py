@@ -168,6 +168,17 @@ class TelemetryService(Protocol):
         """Delete the race with log, samples and MCAP file. ConflictError while it runs or is replayed."""
         ...
 
+    def discard_race(self, race_id: str, *, kept_s: float = 60.0) -> None:
+        """Put the race out of all lists; delete it after `kept_s`, or when this agent ends. ConflictError as above.
+
+        It is in the lists again at the next start if the agent crashed before.
+        """
+        ...
+
+    def take_back_race(self, race_id: str) -> RaceView:
+        """Do not delete what was discarded. NotFoundError if it is deleted already."""
+        ...
+
     def open_recording(self, path: str) -> RaceView:
         """Take a log (`.drslog`) or a sealed race (`.mcap`) from anywhere into the list of races.
 

@@ -18,15 +18,15 @@ from transfer_core.events.telemetry import (
 )
 from transfer_core.telemetry.alarm_file import read_limits, write_limits
 from transfer_core.telemetry.decoders.registry import make_decoder
+from transfer_core.telemetry.discarding_verbs import DiscardingVerbs
 from transfer_core.telemetry.feed import Feed, Newest
-from transfer_core.telemetry.recording_verbs import RecordingVerbs
 from transfer_core.telemetry.replay import Replay
 
 TELL_S = 0.5
 REPLAYS_MAX = 16
 
 
-class TelemetryDesk(RecordingVerbs):
+class TelemetryDesk(DiscardingVerbs):
     """See `service.telemetry.TelemetryService`. `start` once, `stop` at the end; without `start` nothing is told."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,6 +64,7 @@ class TelemetryDesk(RecordingVerbs):
         for thread in (self._sealing, self._telling):
             if thread is not None:
                 thread.join()
+        self._delete_all_discarded()
         for filler in list(self._fillers.values()):
             filler.stop()
         if self._opened_store is not None:
@@ -227,6 +228,8 @@ class TelemetryDesk(RecordingVerbs):
     def _tell_races(self, race_ids: Sequence[str]) -> None:
         views = []
         for race_id in race_ids:
+            if self._is_discarded(race_id):
+                continue
             try:
                 views.append(self.race(race_id))
             except NotFoundError:

@@ -35,7 +35,11 @@ class RaceVerbs(LiveVerbs):
 
     def races(self, *, find: str = "", limit: int = 200) -> list[RaceView]:
         """See `TelemetryService`."""
-        return [self._race_view(race) for race in self._catalog.races(find, limit)]
+        found = self._catalog.races(find, limit)
+        return [self._race_view(race) for race in found if not self._is_discarded(race.race_id)]
+
+    def _is_discarded(self, race_id: str) -> bool:
+        raise NotImplementedError
 
     def race(self, race_id: str) -> RaceView:
         """See `TelemetryService`."""

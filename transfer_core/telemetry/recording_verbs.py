@@ -44,9 +44,7 @@ class RecordingVerbs(SealingVerbs):
 
     def delete_race(self, race_id: str) -> None:
         """See `TelemetryService`."""
-        race = self._catalog.race(race_id)
-        if race_id in self._running or race.state in (RaceState.WAITING, RaceState.LIVE) or self._is_replayed(race_id):
-            raise ConflictError(f"{race.name!r} can't be deleted", hint=_BUSY)
+        self._require_deletable(race_id)
         with self._seal_lock:
             with self._lock:
                 filler = self._fillers.pop(race_id, None)
@@ -62,7 +60,16 @@ class RecordingVerbs(SealingVerbs):
                 raise WriteFailed(f"a recording can't be deleted: {error.strerror or error}") from error
         self._around.publish(RaceRemoved(race_id))
 
+    def _require_deletable(self, race_id: str) -> None:
+        race = self._catalog.race(race_id)
+        if race_id in self._running or race.state in (RaceState.WAITING, RaceState.LIVE) or self._is_replayed(race_id):
+            raise ConflictError(f"{race.name!r} can't be deleted", hint=_BUSY)
+
     def _is_replayed(self, race_id: str) -> bool:
+        raise NotImplementedError
+
+    def take_back_race(self, race_id: str) -> RaceView:
+        """See `TelemetryService`."""
         raise NotImplementedError
 
     def open_recording(self, path: str) -> RaceView:
@@ -71,7 +78,7 @@ class RecordingVerbs(SealingVerbs):
         origin = _hash_of(source)
         known = self._catalog.from_origin(origin)
         if known is not None:
-            return self._race_view(known)
+            return self.take_back_race(known.race_id)
         sealed = source.suffix.lower() == mcap_file.SUFFIX
         race_id = self._entropy.token_bytes(8).hex()
         folder = self._folder / RACES / race_id

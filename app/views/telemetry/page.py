@@ -67,6 +67,8 @@ class TelemetryPage(Page):
         self.feed.replay_gone.connect(self.go_live)
         self.desk.races_changed.connect(self._show_races)
         self.desk.race_ended.connect(self.races.select)
+        self.desk.race_came_back.connect(self.races.select)
+        self.desk.done.connect(self.done)
         self.desk.replay_opened.connect(self._replay_opened)
         self.desk.steered.connect(self._steered)
         self.desk.failed.connect(self.failed)
@@ -113,7 +115,7 @@ class TelemetryPage(Page):
             "compare": self._compare,
             "export": lambda: self.wishes.ask_export(self.races.current),
             "alarms": self.wishes.ask_alarms,
-            "delete": lambda: self.wishes.ask_delete(self.races.current),
+            "delete": lambda: self.desk.delete(self.races.current),
             "freeze": self._toggle_frozen,
         }
         self.tools = Tools(self, slots, self.show_span)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -19,7 +20,7 @@ from transfer_core.events.telemetry import (
     ReplayState,
     ReplayView,
 )
-from transfer_core.units import NS_PER_S
+from transfer_core.units import NS_PER_S, format_bytes
 
 RUNNING = (RaceState.WAITING, RaceState.LIVE)
 LOOP_NS = 10 * NS_PER_S
@@ -30,6 +31,8 @@ class RaceDesk(QObject):
 
     races_changed = Signal()
     race_ended = Signal(str)  # its id, by this person
+    race_came_back = Signal(str)  # its id
+    done = Signal(str, object)  # as of `page.Page`
     replay_opened = Signal(object)  # ReplayView
     steered = Signal(object)  # ReplayView
     failed = Signal(object)  # DrsError
@@ -132,8 +135,21 @@ class RaceDesk(QObject):
         self.noted.emit(f"{done.rows} samples written: {done.path}")
 
     def delete(self, race_id: str) -> None:
-        """For good."""
-        self._call("delete_race", race_id, on_result=lambda _: self.forget_race(race_id))
+        """It can be taken back for a while."""
+        race = self.race(race_id)
+        if race is None:
+            self.noted.emit(FIRST_SELECT)
+            return
+        self._call("discard_race", race_id, on_result=lambda _: self._deleted(race))
+
+    def _deleted(self, race: RaceView) -> None:
+        self.forget_race(race.race_id)
+        take_back = partial(self._call, "take_back_race", race.race_id, on_result=self._came_back)
+        self.done.emit(f"{race.name} is deleted, {format_bytes(race.size_bytes)}", take_back)
+
+    def _came_back(self, race: RaceView) -> None:
+        self._note(race)
+        self.race_came_back.emit(race.race_id)
 
     # --- replays
     @Slot(str)

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from app.models.telemetry_feed import TelemetryFeed
 from app.models.telemetry_offers import FIRST_SELECT, NOT_RECORDING
-from app.views.dialogs.sure import SureDialog
 from app.views.page import ServiceCalls
 from app.views.telemetry.alarms_dialog import AlarmsDialog
 from app.views.telemetry.join_dialog import JoinDialog
@@ -113,18 +112,6 @@ class Wishes(QObject):
             return
         dialog = JoinDialog(running, chosen, self._feed.sources, self._page)
         dialog.wanted.connect(self._join)
-        dialog.open_beside()
-
-    def ask_delete(self, race_id: str) -> None:
-        """Ask whether a race may be deleted: what was recorded can't be had again."""
-        race = self._desk.race(race_id)
-        if race is None:
-            self.noted.emit(FIRST_SELECT)
-            return
-        facts = f"{race.datagrams:,} datagrams, {format_bytes(race.size_bytes)}. It can't be undone; what has arrived"
-        facts += " elsewhere stays there."
-        dialog = SureDialog("Delete a race", f"Delete {race.name} for good?", facts, "&Delete", self._page)
-        dialog.agreed.connect(partial(self._desk.delete, race_id))
         dialog.open_beside()
 
     @Slot(str, str, object, str)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.telemetry_world import Around, desk_in, pilots, wait_until
-from transfer_core.engine.system import SystemClock
+from transfer_core.engine.system import SystemClock, SystemEntropy
 from transfer_core.errors import ConflictError, IntegrityError, NotFoundError, PortInUse, SourceMissing, UsageError
 from transfer_core.events.telemetry import RaceRemoved, RacesChanged, RaceState, ReplayState, Role, TelemetryChanged
 from transfer_core.telemetry.catalog import Catalog
@@ -194,6 +194,57 @@ def test_a_race_that_is_deleted_is_gone_with_all_it_had(desk, around, tmp_path) 
     assert not (tmp_path / "telemetry" / "races" / race.race_id).exists()
     with pytest.raises(NotFoundError):
         desk.race(race.race_id)
+
+
+def test_a_race_that_is_discarded_is_in_no_list_and_comes_back_whole_when_it_is_taken_back(
+    desk, around, tmp_path
+) -> None:
+    race, _ = a_race(desk)
+    replay = desk.open_replay(race.race_id)
+    with pytest.raises(ConflictError):
+        desk.discard_race(race.race_id)
+    desk.close_replay(replay.replay_id)
+    desk.discard_race(race.race_id)
+    desk.discard_race(race.race_id)
+    assert desk.races() == []
+    assert around.events.count(RaceRemoved(race.race_id)) == 1
+    told = len(around.events)
+    assert desk.take_back_race(race.race_id).path == race.path
+    assert [each.race_id for each in desk.races()] == [race.race_id]
+    wait_until(lambda: any(isinstance(event, RacesChanged) for event in around.events[told:]))
+    assert len(desk.recorded_sources(race.race_id)) == 2
+    assert desk.take_back_race(race.race_id).samples == 300
+
+
+def test_a_race_that_nobody_takes_back_is_deleted_with_all_it_had(desk, tmp_path) -> None:
+    race, _ = a_race(desk)
+    desk.discard_race(race.race_id, kept_s=0.0)
+    wait_until(lambda: not (tmp_path / "telemetry" / "races" / race.race_id).exists())
+    with pytest.raises(NotFoundError):
+        desk.take_back_race(race.race_id)
+
+
+def test_a_race_that_was_discarded_is_deleted_at_the_end_and_given_back_after_a_crash(desk, around, tmp_path) -> None:
+    first, second = a_race(desk, "heat 1")[0], a_race(desk, "heat 2")[0]
+    desk.discard_race(first.race_id)
+    after_a_crash = TelemetryDesk(tmp_path / "telemetry", SystemClock(), SystemEntropy(), around)
+    assert {each.race_id for each in after_a_crash.races()} == {first.race_id, second.race_id}
+    desk.stop()
+    assert [each.race_id for each in after_a_crash.races()] == [second.race_id]
+    assert not (tmp_path / "telemetry" / "races" / first.race_id).exists()
+    after_a_crash.stop()
+
+
+def test_a_race_that_can_not_be_deleted_after_all_is_told_of_and_listed_again(desk, around, monkeypatch) -> None:
+    race, _ = a_race(desk)
+
+    def refuse(race_id: str) -> None:
+        raise ConflictError("it is replayed again")
+
+    monkeypatch.setattr(desk, "delete_race", refuse)
+    desk.discard_race(race.race_id, kept_s=0.0)
+    wait_until(lambda: any("replayed again" in text for text in around.said))
+    assert [each.race_id for each in desk.races()] == [race.race_id]
 
 
 @pytest.mark.parametrize("ending", ["mcap", "drslog"])
