@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from transfer_core.protocol.association import COPIES_LOSS_MIN
 from transfer_core.protocol.live import Copying, FeedCounts, LiveOut, OutFrame
 from transfer_core.protocol.live_frame import LiveDatagram
+from transfer_core.protocol.message_copies import COPIES_LOSS_MIN
 from transfer_core.protocol.path import Path
 
 

@@ -71,7 +71,7 @@ class SenderSession(Association):
             ping_interval_ns=ping_interval_ns,
         )
         self._events: deque[SenderEvent] = deque()
-        self._out = OutgoingFiles(window_chunks, self.paths, self._outbox, self._events)
+        self._out = OutgoingFiles(window_chunks, self.paths, self._control.outbox, self._events)
         self._next = NextSlices(self._out.slots, self._out.queue, self.paths)
         self._feeds = FeedsOut(self.paths)
         self._posts = PostsIn()
@@ -99,7 +99,7 @@ class SenderSession(Association):
         path = super().add_path(number, address, now_ns, rtt_hint_ns=rtt_hint_ns)
         path.search = MtuSearch(packet_bytes_max)
         path.trains_left = TRAINS_AHEAD
-        self._use_size(path)
+        path.use_found_size()
         return path
 
     @property
@@ -172,7 +172,7 @@ class SenderSession(Association):
         largest = self._out.on_acked(path, tags)
         if path.search is not None and largest:
             path.search.on_data_acked(packet_bytes(path, largest), now_ns)
-            self._use_size(path)
+            path.use_found_size()
 
     def _on_data_lost(self, path: Path, tags: NDArray[np.int64], now_ns: int, *, is_run: bool) -> None:
         largest = self._out.on_lost(tags)
@@ -201,20 +201,21 @@ class SenderSession(Association):
             return None
         if path.trains_left and self._out.queue.is_empty and path.sender.wants_train(now_ns):
             path.trains_left -= 1
-            return self._transmit_train(path, now_ns)
+            return self._control.train(path, now_ns)
         picked, is_copy = self._next.pick(path, now_ns, max_datagrams)
         if not picked:
             return None
         if not is_copy:
             self._out.ask_for_chunks()
-        if self.observer is not None:
+        observer = self._departures.observer
+        if observer is not None:
             taken = [(slot.file, slot.chunk, len(slices)) for slot, slices in picked]
-            self.observer.on_scheduled(now_ns, path, taken, is_copy=is_copy)
+            observer.on_scheduled(now_ns, path, taken, is_copy=is_copy)
         return self._transmit_slices(path, picked, now_ns)
 
     def _transmit_slices(self, path: Path, picked: Picked, now_ns: int) -> Transmit:
         slice_bytes = picked[0][0].slice_bytes
-        rows = self.data_rows(slice_bytes)
+        rows = self._departures.data_rows(slice_bytes)
         at = 0
         for slot, slices in picked:
             end = at + len(slices)
@@ -225,7 +226,7 @@ class SenderSession(Association):
             at = end
         tags = np.concatenate([slot.tags(slices) for slot, slices in picked])
         rows.slice[:at] = tags & SLICE_MASK
-        return self.seal_burst(path, slice_bytes, at, tags, now_ns)
+        return self._departures.burst(path, slice_bytes, at, tags, now_ns)
 
 
 def packet_bytes(path: Path, slice_bytes: int) -> int:
