@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from transfer_core.jobs.database import plain_rows
 from transfer_core.jobs.policy import aged_priority
@@ -28,42 +28,48 @@ def is_any_ready(db: sqlite3.Connection, wall_ns: int, destinations: Sequence[st
     return any(db.execute(asked, (destination, wall_ns)).fetchone() for destination in destinations)
 
 
-def first_of(ready: Sequence[ReadyJob], limit: int, small_bytes: int) -> list[str]:
-    """The first so many, and the next ones as long as all together are small."""
-    sums = accumulate(job.size for job in ready)
-    return [
-        job.file_id
-        for at, (job, total) in enumerate(zip(ready, sums, strict=True))
-        if at < limit or total <= small_bytes
-    ]
-
-
-def ready_jobs(db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str]) -> list[ReadyJob]:
-    """The next jobs, at most `limit`."""
-    queues = [found for rank in range(1, 11) if (found := _ready_of(db, wall_ns, limit, destinations, rank))]
-    taken: list[ReadyJob] = []
-    while queues and len(taken) < limit:
-        first = min(queues, key=lambda queue: (queue[-1].counts_as, queue[-1].priority))
-        taken.append(first.pop())
-        if not first:
-            queues.remove(first)
+def first_of(ready: Iterable[ReadyJob], limit: int, small_limit: int, small_bytes: int) -> list[str]:
+    """The first so many, and the next ones, `small_limit` in all, as long as all together are small."""
+    taken: list[str] = []
+    total_bytes = 0
+    for job in ready:
+        total_bytes += job.size
+        if len(taken) >= limit and (len(taken) >= small_limit or total_bytes > small_bytes):
+            break
+        taken.append(job.file_id)
     return taken
 
 
-def _ready_of(
-    db: sqlite3.Connection, wall_ns: int, limit: int, destinations: Sequence[str], priority: int
-) -> list[ReadyJob]:
-    """Those of one priority, the first last."""
-    rows: list[tuple[float, str, str, int]] = []
-    cursor = plain_rows(db)
-    for destination in destinations:
-        rows += cursor.execute(
-            "SELECT position, file_id, created_at, size FROM job WHERE status = 'pending' AND listed = 1"
-            " AND destination = ? AND priority = ? AND next_try_ns <= ? ORDER BY position, file_id LIMIT ?",
-            (destination, priority, wall_ns, limit),
-        )
-    rows.sort(reverse=True)
-    del rows[:-limit]
+def ready_jobs(db: sqlite3.Connection, wall_ns: int, destinations: Sequence[str]) -> Generator[ReadyJob, None, None]:
+    """The next jobs, the first one first. Each is read when it is asked for: thousands may wait, of which few fit."""
+    queues: list[tuple[ReadyJob, Iterator[ReadyJob]]] = []
+    for rank in range(1, 11):
+        queue = _ready_of(db, wall_ns, destinations, rank)
+        if (first := next(queue, None)) is not None:
+            queues.append((first, queue))
+    while queues:
+        at = min(range(len(queues)), key=lambda each: (queues[each][0].counts_as, queues[each][0].priority))
+        first, queue = queues[at]
+        yield first
+        if (following := next(queue, None)) is None:
+            del queues[at]
+        else:
+            queues[at] = following, queue
+
+
+def _ready_of(db: sqlite3.Connection, wall_ns: int, destinations: Sequence[str], priority: int) -> Iterator[ReadyJob]:
+    """Those of one priority, in the order of the list."""
     now_s = wall_ns / NS_PER_S
-    counts_as = {text: aged_priority(priority, now_s - seconds_of(text)) for text in {row[2] for row in rows}}
-    return [ReadyJob(file_id, size, priority, counts_as[text]) for _, file_id, text, size in rows]
+    counts_as: dict[str, float] = {}
+    waiting = [
+        plain_rows(db).execute(
+            "SELECT position, file_id, created_at, size FROM job WHERE status = 'pending' AND listed = 1"
+            " AND destination = ? AND priority = ? AND next_try_ns <= ? ORDER BY position, file_id",
+            (destination, priority, wall_ns),
+        )
+        for destination in destinations
+    ]
+    for _, file_id, text, size in heapq.merge(*waiting):
+        if text not in counts_as:
+            counts_as[text] = aged_priority(priority, now_s - seconds_of(text))
+        yield ReadyJob(file_id, size, priority, counts_as[text])

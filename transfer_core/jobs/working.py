@@ -9,6 +9,7 @@ arrived.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 from transfer_core.events import JobState
 from transfer_core.jobs.adding import NewJob, insert_jobs
@@ -49,14 +50,15 @@ class JobWorking(JobReading):
 
         At most `limit`, or up to `small_limit` as long as all together have no more than `small_bytes`.
         """
-        if max(limit, small_limit) <= 0 or not destinations:
+        if (limit <= 0 and min(small_limit, small_bytes) <= 0) or not destinations:
             return []
         wall_ns = self._clock.wall_ns()
         with self._read() as db:
             if not is_any_ready(db, wall_ns, destinations):  # asked often, so that nothing is written for nothing
                 return []
         with self._write_soon() as db:  # a claim that is lost is made again
-            ids = first_of(ready_jobs(db, wall_ns, max(limit, small_limit), destinations), limit, small_bytes)
+            with closing(ready_jobs(db, wall_ns, destinations)) as ready:
+                ids = first_of(ready, limit, small_limit, small_bytes)
             db.execute(
                 "UPDATE job SET status = 'uploading', lease_owner = ?, claimed_ns = ?, attempts = attempts + 1,"
                 " reason = '', error = NULL, next_try_ns = 0, next_try_at = NULL,"
