@@ -23,6 +23,7 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 LATENESS_KEPT_NS = 10 * NS_PER_S
 WINDOW_MIN_NS = NS_PER_MS
 LONG_RTT_NS = 400 * NS_PER_MS
+RISE_LEAST = 0.02  # beyond chance: a smaller one costs less than the trial that would find out about it
 _BURST_MEMORY = 8000
 _VARIANCE_MIN = 0.0005
 _LATENESS_BUCKETS = 10
@@ -138,7 +139,7 @@ class LossWindows:
         if self._packets < needed or self._ns < span_min_ns:
             return None
         loss = self._lost / self._packets
-        threshold = 4 * self.deviation(self._packets) + 0.005
+        threshold = 4 * self.deviation(self._packets) + RISE_LEAST
         trend = Trend.SAME
         if loss < self.accepted - threshold:
             trend = Trend.FELL

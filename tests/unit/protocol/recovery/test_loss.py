@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 
 from transfer_core.protocol.recovery.loss import Burstiness, LossWindows, ReorderWindow, Trend
@@ -68,3 +70,20 @@ def test_a_rise_and_a_fall_are_seen_within_a_window() -> None:
     assert fallen is not None
     assert (risen.trend, fallen.trend) == (Trend.ROSE, Trend.FELL)
     assert abs(risen.send_rate - 15e6) < 1
+
+
+def test_a_path_that_loses_a_hundredth_is_seldom_put_on_trial_by_chance() -> None:
+    rng = np.random.default_rng(6)
+    suspected = 0
+    for _ in range(500):  # paths of which nothing is accepted yet, and what the first third of a second shows of each
+        losses = LossWindows()
+        windows = [losses.add(part(lost, 128 - lost), 128, 0) for lost in map(int, rng.binomial(128, 0.01, 12))]
+        rose = [window is not None and window.trend is Trend.ROSE for window in windows]
+        suspected += any(one and next_one for one, next_one in itertools.pairwise(rose))
+    assert suspected < 25
+
+
+def test_a_policer_that_drops_a_twentieth_is_suspected_at_once() -> None:
+    losses = LossWindows()
+    windows = [losses.add(part(7, 121), 128, 0) for _ in range(2)]
+    assert [window and window.trend for window in windows] == [Trend.ROSE, Trend.ROSE]
