@@ -30,7 +30,8 @@ from transfer_core.clock import Clock
 from transfer_core.engine.qlog_frames import frames_in
 from transfer_core.errors import WriteFailed
 from transfer_core.protocol.path import Path
-from transfer_core.protocol.recovery.path_sender import PathState, Resolved
+from transfer_core.protocol.recovery.path_sender import PathState
+from transfer_core.protocol.recovery.resolved import Resolved
 from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.units import NS_PER_MS
 

@@ -26,7 +26,7 @@ from transfer_core.protocol.observer import SessionObserver
 from transfer_core.protocol.ordered_messages import Inbox
 from transfer_core.protocol.path import Counters, Path, new_path
 from transfer_core.protocol.recovery.ack import Ack
-from transfer_core.protocol.recovery.path_sender import NOTHING_RESOLVED, Resolved
+from transfer_core.protocol.recovery.resolved import NOTHING_RESOLVED, Resolved
 from transfer_core.protocol.sealing import SEAL_ROWS, Outside, Sealing, prefixes, seal_rows_max
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.datagram import (

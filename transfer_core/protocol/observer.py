@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from transfer_core.protocol.path import Path
-    from transfer_core.protocol.recovery.path_sender import Resolved
+    from transfer_core.protocol.recovery.resolved import Resolved
     from transfer_core.protocol.wire.datagram import Kind
 
 

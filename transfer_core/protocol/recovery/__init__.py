@@ -4,13 +4,18 @@
     path_receiver   marks what arrives, decides when to acknowledge
     path_sender     holds the sending parts together:
       sent_packets    what was sent, and what became of it
+      resolved        the same as told to the session, by tags
+      told            what acknowledgements have spoken about, and still have to
+      sample_reader   what one says of rate and delay
       rtt             round trips
       loss            when a packet is lost; whether loss has risen above the path's own
       capacity        what the bottleneck lets through, and how long its queue is
       congestion      how fast: a small queue held on purpose
       loss_trial      whether a rise of loss without a queue is congestion
+      opening_train   packets back to back, whose spread tells the rate to begin with
       pacer           bursts of about a millisecond
       silence         when nobody answers, and when to probe
+    mtu             how large packets may be
 
 May import the vocabulary only. A mode for the company of flows that fill every buffer goes beside `congestion` as a
 file of its own: something with its `rate`, `on_sample` and `on_final`.

@@ -1,7 +1,8 @@
 """The sending half of one path: what was sent and what became of it, how much may go now, when it counts as silent.
 
 It holds the parts together: `sent_packets` (the record), `rtt`, `loss` (when a packet is lost), `congestion` (how
-fast), `pacer` (when), `silence` (whether anybody answers). Direction plays no role: agent and relay have one each.
+fast), `opening_train`, `pacer` (when), `silence` (whether anybody answers), `told` and `sample_reader` (what
+acknowledgements say). Direction plays no role: agent and relay have one each.
 
 Nothing is lost only because acknowledgements are missing, until the whole path is taken for silent: then everything
 in flight is given up at once, so that other paths can take it. The rate is kept over a silence and over a pause.
@@ -9,33 +10,28 @@ in flight is given up at once, so that other paths can take it. The rate is kept
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack
-from transfer_core.protocol.recovery.capacity import Sample
 from transfer_core.protocol.recovery.congestion import TRAIN_PACKETS, Congestion, Mode
 from transfer_core.protocol.recovery.loss import ReorderWindow
+from transfer_core.protocol.recovery.opening_train import OpeningTrain
 from transfer_core.protocol.recovery.pacer import Pacer
-from transfer_core.protocol.recovery.path_receiver import ACK_DELAY_MAX_NS, signed32
+from transfer_core.protocol.recovery.path_receiver import ACK_DELAY_MAX_NS
+from transfer_core.protocol.recovery.resolved import NO_TAGS, NOTHING_RESOLVED, Resolved
 from transfer_core.protocol.recovery.rtt import RttEstimator
-from transfer_core.protocol.recovery.sent_packets import KEPT_BELOW_FLOOR, WRITTEN_OFF, SentPackets
+from transfer_core.protocol.recovery.sample_reader import SampleReader
+from transfer_core.protocol.recovery.sent_packets import WRITTEN_OFF, SentPackets
 from transfer_core.protocol.recovery.silence import Silence
+from transfer_core.protocol.recovery.told import Told
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 PACKET_BYTES = 1500
 TAIL_SLACK_NS = 10 * NS_PER_MS
-TRAIN_AGAIN_NS = 200 * NS_PER_MS  # so long, and two round trips, a train is waited for
-TRAIN_TELLS_NS = NS_PER_S  # an opening train that is older tells nothing
-_NO_TAGS: NDArray[np.int64] = np.empty(0, np.int64)
 _NUMBERS_SPARED = 64  # for acknowledgements, when the window of packet numbers is full
-
-
-def _no_tags() -> NDArray[np.int64]:
-    return _NO_TAGS
 
 
 class PathState(Enum):
@@ -44,31 +40,6 @@ class PathState(Enum):
     STARTUP = auto()
     CRUISE = auto()
     SILENT = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """Packets whose fate is known now, by the tags that they were sent with."""
-
-    acked_tags: NDArray[np.int64]
-    lost_tags: NDArray[np.int64]
-    acked_bytes: int = 0
-    rtt_ns: int | None = None
-    late_tags: NDArray[np.int64] = field(default_factory=_no_tags)  # given up before, and arrived after all
-    lost_pns: NDArray[np.int64] = field(default_factory=_no_tags)  # packet numbers of those with `lost_tags`
-
-    @property
-    def lost_count(self) -> int:
-        """How many were lost."""
-        return len(self.lost_tags)
-
-    @property
-    def spurious(self) -> int:
-        """How many had been given up and arrived after all."""
-        return len(self.late_tags)
-
-
-NOTHING_RESOLVED = Resolved(_NO_TAGS, _NO_TAGS)
 
 
 class PathSender:
@@ -90,18 +61,12 @@ class PathSender:
         self._pacer = Pacer(now_ns, self._congestion.rate, TRAIN_PACKETS * PACKET_BYTES)
         self._silence = Silence(now_ns)
         self._packet_bytes = PACKET_BYTES
-        self._largest_acked = -1
-        self._told = (0, 0)  # packets that the acknowledgement before spoke about
-        self._untold: tuple[int, int] | None = None  # given up in a silence, and nobody has said what became of them
-        self._rx_us: int | None = None
-        self._rx_unwrapped_us = 0
-        self._owd_reference_us = 0
-        self._received_before = 0
+        self._told = Told()
+        self._train = OpeningTrain()
+        self._samples = SampleReader()
         self._busy_ns = now_ns
         self._has_demand = False
         self._goes_on = False  # there was something to send when it was asked for last
-        self._train_ns: int | None = None  # when the newest opening train was let go
-        self._train_has_gone = False
 
     # --- figures
 
@@ -112,15 +77,8 @@ class PathSender:
 
     @property
     def floor(self) -> int:
-        """The lowest packet whose fate is to be told; `next_pn` if there is none. Goes into data packets.
-
-        It is the lowest in flight; or the first that a silence gave up, until an acknowledgement has said whether it
-        arrived: when it was the acknowledgements that were lost, nothing that is there is sent again.
-        """
-        floor = self._packets.floor
-        if self._untold is None:
-            return floor
-        return min(floor, max(self._untold[0], self._packets.next_pn - KEPT_BELOW_FLOOR))
+        """The lowest packet whose fate is to be told; `next_pn` if there is none. Goes into data packets."""
+        return self._packets.floor if self._told.untold is None else self._told.floor(self._packets)
 
     @property
     def in_flight_packets(self) -> int:
@@ -276,28 +234,25 @@ class PathSender:
             self._silence.on_probes_sent(count)
             if packets.in_flight_packets >= TRAIN_PACKETS:
                 self._busy_ns = now_ns
-                self._train_has_gone = True
+                self._train.has_gone = True
         return first
 
     def wants_train(self, now_ns: int) -> bool:
         """Whether the path answers, if only the handshake, and no train has told anything of its rate so far."""
         if self._rtt.srtt_ns is None or self._silence.is_silent or not self._congestion.needs_train:
             return False
-        return self._train_ns is None or now_ns - self._train_ns > TRAIN_AGAIN_NS + 2 * self._rtt.smoothed_ns
+        return not self._train.is_awaited(now_ns, self._rtt.smoothed_ns)
 
     def begin_train(self, now_ns: int) -> None:
         """What is sent at this instant is an opening train, though there is no data to send yet."""
-        self._train_ns = now_ns
+        self._train.begin(now_ns)
         self._pacer.grant(TRAIN_PACKETS * self._packet_bytes, now_ns)
 
     def _end_pause(self, now_ns: int) -> None:
         if not self._has_demand or self._silence.is_silent:
             return
-        if self._congestion.on_idle((now_ns - self._busy_ns) / NS_PER_S) or not self._train_has_gone:
-            if self._train_ns is None or now_ns - self._train_ns > TRAIN_TELLS_NS:
-                # one that was cut short, since its data came bit by bit, tells as much as the one that goes on with it
-                self._train_ns = now_ns
-            self._train_has_gone = False
+        if self._congestion.on_idle((now_ns - self._busy_ns) / NS_PER_S) or not self._train.has_gone:
+            self._train.begin_with_data(now_ns)
             self._pacer.grant(TRAIN_PACKETS * self._packet_bytes, now_ns)
         self._pacer.set_rate(self.rate_bytes_per_s, now_ns)
         self._busy_ns = now_ns
@@ -310,24 +265,20 @@ class PathSender:
         if not packets.knows(ack.largest) or ack.received_total == 0:
             return NOTHING_RESOLVED
         was_in_flight = packets.in_flight_packets > 0
-        newest_before = self._largest_acked
         fresh, late, acked_bytes = packets.acknowledge(ack.floor, ack.received)
         for arrived in (fresh, late):
-            self._note_lateness(arrived, now_ns)
+            late_ns = self._told.lateness_ns(arrived, packets)
+            if late_ns is not None:
+                self._reorder.on_late(late_ns, now_ns)
         self._reorder.expire(now_ns)
         self._congestion.lateness_s = self._reorder.lateness_ns / NS_PER_S
-        advanced = ack.largest > newest_before
+        advanced = self._told.on_ack(ack)
         rtt_ns: int | None = None
         largest_tx_ns = packets.sent_at_ns(ack.largest)
         if advanced:
-            self._largest_acked = ack.largest
             rtt_ns = max(0, now_ns - largest_tx_ns - ack.hold_us * 1000)
             self._rtt.on_sample(rtt_ns)
-        told_end = ack.floor + len(ack.received)
-        self._told = (ack.floor, told_end)
-        if self._untold is not None and ack.floor <= self._untold[0] and self._untold[1] <= ack.largest:
-            self._untold = None
-        lost = packets.lose(ack.floor, told_end, largest_tx_ns - self._reorder_window_ns())
+        lost = packets.lose(ack.floor, ack.floor + len(ack.received), largest_tx_ns - self._reorder_window_ns())
         if len(fresh) or len(late) or advanced:
             self.last_delivery_ns = now_ns
             if self._silence.on_life(now_ns, was_in_flight, self._rtt.smoothed_ns):
@@ -337,26 +288,20 @@ class PathSender:
             packets.tags_of(lost),
             acked_bytes,
             rtt_ns,
-            packets.tags_of(late) if len(late) else _NO_TAGS,
-            packets.numbers_of(lost) if len(lost) else _NO_TAGS,
+            packets.tags_of(late) if len(late) else NO_TAGS,
+            packets.numbers_of(lost) if len(lost) else NO_TAGS,
         )
         self.delivered_bytes += acked_bytes
         self.late_packets += len(late)
         self._count(len(fresh), len(lost))
         if advanced:
-            self._congestion.on_sample(self._sample(ack, now_ns, largest_tx_ns))
+            dispersion = None if ack.train is None else self._train.bytes_per_s(ack.train, packets)
+            self._congestion.on_sample(
+                self._samples.read(ack, now_ns, largest_tx_ns, packets, dispersion=dispersion, loss=self.loss)
+            )
         self._settle(now_ns)
         self._pacer.set_rate(self.rate_bytes_per_s, now_ns)
         return resolved
-
-    def _note_lateness(self, arrived: NDArray[np.int64], now_ns: int) -> None:
-        """Late is what was told missing, with something newer there, and has come since."""
-        begin, end = self._told
-        end = min(end, self._largest_acked)
-        if begin < end and len(arrived) and self._packets.knows(self._largest_acked):
-            earliest_ns = self._packets.earliest_sent_ns(arrived, begin, end)
-            if earliest_ns is not None:
-                self._reorder.on_late(self._packets.sent_at_ns(self._largest_acked) - earliest_ns, now_ns)
 
     def _reorder_window_ns(self) -> int:
         return self._reorder.window_ns(self._rtt.smoothed_ns)
@@ -373,44 +318,6 @@ class PathSender:
         packets = acked + lost
         if packets:
             self.loss += min(0.5, packets / 200) * (lost / packets - self.loss)
-
-    def _sample(self, ack: Ack, now_ns: int, largest_tx_ns: int) -> Sample:
-        if self._rx_us is None:
-            self._rx_us, self._owd_reference_us = ack.largest_rx_us, ack.min_owd_us
-        self._rx_unwrapped_us += signed32(ack.largest_rx_us - self._rx_us)
-        self._rx_us = ack.largest_rx_us
-        packets_since = max(1, ack.received_total - self._received_before)
-        self._received_before = ack.received_total
-        return Sample(
-            now_s=now_ns / NS_PER_S,
-            largest=ack.largest,
-            largest_tx_s=largest_tx_ns / NS_PER_S,
-            largest_rx_s=self._rx_unwrapped_us / 1e6,
-            bytes_through=self._packets.bytes_through(ack.largest),
-            bytes_sent=self._packets.sent_bytes,
-            next_pn=self._packets.next_pn,
-            received_total=ack.received_total,
-            owd_s=signed32(ack.min_owd_us - self._owd_reference_us) / 1e6,
-            packets_since=packets_since,
-            dispersion=self._dispersion(ack),
-            receiver_clock_s=ack.largest_rx_us / 1e6,
-            told_rx_s=(self._rx_unwrapped_us + ack.hold_us) / 1e6,
-            loss=self.loss,
-        )
-
-    def _dispersion(self, ack: Ack) -> float | None:
-        """Bytes per second of the opening train at the receiver's clock."""
-        train, packets = ack.train, self._packets
-        if (
-            train is None
-            or not packets.knows(train.first_pn)
-            or not packets.knows(train.last_pn)
-            or (self._train_ns is not None and packets.sent_at_ns(train.first_pn) < self._train_ns)
-        ):
-            return None
-        span_us = signed32(train.last_rx_us - train.first_rx_us)
-        passed = packets.bytes_through(train.last_pn) - packets.bytes_through(train.first_pn)
-        return passed * 1e6 / max(span_us, 1) if passed > 0 else None
 
     # --- time
 
@@ -443,8 +350,7 @@ class PathSender:
         packets = self._packets
         lost = packets.lose(packets.floor, packets.next_pn, before_ns, WRITTEN_OFF)
         if len(lost):
-            first = int(packets.numbers_of(lost[:1])[0]) if self._untold is None else self._untold[0]
-            self._untold = (first, packets.next_pn)
+            self._told.on_given_up(int(packets.numbers_of(lost[:1])[0]), packets.next_pn)
         self._count(0, len(lost))
         self._settle(now_ns)
         return self._all_lost(lost)
@@ -452,7 +358,7 @@ class PathSender:
     def _all_lost(self, rows: NDArray[np.int64]) -> Resolved:
         if not len(rows):
             return NOTHING_RESOLVED
-        return Resolved(_NO_TAGS, self._packets.tags_of(rows), lost_pns=self._packets.numbers_of(rows))
+        return Resolved(NO_TAGS, self._packets.tags_of(rows), lost_pns=self._packets.numbers_of(rows))
 
     def _tail_wait_ns(self) -> int:
         srtt_ns = self._rtt.smoothed_ns

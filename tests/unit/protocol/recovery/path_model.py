@@ -18,7 +18,8 @@ import numpy as np
 
 from transfer_core.protocol.recovery.ack import decode_ack, encode_ack
 from transfer_core.protocol.recovery.path_receiver import PathReceiver
-from transfer_core.protocol.recovery.path_sender import PathSender, Resolved
+from transfer_core.protocol.recovery.path_sender import PathSender
+from transfer_core.protocol.recovery.resolved import Resolved
 
 MS = 1_000_000
 S = 1_000_000_000

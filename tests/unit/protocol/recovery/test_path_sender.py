@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack, Train
-from transfer_core.protocol.recovery.path_sender import PathSender, PathState, Resolved
+from transfer_core.protocol.recovery.path_sender import PathSender, PathState
+from transfer_core.protocol.recovery.resolved import Resolved
 
 MS = 1_000_000
 S = 1_000_000_000
