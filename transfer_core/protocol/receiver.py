@@ -13,7 +13,6 @@ will send it again.
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 
 import numpy as np
@@ -23,8 +22,9 @@ from transfer_core.errors import RemoteProtocolError, TooMany
 from transfer_core.protocol.association import Association
 from transfer_core.protocol.chunk_assembly import ChunkAssembly
 from transfer_core.protocol.endpoint import Address, Transmit
+from transfer_core.protocol.feeds_in import FeedsIn
+from transfer_core.protocol.file_offers import file_of, why_refused
 from transfer_core.protocol.incoming_file import IncomingFile, PartialChunk, Place, WholeChunk
-from transfer_core.protocol.live import FEEDS_MAX, LiveIn
 from transfer_core.protocol.live_frame import LiveDatagram, LiveFrame
 from transfer_core.protocol.path import Path
 from transfer_core.protocol.posts import PARTS_AHEAD, PostsOut
@@ -41,10 +41,9 @@ from transfer_core.protocol.receiver_events import (
     VerifyFile,
 )
 from transfer_core.protocol.security.keys import PathKeys
+from transfer_core.protocol.slice_runs import slice_runs
 from transfer_core.protocol.unoffered import Unoffered
 from transfer_core.protocol.wire.chunk_record import (
-    CHUNK_BYTES_MAX,
-    CHUNK_BYTES_MIN,
     WINDOW_CHUNK_BYTES,
 )
 from transfer_core.protocol.wire.messages import (
@@ -71,12 +70,7 @@ from transfer_core.protocol.wire.messages import (
     to_runs,
 )
 
-FILES_OPEN_MAX = 4096
 UNOFFERED_BYTES = EARLY_CHUNKS * WINDOW_CHUNK_BYTES
-REPORT_NS = 2_000_000_000  # how often it is said what has come of live feeds
-SIZE_MAX = 1 << 50
-FILE_ID_BYTES_MAX = 255  # what a chunk record's head can name
-CHUNKS_MAX = 1 << 25  # each side keeps a few bytes for each; 2 TiB in chunks of 64 KiB, 32 TiB in those of 1 MiB
 
 
 class ReceiverSession(Association):
@@ -100,8 +94,8 @@ class ReceiverSession(Association):
         self._unoffered = Unoffered(UNOFFERED_BYTES)
         self._events: deque[ReceiverEvent] = deque()
         self._posts = PostsOut()
-        self.feeds: dict[int, LiveIn] = {}  # those that are taken
-        self._report_due_ns = 0
+        self._feeds = FeedsIn()
+        self.feeds = self._feeds.taken
 
     @property
     def window_chunks_max(self) -> int:
@@ -217,20 +211,20 @@ class ReceiverSession(Association):
 
     def take_feed(self, feed: int) -> None:
         """Have what comes of a feed as `FeedArrived`."""
-        self.feeds.setdefault(feed, LiveIn())
+        self._feeds.take(feed)
         self.send_message(LiveAnswer(feed, 0, 0, "", ""))
 
     def refuse_feed(self, feed: int, code: str, text: str) -> None:
         """Take no more of a feed, and say why."""
-        self.feeds.pop(feed, None)
+        self._feeds.end(feed)
         self.send_message(LiveAnswer(feed, 0, 0, code, text))
 
     def _take_live(self, frame: LiveFrame, now_ns: int) -> None:
-        feed = self.feeds.get(frame.feed)
-        if feed is None:
+        datagrams = self._feeds.on_frame(frame, now_ns)
+        if datagrams is None:
             self.counters.refused += 1
-            return
-        self._bring(frame.feed, feed.take(frame, now_ns))
+        else:
+            self._bring(frame.feed, datagrams)
 
     def _bring(self, number: int, datagrams: list[LiveDatagram]) -> None:
         if datagrams:
@@ -239,19 +233,15 @@ class ReceiverSession(Association):
     def handle_timeout(self, now_ns: int) -> None:
         """See `Association`; and go on without live datagrams that are missing."""
         super().handle_timeout(now_ns)
-        for number, feed in self.feeds.items():
-            self._bring(number, feed.handle_timeout(now_ns))
-        if self.feeds and now_ns >= self._report_due_ns:
-            self._report_due_ns = now_ns + REPORT_NS
-            for number, feed in self.feeds.items():
-                self.send_message(LiveAnswer(number, feed.received, feed.missing, "", ""))
+        for number, datagrams in self._feeds.handle_timeout(now_ns):
+            self._bring(number, datagrams)
+        for report in self._feeds.reports(now_ns):
+            self.send_message(report)
 
     def next_timeout_ns(self) -> int | None:
         """See `Association`."""
-        deadlines = [super().next_timeout_ns(), *(feed.next_timeout_ns() for feed in self.feeds.values())]
-        if self.feeds:
-            deadlines.append(self._report_due_ns)
-        return min((at for at in deadlines if at is not None), default=None)
+        due_ns, feeds_ns = super().next_timeout_ns(), self._feeds.next_timeout_ns()
+        return feeds_ns if due_ns is None else due_ns if feeds_ns is None else min(due_ns, feeds_ns)
 
     def poll_path(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         """See `Association`."""
@@ -286,12 +276,12 @@ class ReceiverSession(Association):
             case PostTaken(post=post):
                 self._events.append(PostDelivered(post))
             case LiveFeed(feed, about):
-                if feed not in self.feeds and len(self.feeds) >= FEEDS_MAX:
-                    self.refuse_feed(feed, TooMany.code, "too many live feeds at once")
-                else:
+                if self._feeds.has_room_for(feed):
                     self._events.append(FeedOffered(feed, about))
+                else:
+                    self.refuse_feed(feed, TooMany.code, "too many live feeds at once")
             case LiveEnd(feed):
-                if self.feeds.pop(feed, None) is not None:
+                if self._feeds.end(feed):
                     self._events.append(FeedEnded(feed))
             case Close(code=code, text=text):
                 self.closed = True
@@ -304,37 +294,15 @@ class ReceiverSession(Association):
             return
         self._offered_up_to = offer.file
         early = self._unoffered.take(offer.file)
-        why = self._why_refused(offer)
+        why = why_refused(offer, len(self.files))
         if why:
             self.send_message(FileFailed(offer.file, RemoteProtocolError.code, why))
             return
-        self.files[offer.file] = IncomingFile(
-            number=offer.file,
-            file_id=offer.file_id,
-            path=offer.path,
-            size=offer.size,
-            chunk_bytes=offer.chunk_bytes,
-            chunks=-(-offer.size // offer.chunk_bytes),
-            mtime_ns=offer.mtime_ns,
-            fingerprint=offer.fingerprint,
-            priority=offer.priority,
-        )
+        self.files[offer.file] = file_of(offer)
         self._events.append(FileOffered(offer.file))
         for slices in early:
             if not self._take_slices(slices.path, offer.file, slices.chunk, slices.place, slices.data):
                 self.send_message(FileAgain(offer.file, ((slices.chunk, 1),)))  # it counts as arrived
-
-    def _why_refused(self, offer: FileOpen) -> str:
-        """What is wrong with an offer; nothing is set aside for it before this is empty."""
-        if len(self.files) >= FILES_OPEN_MAX:
-            return "too many files are open at once"
-        if not makes_sense(offer.file_id):
-            return "the file's id makes no sense"
-        if not CHUNK_BYTES_MIN <= offer.chunk_bytes <= CHUNK_BYTES_MAX or offer.size > SIZE_MAX:
-            return "the file's sizes make no sense"
-        if -(-offer.size // offer.chunk_bytes) > CHUNKS_MAX:
-            return "the file has too many chunks; larger chunks are needed for a file of that size"
-        return ""
 
     def _verify_if_whole(self, file: IncomingFile) -> None:
         if file.accepted and file.digest is not None and not file.missing and not file.writing and not file.verifying:
@@ -347,21 +315,10 @@ class ReceiverSession(Association):
         return max(0, self._window_max - len(self._handed_over))
 
     def _take_data(self, path: Path, head: NDArray[np.void], data: NDArray[np.uint8], now_ns: int) -> NDArray[np.bool_]:
-        if len(head) == 1:
-            number, chunk, at = int(head["file"][0]), int(head["chunk"][0]), int(head["slice"][0])
-            return np.array((self._take_slices(path, number, chunk, slice(at, at + 1), data),))
         taken = np.ones(len(head), np.bool_)
-        files, chunks = head["file"], head["chunk"]
-        slices = head["slice"].astype(np.int64)
-        follows = slices[1:] - slices[:-1] == 1
-        is_same = (chunks[1:] == chunks[:-1]) & (files[1:] == files[:-1])
-        is_ordered = bool((follows | ~is_same).all())
-        edges = [0, *(np.flatnonzero(~is_same) + 1).tolist(), len(head)]
-        for first, end in itertools.pairwise(edges):
-            run = slices[first:end]
-            place = slice(int(run[0]), int(run[-1]) + 1) if is_ordered else run
-            if not self._take_slices(path, int(files[first]), int(chunks[first]), place, data[first:end]):
-                taken[first:end] = False
+        for number, chunk, place, rows in slice_runs(head):
+            if not self._take_slices(path, number, chunk, place, data[rows]):
+                taken[rows] = False
         return taken
 
     def _take_slices(self, path: Path, number: int, chunk: int, place: Place, data: NDArray[np.uint8]) -> bool:
@@ -406,8 +363,3 @@ class ReceiverSession(Association):
     def poll_event(self) -> ReceiverEvent | None:
         """The next thing that the relay has to know or to do."""
         return self._events.popleft() if self._events else None
-
-
-def makes_sense(file_id: str) -> bool:
-    """Whether an agent may call a file so."""
-    return file_id.isprintable() and 0 < len(file_id.encode()) <= FILE_ID_BYTES_MAX

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from transfer_core.errors import ConflictError, DrsError, FileHashMismatch, RemoteProtocolError
-from transfer_core.protocol.receiver import makes_sense
+from transfer_core.protocol.file_offers import makes_sense
 from transfer_core.protocol.wire.bundle import head_digest, open_bundle
 from transfer_core.server.arriving import Arriving, Offer, Stored
 from transfer_core.server.intake import Intake

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support.hostile_peer import HostilePeer, acks, anything, from_agent, from_relay, give, small, u8, u16, u32
 from transfer_core.protocol.association import Association
+from transfer_core.protocol.file_offers import CHUNKS_MAX
 from transfer_core.protocol.live import FEEDS_MAX
 from transfer_core.protocol.ordered_messages import MESSAGES_AHEAD
-from transfer_core.protocol.receiver import CHUNKS_MAX, WINDOW_CHUNK_BYTES, ReceiverSession
+from transfer_core.protocol.receiver import WINDOW_CHUNK_BYTES, ReceiverSession
 from transfer_core.protocol.receiver_events import ChunkReady, FeedOffered, FileOffered, VerifyFile
 from transfer_core.protocol.recovery.ack import Ack, encode_ack
 from transfer_core.protocol.security.keys import PathKeys
@@ -262,7 +263,7 @@ def _events_of(side: ReceiverSession, kind: type) -> list[object]:
 
 
 def test_a_relay_has_so_many_files_open_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("transfer_core.protocol.receiver.FILES_OPEN_MAX", 5)
+    monkeypatch.setattr("transfer_core.protocol.file_offers.FILES_OPEN_MAX", 5)
     side, peer = receiver()
     for number in range(1, 9):
         give(side, peer.frames(peer.message(_offer(number))), S)
