@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QComboBox
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QFormLayout, QLabel, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from app.theme.tokens import SUN
@@ -186,3 +186,55 @@ def test_how_receiving_stands_is_told_by_shape_as_well(shown: ShownWindow, page:
     ]
     shown.theme.set_name("sun")
     assert SUN.serious in colours_in(receive.shape)
+
+
+def cut(page: SettingsPage) -> list[str]:
+    """The texts of a page that are not whole."""
+    found = []
+    for label in page.findChildren(QLabel):
+        if not label.isVisible() or not label.text():
+            continue
+        if label.wordWrap():
+            is_cut = label.height() < label.heightForWidth(label.width())
+        else:
+            is_cut = label.width() < label.sizeHint().width() or label.height() < label.fontMetrics().height()
+        found += [label.text()] if is_cut else []
+    for button in page.findChildren(QAbstractButton):
+        found += [button.text()] if button.isVisible() and button.width() < button.sizeHint().width() else []
+    return found
+
+
+def broken(page: SettingsPage) -> list[str]:
+    """Rows whose label does not stand beside its field, and what is wider than the window."""
+    found = []
+    for form in page.findChildren(QFormLayout):
+        for row in range(form.rowCount()):
+            parts = [
+                form.itemAt(row, role) for role in (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole)
+            ]
+            if all(parts):
+                head, field = (part.geometry() for part in parts)
+                beside = head.right() < field.left() and abs(head.center().y() - field.center().y()) <= 3
+                found += [] if beside else [f"row {row} at {field}"]
+    areas = page.findChildren(QScrollArea)
+    return found + ["wider than the window" for area in areas if area.horizontalScrollBar().maximum() > 0]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "sun"])
+@pytest.mark.parametrize("wide", [800, 911, 1050, 1100, 1366])
+def test_no_text_is_cut_and_no_row_is_broken_at_any_width(
+    shown: ShownWindow, page: SettingsPage, qtbot: QtBot, qapp: QApplication, theme: str, wide: int
+) -> None:
+    style = qapp.styleSheet(), qapp.palette()
+    try:
+        shown.theme.install(qapp)
+        shown.theme.set_name(theme)
+        shown.state.apply(
+            [RelayChanged(RelayView(running=True, listen="0.0.0.0:9000", directory="/in", why="x " * 90))]
+        )
+        shown.window.resize(wide, 768)
+        qapp.processEvents()
+        qtbot.waitUntil(lambda: shown.window.width() == wide and not cut(page) and not broken(page))
+    finally:
+        qapp.setStyleSheet(style[0])
+        qapp.setPalette(style[1])

@@ -128,7 +128,7 @@ class SettingsPage(Page):
         card.add_row("Poli&cy", self.policy, "How links share the work")
         card.add_row("Default &destination", self.destination, "Where dropped files go")
         card.add_row("Default &priority", self.priority, "1 goes first, 10 last")
-        self.direct = QCheckBox("Reach machines on one network directly")
+        self.direct = QCheckBox("Directly on one network")
         self.attempts = QSpinBox(minimum=1, maximum=1000)
         pad_spin(self.attempts)
         card.add_row("&Attempts", self.attempts, "How often a job is tried in vain before it has failed")
