@@ -79,7 +79,12 @@ def test_names_and_addresses_are_whole_where_there_is_room_and_reasons_have_no_c
 def test_without_destinations_the_page_says_what_to_do(page, state) -> None:
     state.apply([DestinationsChanged(())])
     assert page.empty.isVisible()
-    assert page.first_focus is page.limits.cap
+    assert page.first_focus is page.add_button
+
+
+def test_the_first_destination_is_chosen_when_the_page_is_shown(page, service) -> None:
+    assert page.table.chosen_rows() == [0]
+    assert page.limits.own_cap.isEnabled()
 
 
 def test_the_chosen_row_stays_chosen_when_others_come(page, state, service) -> None:
@@ -167,6 +172,7 @@ def test_nothing_is_changed_before_it_is_known_what_is_set(qtbot, state) -> None
 
 
 def test_a_destination_has_a_cap_of_its_own(page, service) -> None:
+    page.table.clearSelection()
     assert not page.limits.own_cap.isEnabled()
     page.show_subject("factory")
     page.limits.own_cap.setValue(5.0)

@@ -86,6 +86,7 @@ def test_without_lines_the_page_says_what_comes_there_and_why_a_search_shows_non
     page.on_shown()
     assert page.empty.isVisibleTo(page)
     assert "Nothing has happened yet" in page.empty.text()
+    assert not page.copy_action.isEnabled()
     state.noticed.emit(notice("wifi lost"))
     page.flush()
     assert page.count.text() == "1 line"

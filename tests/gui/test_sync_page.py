@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import Qt
@@ -13,6 +14,7 @@ from app.theme.theme import Theme
 from app.views.sync.causal_view import HERE, steps_of
 from app.views.sync.page import SyncPage
 from app.views.sync.share_dialog import ShareDialog
+from app.widgets.action_button import ActionButton
 from app.workers.calls_here import CallsHere
 from tests.support.console_world import colours_in, link_view
 from tests.support.fake_service import FakeService
@@ -27,7 +29,8 @@ class Stage:
     def __init__(self, qtbot: QtBot) -> None:
         self.service = FakeService()
         self.state = ConsoleState(SystemClock())
-        self.page = SyncPage(self.state, Theme())
+        self.theme = Theme()
+        self.page = SyncPage(self.state, self.theme)
         qtbot.addWidget(self.page)
         self.page.resize(1150, 650)
         self.page.connect_to(CallsHere(self.service))
@@ -152,6 +155,65 @@ def test_a_file_shows_its_causal_history_and_vectors(stage: Stage) -> None:
     assert stage.page.versions.head.text() == "car17/wing.json"
     assert [row.texts[0] for row in stage.page.versions.model.rows] == ["this machine", "factory"]
     assert "pit2 edited" in stage.page.versions.drawing.accessibleDescription()
+
+
+def test_the_versions_are_those_of_the_file_that_is_selected(stage: Stage) -> None:
+    stage.page.overview.files.choose_rows([3])
+    (path,) = stage.page.overview.files.chosen()
+    stage.page.view_buttons["versions"].click()
+    assert stage.page.stack.currentWidget() is stage.page.versions
+    assert stage.page.versions.head.text() == path
+
+
+def test_a_folder_that_was_left_is_taken_back_where_it_was(stage: Stage) -> None:
+    told = []
+    stage.page.done.connect(lambda text, take_back: told.append((text, take_back)))
+    stage.page.page_actions["leave"].trigger()
+    ((text, take_back),) = told
+    assert text == "setups is shared no more on this machine; all files stay"
+    take_back()
+    assert ("accept", "setups", "/race/setups", "factory") in stage.service.sync.calls
+
+
+def test_the_keyboard_goes_to_the_first_folder_that_is_shared_and_to_the_page_when_the_last_is_left(
+    stage: Stage, qtbot: QtBot
+) -> None:
+    page = stage.page
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    page.overview.folders.setFocus()
+    folders = demo_folders()
+    stage.state.apply([SyncChanged(())])
+    assert page.hasFocus()
+    stage.state.apply([SyncChanged(folders)])
+    assert page.overview.folders.hasFocus()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "sun"])
+@pytest.mark.parametrize("wide", [420, 560, 911, 1150])
+def test_a_conflict_is_laid_out_whole_at_every_width(stage: Stage, qtbot: QtBot, theme: str, wide: int) -> None:
+    panel = stage.page.conflicts
+    stage.theme.set_name(theme)
+    stage.page.resize(wide, 700)
+    qtbot.waitUntil(lambda: panel.height() == panel.layout().totalHeightForWidth(panel.width()))
+    head, left, right = panel.head, panel.left, panel.right
+    assert head.height() >= head.heightForWidth(head.width())
+    assert (left.y(), left.height()) == (right.y(), right.height())
+    assert abs(left.width() - right.width()) <= 1
+    assert head.geometry().bottom() < left.y()
+    assert left.geometry().right() < right.x()
+    for card in (left, right):
+        rows = [card.title, *card.values]
+        assert all(above.geometry().bottom() <= below.y() for above, below in pairwise(rows))
+        assert all(row.height() >= row.fontMetrics().height() for row in rows)
+        assert card.rect().contains(card.values[-1].geometry())
+    buttons = panel.findChildren(ActionButton)
+    assert len(buttons) == 4
+    for button in buttons:
+        assert button.width() >= button.sizeHint().width()
+        assert button.y() > left.geometry().bottom()
+    for part in (head, left, right, *buttons):
+        assert panel.rect().contains(part.geometry())
 
 
 def test_history_becomes_lanes_with_arrows_from_where_an_edit_came() -> None:

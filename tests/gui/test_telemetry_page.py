@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from app.models.telemetry_offers import FIRST_SELECT, NOT_RECORDING, NOTHING_TO_
 from app.theme.theme import Theme
 from app.views.telemetry.alarms_dialog import AlarmsDialog
 from app.views.telemetry.join_dialog import JoinDialog
+from app.views.telemetry.lane_plot import LanePlot
 from app.views.telemetry.live_words import live_words
 from app.views.telemetry.mode_bar import Mode
 from app.views.telemetry.page import TelemetryPage
@@ -647,6 +649,22 @@ def test_nothing_lies_over_the_words_that_say_which_way_is_up(qtbot: QtBot, shap
     assert track.label_places()
     assert not any(place.intersects(words) for place in track.label_places().values())
     assert track.grab(words).toImage() == before
+
+
+@pytest.mark.parametrize("shape", [(600, 300), (300, 150), (290, 146), (220, 110), (160, 60)], ids=str)
+def test_what_is_said_while_nothing_has_come_is_not_cut(qtbot: QtBot, shape: tuple[int, int]) -> None:
+    look = look_of(Theme("sun"))
+    plot = LanePlot(look)
+    qtbot.addWidget(plot)
+    plot.resize(*shape)
+    plot.show()
+    QApplication.processEvents()
+    picture = plot.viewport().grab().toImage()
+    ground = picture.pixel(0, 0)
+    inked = [any(picture.pixel(x, y) != ground for x in range(picture.width())) for y in range(picture.height())]
+    lines = [len(list(rows)) for is_ink, rows in groupby(inked) if is_ink]
+    assert lines
+    assert min(lines) >= QFontMetrics(look.small).capHeight()
 
 
 def test_the_line_that_keys_act_on_is_the_one_that_is_marked(page, telemetry, qtbot) -> None:

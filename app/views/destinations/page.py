@@ -65,6 +65,7 @@ class DestinationsPage(Page):
         self.actions_by_name = {name: make_action(f"destinations.{name}", self, slot) for name, slot in slots.items()}
         for rank, action in enumerate(self.actions_by_name.values()):
             bar.add(ActionButton(action), rank=rank)
+        self.add_button = bar.findChildren(ActionButton)[0]
         self.note = QLabel()
         self.note.setProperty("kind", "muted")
         self.note.setMinimumWidth(60)
@@ -94,8 +95,8 @@ class DestinationsPage(Page):
 
     @property
     def first_focus(self) -> QWidget:
-        """The table, or the first limit while there is none."""
-        return self.table if self.table.isVisibleTo(self) else self.limits.cap
+        """The table, or the way to a first row; a digit that is pressed here must set no cap."""
+        return self.table if self.table.isVisibleTo(self) else self.add_button
 
     def layout_widgets(self) -> dict[str, QWidget]:
         """The table."""
@@ -115,6 +116,8 @@ class DestinationsPage(Page):
         self._state.jobs_changed.connect(self._counting.start)
         self._state.jobs_removed.connect(self._counting.start)
         self._show()
+        if self._chosen() is None and self._state.destinations:
+            self.table.choose_rows([0])
         self._count()
         if self._service is not None:
             self._service.call("uploads.limits", on_result=self.limits.show_limits)

@@ -57,6 +57,7 @@ class PairDialog(Dialog):
         text = QGuiApplication.clipboard().text().strip()
         if text.startswith("drs1."):
             self.token.setPlainText(text)
+            self.token.selectAll()  # who pastes it once more by hand has it once all the same
 
     def _paste(self) -> None:
         self.token.setPlainText(QGuiApplication.clipboard().text().strip())

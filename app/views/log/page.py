@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
 
-from app.actions import make_action, name_field
+from app.actions import make_action, name_field, offer
 from app.models.log_model import LINES_MOST, LogColumn, LogFilter, LogModel
 from app.models.table_model import SUBJECT_ROLE
 from app.views.page import Page, page_column
@@ -211,6 +211,7 @@ class LogPage(Page):
             else "Nothing has happened yet. Links, files, relays and their errors are told here."
         )
         self.empty.setVisible(not shown)
+        offer(self.copy_action, "" if shown else "There is no line to copy")
 
     @Slot()
     def _apply_look(self) -> None:

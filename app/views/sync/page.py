@@ -99,7 +99,7 @@ class SyncPage(Page):
         bar = FittingRow()
         self.view_buttons: dict[str, ActionButton] = {}
         for number, name in enumerate(VIEWS):
-            button = ActionButton(make_action(f"sync.{name}", self, partial(self.show_view, number)), self)
+            button = ActionButton(make_action(f"sync.{name}", self, partial(self._open_view, number)), self)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setCheckable(True)
             self.view_buttons[name] = button
@@ -164,6 +164,13 @@ class SyncPage(Page):
         if hasattr(self, "_asking"):
             self._ask()
 
+    def _open_view(self, number: int) -> None:
+        """As `show_view`; versions are those of the file that is selected."""
+        selected = self.overview.files.chosen()
+        if selected:
+            self._file = str(selected[0])
+        self.show_view(number)
+
     # --- what comes
     def _call(self, verb: str, *args: object, on_result: Callable[..., None] | None = None, **more: object) -> None:
         if self._service is not None:
@@ -182,11 +189,15 @@ class SyncPage(Page):
                 self.monitor.add(event.lines)
 
     def _take_folders(self, folders: Sequence[SyncFolderView]) -> None:
-        self._folders = tuple(folders)
+        had, self._folders = bool(self._folders), tuple(folders)
+        if had and not folders and self.stack.isAncestorOf(self.focusWidget() or self):
+            self.setFocus()
         self.stack.setVisible(bool(folders))
         self.empty.setVisible(not folders)
         if self._shown:
             self._show_folders()
+            if not had and self.hasFocus():
+                self.first_focus.setFocus()
             if not self._asking.isActive():
                 self._asking.start()
 
@@ -323,11 +334,16 @@ class SyncPage(Page):
             self._call("resume", [folder.name], deletes_are_meant=True, on_result=self._again)
 
     def leave(self) -> None:
-        """Share the chosen folder no more here; can be undone by accepting it again."""
+        """Share the chosen folder no more here; to take that back is to accept it again, where it is."""
         folder = self._folder()
         if folder is not None:
-            self._call("leave", folder.name, on_result=self._again)
-            self.noted.emit(f"{folder.name} is shared no more on this machine; all files stay")
+            self._call("leave", folder.name, on_result=lambda _: self._left(folder))
+
+    def _left(self, folder: SyncFolderView) -> None:
+        self._again()
+        take_back = partial(self._accept, folder.name, folder.path, folder.relay)
+        text = f"{folder.name} is shared no more on this machine; all files stay"
+        self.done.emit(text, take_back if folder.relay else None)
 
     def _again(self, _result: object = None) -> None:
         self._call("status", on_result=self._take_folders)

@@ -75,8 +75,10 @@ def round_step(span: float) -> float:
     return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= span / 4))
 
 
+EDGE = 4  # px
+EMPTY_AT_ALL = "Nothing has come yet."
 EMPTY = (
-    "Nothing has come yet.\nListen (L) shows what arrives at a UDP port, New race (N) records it.\n"
+    f"{EMPTY_AT_ALL}\nListen (L) shows what arrives at a UDP port, New race (N) records it.\n"
     "Open (O) shows a recording; or drop one here."
 )
 
@@ -270,10 +272,23 @@ class LanePlot(StillPlot):
         if self._lanes:
             self._draw_times(painter, height)
         else:
-            box = self.viewport().rect().adjusted(24, 24, -24, -24)
             painter.setPen(look.muted)
-            painter.setFont(look.font)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, EMPTY)
+            self._say_nothing_has_come(painter)
+
+    def _say_nothing_has_come(self, painter: QPainter) -> None:
+        """All lines where there is room for them, in smaller type if need be; else only the first."""
+        wide = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        whole = self.viewport().rect()
+        for words, font, edge in (
+            (EMPTY, self._look.font, 24),
+            (EMPTY, self._look.small, EDGE),
+            (EMPTY_AT_ALL, self._look.font, EDGE),
+        ):
+            box = whole.adjusted(edge, edge, -edge, -edge)
+            painter.setFont(font)
+            if box.contains(painter.boundingRect(box, wide, words)):
+                break
+        painter.drawText(box, wide, words)
 
     def _write_low_lane(self, painter: QPainter, channel: ChannelView, scale: Scale, top: int) -> None:
         """All in one line, where a lane has no room for two."""
