@@ -16,6 +16,8 @@ from transfer_core.protocol.read_ahead import ReadAhead, may_go
 from transfer_core.protocol.ready_files import ReadyFiles
 from transfer_core.protocol.wire.chunk_record import PAD_BYTES, record_bytes
 
+PADDING_SHARE = 64  # of a file, so much may be added to its end
+
 
 class SliceQueue:
     """See the module. `ahead` is told what waits."""
@@ -50,11 +52,19 @@ class SliceQueue:
         """Cut a chunk record, with its padding, into slices of so many bytes at most."""
         if self._slots.free == 0:
             raise LocalProtocolError("more chunks were read than were asked for")
-        slices, slice_bytes = _cut(record_bytes(file.file_id, file.chunk_size(chunk)), slice_bytes_most)
+        length = record_bytes(file.file_id, file.chunk_size(chunk))
+        slices, slice_bytes = _cut(length, slice_bytes_most)
         if slices > PAD_BYTES:
             raise LocalProtocolError("a chunk has more slices than its record has padding")
-        rows = np.frombuffer(record, np.uint8)[: slices * slice_bytes].reshape(slices, slice_bytes)
-        file.fresh.append(self._keep(file, chunk, rows))
+        if 0 < chunk == file.chunks - 1:
+            others_bytes = _cut(record_bytes(file.file_id, file.chunk_bytes), slice_bytes_most)[1]
+            if slice_bytes <= others_bytes and slices * others_bytes - length <= file.size // PADDING_SHARE:
+                slice_bytes = others_bytes  # so that a file's end and the next one's beginning leave in one burst
+        rows = np.frombuffer(record, np.uint8)[: slices * slice_bytes]
+        if rows.size < slices * slice_bytes:
+            rows = np.zeros(slices * slice_bytes, np.uint8)
+            rows[:length] = np.frombuffer(record, np.uint8)[:length]
+        file.fresh.append(self._keep(file, chunk, rows.reshape(slices, slice_bytes)))
 
     def on_lost(self, file: OutgoingFile, slot: ChunkSlot) -> None:
         """Slices of a chunk are to go again."""

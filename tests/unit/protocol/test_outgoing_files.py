@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from transfer_core.errors import NameRefused
+from transfer_core.protocol.chunk_assembly import ChunkAssembly
 from transfer_core.protocol.control_frames import MessageFrame, frames_of
+from transfer_core.protocol.incoming_file import IncomingFile
 from transfer_core.protocol.ordered_messages import Outbox
 from transfer_core.protocol.outgoing_file import FileState
 from transfer_core.protocol.outgoing_files import OutgoingFiles
@@ -121,6 +123,50 @@ def test_a_file_goes_from_its_offer_to_the_relay_s_last_word() -> None:
     assert stage.told() == [FileProgress(number), FileArrived(number, "blake3:00", "a (1)", file.path_bytes, 0)]
     assert stage.files.files == {}
     assert stage.files.held_bytes == 0
+
+
+@pytest.mark.parametrize("tail_bytes", [1, 900, 1000, 2000, 4095])
+def test_the_end_of_a_file_leaves_in_one_burst_with_the_beginning_of_the_next(tail_bytes: int) -> None:
+    stage = Stage(window_chunks=512)
+    content = np.random.default_rng(tail_bytes).bytes(20 * CHUNK + tail_bytes)
+    for name in ("a", "b"):
+        number = stage.files.open_file(
+            file_id=name, path=name, size=len(content), chunk_bytes=CHUNK, mtime_ns=0, fingerprint=1, priority=5,
+            position=0.0, resumed=False,
+        )  # fmt: skip
+        for chunk, at in enumerate(range(0, len(content), CHUNK)):
+            part = content[at : at + CHUNK]
+            record, place = new_record(name, len(part))
+            place[:] = part
+            seal_record(record, name, chunk, at, len(part))
+            stage.files.provide_chunks(number, chunk, [record])
+    picked = stage.files.queue.take(1372, 1 << 16, may_cut=True)
+    assert [(slot.file, slot.chunk) for slot, _ in picked] == [(file, chunk) for file in (1, 2) for chunk in range(21)]
+    there = IncomingFile(2, "b", "b", len(content), CHUNK, 21, 0, 1, 5)
+    slot, last = picked[-1][0], slice(0, picked[-1][0].slices)
+    assembly = ChunkAssembly(1 << 20)
+    partial = assembly.partial(there, 20, slot.slice_bytes)
+    assert partial is not None
+    partial.put(last, slot.rows[last])
+    whole = assembly.finish(there, 20, partial)
+    assert partial.left == 0
+    assert whole is not None
+    assert bytes(whole.data) == content[20 * CHUNK :]
+
+
+def test_the_end_of_a_short_file_is_not_made_much_longer_than_it_is() -> None:
+    stage = Stage()
+    number = stage.files.open_file(
+        file_id="a", path="a", size=CHUNK + 1, chunk_bytes=CHUNK, mtime_ns=0, fingerprint=1, priority=5, position=0.0,
+        resumed=False,
+    )  # fmt: skip
+    for chunk, size in enumerate((CHUNK, 1)):
+        record, _ = new_record("a", size)
+        seal_record(record, "a", chunk, chunk * CHUNK, size)
+        stage.files.provide_chunks(number, chunk, [record])
+    first, last = (stage.files.queue.take(1372, 64, may_cut=True)[0][0] for _ in range(2))
+    assert (first.chunk, last.chunk) == (0, 1)
+    assert last.slice_bytes < 64
 
 
 def test_before_the_relay_has_answered_only_the_first_chunks_are_asked_for() -> None:
