@@ -247,6 +247,19 @@ def test_a_file_that_is_held_sends_nothing_and_goes_on_with_what_was_read() -> N
     assert not stage.files.queue.is_empty
 
 
+def test_of_a_file_of_which_a_chunk_can_not_be_read_nothing_more_is_asked_for_or_sent() -> None:
+    stage = Stage()
+    bad = stage.open("bad", 3)
+    stage.wanted()
+    stage.files.provide_chunks(bad, 0, [None])
+    stage.provide([(bad, 1), (bad, 2)])
+    stage.files.ask_for_chunks()
+    assert stage.told() == []
+    assert stage.files.queue.is_empty
+    good = stage.open("good", 1)
+    assert stage.wanted() == [(good, 0)]
+
+
 def test_a_wider_window_lets_more_be_read_at_once() -> None:
     stage = Stage(window_chunks=2)
     number = stage.open("a", 10, chunk_bytes=1 << 20)
