@@ -130,6 +130,9 @@ class RelayVerbs(ServiceParts):
 
 
 def _failure_words(failure: BaseException) -> str:
+    """What a person is told of a loop that has ended: a disk's or a network's refusal in the system's own words."""
+    if isinstance(failure, OSError) and failure.strerror:
+        return f"{failure.strerror.lower()}: {failure.filename}" if failure.filename else failure.strerror.lower()
     return str(failure) if isinstance(failure, DrsError) else f"{type(failure).__name__}: {failure}"
 
 

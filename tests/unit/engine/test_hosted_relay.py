@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
@@ -101,8 +102,21 @@ def test_one_whose_token_somebody_else_has_used_waits_and_says_so_instead_of_fai
         second.stop()
 
 
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (ZeroDivisionError("what no test foresaw"), "ZeroDivisionError: what no test foresaw"),
+        (OSError(errno.EIO, "Input/output error", "/drop/lap.bin.part"), "input/output error: /drop/lap.bin.part"),
+        (OSError(errno.ENETDOWN, "Network is down"), "network is down"),
+    ],
+)
 def test_a_loop_that_fails_is_told_of_at_once_and_the_relay_can_be_started_again(
-    host: LocalService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expect_log: Callable[[str], None]
+    host: LocalService,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    expect_log: Callable[[str], None],
+    failure: Exception,
+    words: str,
 ) -> None:
     expect_log("the relay loop ended")
     listen = host.start_relay(str(tmp_path / "in"), "127.0.0.1:0").listen
@@ -110,7 +124,7 @@ def test_a_loop_that_fails_is_told_of_at_once_and_the_relay_can_be_started_again
     heard.drain()
 
     def break_down(relay: Relay, now_ns: int) -> None:
-        raise ZeroDivisionError("what no test foresaw")
+        raise failure
 
     with monkeypatch.context() as broken:
         broken.setattr(threading, "excepthook", lambda _: None)
@@ -123,7 +137,7 @@ def test_a_loop_that_fails_is_told_of_at_once_and_the_relay_can_be_started_again
             return bool(told)
 
         wait_until(is_told, "word of it")
-    assert told[-1].why == "ZeroDivisionError: what no test foresaw"
+    assert told[-1].why == words
     host.stop_relay()
     again = host.start_relay(str(tmp_path / "in"), listen)
     assert (again.running, again.why, again.listen) == (True, "", listen)
