@@ -17,6 +17,7 @@ from transfer_core.units import NS_PER_S
 
 _LOG = logging.getLogger(__name__)
 HELLO_LAST_NS = 2 * NS_PER_S
+HELLO_LAST_SENDING_NS = NS_PER_S // 2  # files are to flow again within a second of the first link that is back
 HELLOS_QUICK = 20  # so many at the first pace, five seconds
 SILENT_BEFORE_HELLO_NS = 2 * NS_PER_S
 REFUSED_NS = 60 * NS_PER_S
@@ -84,8 +85,7 @@ class Hellos:
                 uplink.hello_sent_ns[link.name] = now_ns
         uplink.hello_due_ns = now_ns + uplink.hello_wait_ns
         uplink.hellos_said += 1
-        if uplink.hellos_said > HELLOS_QUICK:  # at 70 % loss one in eleven is answered
-            uplink.hello_wait_ns = min(HELLO_LAST_NS, uplink.hello_wait_ns * 3 // 2)
+        uplink.hello_wait_ns = next_wait_ns(uplink.hellos_said, uplink.hello_wait_ns, is_sending=bool(uplink.jobs))
 
     def answer(self, uplink: Uplink, received: Received, now_ns: int) -> Accepted | None:
         """What a welcome says; None if it is none for us, or a refusal, which is told."""
@@ -99,3 +99,13 @@ class Hellos:
         except SecurityError as error:
             _LOG.debug("a welcome was dropped: %s", error)
         return None
+
+
+def next_wait_ns(said: int, wait_ns: int, *, is_sending: bool) -> int:
+    """How long to wait after the hello that follows, when so many were said and the wait before it was that.
+
+    `is_sending`: files are under way to that relay, which may long have forgotten the session they began in.
+    """
+    if said <= HELLOS_QUICK:  # at 70 % loss one in eleven is answered
+        return wait_ns
+    return min(HELLO_LAST_SENDING_NS if is_sending else HELLO_LAST_NS, wait_ns * 3 // 2)
