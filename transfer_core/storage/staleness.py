@@ -1,7 +1,7 @@
 """Whether nobody has written to a file for long, though the wall clock may be set meanwhile.
 
-A file's time is one of the wall clock, and so is a record's. A clock that is set forward makes every file older than it
-is, so after that no file is called stale before the whole time has passed by the clock that only goes forward.
+A file's time is one of the wall clock. A clock that is set forward makes every file older than it is, so after that no
+file is called stale before the whole time has passed by the clock that only goes forward.
 """
 
 from __future__ import annotations

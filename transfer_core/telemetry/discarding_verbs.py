@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from transfer_core.errors import DrsError
+from transfer_core.errors import DrsError, NotFoundError
 from transfer_core.events.telemetry import RaceRemoved, RaceView
 from transfer_core.telemetry.recording_verbs import RecordingVerbs
 
@@ -23,7 +23,7 @@ class DiscardingVerbs(RecordingVerbs):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._discarded: dict[str, threading.Timer] = {}
-        self._deleting: set[threading.Timer] = set()
+        self._deleting: dict[str, threading.Timer] = {}
 
     def discard_race(self, race_id: str, *, kept_s: float = KEPT_S) -> None:
         """See `TelemetryService`."""
@@ -40,6 +40,8 @@ class DiscardingVerbs(RecordingVerbs):
     def take_back_race(self, race_id: str) -> RaceView:
         """See `TelemetryService`."""
         with self._lock:
+            if race_id in self._deleting:
+                raise NotFoundError("this race is being deleted; it can't be taken back any more")
             timer = self._discarded.pop(race_id, None)
         if timer is not None:
             timer.cancel()
@@ -48,7 +50,7 @@ class DiscardingVerbs(RecordingVerbs):
 
     def _is_discarded(self, race_id: str) -> bool:
         with self._lock:
-            return race_id in self._discarded
+            return race_id in self._discarded or race_id in self._deleting
 
     def _delete_discarded(self, race_id: str) -> None:
         """In the timer's thread, or in that of whoever ends all."""
@@ -56,19 +58,22 @@ class DiscardingVerbs(RecordingVerbs):
             timer = self._discarded.pop(race_id, None)
             if timer is None:
                 return  # taken back in the last moment
-            self._deleting.add(timer)
+            self._deleting[race_id] = timer
+        refusal: DrsError | None = None
         try:
             self.delete_race(race_id)
         except DrsError as error:
-            self._around.say(True, f"A race could not be deleted: {error.message}", error.one_line())
-            self._tell_race(race_id)
+            refusal = error
         finally:
             with self._lock:
-                self._deleting.discard(timer)
+                del self._deleting[race_id]
+        if refusal is not None:
+            self._around.say(True, f"A race could not be deleted: {refusal.message}", refusal.one_line())
+            self._tell_race(race_id)
 
     def _delete_all_discarded(self) -> None:
         with self._lock:
-            timers, under_way = dict(self._discarded), list(self._deleting)
+            timers, under_way = dict(self._discarded), list(self._deleting.values())
         for race_id, timer in timers.items():
             timer.cancel()
             self._delete_discarded(race_id)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -245,6 +246,26 @@ def test_a_race_that_can_not_be_deleted_after_all_is_told_of_and_listed_again(de
     desk.discard_race(race.race_id, kept_s=0.0)
     wait_until(lambda: any("replayed again" in text for text in around.said))
     assert [each.race_id for each in desk.races()] == [race.race_id]
+
+
+def test_a_race_is_in_no_list_while_it_is_being_deleted_and_can_not_be_taken_back(desk, monkeypatch) -> None:
+    race, _ = a_race(desk)
+    delete, begun, go_on = desk.delete_race, threading.Event(), threading.Event()
+
+    def delete_slowly(race_id: str) -> None:
+        begun.set()
+        assert go_on.wait(30)
+        delete(race_id)
+
+    monkeypatch.setattr(desk, "delete_race", delete_slowly)
+    desk.discard_race(race.race_id, kept_s=0.0)
+    try:
+        assert begun.wait(30)
+        assert desk.races() == []
+        with pytest.raises(NotFoundError):
+            desk.take_back_race(race.race_id)
+    finally:
+        go_on.set()
 
 
 @pytest.mark.parametrize("ending", ["mcap", "drslog"])

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transfer_core.clock import Clock
+from transfer_core.storage.staleness import STEP_NS
 from transfer_core.units import NS_PER_S
 
-STEP_NS = NS_PER_S  # less is how clocks are kept right
 KEPT_EVERY_NS = 300 * NS_PER_S  # a relay that is killed takes so much for a pause at most
 
 
