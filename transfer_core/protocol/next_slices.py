@@ -3,6 +3,8 @@
 redundant           first what another path has sent, and no second one yet
 something waits     slices from the queue, unless they are the last and other paths have them there sooner
 nothing waits       an idle path makes copies (see `tail_copies`)
+
+A path that has not answered yet may lead nowhere: it takes nothing that a path with an answer could carry.
 """
 
 from __future__ import annotations
@@ -31,7 +33,16 @@ class NextSlices:
 
     def is_there_for(self, path: Path) -> bool:
         """Whether slices wait that this path sends as soon as it may."""
-        return path.carries_data and not self._queue.is_empty and not self._leaves_it(path)
+        return self.may_take(path) and not self._queue.is_empty and not self._leaves_it(path)
+
+    def may_take(self, path: Path) -> bool:
+        """Whether a path may carry what no other one does: it has answered, or none that lives has."""
+        if not path.carries_data or path.sender.srtt_ns is not None:
+            return path.carries_data
+        return not any(
+            other.carries_data and other.sender.srtt_ns is not None and not other.sender.is_silent
+            for other in self._others(path)
+        )
 
     def due_ns(self, path: Path) -> int | None:
         """When an idle path wants to look for copies, though nothing happens meanwhile."""

@@ -95,10 +95,11 @@ class SenderSession(Association):
         rtt_hint_ns: int | None = None,
         packet_bytes_max: int = USUAL_BYTES,
     ) -> Path:
-        """Begin to use a path whose interface sends IP packets of that size at most."""
+        """Begin to use a path whose interface sends IP packets of that size at most. It is asked to answer at once."""
         path = super().add_path(number, address, now_ns, rtt_hint_ns=rtt_hint_ns)
         path.search = MtuSearch(packet_bytes_max)
         path.trains_left = TRAINS_AHEAD
+        path.last_sent_ns = 0  # so a ping is due
         path.use_found_size()
         return path
 
@@ -199,7 +200,8 @@ class SenderSession(Association):
     def _transmit_data(self, path: Path, now_ns: int, max_datagrams: int) -> Transmit | None:
         if not path.carries_data:
             return None
-        if path.trains_left and self._out.queue.is_empty and path.sender.wants_train(now_ns):
+        has_nothing = self._out.queue.is_empty or not self._next.may_take(path)
+        if path.trains_left and has_nothing and path.sender.wants_train(now_ns):
             path.trains_left -= 1
             return self._control.train(path, now_ns)
         picked, is_copy = self._next.pick(path, now_ns, max_datagrams)

@@ -22,14 +22,14 @@ CHUNK = 4096
 
 
 class Stage:
-    """One file of a few chunks, all of it read, and paths with these round trips."""
+    """One file of a few chunks, all of it read, and paths with these round trips; None: it has not answered."""
 
-    def __init__(self, *rtts_ms: int, chunks: int = 2) -> None:
+    def __init__(self, *rtts_ms: int | None, chunks: int = 2) -> None:
         self.paths = {
             number: Path(
                 number,
                 ("10.0.0.1", 9000),
-                PathSender(0, rtt_hint_ns=rtt_ms * NS_PER_MS),
+                PathSender(0, rtt_hint_ns=None if rtt_ms is None else rtt_ms * NS_PER_MS),
                 PathReceiver(),
                 overhead_bytes=28,
                 datagram_bytes=DATAGRAM_BYTES,
@@ -117,3 +117,25 @@ def test_with_redundancy_each_slice_goes_by_a_second_path_too_however_slow(redun
     copied, is_copy = stage.send(1, 0)
     assert sorted(copied) == (sorted(sent) if redundant else [])
     assert is_copy or not redundant
+
+
+def test_a_path_that_has_not_answered_takes_nothing_while_another_one_has() -> None:
+    stage = Stage(20, None, chunks=40)
+    unknown = stage.paths[1]
+    assert not stage.next.is_there_for(unknown)
+    assert stage.send(1, 0) == ([], False)
+    assert stage.next.is_there_for(stage.paths[0])
+    unknown.sender = PathSender(0, rtt_hint_ns=20 * NS_PER_MS)
+    assert stage.next.is_there_for(unknown)
+
+
+@pytest.mark.parametrize("other", ["silent", "not to be used", "unknown too"])
+def test_a_path_that_has_not_answered_is_tried_where_no_other_one_can_carry_it(other: str) -> None:
+    stage = Stage(None if other == "unknown too" else 20, None)
+    known = stage.paths[0]
+    if other == "silent":
+        stage.send(0, 0, most=1)
+        known.sender.on_timeout(10 * NS_PER_S)
+        assert known.sender.is_silent
+    known.carries_data = other != "not to be used"
+    assert stage.next.is_there_for(stage.paths[1])

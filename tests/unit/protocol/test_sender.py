@@ -6,10 +6,12 @@ import pytest
 
 from tests.support.hostile_peer import HostilePeer, give
 from transfer_core.errors import LocalProtocolError, NameRefused
+from transfer_core.protocol.recovery.congestion import TRAIN_PACKETS
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.sender_events import ChunksWanted
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
+from transfer_core.protocol.wire.datagram import Kind
 from transfer_core.protocol.wire.messages import PATH_MAX, FileHeld, FileReady, PostPart
 
 NOW_NS = 10**9
@@ -174,3 +176,27 @@ def test_a_file_that_the_relay_has_no_room_for_holds_no_other_up_and_goes_on_whe
     while session.poll_transmit(NOW_NS + 10**9) is not None:
         continue
     assert session.files[big].ready_bytes < ready_bytes  # what was read before is there still, and goes
+
+
+def _sent_by(session: SenderSession, path: int, now_ns: int) -> list[tuple[Kind, int]]:
+    """Kinds and sizes of the datagrams that this path sends now."""
+    sent: list[tuple[Kind, int]] = []
+    while (transmit := session.poll_path(session.paths[path], now_ns, 64)) is not None:
+        sent += [(Kind(transmit.payload[0]), transmit.segment_bytes)] * transmit.datagrams
+    return sent
+
+
+def test_a_new_path_is_asked_to_answer_at_once_and_sends_one_train_ahead_of_that_beside_one_that_answers() -> None:
+    session = _session()
+    session.add_path(1, ("10.0.0.1", 9000), NOW_NS, rtt_hint_ns=20 * 10**6)
+    _open(session, "f", chunks=100)
+    for file, chunk in _wanted(session):
+        record, place = new_record("f", 4096)
+        place[:] = bytes(4096)
+        seal_record(record, "f", chunk, chunk * 4096, 4096)
+        session.provide_chunks(file, chunk, [record])
+    (kind, size), *train = _sent_by(session, 0, NOW_NS)
+    assert (kind, size < 100) == (Kind.CONTROL, True)  # it gets through where large ones do not
+    assert train == [(Kind.CONTROL, session.paths[0].datagram_bytes)] * TRAIN_PACKETS
+    assert _sent_by(session, 0, NOW_NS + 500 * 10**6) == []  # no second one before anybody has answered
+    assert Kind.DATA in {kind for kind, _ in _sent_by(session, 1, NOW_NS + 500 * 10**6)}

@@ -23,6 +23,11 @@ class OpeningTrain:
         self.has_gone = False  # whether all of it was in flight at once
         self._begun_ns: int | None = None
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether there was one at all."""
+        return self._begun_ns is not None
+
     def is_awaited(self, now_ns: int, rtt_ns: int) -> bool:
         """Whether the answer to one may still come."""
         return self._begun_ns is not None and now_ns - self._begun_ns <= AGAIN_NS + 2 * rtt_ns

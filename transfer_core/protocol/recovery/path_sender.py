@@ -238,9 +238,11 @@ class PathSender:
         return first
 
     def wants_train(self, now_ns: int) -> bool:
-        """Whether the path answers, if only the handshake, and no train has told anything of its rate so far."""
-        if self._rtt.srtt_ns is None or self._silence.is_silent or not self._congestion.needs_train:
+        """Whether the path answers, if only the handshake, or was asked to, and no train has told of its rate yet."""
+        if self._silence.is_silent or not self._congestion.needs_train:
             return False
+        if self._rtt.srtt_ns is None:
+            return self._packets.next_pn > 0 and not self._train.is_begun
         return not self._train.is_awaited(now_ns, self._rtt.smoothed_ns)
 
     def begin_train(self, now_ns: int) -> None:

@@ -4,7 +4,8 @@ A path with packets in flight that hears no acknowledgement for 1.25 round trips
 acknowledgements and 20 ms is taken for silent: long enough that a run of lost acknowledgements rarely looks like it,
 short enough that other paths take its work within two round trips; and never more than three seconds, since a first
 round trip may have been measured across a pause of the whole machine. Two probes go at once, then two again after a
-quarter of the round trip (20 ms at least), each wait a tenth longer, up to 100 ms. Whatever is answered ends it.
+quarter of the round trip (20 ms at least), each wait a tenth longer, up to 100 ms, and to a second once it has been
+silent for a quarter of an hour, since somebody pays for them. Whatever is answered ends it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from __future__ import annotations
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 SLACK_NS = 20 * NS_PER_MS
-UNKNOWN_NS = 500 * NS_PER_MS  # while no round trip is known
+UNKNOWN_NS = 1000 * NS_PER_MS  # while no round trip is known
 WAIT_MAX_NS = 3 * NS_PER_S
 PROBE_WAIT_MIN_NS, PROBE_WAIT_MAX_NS = 20 * NS_PER_MS, 100 * NS_PER_MS
+LONG_NS, PROBE_WAIT_LONG_NS = 900 * NS_PER_S, NS_PER_S
 PROBES = 2
 GAP_GAIN = 0.1
 GAP_FIRST_NS = 25 * NS_PER_MS
@@ -29,6 +31,7 @@ class Silence:
         self.probe_due_ns = 0
         self.last_life_ns = now_ns
         self._clock_from_ns = now_ns
+        self._begun_ns = now_ns
         self._probe_wait_ns = 0.0
         self._probes_left = 0
 
@@ -60,6 +63,7 @@ class Silence:
         """The path counts as silent from now on; the first probes may go at once."""
         self.is_silent = True
         self.probe_due_ns = now_ns
+        self._begun_ns = now_ns
         self._probes_left = 0
         self._probe_wait_ns = float(min(PROBE_WAIT_MAX_NS, max(PROBE_WAIT_MIN_NS, (srtt_ns or 0) // 4)))
 
@@ -68,7 +72,8 @@ class Silence:
         if now_ns >= self.probe_due_ns:
             self._probes_left = PROBES
             self.probe_due_ns = now_ns + int(self._probe_wait_ns)
-            self._probe_wait_ns = min(float(PROBE_WAIT_MAX_NS), self._probe_wait_ns * 1.1)
+            most_ns = PROBE_WAIT_LONG_NS if now_ns - self._begun_ns > LONG_NS else PROBE_WAIT_MAX_NS
+            self._probe_wait_ns = min(float(most_ns), self._probe_wait_ns * 1.1)
         return self._probes_left
 
     def on_probes_sent(self, count: int) -> None:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from transfer_core.protocol.recovery.silence import Silence
 
 MS = 1_000_000
@@ -45,6 +47,24 @@ def test_two_probes_go_at_once_then_two_at_a_time_ever_less_often() -> None:
     assert times[:4] == [0, 0, 40, 40]
     assert times[-1] - times[-3] == 100
     assert 38 <= len(times) <= 60
+
+
+def test_after_a_quarter_of_an_hour_of_silence_probes_go_once_a_second() -> None:
+    silence = Silence(0)
+    silence.begin(0, 160 * MS)
+    times = []
+    for step in range(1000 * 100):
+        now_ns = step * 10 * MS
+        while silence.probes(now_ns):
+            silence.on_probes_sent(2)
+            times.append(now_ns // MS)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert max(gap for gap, at in zip(gaps, times, strict=False) if at < 899_000) <= 110
+    assert gaps[-1] >= 1000
+    silence.on_life(1000_000 * MS, False, 0)
+    silence.begin(1000_000 * MS, 160 * MS)
+    silence.probes(1000_000 * MS)
+    assert silence.probe_due_ns - 1000_000 * MS == 40 * MS
 
 
 def test_an_answer_ends_it() -> None:
