@@ -6,7 +6,7 @@ Told what to do by posted calls (`set_links`, `set_relays`, `begin`, `stop`...);
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from transfer_core.clock import Clock
@@ -17,7 +17,7 @@ from transfer_core.engine.hellos import Hellos
 from transfer_core.engine.live_feeds import LiveFeeds
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.path_policy import Carrying, LinkRules, PathPolicy
-from transfer_core.engine.uplink import HELLO_FIRST_NS, AgentListener, LinkPort, RelayTarget, Uplink
+from transfer_core.engine.uplink import AgentListener, LinkPort, RelayTarget, Uplink
 from transfer_core.entropy import Entropy
 from transfer_core.errors import LinkError
 from transfer_core.jobs.leftovers import Leftover
@@ -110,8 +110,7 @@ class AgentLoop:
                 self.loop.add_port(link.port)
                 self._open_paths(name)
                 for uplink in self.uplinks.values():
-                    uplink.hello_due_ns = 0
-                    uplink.hello_wait_ns, uplink.hellos_said = HELLO_FIRST_NS, 0
+                    uplink.call_again()
 
     def _drop_link(self, name: str) -> None:
         link = self.links.pop(name)
@@ -138,10 +137,9 @@ class AgentLoop:
             uplink.session.closed = True  # path numbers are used up; a new session has new ones
             return
         uplink.path_links[number] = link_name
-        path = uplink.session.add_path(
+        uplink.session.add_path(
             number, address, now_ns, rtt_hint_ns=rtt_ns, packet_bytes_max=self.links[link_name].packet_bytes_max
         )
-        path.last_sent_ns = 0  # ping at once: the relay learns the path by it
         self._policy_due_ns = 0
 
     def set_relays(self, targets: Sequence[RelayTarget]) -> None:
@@ -159,6 +157,14 @@ class AgentLoop:
                 if present.target.public_key != target.public_key or present.session is None:
                     present.session, present.initiator, present.refused_until_ns = None, None, 0
                 present.target = target
+
+    def set_awaited(self, relays: Collection[str]) -> None:
+        """Something waits for these relays, which do not answer: from now on they are called as one that is near."""
+        for name, uplink in self.uplinks.items():
+            is_news = name in relays and not uplink.is_awaited
+            uplink.is_awaited = name in relays
+            if is_news:
+                uplink.call_again()
 
     @property
     def policy(self) -> Policy:
@@ -234,7 +240,7 @@ class AgentLoop:
         self.files.keep_past(uplink)
         uplink.dropping.clear()  # what the former session had not delivered is asked for again
         uplink.initiator, uplink.silent_since_ns = None, None
-        uplink.hello_wait_ns, uplink.hellos_said = HELLO_FIRST_NS, 0
+        uplink.call_again()
         uplink.asked_since_ns = None
         uplink.session = SenderSession(
             my_index=uplink.index,

@@ -17,8 +17,9 @@ from transfer_core.units import NS_PER_S
 
 _LOG = logging.getLogger(__name__)
 HELLO_LAST_NS = 2 * NS_PER_S
-HELLO_LAST_SENDING_NS = NS_PER_S // 2  # files are to flow again within a second of the first link that is back
+HELLO_LAST_AWAITED_NS = NS_PER_S // 2  # files are to flow again within a second of the first link that is back
 HELLOS_QUICK = 20  # so many at the first pace, five seconds
+HELLOS_AWAITED = 1800  # so many to one for which files wait, a quarter of an hour: each has 640 bytes
 SILENT_BEFORE_HELLO_NS = 2 * NS_PER_S
 REFUSED_NS = 60 * NS_PER_S
 
@@ -85,7 +86,9 @@ class Hellos:
                 uplink.hello_sent_ns[link.name] = now_ns
         uplink.hello_due_ns = now_ns + uplink.hello_wait_ns
         uplink.hellos_said += 1
-        uplink.hello_wait_ns = next_wait_ns(uplink.hellos_said, uplink.hello_wait_ns, is_sending=bool(uplink.jobs))
+        uplink.hello_wait_ns = next_wait_ns(
+            uplink.hellos_said, uplink.hello_wait_ns, is_awaited=uplink.is_awaited or bool(uplink.jobs)
+        )
 
     def answer(self, uplink: Uplink, received: Received, now_ns: int) -> Accepted | None:
         """What a welcome says; None if it is none for us, or a refusal, which is told."""
@@ -101,11 +104,11 @@ class Hellos:
         return None
 
 
-def next_wait_ns(said: int, wait_ns: int, *, is_sending: bool) -> int:
+def next_wait_ns(said: int, wait_ns: int, *, is_awaited: bool) -> int:
     """How long to wait after the hello that follows, when so many were said and the wait before it was that.
 
-    `is_sending`: files are under way to that relay, which may long have forgotten the session they began in.
+    `is_awaited`: files are to go to that relay, which may long have forgotten the session they began in.
     """
     if said <= HELLOS_QUICK:  # at 70 % loss one in eleven is answered
         return wait_ns
-    return min(HELLO_LAST_SENDING_NS if is_sending else HELLO_LAST_NS, wait_ns * 3 // 2)
+    return min(HELLO_LAST_AWAITED_NS if is_awaited and said <= HELLOS_AWAITED else HELLO_LAST_NS, wait_ns * 3 // 2)

@@ -35,6 +35,7 @@ class Targets:
         self.hosts: list[str] = []  # of relays, which links are chosen for
         self._all: tuple[Destination, ...] = ()
         self._room_bytes: dict[str, int] = {}
+        self._awaited: frozenset[str] = frozenset()
 
     # --- any thread
 
@@ -79,6 +80,7 @@ class Targets:
         """Send to those that are known by now; whether these are others than before."""
         destinations = tuple(self._store.destinations())
         if destinations == self._all:
+            self._note_awaited()
             return False
         self._all = destinations
         targets = [
@@ -91,8 +93,18 @@ class Targets:
         self.hosts = sorted({address[0] for target in targets for address in target.addresses})
         self.reach.keep([each.name for each in destinations], self._clock.monotonic_ns())
         self._loop.loop.post(lambda: self._loop.set_relays(targets))
+        self._awaited = frozenset()  # new ones know nothing of it
+        self._note_awaited()
         self._tell()
         return True
+
+    def _note_awaited(self) -> None:
+        """Have relays that do not answer called the more often, if there is something for them."""
+        silent = [each.name for each in self._all if each.kind == "relay" and not self.reach.own(each.name)]
+        awaited = self._store.awaited(silent) if silent else frozenset()
+        if awaited != self._awaited:
+            self._awaited = awaited
+            self._loop.loop.post(lambda: self._loop.set_awaited(awaited))
 
     def ready_relays(self) -> list[str]:
         """The relays that answer over UDP."""

@@ -128,6 +128,7 @@ class Uplink:
     silent_since_ns: int | None = None
     online: bool | None = None  # None: not known yet
     offline_why: str = ""
+    is_awaited: bool = False  # something is to be sent there as soon as it answers
     asked_since_ns: int | None = None  # when the first hello was wanted
     path_links: dict[int, str] = field(default_factory=dict)
     next_path: int = 0
@@ -136,3 +137,7 @@ class Uplink:
     by_number: dict[int, OutgoingJob] = field(default_factory=dict)
     dropping: dict[int, int] = field(default_factory=dict)  # messages of this session, by the leftover they are about
     past_links: dict[str, dict[str, int]] = field(default_factory=dict)  # bytes by link of former sessions, by job
+
+    def call_again(self) -> None:
+        """The next hello goes at once, if one is needed, and those after it at the first pace."""
+        self.hello_due_ns, self.hello_wait_ns, self.hellos_said = 0, HELLO_FIRST_NS, 0

@@ -89,6 +89,12 @@ class JobReading(StateDatabase):
             asked = "SELECT 1 FROM job WHERE status = 'pending' AND listed = 1 LIMIT 1"
             return db.execute(asked).fetchone() is not None
 
+    def awaited(self, destinations: Sequence[str]) -> frozenset[str]:
+        """Those of them for which something waits."""
+        asked = "SELECT 1 FROM job WHERE status = 'pending' AND listed = 1 AND destination = ? LIMIT 1"
+        with self._read() as db:
+            return frozenset(name for name in destinations if db.execute(asked, (name,)).fetchone() is not None)
+
     def counts_left(self) -> tuple[int, int]:
         """Files and bytes that are not done yet and not given up."""
         with self._read() as db:

@@ -20,7 +20,7 @@ from transfer_core.engine.system import SystemClock, SystemEntropy
 from transfer_core.engine.under_way import RunningJob
 from transfer_core.events import EngineChanged, Event, JobState
 from transfer_core.jobs.model import Job
-from transfer_core.jobs.store import JobStore, NewJob
+from transfer_core.jobs.store import Destination, JobStore, NewJob
 from transfer_core.units import NS_PER_S
 
 PATIENCE_S = 60.0
@@ -139,3 +139,24 @@ def test_the_last_arrival_is_written_at_once(desk: Desk) -> None:
     desk.arrive("a", "b", "c")
     desk.until(lambda: sum(map(len, desk.store.together)) == 3)
     assert {job.status for job in desk.store.jobs()} == {JobState.COMPLETED}
+
+
+def test_a_relay_that_does_not_answer_is_called_the_more_often_while_a_file_waits_for_it(desk: Desk) -> None:
+    desk.store.keep_destination(Destination("far", "relay", ("192.0.2.1:9000",), b"\x01" * 32))
+    desk.clerk.poke()
+    desk.until(lambda: "far" in desk.loop.uplinks)
+    far = desk.loop.uplinks["far"]
+    assert not far.is_awaited
+    desk.store.add_many([NewJob("d", "/d", 1, 5, "far", "d", "test")])
+    desk.clerk.poke()
+    desk.until(lambda: far.is_awaited)
+    desk.store.cancel(["d"])
+    desk.clerk.poke()
+    desk.until(lambda: not far.is_awaited)
+
+
+def test_a_relay_that_is_known_only_after_its_files_is_called_like_any_other(desk: Desk) -> None:
+    desk.store.add_many([NewJob("d", "/d", 1, 5, "far", "d", "test")])
+    desk.store.keep_destination(Destination("far", "relay", ("192.0.2.1:9000",), b"\x01" * 32))
+    desk.clerk.poke()
+    desk.until(lambda: "far" in desk.loop.uplinks and desk.loop.uplinks["far"].is_awaited)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.jobs.support import fill, order, states
+from tests.unit.jobs.support import fill, new, order, states
 from transfer_core.errors import ConflictError, NotFoundError
 from transfer_core.events import JobState
 from transfer_core.jobs.store import JobStore
@@ -101,3 +101,13 @@ def test_a_running_job_that_is_removed_is_cancelled_and_its_lease_is_gone(store:
     assert store.job("a").status is JobState.CANCELLED
     assert store.complete([("a", "", "", {}, 0)]) == []
     assert store.release("me") == 0
+
+
+def test_a_destination_is_awaited_while_something_for_it_is_pending(store: JobStore) -> None:
+    store.add_many([new("a"), new("b", destination="box")])
+    assert store.awaited(["pit", "box", "nowhere"]) == {"pit", "box"}
+    store.claim("me", 1, ["pit"])
+    store.pause(["b"])
+    assert store.awaited(["pit", "box", "nowhere"]) == set()
+    store.resume(["b"])
+    assert store.awaited(["box"]) == {"box"}
