@@ -85,6 +85,7 @@ class Watch:
                     pass
         if self._over_at_first is None:
             self._over_at_first = {job.file_id for job in self.jobs.values() if self._was_over(job)}
+            changes.turned_jobs = [job for job in changes.turned_jobs if job.file_id not in self._over_at_first]
         return changes
 
     def _was_over(self, job: JobView) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from transfer_core.engine.settings_verbs import SettingsVerbs
-from transfer_core.errors import TokenExpired, error_from_code
+from transfer_core.errors import ConflictError, TokenExpired, error_from_code
 from transfer_core.events import DestinationsChanged, DestinationView
 from transfer_core.jobs.store import Destination
 from transfer_core.protocol.security.tokens import PairingToken, fingerprint, parse_address, parse_token
@@ -40,11 +40,7 @@ class DestinationVerbs(SettingsVerbs):
         parsed = parse_token(token)
         if parsed.expires_s * NS_PER_S < self._clock.wall_ns():
             raise TokenExpired(f"the token expired at {utc_iso(parsed.expires_s * NS_PER_S)}")
-        known = self._store.destinations()
-        chosen = name or next(
-            (each.name for each in known if each.public_key == parsed.relay_public),
-            "relay-" + fingerprint(parsed.relay_public)[:4],
-        )
+        chosen = self._name_for(parsed, name)
         self._store.keep_destination(
             Destination(
                 chosen,
@@ -66,6 +62,16 @@ class DestinationVerbs(SettingsVerbs):
                 if code.startswith("E_TOKEN"):
                     raise error_from_code(code, text)
         return next(each for each in self.destinations() if each.name == chosen)
+
+    def _name_for(self, token: PairingToken, name: str | None) -> str:
+        """What to call its relay. ConflictError if that has another name: a relay holds one session of an agent."""
+        names = [each.name for each in self._store.destinations() if each.public_key == token.relay_public]
+        if names and name and name not in names:
+            raise ConflictError(
+                f"this relay is paired as {names[0]} already",
+                hint=f"Pair it without another name, or forget {names[0]} first.",
+            )
+        return name or next(iter(names), "relay-" + fingerprint(token.relay_public)[:4])
 
     def forget_destination(self, name: str) -> None:
         """See `TransferService`."""

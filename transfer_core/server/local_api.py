@@ -19,11 +19,13 @@ from typing import Annotated, Any
 import uvicorn
 from fastapi import Body, FastAPI, File, Form, Request, Response, UploadFile, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from transfer_core.config import parse_priority, priority_name
 from transfer_core.errors import DrsError, NoAnswer, NotFoundError, PortInUse, UsageError
 from transfer_core.events import JobsChanged, JobView, LinksChanged, LinkState, LinkView
+from transfer_core.server.invalid_request import explain_invalid
 from transfer_core.server.link_routes import link_routes
 from transfer_core.server.loopback import is_loopback, names_this_machine
 from transfer_core.server.upload_routes import upload_routes
@@ -110,6 +112,7 @@ def build_app(service: TransferService, spool: Path) -> FastAPI:
     async def explain(_: Request, error: DrsError) -> JSONResponse:
         return _error_answer(error)
 
+    app.add_exception_handler(RequestValidationError, explain_invalid)
     _add_links(app, service)
     app.include_router(link_routes(service))
     _add_files(app, service, spool)

@@ -170,7 +170,8 @@ class TransferService(Protocol):
     def pair(self, token: str, name: str | None = None) -> DestinationView:
         """Keep the relay of that token as a destination, and shake hands with it at once if it answers.
 
-        TokenInvalid, TokenExpired, TokenUsed. A relay that is silent is kept, to be paired when it answers.
+        TokenInvalid, TokenExpired, TokenUsed; ConflictError if it is kept under another name already. A relay that is
+        silent is kept, to be paired when it answers.
         """
         ...
 

@@ -33,6 +33,13 @@ def test_what_had_ended_before_a_watch_is_no_news() -> None:
     assert ids(watch) == ([], ["waits"])
 
 
+def test_jobs_that_had_ended_before_a_watch_have_not_turned_in_it() -> None:
+    watch = Watch(BEGAN)
+    changes = watch.take([first_drain()])
+    assert [job.file_id for job in changes.turned_jobs] == ["failed", "done", "waits"]
+    assert len(changes.jobs) == 5  # a program is told of all that there are
+
+
 def test_what_ended_between_an_agent_s_start_and_its_watch_counts() -> None:
     watch = Watch(BEGAN)
     watch.take([first_drain()])

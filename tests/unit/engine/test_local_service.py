@@ -12,10 +12,12 @@ import pytest
 
 from transfer_core.engine import clerk, local_service
 from transfer_core.engine.local_service import LocalService
-from transfer_core.engine.system import SystemClock
-from transfer_core.errors import NotFoundError
+from transfer_core.engine.system import SystemClock, SystemEntropy
+from transfer_core.errors import ConflictError, NotFoundError
 from transfer_core.events import LinkMarked
 from transfer_core.jobs.store import JobStore, NewJob
+from transfer_core.protocol.security.noise import KeyPair
+from transfer_core.protocol.security.tokens import PairingToken, encode_token
 from transfer_core.units import NS_PER_S
 
 WAIT_S = 60.0
@@ -163,5 +165,24 @@ def test_an_agent_with_nothing_left_to_send_does_not_wait_for_any_relay(tmp_path
     service = LocalService(tmp_path, links=("none",))
     try:
         start_within_time(service)
+    finally:
+        service.stop()
+
+
+def pairing_token(relay: KeyPair) -> str:
+    expires_s = SystemClock().wall_ns() // 10**9 + 600
+    return encode_token(PairingToken(relay.public, SystemEntropy().token_bytes(16), expires_s, ("127.0.0.1:9",)))
+
+
+def test_a_relay_has_one_name_since_two_of_them_would_end_each_other_s_sessions(tmp_path: Path) -> None:
+    service, relay = LocalService(tmp_path), KeyPair.generate(SystemEntropy())
+    try:
+        service.pair(pairing_token(relay), "pit")
+        with pytest.raises(ConflictError, match="paired as pit"):
+            service.pair(pairing_token(relay), "box")
+        assert [service.pair(pairing_token(relay), name).name for name in ("pit", None)] == ["pit", "pit"]
+        assert [each.name for each in service.destinations()] == ["pit"]
+        service.pair(pairing_token(KeyPair.generate(SystemEntropy())), "box")
+        assert {each.name for each in service.destinations()} == {"pit", "box"}
     finally:
         service.stop()

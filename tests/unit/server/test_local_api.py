@@ -53,6 +53,14 @@ def test_a_name_that_leads_elsewhere_stays_in_the_spool(api: httpx.Client, tmp_p
     assert Path(str(uploaded["file_path"])).parent == tmp_path / "spool"
 
 
+@pytest.mark.parametrize("value", ["1e400", "NaN", '"\\udcff"'])
+def test_what_no_json_can_say_again_is_answered_as_any_wrong_field(api: httpx.Client, value: str) -> None:
+    body, form = f'{{"policy": {value}}}', {"content-type": "application/json"}
+    answer = api.put("/api/policy", content=body, headers=form)
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "policy"]
+
+
 def test_pause_resume_cancel_and_transfer_change_the_state(api: httpx.Client) -> None:
     place = f"/api/files/{_upload(api)['file_id']}"
     assert api.post(f"{place}/pause").json()["status"] == "paused"

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from transfer_core.errors import CredentialRefused, DrsError
@@ -28,6 +29,7 @@ from transfer_core.server.coordinator.model import (
     TopologyOut,
     VectorOut,
 )
+from transfer_core.server.invalid_request import explain_invalid
 
 LIMIT_MAX = 1000
 
@@ -52,6 +54,7 @@ def build_app(desk: CoordinatorDesk, feed: LiveFeed) -> FastAPI:
     async def refuse(_: Request, error: DrsError) -> JSONResponse:
         return JSONResponse(explain(error), error.http_status)
 
+    app.add_exception_handler(RequestValidationError, explain_invalid)
     return app
 
 

@@ -99,6 +99,13 @@ def folder_view(**changes: object) -> SyncFolderView:
     return SyncFolderView("setups", "/x", "", SyncState.SYNCED, "", 4, 1000, 0, **fields)  # type: ignore[arg-type]
 
 
+def test_a_field_that_no_json_can_say_again_is_answered_as_any_wrong_one(site: Site) -> None:
+    form = {"content-type": "application/json"}
+    answer = site.here.post("/api/register", content='{"node_id": 1e400}', headers=form)
+    assert answer.status_code == 422
+    assert ["body", "node_id"] in [fault["loc"] for fault in answer.json()["detail"]]
+
+
 def test_a_paired_key_registers_and_a_name_alone_does_not(site: Site) -> None:
     key = site.agent.public.hex()
     answer = site.here.post("/api/register", json=NODE | {"node_id": key})
