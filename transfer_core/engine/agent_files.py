@@ -9,12 +9,12 @@ from itertools import takewhile
 
 from transfer_core.clock import Clock
 from transfer_core.engine.bundling import Bundles, make_bundle, share_links
+from transfer_core.engine.carried import bytes_by_link
 from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.gathered_work import Answer, GatheredWork
 from transfer_core.engine.live_feeds import LiveFeeds
 from transfer_core.engine.outgoing import OutgoingJob
-from transfer_core.engine.under_way import Figures
 from transfer_core.engine.uplink import AgentListener, AgentMail, Uplink
 from transfer_core.errors import DrsError, NameRefused, error_from_code
 from transfer_core.jobs.leftovers import Leftover
@@ -36,7 +36,6 @@ from transfer_core.protocol.sender_events import (
 
 DROPPING_MAX = 512  # parts that one relay is told of at once
 LETTER = "letter"  # the source of jobs that are in no queue
-_NOTHING_YET = Figures()
 
 
 class AgentFiles:
@@ -131,41 +130,6 @@ class AgentFiles:
     def _is_letter(self, job: OutgoingJob) -> bool:
         return job.job.source == LETTER
 
-    def figures(self, uplink: Uplink, job: OutgoingJob) -> Figures:
-        """How far a job under way is."""
-        file = uplink.session.files.get(job.number) if uplink.session is not None and job.number is not None else None
-        if file is None:
-            if not job.bytes_before and not job.base_links and job.job.file_id not in uplink.past_links:
-                return _NOTHING_YET  # as most are in bundles, of thousands that are looked at each time
-            return Figures(job.bytes_before, self._by_link(uplink, job, {}), 0, job.bytes_before)
-        links = self._by_link(uplink, job, file.path_bytes)
-        durable = min(file.size, int(file.stored.sum()) * file.chunk_bytes)
-        return Figures(max(file.arrived_bytes, 0), links, file.resent_bytes, durable)
-
-    def _by_link(self, uplink: Uplink, job: OutgoingJob, path_bytes: Mapping[int, int]) -> dict[str, int]:
-        """Bytes by link, those of former attempts and sessions included."""
-        links = dict(job.base_links)
-        for name, count in uplink.past_links.get(job.job.file_id, {}).items():
-            links[name] = links.get(name, 0) + count
-        for number, count in path_bytes.items():
-            name = uplink.path_links[number]
-            links[name] = links.get(name, 0) + count
-        return links
-
-    def keep_past(self, uplink: Uplink) -> None:
-        """Remember which link carried what in the session that ends."""
-        if uplink.session is None:
-            return
-        for number, file in uplink.session.files.items():
-            job = uplink.by_number.get(number)
-            if job is None or job.members:
-                continue
-            past = uplink.past_links.setdefault(job.job.file_id, {})
-            for path, count in file.path_bytes.items():
-                name = uplink.path_links[path]
-                past[name] = past.get(name, 0) + count
-            job.number = None
-
     def flush(self) -> None:
         """Hand what has come up in this turn over to the disk."""
         self._reads.flush()
@@ -233,7 +197,7 @@ class AgentFiles:
     def _note_arrival(
         self, uplink: Uplink, job: OutgoingJob, path_bytes: Mapping[int, int], stored_as: str, digest: str
     ) -> None:
-        job.carried = self._by_link(uplink, job, path_bytes)
+        job.carried = bytes_by_link(uplink, job, path_bytes)
         job.stored_as, job.file_hash = stored_as, digest
         self._forget(uplink, job)
 

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 from transfer_core.clock import Clock
 from transfer_core.config import Policy
 from transfer_core.engine.agent_files import AgentFiles
+from transfer_core.engine.answers import Answers
+from transfer_core.engine.carried import keep_past
 from transfer_core.engine.event_loop import EventLoop
+from transfer_core.engine.goodbyes import say_goodbye
 from transfer_core.engine.hellos import Hellos
 from transfer_core.engine.live_feeds import LiveFeeds
 from transfer_core.engine.outgoing import OutgoingJob
@@ -32,12 +35,10 @@ from transfer_core.units import NS_PER_MS, NS_PER_S
 if TYPE_CHECKING:
     from transfer_core.engine.qlog import QlogTrace
 
-ANSWER_NS = 3 * NS_PER_S  # a relay that has not answered by then is said to be offline
 POLICY_NS = 200 * NS_PER_MS
 OBSERVED_NS = 100 * NS_PER_MS  # those who observe are called as often, at least,
 IDLE_NS = 250 * NS_PER_MS  # or while nothing is on its way
 PATHS_MAX = 250
-GOODBYES = 2  # by each link
 
 
 class AgentLoop:
@@ -53,6 +54,7 @@ class AgentLoop:
         self._clock, self._listener = clock, listener
         self.feeds = LiveFeeds(self.uplinks)
         self.files = AgentFiles(self.loop, clock, listener, self.feeds)
+        self._answers = Answers(self.files.set_online)
         self._hellos = Hellos(identity, name, clock, entropy, listener, self.links, self.on_port_failed)
         self.paths = PathPolicy(Policy.BONDED)
         self._policy_due_ns = 0
@@ -72,31 +74,7 @@ class AgentLoop:
         self.files.stop()
 
     def _goodbye(self) -> None:
-        for uplink in self.uplinks.values():
-            if uplink.session is not None and uplink.online:
-                uplink.session.close()
-        now_ns = self._clock.monotonic_ns()
-        for _ in range(32):
-            following = self.next_transmit(now_ns)
-            if following is None:
-                break
-            following[0].send(following[1].address, following[1].payload, following[1].segment_bytes)
-        for uplink in self.uplinks.values():
-            if uplink.session is not None and uplink.online:
-                self._say_by_all(uplink, uplink.session, now_ns)
-
-    def _say_by_all(self, uplink: Uplink, session: SenderSession, now_ns: int) -> None:
-        """Nobody is there later to say it again, and one link may be dead without our knowing it yet."""
-        for number, path in session.paths.items():
-            for _ in range(GOODBYES):
-                transmit = session.say_again(path, now_ns)
-                if transmit is None:
-                    return
-                port = self.links[uplink.path_links[number]].port
-                try:
-                    port.send(transmit.address, transmit.payload, transmit.segment_bytes)
-                except LinkError:
-                    break  # it is gone; another one may do
+        say_goodbye(self.uplinks.values(), self.links, self.next_transmit, self._clock.monotonic_ns())
 
     # --- links and relays
 
@@ -237,7 +215,7 @@ class AgentLoop:
         accepted = self._hellos.answer(uplink, received, now_ns)
         if accepted is None:
             return
-        self.files.keep_past(uplink)
+        keep_past(uplink)
         uplink.dropping.clear()  # what the former session had not delivered is asked for again
         uplink.initiator, uplink.silent_since_ns = None, None
         uplink.call_again()
@@ -294,10 +272,7 @@ class AgentLoop:
                 session.handle_timeout(now_ns)
                 self.files.drain(uplink)
                 self.files.note_dropped(uplink, session)
-            if session is None or session.closed:
-                self._note_no_answer(uplink, now_ns)
-            else:
-                self._note_silence(uplink, session, now_ns)
+            self._answers.look(uplink, now_ns, has_links=bool(self.links))
             if self._hellos.is_needed(uplink, now_ns):
                 self._hellos.say(uplink, now_ns)
             elif uplink.initiator is not None and session is not None:
@@ -308,25 +283,6 @@ class AgentLoop:
         self.files.flush()
         for observe in self.observers:
             observe(now_ns)
-
-    def _note_silence(self, uplink: Uplink, session: SenderSession, now_ns: int) -> None:
-        heard = any(not path.sender.is_silent and path.last_heard_ns is not None for path in session.paths.values())
-        if heard:
-            uplink.silent_since_ns = None
-            self.files.set_online(uplink, True, "")
-        elif uplink.silent_since_ns is None:
-            uplink.silent_since_ns = now_ns
-        elif now_ns - uplink.silent_since_ns > NS_PER_S:
-            self.files.set_online(uplink, False, "the relay does not answer over any link")
-
-    def _note_no_answer(self, uplink: Uplink, now_ns: int) -> None:
-        """A relay that never answered is offline too, and the jobs for it say why."""
-        if uplink.asked_since_ns is None:
-            uplink.asked_since_ns = now_ns
-        elif now_ns - uplink.asked_since_ns > ANSWER_NS and now_ns >= uplink.refused_until_ns:
-            where = ", ".join(f"{host}:{port}" for host, port in uplink.target.addresses) or "its address"
-            silent = f"nothing comes back from {where} that this relay's key could have signed"
-            self.files.set_online(uplink, False, silent if self.links else "no link is up that could reach the relay")
 
     def _apply_policy(self, now_ns: int) -> None:
         carrying: list[Carrying] = []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from transfer_core.clock import Clock
 from transfer_core.config import EngineConfig
 from transfer_core.engine.agent_loop import AgentLoop
+from transfer_core.engine.carried import figures_of
 from transfer_core.engine.event_bus import EventBus
 from transfer_core.engine.given_up import GivenUp
 from transfer_core.engine.outgoing import OutgoingJob
@@ -273,7 +274,7 @@ class JobRunner:
         found: dict[str, Figures] = {}
         for uplink in self._loop.uplinks.values():
             for file_id, out in uplink.jobs.items():
-                found[file_id] = self._loop.files.figures(uplink, out)
+                found[file_id] = figures_of(uplink, out)
         if self.uploads is not None:
             found.update(self.uploads.figures())
         self._post(lambda: self.take_figures(found))
