@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 
-from tests.support.promised import FULL, PAYLOAD_SHARE, SEEDS, SLICE_BYTES, Outcome, transfer, world_of
-from tests.support.session_world import S
+from tests.support.promised import FULL, GATHERED_NS, PAYLOAD_SHARE, SEEDS, SLICE_BYTES, Outcome, transfer, world_of
+from tests.support.session_world import S, SessionWorld, WorldFile
 from tests.unit.protocol.recovery.path_model import Conditions, PathModel
 from transfer_core.sim.conditions import LinkConditions
 
@@ -52,6 +53,19 @@ def test_a_link_whose_jitter_reorders_carries_its_ceiling(rtt_ms: int, seed: int
     world = world_of([_link(rtt_ms, jitter_ms=rtt_ms / 2 / JITTER_SIGMAS)], SIZE, seed, reorder=True)
     _assert_promised(transfer(world), rtt_ms, 0.90)
     assert world.trouble.overtaken > 0.3 * world.ups[0].counters.delivered
+
+
+@pytest.mark.parametrize("seed", [5, 17, 23])
+def test_a_start_that_jitter_ended_too_soon_is_made_up_for_within_seconds(seed: int) -> None:
+    rtt_ms = 200
+    world = SessionWorld([_link(rtt_ms, jitter_ms=rtt_ms / 8)], seed, reorder=True, coalesce_ns=GATHERED_NS)
+    world.run(lambda: world.now_ns >= 2 * S, limit_s=3)
+    world.add_file(WorldFile("a", np.random.default_rng(1).bytes(40_000_000)))
+    delivered: list[int] = []
+    for at_s in (6, 8):
+        world.run(lambda at_s=at_s: world.now_ns >= at_s * S, limit_s=5)
+        delivered.append(world.ups[0].counters.delivered)
+    assert (delivered[1] - delivered[0]) * 1500 * 8 / 2 > 0.9 * RATE_MBPS * 1e6
 
 
 @pytest.mark.parametrize("seed", SEEDS)

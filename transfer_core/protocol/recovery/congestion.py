@@ -49,7 +49,16 @@ from transfer_core.protocol.recovery.standing_queue import (
     LastingDistance,
     queue_target_s,
 )
-from transfer_core.protocol.recovery.start import QUEUE_SEEN, RATE_MAX, SHORT_OF_DATA, Found, Seen, Start, filling_rate
+from transfer_core.protocol.recovery.start import (
+    QUEUE_SEEN,
+    RATE_MAX,
+    SHORT_OF_DATA,
+    Found,
+    Seen,
+    Start,
+    filling_rate,
+    may_be_jitter,
+)
 from transfer_core.units import NS_PER_S
 
 GAIN = 0.5
@@ -265,6 +274,8 @@ class Congestion:
         measured = self._rounds.so_far(sample)
         if measured is None or not self._is_filling(measured) or measured.span_s < 8 * self._wander_s():
             return
+        if self.mode is Mode.STARTUP and self._may_be_jitter(measured):
+            return
         self._has_braked = True
         keeps = self.mode is Mode.CRUISE and self._wander_s() > 0  # part of a round tells too little there
         self._cruise(sample, self.capacity if keeps else measured.arriving)
@@ -292,14 +303,19 @@ class Congestion:
         else:
             self.rate = found
 
+    def _may_be_jitter(self, measured: Round) -> bool:
+        jitter_s = self.rtt.jitter_ns / NS_PER_S - self.packet_bytes / self.rate  # what packets wait for each other
+        return may_be_jitter(measured.packets, self.queue.queue_s, self.queue_target_s, jitter_s)
+
     def _seen(self, measured: Round) -> Seen:
+        tells = not self._may_be_jitter(measured)
         return Seen(
             rate=self.rate,
-            queue_s=self.queue.queue_s,
+            queue_s=self.queue.queue_s if tells else 0.0,
             target_s=self.queue_target_s,
             rtt_min_s=self.rtt_min_s,
             packet_bytes=self.packet_bytes,
-            is_filling=self._is_filling(measured),
+            is_filling=tells and self._is_filling(measured),
             is_mixed=are_mixed(self.lateness_s, self.rtt_min_s),
             is_calm=self.response.suspicions == 0 and not self.response.is_trying,
         )
@@ -412,7 +428,7 @@ class Congestion:
         be found, or another flow has made room for a while, and a leap would fill the queue."""
         if self._told is None:
             return False
-        if not self._drain_length.has_ended:
+        if not self._drain_length.has_ended and not self._drain.had_nothing_to_do:
             return True  # another's queue may be taken for the base delay, so that its end is not seen
         return AS_TOLD_LEAST * self._told < self.capacity < AS_TOLD_MOST * self._told
 

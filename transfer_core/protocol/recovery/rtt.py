@@ -22,6 +22,7 @@ class RttEstimator:
         self.srtt_ns: int | None = hint_ns
         self.rttvar_ns = (hint_ns or _UNKNOWN_NS) // 2
         self.jitter_ns = 0
+        self._differences = 0
         self._min_ns: int | None = hint_ns
 
     @property
@@ -38,7 +39,8 @@ class RttEstimator:
         """Take one measured round trip."""
         rtt_ns = min(max(rtt_ns, RTT_MIN_NS), RTT_MAX_NS)
         if self.latest_ns is not None:
-            self.jitter_ns += (abs(rtt_ns - self.latest_ns) - self.jitter_ns) // 16  # RFC 3550 section 6.4.1
+            self._differences = min(16, self._differences + 1)  # RFC 3550 section 6.4.1, from 16 on; a mean before
+            self.jitter_ns += (abs(rtt_ns - self.latest_ns) - self.jitter_ns) // self._differences
         self.latest_ns = rtt_ns
         self._min_ns = rtt_ns if self._min_ns is None else min(self._min_ns, rtt_ns)
         if self.srtt_ns is None:

@@ -70,6 +70,7 @@ class Drain:
     """When the queue is drained, and for how many rounds."""
 
     def __init__(self) -> None:
+        self.had_nothing_to_do = False  # at a turn, of which the queue was empty anyway
         self._turn: int | None = None
         self._rounds = 0
 
@@ -86,7 +87,10 @@ class Drain:
         if self._rounds == 0:
             every_s = max(EVERY_MIN_S, 2.0 ** math.ceil(math.log2(max(EVERY_RTTS * rtt_min_s, 1e-3))))
             before, self._turn = self._turn, int(receiver_clock_s / every_s)
-            if before is None or before == self._turn or is_empty:
+            if before is None or before == self._turn:
+                return False
+            if is_empty:
+                self.had_nothing_to_do = True
                 return False
         elif is_empty or self._rounds >= DRAIN_ROUNDS:
             self._rounds = 0

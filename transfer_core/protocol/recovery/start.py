@@ -28,6 +28,7 @@ UNTOLD_RTT_S = 0.05  # on a way that is no shorter: there little time is lost, a
 SHORT_OF_DATA = 0.6  # of the rate: if less was sent and arrived, the rate was not tried
 MIXED_PACKETS = 64  # a round of so many tells the rate at which they arrive to a tenth in any order
 MIXED_FULL = 0.8
+JITTER_MATTERS = 0.4  # of the queue target
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,11 @@ class Start:
 def filling_rate(capacity: float, rtt_min_s: float, packet_bytes: int) -> float:
     """What fills the queue as far as is wanted within a round trip, if that is the capacity."""
     return capacity * (1 + min(FILLING_MOST, queue_target_s(rtt_min_s, capacity, packet_bytes) / rtt_min_s))
+
+
+def may_be_jitter(packets: int, queue_s: float, target_s: float, jitter_s: float) -> bool:
+    """Whether what looks like a queue in a round of so few packets may be none, as the round trip varies."""
+    return jitter_s > JITTER_MATTERS * target_s and packets < MIXED_PACKETS and queue_s <= 2 * target_s
 
 
 def _is_full(measured: Round, seen: Seen) -> bool:

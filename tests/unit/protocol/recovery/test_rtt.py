@@ -22,6 +22,16 @@ def test_it_settles_on_what_it_sees_and_keeps_the_least() -> None:
     assert 18 * MS < rtt.jitter_ns < 20.1 * MS
 
 
+def test_a_jitter_is_known_from_the_first_two_round_trips_on() -> None:
+    rtt = RttEstimator(100 * MS)
+    rtt.on_sample(100 * MS)
+    assert rtt.jitter_ns == 0
+    rtt.on_sample(130 * MS)
+    assert rtt.jitter_ns == 30 * MS
+    rtt.on_sample(120 * MS)
+    assert rtt.jitter_ns == 20 * MS
+
+
 def test_a_rebase_takes_what_is_seen_now_for_the_least() -> None:
     rtt = RttEstimator(20 * MS)
     for _ in range(100):

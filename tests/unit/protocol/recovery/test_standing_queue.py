@@ -47,7 +47,11 @@ def test_a_drain_ends_when_the_queue_is_empty() -> None:
 
 
 def test_what_is_empty_is_not_drained() -> None:
-    assert rounds(Drain(), 101.0, 120.0, is_empty=True) == []
+    drain = Drain()
+    assert rounds(drain, 101.0, 103.9, is_empty=True) == []
+    assert not drain.had_nothing_to_do  # there was no turn so far
+    assert rounds(drain, 103.9, 120.0, is_empty=True) == []
+    assert drain.had_nothing_to_do
 
 
 @pytest.mark.parametrize(("rtt_ms", "mbps"), [(200, 20), (200, 50), (60, 10), (100, 20)])

@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from transfer_core.protocol.recovery.capacity import Round
-from transfer_core.protocol.recovery.start import BEYOND_TOLD, Found, Seen, Start, filling_rate
+from transfer_core.protocol.recovery.start import (
+    BEYOND_TOLD,
+    MIXED_PACKETS,
+    Found,
+    Seen,
+    Start,
+    filling_rate,
+    may_be_jitter,
+)
 
 PACKET = 1500
 QUIET = Seen(
@@ -84,3 +92,10 @@ def test_a_figure_that_more_than_arrives_is_dropped_and_the_rate_rises_beyond_it
 def test_at_the_trains_figure_loss_that_may_be_congestion_ends_it_there() -> None:
     seen = replace(QUIET, rate=4.9e6, is_calm=False)
     assert told(5e6).on_round(measured(4.9e6, 4.9e6), seen) == Found(5e6)
+
+
+def test_a_queue_seen_in_a_few_packets_of_a_way_whose_round_trip_varies_may_be_none() -> None:
+    assert may_be_jitter(MIXED_PACKETS - 1, queue_s=0.03, target_s=0.02, jitter_s=0.01)
+    assert not may_be_jitter(MIXED_PACKETS, queue_s=0.03, target_s=0.02, jitter_s=0.01)
+    assert not may_be_jitter(10, queue_s=0.041, target_s=0.02, jitter_s=0.01)  # whatever it is, it must not grow
+    assert not may_be_jitter(10, queue_s=0.03, target_s=0.02, jitter_s=0.005)
