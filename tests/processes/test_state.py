@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.field import Answer, Field, data_of
+
+OWN_DISK = 'mount -t tmpfs -o size=2m tmpfs "$0" && '
+FILL = "; cat /dev/zero > $0/filler 2>/dev/null; "
 
 
 def is_error(answer: Answer, code: str) -> bool:
@@ -76,6 +83,32 @@ def test_a_damaged_queue_is_kept_aside_and_the_agent_goes_on(field: Field, damag
     field.upload(lap)
     assert field.start_agent("--once").wait() == 0
     assert field.arrived() == {"lap.bin": lap.read_bytes()}
+
+
+def test_whoever_finds_the_queue_damaged_is_told_so(field: Field) -> None:
+    assert field.jobs() == []
+    path = queue_of(field)
+    path.write_bytes(data_of(10_000))
+    answer = field.say("status")
+    assert answer.code == 0
+    (line,) = answer.err.splitlines()
+    assert "damaged" in line
+    assert ".corrupt-" in line
+    assert field.say("status").err == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a disk of its own for a state needs Linux")
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() != 0, reason="a disk of its own needs root")
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="a disk of its own needs `unshare` (util-linux)")
+@pytest.mark.parametrize("words", [("status",), ("relay", "--dir", "in", "--listen", "127.0.0.1:0")])
+def test_a_state_on_a_full_disk_is_told_as_such(field: Field, words: tuple[str, ...]) -> None:
+    state = field.folder / "full"
+    state.mkdir()
+    make = subprocess.list2cmdline([*field.words("status"), "--state", str(state)])
+    script = f'{OWN_DISK}{make}{FILL}exec "$@"'
+    asked = ["unshare", "--mount", "sh", "-c", script, str(state), *field.words(*words), "--state", str(state)]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False, cwd=field.folder)
+    assert is_error(Answer(done.returncode, done.stdout, done.stderr), "E_DISK_FULL"), done.stderr
 
 
 def test_a_queue_of_a_newer_version_is_left_alone(field: Field) -> None:

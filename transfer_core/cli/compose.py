@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from transfer_core.cli import output
 from transfer_core.errors import DrsError, NotFoundError, StateError, UsageError
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def open_service(
         raise UsageError(f"{simulation} is no file", hint="Name a simulation file with --simulate.")
     service = LocalService(state_directory(state), links=links, simulation=simulation, policy=policy, trace=trace)
     try:
+        for notice in service.notices():  # of the state alone so far
+            output.note(notice.text)
         yield service
     finally:
         service.stop()

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import psutil
 
-from transfer_core.errors import StateError, StateLocked
+from transfer_core.errors import DiskFull, StateError, StateLocked
 
 _TEXT_AT = 1
 _TEXT_BYTES_MAX = 4096
+_HINT = "Check its permissions, or use another --state directory."
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
 
 
@@ -30,18 +32,20 @@ class StateLock:
         self._fd: int | None = None
 
     def acquire(self, since: str) -> None:
-        """Take it; does nothing if it is held already. StateLocked names the holder, StateError what is wrong."""
+        """Take it; does nothing if it is held already.
+
+        StateLocked names the holder, StateError what is wrong; DiskFull if the holder can't be written down.
+        """
         if self._fd is not None:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            hint = "Check its permissions, or use another --state directory."
-            raise StateError(f"{self._path} can't be opened: {error.strerror}", hint=hint) from error
+            raise StateError(f"{self._path} can't be opened: {error.strerror}", hint=_HINT) from error
         try:
             self._lock(fd)
-            _write_holder(fd, since)
+            self._write_holder(fd, since)
         except BaseException:
             os.close(fd)
             raise
@@ -56,6 +60,17 @@ class StateLock:
                 raise StateLocked(message) from error
             hint = "Use a --state directory on a local disk."
             raise StateError(f"{self._path} can't be locked: {error.strerror}", hint=hint) from error
+
+    def _write_holder(self, fd: int, since: str) -> None:
+        text = json.dumps({"pid": os.getpid(), "since": since})
+        try:
+            os.ftruncate(fd, 0)
+            os.lseek(fd, 0, os.SEEK_SET)
+            os.write(fd, b" " * _TEXT_AT + text.encode())
+        except OSError as error:
+            if error.errno in _FULL:
+                raise DiskFull(f"no room left for {self._path}") from error
+            raise StateError(f"{self._path} can't be written: {error.strerror}", hint=_HINT) from error
 
     def is_held(self) -> bool:
         """Whether somebody works on this state, as far as its note tells: nothing is locked to find out."""
@@ -80,13 +95,6 @@ class StateLock:
             os.ftruncate(self._fd, 0)
             os.close(self._fd)
             self._fd = None
-
-
-def _write_holder(fd: int, since: str) -> None:
-    os.ftruncate(fd, 0)
-    os.lseek(fd, 0, os.SEEK_SET)
-    text = json.dumps({"pid": os.getpid(), "since": since})
-    os.write(fd, b" " * _TEXT_AT + text.encode())
 
 
 def _read_holder(fd: int) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transfer_core.errors import DiskFull, StateError, StateNewer
+from transfer_core.storage.free_space import usable_bytes
 
 BUSY_MS = 5000
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
@@ -24,6 +25,7 @@ _REFUSED = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 )
 _HINT = "Check its folder, permissions and disk, and who else uses it."
+_JOURNAL_INDEX_BYTES = 1 << 15  # NAME-shm grows by so much
 _COMPANIONS = ("-wal", "-shm")
 
 
@@ -58,7 +60,7 @@ def open_database(
             kept = _set_aside(path, now_text)
             return _open(path, migrations, check=check, busy_ms=busy_ms), Quarantined(kept, str(damage))
     except (sqlite3.Error, OSError, _Damaged) as error:
-        if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_FULL:
+        if isinstance(error, sqlite3.Error) and _lacks_room(error, path):
             raise DiskFull(f"no room left for {path}") from error
         raise StateError(f"{path} can't be opened: {error}", hint=_HINT) from error
 
@@ -113,6 +115,13 @@ def _open(path: Path, migrations: Sequence[str], *, check: bool, busy_ms: int) -
         connection.close()
         raise
     return connection
+
+
+def _lacks_room(error: sqlite3.Error, path: Path) -> bool:
+    """SQLite calls it an input or output error when there is no room for the index of the journal."""
+    if _code(error) == sqlite3.SQLITE_IOERR:
+        return usable_bytes(path.parent) < _JOURNAL_INDEX_BYTES
+    return _code(error) == sqlite3.SQLITE_FULL
 
 
 def _code(error: sqlite3.Error) -> int:
