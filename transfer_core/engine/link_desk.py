@@ -90,6 +90,7 @@ class LinkDesk:
                 known.port = None
                 known.link = replace(known.link, usable=False, why="the interface is gone")
             ports = {name: known.port for name, known in self._known.items() if known.port is not None}
+        self.play(self._clock.monotonic_ns())  # what is dead from the start sends nothing before
         self._loop.loop.post(lambda: self._loop.set_links(ports))
         return came_up
 
@@ -138,7 +139,7 @@ class LinkDesk:
 
     def play(self, now_ns: int) -> None:
         """Do what the simulation file wants done by now."""
-        if self._player is None:
+        if self._player is None or not self._known:
             return
         for step in self._player.due(now_ns):
             if step.link in self._known:

@@ -14,7 +14,7 @@ from transfer_core.engine import clerk, local_service
 from transfer_core.engine.local_service import LocalService
 from transfer_core.engine.system import SystemClock, SystemEntropy
 from transfer_core.errors import ConflictError, NotFoundError
-from transfer_core.events import LinkMarked
+from transfer_core.events import JobState, LinkMarked
 from transfer_core.jobs.store import JobStore, NewJob
 from transfer_core.protocol.security.noise import KeyPair
 from transfer_core.protocol.security.tokens import PairingToken, encode_token
@@ -128,10 +128,10 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def started_with_work(folder: Path, links: str) -> Iterator[LocalService]:
-    """The relay of an agent that was started with a file in its queue, and is up once the relay takes that."""
+def started_with_work(folder: Path, links: str, size: int = 20_000_000) -> Iterator[tuple[LocalService, LocalService]]:
+    """An agent that was started with a file in its queue, and is up once the relay takes that; and the relay."""
     (folder / "links.toml").write_text(links)
-    (folder / "lap.bin").write_bytes(bytes(20_000_000))  # far from done when the relay takes it
+    (folder / "lap.bin").write_bytes(bytes(size))
     host = LocalService(folder / "host")
     service = LocalService(folder / "state", simulation=folder / "links.toml")
     try:
@@ -139,7 +139,7 @@ def started_with_work(folder: Path, links: str) -> Iterator[LocalService]:
         service.pair(host.relay_token().text)
         service.add_paths([str(folder / "lap.bin")])
         start_within_time(service)
-        yield host
+        yield service, host
     finally:
         service.stop()
         host.stop()
@@ -147,7 +147,7 @@ def started_with_work(folder: Path, links: str) -> Iterator[LocalService]:
 
 @pytest.mark.usefixtures("patient")
 def test_an_agent_with_work_left_is_up_with_all_its_rooms_once_the_relay_takes_a_file(tmp_path: Path) -> None:
-    with started_with_work(tmp_path, FAR) as host:
+    with started_with_work(tmp_path, FAR) as (_, host):
         assert [file.path for file in host.incoming()] == ["lap.bin"]
 
 
@@ -158,6 +158,30 @@ def test_nothing_between_an_agent_s_start_and_its_first_file_waits_for_the_clerk
     monkeypatch.setattr(clerk, "TURN_S", 1000.0)
     with started_with_work(tmp_path, LINKS):
         pass  # it is up, and within time
+
+
+DEAD_FROM_THE_START = (
+    LINKS
+    + """
+[[link]]
+name = "lte"
+rate_mbps = 20
+delay_ms = 5
+[[step]]
+at_s = 0
+link = "lte"
+kill = true
+"""
+)
+
+
+def test_a_link_that_a_simulation_kills_at_its_first_moment_carries_nothing(tmp_path: Path) -> None:
+    with started_with_work(tmp_path, DEAD_FROM_THE_START, size=2_000_000) as (service, _):
+        end = time.monotonic() + WAIT_S
+        while not (job := service.jobs()[0]).status.is_final:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert (job.status, list(job.links)) == (JobState.COMPLETED, ["wifi"])
 
 
 @pytest.mark.usefixtures("patient")
