@@ -34,6 +34,15 @@ def delay_text(delay_ms: float | None) -> str:
     return span_text(round(delay_ms * NS_PER_MS))
 
 
+def delays_text(p50_ms: float | None, p99_ms: float | None) -> str:
+    """`22 · p99 74 ms`, `640 ms · p99 4.6 s`: a unit that both have is named once. A dash while none is known."""
+    if p50_ms is None:
+        return DASH
+    usual, most = delay_text(p50_ms), delay_text(p99_ms)
+    unit = " " + most.rpartition(" ")[2]
+    return f"{usual.removesuffix(unit)} · p99 {most}"
+
+
 def age_there_text(view: WatchView, now_ns: int) -> str:
     """`there 0.2 s ago`; a dash while nothing has arrived."""
     if view.newest_there_ns is None:
@@ -44,14 +53,12 @@ def age_there_text(view: WatchView, now_ns: int) -> str:
 def figures(view: WatchView, now_ns: int) -> list[tuple[str, str]]:
     """Label and value of each line of a card."""
     backlog = f"{view.backlog:,} · {format_bytes(view.backlog_bytes)}" if view.backlog else "0"
-    known = view.latency_p50_ms is not None
-    delay = f"{delay_text(view.latency_p50_ms)} · p99 {delay_text(view.latency_p99_ms)}" if known else DASH
     return [
         ("in", f"{fps_text(view.fps_in)} fps · {view.frames_in:,}"),
         ("out", f"{fps_text(view.fps_out)} fps · {view.frames_out:,}"),
         ("backlog", backlog),
         ("newest", age_there_text(view, now_ns)),
-        ("delay", delay),
+        ("delay", delays_text(view.latency_p50_ms, view.latency_p99_ms)),
         ("errors", f"{view.errors:,}"),
     ]
 

@@ -64,7 +64,7 @@ def measure(bench: Bench) -> Result:
         with bench.scratch(in_memory=True) as folder:
             source = make_files(folder / "camera01", files, bench.seed)
             with warm_memory(warm_bytes):
-                far_s[rate_mbps], _, _ = _watched(folder / "far", source, files, far_line(rate_mbps))
+                far_s[rate_mbps], _, _ = _watched(folder / "far", source, files, _far_line(rate_mbps))
         bench.log(f"60 ms and {rate_mbps} Mbit/s: {files / far_s[rate_mbps]:.0f}/s")
     rates = {name: [files / each.took_s for each in sent] for name, sent in taken.items()}
     ours, best = median(rates[OURS]), max(median(rates[name]) for name in PLAIN)
@@ -96,7 +96,7 @@ def measure(bench: Bench) -> Result:
     return Result(goals, [Table(("sender", "files per s", "CPU-ms per file"), rows)], notes=notes)
 
 
-def far_line(rate_mbps: int) -> str:
+def _far_line(rate_mbps: int) -> str:
     """A simulated link of that rate and 60 ms of round trip."""
     return f'[[link]]\nname = "line"\nrate_mbps = {rate_mbps}\ndelay_ms = 30\nqueue_ms = 200\n'
 

@@ -15,7 +15,7 @@ from app.models.console_state import ConsoleState
 from app.models.watch_words import figures
 from app.theme.theme import Theme
 from app.theme.tokens import THEMES
-from app.views.cameras.camera_card import MARGIN, PICTURE, CameraCard
+from app.views.cameras.camera_card import FIGURES_GAP, LABEL_GAP, MARGIN, PICTURE, CameraCard
 from app.views.cameras.page import CamerasPage
 from app.views.cameras.trigger_dialog import TriggerDialog
 from app.views.cameras.watch_dialog import WatchDialog
@@ -81,7 +81,7 @@ def test_each_watch_has_a_card_that_says_how_it_does(page: CamerasPage) -> None:
     text = page.card("camera01").accessibleDescription()
     for words in (
         *("watching", "in: 30.0 fps · 46,836", "backlog: 6 · 9.0 MB"),
-        *("delay: 22 ms · p99 74 ms", "newest: —"),
+        *("delay: 22 · p99 74 ms", "newest: —"),
     ):
         assert words in text
     assert not page.empty.isVisible()
@@ -93,8 +93,10 @@ def test_the_figures_of_a_card_are_whole_in_every_theme(qtbot: QtBot, theme: str
     card = CameraCard(look)
     qtbot.addWidget(card)
     label = QFontMetrics(look.small).horizontalAdvance("backlog")
-    value = max(QFontMetrics(look.font).horizontalAdvance(text) for _, text in figures(demo_watches()[0], NOW_NS))
-    assert card.sizeHint().width() >= PICTURE.width() + label + value + 2 * MARGIN
+    for p50_ms, p99_ms in ((22.0, 74.0), (100.0, 744.0), (999.0, 999.0), (999.0, 9400.0), (9900.0, 59_000.0)):
+        view = replace(demo_watches()[0], latency_p50_ms=p50_ms, latency_p99_ms=p99_ms)
+        value = max(QFontMetrics(look.font).horizontalAdvance(text) for _, text in figures(view, NOW_NS))
+        assert card.sizeHint().width() >= PICTURE.width() + FIGURES_GAP + label + LABEL_GAP + value + 2 * MARGIN
 
 
 @pytest.mark.parametrize(
@@ -326,6 +328,7 @@ def test_what_is_not_known_is_a_dash_and_never_zero() -> None:
     assert dict(figures(view, NOW_NS))["newest"] == "—"
     slow = replace(view, latency_p50_ms=640.0, latency_p99_ms=4600.0)
     assert dict(figures(slow, NOW_NS))["delay"] == "640 ms · p99 4.6 s"
+    assert dict(figures(replace(slow, latency_p50_ms=1200.0), NOW_NS))["delay"] == "1.2 · p99 4.6 s"
     assert dict(figures(view, NOW_NS))["in"] == "— fps · 0"
     assert dict(figures(view, NOW_NS))["delay"] == "—"
 

@@ -137,7 +137,7 @@ class AgentLoop:
                 present.target = target
 
     def set_awaited(self, relays: Collection[str]) -> None:
-        """Something waits for these relays, which do not answer: from now on they are called as one that is near."""
+        """Something waits for these relays, which do not answer: call them at once, and more often from now on."""
         for name, uplink in self.uplinks.items():
             is_news = name in relays and not uplink.is_awaited
             uplink.is_awaited = name in relays

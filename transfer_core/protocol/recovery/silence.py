@@ -13,7 +13,7 @@ from __future__ import annotations
 from transfer_core.units import NS_PER_MS, NS_PER_S
 
 SLACK_NS = 20 * NS_PER_MS
-UNKNOWN_NS = 1000 * NS_PER_MS  # while no round trip is known
+UNKNOWN_NS = NS_PER_S  # while no round trip is known
 WAIT_MAX_NS = 3 * NS_PER_S
 PROBE_WAIT_MIN_NS, PROBE_WAIT_MAX_NS = 20 * NS_PER_MS, 100 * NS_PER_MS
 LONG_NS, PROBE_WAIT_LONG_NS = 900 * NS_PER_S, NS_PER_S
