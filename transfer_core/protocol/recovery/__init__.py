@@ -10,13 +10,17 @@
       rtt             round trips
       loss            when a packet is lost; whether loss has risen above the path's own
       capacity        what the bottleneck lets through, and how long its queue is
-      congestion      how fast: a small queue held on purpose
+      congestion      how fast, and in which of these modes:
+        start           finds the rate
+        cruise          holds a small queue on purpose, and looks for more
+        company         beside flows that fill every buffer
+      standing_queue  how long that queue is to be, and when it is drained
+      loss_response   what loss means for the rate
       loss_trial      whether a rise of loss without a queue is congestion
       opening_train   packets back to back, whose spread tells the rate to begin with
       pacer           bursts of about a millisecond
       silence         when nobody answers, and when to probe
     mtu             how large packets may be
 
-May import the vocabulary only. A mode for the company of flows that fill every buffer goes beside `congestion` as a
-file of its own: something with its `rate`, `on_sample` and `on_final`.
+May import the vocabulary only.
 """

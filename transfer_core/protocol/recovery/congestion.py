@@ -13,9 +13,9 @@ the base delay stays known (see `standing_queue`). A flow that shares a line get
 the rate (less on a short way) is taken for a change of its capacity at once, which halves the time to equal shares. No
 queue seen: if faster sending arrives as fast as it is sent, the rate grows, faster each time.
 
-STARTUP finds the rate (see `start`). CRUISE holds the queue. Loss is no sign of congestion while the queue explains
-itself; a rise without a queue is put on trial (see `loss_response`), and a rate that proved too high is a ceiling,
-approached again in small steps. COMPETE holds a window beside a flow that fills the buffer (`company`).
+STARTUP finds the rate (`start`). CRUISE holds the queue (`cruise`). COMPETE holds a window beside a flow that fills the
+buffer (`company`). Loss is no sign of congestion while the queue explains itself; a rise without a queue is put on
+trial (`loss_response`), and a rate that proved too high is a ceiling, approached again in small steps.
 
 After a pause of more than ten seconds a path begins anew, yet at half of what it carried, as RFC 9959 (careful resume)
 has it: a train goes with the first data, and tells a round trip later what of the rest is still there.
@@ -34,23 +34,15 @@ from transfer_core.protocol.recovery.capacity import (
     RoundMeter,
     Sample,
     are_mixed,
-    round_span_s,
 )
 from transfer_core.protocol.recovery.company import Competition, Finding, QueueWatch
+from transfer_core.protocol.recovery.cruise import STEER_MOST, Cruise, Standing
 from transfer_core.protocol.recovery.loss import LossWindows
 from transfer_core.protocol.recovery.loss_response import LossResponse, Situation
 from transfer_core.protocol.recovery.rtt import RttEstimator
 from transfer_core.protocol.recovery.sent_packets import InOrder
-from transfer_core.protocol.recovery.standing_queue import (
-    DRAIN_RATE,
-    EMPTY,
-    Drain,
-    DrainLength,
-    LastingDistance,
-    queue_target_s,
-)
+from transfer_core.protocol.recovery.standing_queue import queue_target_s
 from transfer_core.protocol.recovery.start import (
-    QUEUE_SEEN,
     RATE_MAX,
     SHORT_OF_DATA,
     Found,
@@ -61,12 +53,7 @@ from transfer_core.protocol.recovery.start import (
 )
 from transfer_core.units import NS_PER_S
 
-GAIN = 0.5
-LEAD = 0.5  # of what the rate is steered by is expected to arrive: a share of a line follows the rate
-LEAD_RTT_S = 0.060  # less of it on a shorter way, whose queue would swing
-REFILL_ROUNDS = 3  # after a drain a queue that is empty does not mean that more would go
 TRAIN_PACKETS = 10
-AS_TOLD_LEAST, AS_TOLD_MOST = 0.8, 1.15  # of what the opening train or the newest queue told
 BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
 WANDER_MATTERS = 0.1  # of the queue target
 STALL_PACKETS = 3  # a gap between acknowledgements in which so many would have gone is no stall
@@ -99,24 +86,20 @@ class Congestion:
         self.response = LossResponse()
         self._rounds = RoundMeter()
         self.rate = self._opening_rate()
-        self.capacity = self.rate
         self._last: Sample | None = None
         self._start = Start(self.rate)
-        self._told: float | None = None  # the capacity, by the opening train or the newest queue
-        self._was_saturated = False
-        self._speed_up = 1.0
-        self._rises = 0
-        self._misses = 0
+        self._cruise = Cruise(self.rate)
         self._has_braked = False
-        self._drain = Drain()
-        self._drain_length = DrainLength()
-        self._refill_rounds = 0
-        self._lasting = LastingDistance()
         self._watch = QueueWatch()
         self._competition: Competition | None = None
         self._capacity_most = self.capacity  # of late
 
     # --- what others read
+
+    @property
+    def capacity(self) -> float:
+        """What the bottleneck lets through."""
+        return self._cruise.capacity
 
     @property
     def rtt_min_s(self) -> float:
@@ -167,10 +150,10 @@ class Congestion:
         if measured is not None:
             self._has_braked = False
             self._end_round(sample, measured)
-        elif not self._has_braked and (self.mode is Mode.STARTUP or self._speed_up > 1):
+        elif not self._has_braked and (self.mode is Mode.STARTUP or self._cruise.is_leaping):
             self._brake(sample)
-        drains = self._drain.is_under_way and self.mode is Mode.CRUISE and not self.response.is_trying
-        if drains and self._drain_length.is_over(sample.now_s):
+        is_steered = self.mode is Mode.CRUISE and not self.response.is_trying
+        if is_steered and self._cruise.has_drained_enough(sample.now_s):
             self.rate = max(self.rate, self.capacity)
 
     def _stalled_s(self, sample: Sample) -> float:
@@ -192,13 +175,13 @@ class Congestion:
             return
         self.rate = order.rate
         if order.capacity is not None:
-            self.capacity = order.capacity
+            self._cruise.capacity = order.capacity
         if order.settles:
             self._rounds.restart()
-            self._speed_up, self._rises, self._misses = 1.0, 0, 0
+            self._cruise.settle()
         if order.ends_startup:
             self.mode = Mode.CRUISE
-            self._was_saturated = False
+            self._cruise.begin_below_a_ceiling()
 
     def _situation(self, now_s: float) -> Situation:
         return Situation(
@@ -207,21 +190,21 @@ class Congestion:
             queue_s=self.queue.queue_s,
             target_s=self.queue_target_s,
             is_startup=self.mode is Mode.STARTUP,
-            is_growing=self._rises > 0,
+            is_growing=self._cruise.is_growing,
             dispersion=self._start.dispersion,
             rtt_min_s=self.rtt_min_s,
             srtt_s=self.rtt.smoothed_ns / NS_PER_S,
             lateness_s=self.lateness_s,
             next_pn=self._last.next_pn if self._last is not None else 0,
             packet_bytes=self.packet_bytes,
-            is_drained=self._drain.is_under_way or self._refill_rounds > 0,
+            is_drained=self._cruise.is_drained,
         )
 
     def on_resume(self) -> None:
         """The path answers again after a silence: go on at the saved rate; what was being measured is void."""
         self._rounds.restart()
         self.queue.forget_recent()
-        self._speed_up, self._rises, self._misses = 1.0, 0, 0
+        self._cruise.settle()
         rate_before = self.response.give_up()
         if rate_before is not None:
             self.rate = rate_before
@@ -244,8 +227,8 @@ class Congestion:
         if self._competition is not None:
             self._leave_competition()
         self.mode = Mode.STARTUP
-        self.rate = self.capacity = max(self._opening_rate(), RESUMED_SHARE * known)
-        self._start, self._told = Start(self.rate), None
+        self.rate = self._cruise.capacity = max(self._opening_rate(), RESUMED_SHARE * known)
+        self._start, self._cruise.told = Start(self.rate), None
         return True
 
     def _known_capacity(self) -> float:
@@ -265,7 +248,7 @@ class Congestion:
     def _take_train(self, dispersion: float) -> None:
         rate = self._start.on_train(dispersion, self.rate)
         if self.mode is Mode.STARTUP:
-            self.rate, self._told = rate, self._start.told
+            self.rate, self._cruise.told = rate, self._start.told
 
     def _brake(self, sample: Sample) -> None:
         """A queue has shown while growing: settle at once, not at the round's end."""
@@ -278,7 +261,7 @@ class Congestion:
             return
         self._has_braked = True
         keeps = self.mode is Mode.CRUISE and self._wander_s() > 0  # part of a round tells too little there
-        self._cruise(sample, self.capacity if keeps else measured.arriving)
+        self._hold(sample, self.capacity if keeps else measured.arriving)
 
     def _is_filling(self, measured: Round) -> bool:
         """While growing a queue that is one shows in the rates, too; or else is so long that there's no doubt."""
@@ -299,7 +282,7 @@ class Congestion:
     def _startup_round(self, sample: Sample, measured: Round) -> None:
         found = self._start.on_round(measured, self._seen(measured))
         if isinstance(found, Found):
-            self._cruise(sample, found.capacity)
+            self._hold(sample, found.capacity)
         else:
             self.rate = found
 
@@ -320,88 +303,56 @@ class Congestion:
             is_calm=self.response.suspicions == 0 and not self.response.is_trying,
         )
 
-    def _cruise(self, sample: Sample, capacity: float) -> None:
+    def _hold(self, sample: Sample, capacity: float) -> None:
         """Begin to hold the queue, at first without a rise."""
         self.mode = Mode.CRUISE
-        self.capacity = capacity
-        self._was_saturated, self._speed_up, self._rises, self._misses = True, 1.0, 0, 0
+        self._cruise.begin(capacity)
         if not self.response.is_trying:
-            self._steer(sample, most=1.0)
+            self.rate = self._cruise.steered_rate(self._standing(sample), most=1.0)
 
-    def _steer(self, sample: Sample, most: float = 1.25) -> None:
-        target_s = self.queue_target_s
-        predicted_s = self._predicted_s(sample)
-        # the rate stays until the next round ends, so that is the least time to put the queue right in
-        span_s = max(self.rtt_min_s, 2 * target_s, round_span_s(self._wander_s()))
-        lasting_s = self._lasting_s(sample.now_s, target_s)
-        factor = 1 + GAIN * (target_s - predicted_s + lasting_s) / span_s
-        if self._wander_s() and not self._was_saturated:
-            factor = max(factor, 1.05)  # enough to find out whether more arrives
-        factor = min(most, max(0.5, factor))
-        self.rate = self.capacity * factor
-        if self._was_saturated and most > 1:
-            self.capacity *= 1 + LEAD * min(1.0, self.rtt_min_s / LEAD_RTT_S) * (factor - 1)
-
-    def _lasting_s(self, now_s: float, target_s: float) -> float:
-        if not self._was_saturated or not self._drain_length.has_found_base:
-            self._lasting.forget()
-        elif self._refill_rounds:
-            self._lasting.pause()
-        else:
-            self._lasting.on_round(now_s, target_s - self.queue.queue_s, self.rtt_min_s + target_s)
-        return self._lasting.weighed_s(self.rtt_min_s, target_s)
-
-    def _predicted_s(self, sample: Sample) -> float:
-        """The queue as it will be found by what is sent now."""
-        under_way = sample.bytes_sent - sample.bytes_through
-        elapsed_s = sample.now_s - sample.largest_tx_s
-        return max(0.0, self.queue.queue_s + under_way / max(self.capacity, 1.0) - elapsed_s)
+    def _standing(self, sample: Sample) -> Standing:
+        return Standing(
+            now_s=sample.now_s,
+            receiver_clock_s=sample.receiver_clock_s,
+            rate=self.rate,
+            queue_s=self.queue.queue_s,
+            base_s=self.queue.base_s,
+            target_s=self.queue_target_s,
+            rtt_min_s=self.rtt_min_s,
+            wander_s=self._wander_s(),
+            under_way_bytes=sample.bytes_sent - sample.bytes_through,
+            elapsed_s=sample.now_s - sample.largest_tx_s,
+        )
 
     def _is_short_of_data(self, measured: Round) -> bool:
         return max(measured.sending, measured.arriving) < SHORT_OF_DATA * self.rate
 
     def _cruise_round(self, sample: Sample, measured: Round) -> None:
-        target_s = self.queue_target_s
-        if self.queue.queue_s > QUEUE_SEEN * target_s:
-            kept = self._kept_at_overflow(measured)
-            arriving = measured.arriving * kept
-            if kept == 1.0 and self._is_own_rate(measured):
-                self.capacity = max(self.capacity, min(measured.arriving, measured.sending))
-            else:
-                is_sure = not self._was_saturated and not self._wander_s()
-                self.capacity = arriving if is_sure else (self.capacity + arriving) / 2
-            self._was_saturated, self._speed_up, self._rises = True, 1.0, 0
-            self._refill_rounds, self._told = 0, self.capacity
-        elif self._refill_rounds:
-            self._refill_rounds -= 1
-        else:
-            self._was_saturated = False
-            self._look_for_more(measured)
-        is_held = self.response.is_holding(sample.now_s) and self.queue.queue_s <= target_s
-        if self.response.is_trying or (not is_held and self._drains(sample)):
+        now = self._standing(sample)
+        self._cruise.learn(measured, now, self._kept_at_overflow(measured))
+        is_held = self.response.is_holding(now.now_s) and now.queue_s <= now.target_s
+        if self.response.is_trying or (not is_held and self._drains(now)):
             return
-        before, is_short = self.rate, self._is_short_of_data(measured)
-        if self._speed_up > 1 and self.response.suspicions == 0:
-            self._grow(sample.now_s, target_s)
+        if self._cruise.is_leaping and self.response.suspicions == 0:
+            rate = self._cruise.grown_rate(now)
         else:
-            self._steer(sample, most=1.0 if self.response.suspicions else 1.25)
-            self.rate = min(self.rate, self.response.step_limit(sample.now_s, before))
-        if is_short:
-            self.rate = min(self.rate, before)
+            rate = self._cruise.steered_rate(now, most=1.0 if self.response.suspicions else STEER_MOST)
+        rate = min(rate, self.response.step_limit(now.now_s, now.rate))
+        self.rate = min(rate, now.rate) if self._is_short_of_data(measured) else rate
+
+    def _drains(self, now: Standing) -> bool:
+        was_draining = self._cruise.is_draining
+        rate = self._cruise.drained_rate(now)
+        if rate is not None:
+            self.rate = rate
+        elif was_draining:
+            self._watch.on_drained()
+        return rate is not None
 
     def _wander_s(self) -> float:
         """How much the delay wanders, where that is enough to be mistaken for a queue."""
         wander_s = self.queue.wander_s
         return wander_s if wander_s > WANDER_MATTERS * self.queue_target_s else 0.0
-
-    def _is_own_rate(self, measured: Round) -> bool:
-        """Where the delay wanders, what looks like a queue may be none. Then arrivals tell only of the rate that was
-        sent at, which the link carries; unless they are slower than that by more than wandering explains."""
-        wander_s = self._wander_s()
-        if not wander_s or self.queue.queue_s > 2 * (self.queue_target_s + wander_s):
-            return False
-        tolerance = min(0.2, max(0.05, 2.8 * wander_s / measured.span_s))
-        return measured.arriving > (1 - tolerance) * measured.sending
 
     def _kept_at_overflow(self, measured: Round) -> float:
         """The bottleneck's queue is full: packet numbers advance by what was dropped there, too. Take that out."""
@@ -410,47 +361,6 @@ class Congestion:
         if self.queue.queue_s <= 2 * self.queue_target_s or measured.loss <= accepted + noise:
             return 1.0
         return min(1.0, (1 - measured.loss) / max(0.02, 1 - accepted))
-
-    def _look_for_more(self, measured: Round) -> None:
-        """No queue: if more than the capacity known so far is sent and arrives, that is the capacity."""
-        if measured.sending > 1.02 * self.capacity and measured.arriving > 0.85 * measured.sending:
-            self.capacity = measured.sending
-            self._rises += 1
-            self._misses = 0
-            self._speed_up = 1.0 if self._is_as_told() else min(2 * self._speed_up, 8.0)
-            return
-        self._misses += 1
-        if self._misses >= 3:
-            self._rises, self._speed_up = 0, 1.0
-
-    def _is_as_told(self) -> bool:
-        """Whether the capacity is about what the opening train or the newest queue told: then there is little more to
-        be found, or another flow has made room for a while, and a leap would fill the queue."""
-        if self._told is None:
-            return False
-        if not self._drain_length.has_ended and not self._drain.had_nothing_to_do:
-            return True  # another's queue may be taken for the base delay, so that its end is not seen
-        return AS_TOLD_LEAST * self._told < self.capacity < AS_TOLD_MOST * self._told
-
-    def _grow(self, now_s: float, target_s: float) -> None:
-        span_s = max(self.rtt_min_s, 2 * target_s, round_span_s(self._wander_s()) / 2)
-        step = min(1.5, 1 + GAIN * self._speed_up * target_s / span_s)
-        self.rate = min(self.rate * step, 1.8 * self.capacity, self.response.step_limit(now_s, self.rate))
-
-    def _drains(self, sample: Sample) -> bool:
-        """Now and then empty the queue, so that the base delay is seen again."""
-        is_empty = self.queue.queue_s < EMPTY * self.queue_target_s
-        drains = self._drain.on_round(sample.receiver_clock_s, self.rtt_min_s, is_empty)
-        if drains:
-            length, target_s = self._drain_length, self.queue_target_s
-            queue_s = self._predicted_s(sample)
-            length.begin(sample.now_s, self.rtt_min_s, queue_s, target_s, self.queue.base_s, self.capacity)
-            self.rate = (1.0 if length.is_over(sample.now_s) else DRAIN_RATE) * self.capacity
-        elif drains is None:
-            self._watch.on_drained()
-            self._refill_rounds = REFILL_ROUNDS
-            self._drain_length.end(self.queue_target_s, self.queue.base_s, self.capacity, is_empty)
-        return bool(drains)
 
     def _is_not_ours(self, sample: Sample, measured: Round) -> bool:
         """The queue does not obey: then it is a longer way, or somebody else's."""
@@ -466,9 +376,9 @@ class Congestion:
         if finding is Finding.LONGER_WAY:
             self.queue.rebase()
             self.rtt.rebase()
-            self._drain_length.forget()
+            self._cruise.forget_base()
             self._rounds.restart()
-            self.rate = self.capacity = max(self.capacity, measured.arriving)
+            self.rate = self._cruise.capacity = max(self.capacity, measured.arriving)
             return True
         srtt_s = self.rtt.smoothed_ns / NS_PER_S
         self.response.give_up()
@@ -482,17 +392,17 @@ class Congestion:
 
     def _compete_round(self, competition: Competition, sample: Sample, measured: Round) -> None:
         srtt_s = self.rtt.smoothed_ns / NS_PER_S
-        self.capacity = measured.arriving
+        self._cruise.capacity = measured.arriving
         queue_s, target_s = self.queue.above_base_s, self.queue_target_s
         is_empty = queue_s < 0.5 * target_s or self._is_short_of_data(measured)
         if competition.on_round(sample.now_s, self.rtt_min_s, srtt_s, queue_s, measured.arriving, is_empty):
             self._leave_competition()
-            self._cruise(sample, measured.arriving)
+            self._hold(sample, measured.arriving)
         else:
             self.rate = competition.rate(srtt_s)
 
     def _leave_competition(self) -> None:
         self.mode = Mode.CRUISE
         self._competition = None
-        self._drain_length.forget()
+        self._cruise.forget_base()
         self.queue.keep_base(False)
