@@ -6,18 +6,25 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter
 from fastapi import Path as InPath
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from transfer_core.config import Policy
+from transfer_core.server.strict_body import StrictBody
 from transfer_core.service import TransferService
 from transfer_core.service.link_limits import LinkLimits, limits_of, with_limits
 
 Name = Annotated[str, InPath(max_length=80)]
 
 
-class LinkLimitsBody(BaseModel):
+class PolicyBody(StrictBody):
+    """How the links are to share the work."""
+
+    policy: Policy
+
+
+class LinkLimitsBody(StrictBody):
     """What may be changed of a link; what is left out stays."""
 
     role: str = Field(default="primary", max_length=20, description="primary, overflow or backup")
@@ -36,9 +43,9 @@ def link_routes(service: TransferService) -> APIRouter:
         return {"policy": service.settings().policy.value}
 
     @router.put("/api/policy")
-    def change_policy(policy: Annotated[Policy, Body(embed=True)]) -> dict[str, Any]:
+    def change_policy(wanted: PolicyBody) -> dict[str, Any]:
         """`bonded`: all links; `best`: one at a time; `redundant`: every byte on two."""
-        service.change_settings(replace(service.settings(), policy=policy))
+        service.change_settings(replace(service.settings(), policy=wanted.policy))
         return {"policy": service.settings().policy.value}
 
     @router.get("/api/links/{name}/limits")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import uvicorn
-from fastapi import Body, FastAPI, File, Form, Request, Response, UploadFile, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, File, Form, Request, Response, UploadFile, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -28,6 +28,8 @@ from transfer_core.events import JobsChanged, JobView, LinksChanged, LinkState, 
 from transfer_core.server.invalid_request import explain_invalid
 from transfer_core.server.link_routes import link_routes
 from transfer_core.server.loopback import is_loopback, names_this_machine
+from transfer_core.server.small_bodies import SmallBodies
+from transfer_core.server.strict_body import StrictBody
 from transfer_core.server.upload_routes import upload_routes
 from transfer_core.server.watch_routes import watch_routes
 from transfer_core.service import Subscription, TransferService
@@ -36,10 +38,29 @@ from transfer_core.storage.safe_path import free_name, safe_name
 
 PUSH_S = 0.25
 STOP_WAIT_S = 5.0
-TAKES_LONG = ("/api/files/upload", "/api/destinations", "/api/watches", "/api/webhooks")
+FILE_UPLOAD = "/api/files/upload"
+TAKES_LONG = (FILE_UPLOAD, "/api/destinations", "/api/watches", "/api/webhooks")
 """What takes what it takes: a body of any size, another machine, a folder that is walked through."""
 COPY_BYTES = 1 << 20
 _USABLE = frozenset({LinkState.UP, LinkState.IDLE, LinkState.DEGRADED, LinkState.RETURNING})
+
+
+class PriorityBody(StrictBody):
+    """1 to 10, or a name."""
+
+    priority: str | int
+
+
+class LinkBody(StrictBody):
+    """A link by its name."""
+
+    link: str
+
+
+class ConditionsBody(LinkBody):
+    """What a link is to be like: the keys of a simulation file; none takes it off."""
+
+    conditions: dict[str, float] | None = None
 
 
 def link_object(link: LinkView) -> dict[str, Any]:
@@ -94,6 +115,7 @@ def build_app(service: TransferService, spool: Path) -> FastAPI:
     app = FastAPI(
         title="DRS-SYNC", description="The local API of one agent.", version="1", default_response_class=AnyNameResponse
     )
+    app.add_middleware(SmallBodies, answer=_error_answer, streamed=frozenset({FILE_UPLOAD}))
 
     @app.middleware("http")
     async def only_this_machine(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -151,7 +173,7 @@ def _add_links(app: FastAPI, service: TransferService) -> None:
 
 
 def _add_files(app: FastAPI, service: TransferService, spool: Path) -> None:
-    @app.post("/api/files/upload")
+    @app.post(FILE_UPLOAD)
     def upload(
         file: Annotated[UploadFile, File()],
         priority: Annotated[str, Form()] = "normal",
@@ -198,9 +220,9 @@ def _add_files(app: FastAPI, service: TransferService, spool: Path) -> None:
         app.post(f"/api/files/{{file_id}}/{name}", name=name)(_file_verb(service, verb))
 
     @app.put("/api/files/{file_id}/priority")
-    def reprioritise(file_id: str, priority: Annotated[str | int, Body(embed=True)]) -> dict[str, Any]:
+    def reprioritise(file_id: str, wanted: PriorityBody) -> dict[str, Any]:
         """Another priority: 1 to 10 or a name."""
-        service.set_priority([file_id], parse_priority(priority))
+        service.set_priority([file_id], parse_priority(wanted.priority))
         return file_object(service.job(file_id))
 
 
@@ -214,24 +236,22 @@ def _file_verb(service: TransferService, verb: Callable[[list[str]], None]) -> C
 
 def _add_simulator(app: FastAPI, service: TransferService) -> None:
     @app.post("/api/simulator/config")
-    def configure(
-        link: Annotated[str, Body(embed=True)], conditions: Annotated[dict[str, float] | None, Body(embed=True)] = None
-    ) -> dict[str, Any]:
+    def configure(wanted: ConditionsBody) -> dict[str, Any]:
         """Lay conditions (the keys of a simulation file) over a link; none takes them off."""
-        service.simulate_link(link, conditions)
-        return {"link": link, "conditions": conditions}
+        service.simulate_link(wanted.link, wanted.conditions)
+        return {"link": wanted.link, "conditions": wanted.conditions}
 
     @app.post("/api/simulator/kill-link")
-    def kill(link: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
+    def kill(wanted: LinkBody) -> dict[str, Any]:
         """Drop everything on a link."""
-        service.kill_link(link)
-        return {"link": link, "killed": True}
+        service.kill_link(wanted.link)
+        return {"link": wanted.link, "killed": True}
 
     @app.post("/api/simulator/restore-link")
-    def restore(link: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
+    def restore(wanted: LinkBody) -> dict[str, Any]:
         """Undo kill-link."""
-        service.restore_link(link)
-        return {"link": link, "killed": False}
+        service.restore_link(wanted.link)
+        return {"link": wanted.link, "killed": False}
 
 
 def _add_socket(app: FastAPI, service: TransferService) -> None:

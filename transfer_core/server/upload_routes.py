@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query
+from pydantic import Field
 
 from transfer_core.errors import NotFoundError
 from transfer_core.events import DestinationView, JobView
+from transfer_core.server.strict_body import StrictBody
 from transfer_core.service import DestinationTest, NewDestination, TransferService, UploadLimits
 
 TEXT_MAX = 4096
 LISTED_MAX = 1000
 
 
-class DestinationBody(BaseModel):
+class DestinationBody(StrictBody):
     """A destination over HTTP: its address, what it speaks, what proves who asks."""
 
     url: str = Field(max_length=TEXT_MAX, description="http://, https:// or s3://BUCKET/PREFIX")
@@ -31,7 +32,34 @@ class DestinationBody(BaseModel):
         return NewDestination(self.name, self.url, self.kind, self.token, self.options)
 
 
-class LimitsBody(BaseModel):
+class PairBody(StrictBody):
+    """A relay's pairing token, and what to call the relay here."""
+
+    token: str = Field(max_length=TEXT_MAX)
+    name: str | None = Field(default=None, max_length=80)
+
+
+class FallbackBody(StrictBody):
+    """A relay's HTTP side; an empty address for none."""
+
+    url: str = Field(max_length=TEXT_MAX)
+    pin: str = Field(default="", max_length=100)
+
+
+class RetryBody(StrictBody):
+    """Of which destination; empty: of all."""
+
+    destination: str = Field(default="", max_length=80)
+
+
+class WebhookBody(StrictBody):
+    """An address to tell, and the secret that signs; empty: one is made."""
+
+    url: str = Field(max_length=TEXT_MAX)
+    secret: str = Field(default="", max_length=TEXT_MAX)
+
+
+class LimitsBody(StrictBody):
     """What may be changed of the limits; what is left out stays. Rates are bits per second."""
 
     all_bps: float | None = Field(default=None, description="Of everything together; null: no cap")
@@ -90,12 +118,9 @@ def _add_destinations(router: APIRouter, service: TransferService) -> None:
         return destination_object(service.uploads.add_destination(new.destination()))
 
     @router.post("/api/destinations/pair")
-    def pair(
-        token: Annotated[str, Body(embed=True, max_length=TEXT_MAX)],
-        name: Annotated[str | None, Body(embed=True, max_length=80)] = None,
-    ) -> dict[str, Any]:
+    def pair(new: PairBody) -> dict[str, Any]:
         """Keep the relay of a pairing token."""
-        return destination_object(service.pair(token, name))
+        return destination_object(service.pair(new.token, new.name))
 
     @router.post("/api/destinations/test")
     def test(new: DestinationBody) -> dict[str, Any]:
@@ -108,13 +133,9 @@ def _add_destinations(router: APIRouter, service: TransferService) -> None:
         return _test_object(service.uploads.test_known(name))
 
     @router.put("/api/destinations/{name}/fallback")
-    def fall_back(
-        name: str,
-        url: Annotated[str, Body(embed=True, max_length=TEXT_MAX)],
-        pin: Annotated[str, Body(embed=True, max_length=100)] = "",
-    ) -> dict[str, Any]:
+    def fall_back(name: str, wanted: FallbackBody) -> dict[str, Any]:
         """A relay's HTTP side, for when UDP does not get through; an empty address for none."""
-        return destination_object(service.uploads.set_fallback(name, url, pin))
+        return destination_object(service.uploads.set_fallback(name, wanted.url, wanted.pin))
 
     @router.delete("/api/destinations/{name}")
     def forget(name: str) -> dict[str, Any]:
@@ -168,9 +189,9 @@ def _add_outcomes(router: APIRouter, service: TransferService) -> None:
         return [history_object(job) for job in service.history(limit=limit, offset=offset, find=find)]
 
     @router.post("/api/retry-failed")
-    def retry_failed(destination: Annotated[str, Body(embed=True, max_length=80)] = "") -> dict[str, Any]:
+    def retry_failed(wanted: RetryBody | None = None) -> dict[str, Any]:
         """Queue all that failed again, or what failed for one destination."""
-        return {"queued": service.uploads.retry_failed(destination)}
+        return {"queued": service.uploads.retry_failed("" if wanted is None else wanted.destination)}
 
     @router.get("/api/files/{file_id}/receipt")
     def receipt(file_id: str) -> dict[str, Any]:
@@ -186,12 +207,9 @@ def _add_outcomes(router: APIRouter, service: TransferService) -> None:
         return [asdict(view) for view in service.uploads.webhooks()]
 
     @router.post("/api/webhooks")
-    def add_webhook(
-        url: Annotated[str, Body(embed=True, max_length=TEXT_MAX)],
-        secret: Annotated[str, Body(embed=True, max_length=TEXT_MAX)] = "",
-    ) -> dict[str, Any]:
+    def add_webhook(new: WebhookBody) -> dict[str, Any]:
         """Tell this address from now on; gives the secret that signs, which can't be seen again."""
-        return {"url": url, "secret": service.uploads.add_webhook(url, secret)}
+        return {"url": new.url, "secret": service.uploads.add_webhook(new.url, new.secret)}
 
     @router.delete("/api/webhooks")
     def remove_webhook(url: Annotated[str, Query(max_length=TEXT_MAX)]) -> dict[str, Any]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Body
-from pydantic import BaseModel, Field
+from fastapi import APIRouter
+from pydantic import Field
 
 from transfer_core.errors import NotFoundError
 from transfer_core.events.watch_words import watch_object
 from transfer_core.events.watches import WatchSpec, WatchView
+from transfer_core.server.strict_body import StrictBody
 from transfer_core.service import TransferService
 
 TEXT_MAX = 4096
 CONFIG_MAX = 1 << 20
 
 
-class WatchBody(BaseModel):
+class WatchBody(StrictBody):
     """A folder to be watched; see `drs-sync watch add`."""
 
     name: str = Field(max_length=80)
@@ -43,6 +44,20 @@ class WatchBody(BaseModel):
         return WatchSpec(**self.model_dump())
 
 
+class CamerasBody(StrictBody):
+    """The text of a camera_config.json, and what all its watches have in common."""
+
+    config: str = Field(max_length=CONFIG_MAX)
+    settings: WatchBody
+
+
+class TriggerBody(StrictBody):
+    """A frame, and what is to become of its place."""
+
+    frame_id: str = Field(max_length=TEXT_MAX)
+    ball_id: str = Field(default="", max_length=TEXT_MAX)
+
+
 def watch_routes(service: TransferService) -> APIRouter:
     """The routes over a service."""
     router = APIRouter(tags=["watches"])
@@ -58,19 +73,14 @@ def watch_routes(service: TransferService) -> APIRouter:
         return _object(service.watches.add(new.spec()))
 
     @router.post("/api/watches/import")
-    def import_cameras(
-        config: Annotated[str, Body(max_length=CONFIG_MAX, description="The text of a camera_config.json")],
-        settings: WatchBody,
-    ) -> list[dict[str, Any]]:
+    def import_cameras(cameras: CamerasBody) -> list[dict[str, Any]]:
         """Watch each camera of a configuration, all or none; of `settings` name and places do not count."""
-        return [_object(view) for view in service.watches.import_cameras(config, settings.spec())]
+        return [_object(view) for view in service.watches.import_cameras(cameras.config, cameras.settings.spec())]
 
     @router.post("/api/watches/trigger")
-    def trigger(
-        frame_id: Annotated[str, Body(max_length=TEXT_MAX)], ball_id: Annotated[str, Body(max_length=TEXT_MAX)] = ""
-    ) -> dict[str, Any]:
+    def trigger(frames: TriggerBody) -> dict[str, Any]:
         """Send this frame and those after it, of all armed cameras; answers before it copies."""
-        return asdict(service.watches.trigger(frame_id, ball_id))
+        return asdict(service.watches.trigger(frames.frame_id, frames.ball_id))
 
     _add_verbs(router, service)
     return router

@@ -61,6 +61,44 @@ def test_what_no_json_can_say_again_is_answered_as_any_wrong_field(api: httpx.Cl
     assert answer.json()["detail"][0]["loc"] == ["body", "policy"]
 
 
+def test_a_body_of_json_has_an_end_and_a_file_has_none(api: httpx.Client) -> None:
+    form = {"content-type": "application/json"}
+    for path in ("/api/policy", "/api/limits"):
+        for content in (b" " * 2_000_000, iter([b" " * 1_000_000] * 2)):
+            answer = api.put(path, content=content, headers=form)
+            assert (answer.status_code, answer.json()["code"]) == (413, "E_TOO_LARGE")
+    assert _upload(api, data=b"x" * 2_000_000)["file_size"] == 2_000_000
+
+
+MISSPELT = [
+    ("PUT", "/api/limits", {"all_bps": 1e7, "concurent": 7}),
+    ("PUT", "/api/policy", {"policy": "best", "until": 5}),
+    ("PUT", "/api/links/lte/limits", {"role": "backup", "cap_mpbs": 3}),
+    ("PUT", "/api/files/any/priority", {"priority": 1, "prio": 2}),
+    ("PUT", "/api/destinations/pit/fallback", {"url": "", "pinn": ""}),
+    ("POST", "/api/destinations", {"url": "http://127.0.0.1:9", "kindd": "tus"}),
+    ("POST", "/api/destinations/pair", {"token": "x", "nam": "pit"}),
+    ("POST", "/api/retry-failed", {"destnation": "pit"}),
+    ("POST", "/api/webhooks", {"url": "http://127.0.0.1:9", "secrt": "x"}),
+    ("POST", "/api/simulator/config", {"link": "lte", "condition": {"loss": 0.5}}),
+    ("POST", "/api/simulator/kill-link", {"link": "lte", "now": True}),
+    ("POST", "/api/watches", {"name": "a", "directory": "/", "destination": "pit", "patern": "*.jpg"}),
+    ("POST", "/api/watches/trigger", {"frame_id": "1", "bal_id": "2"}),
+    ("POST", "/api/watches/import", {"config": "{}", "settings": {}, "setting": {}}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), MISSPELT, ids=[path for _, path, _ in MISSPELT])
+def test_a_field_that_is_not_known_is_refused_by_its_name(
+    api: httpx.Client, method: str, path: str, body: dict[str, object]
+) -> None:
+    before = api.get("/api/limits").json(), api.get("/api/destinations").json()
+    answer = api.request(method, path, json=body)
+    assert answer.status_code == 422
+    assert ["body", list(body)[-1]] in [fault["loc"] for fault in answer.json()["detail"]]
+    assert (api.get("/api/limits").json(), api.get("/api/destinations").json()) == before
+
+
 def test_pause_resume_cancel_and_transfer_change_the_state(api: httpx.Client) -> None:
     place = f"/api/files/{_upload(api)['file_id']}"
     assert api.post(f"{place}/pause").json()["status"] == "paused"

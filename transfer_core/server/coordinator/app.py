@@ -30,6 +30,7 @@ from transfer_core.server.coordinator.model import (
     VectorOut,
 )
 from transfer_core.server.invalid_request import explain_invalid
+from transfer_core.server.small_bodies import SmallBodies
 
 LIMIT_MAX = 1000
 
@@ -45,6 +46,7 @@ def build_app(desk: CoordinatorDesk, feed: LiveFeed) -> FastAPI:
         openapi_url=None,
         redoc_url=None,
     )
+    app.add_middleware(SmallBodies, answer=_answer)
     _add_nodes(app, desk, feed)
     _add_folders(app, desk)
     _add_figures(app, desk)
@@ -52,10 +54,14 @@ def build_app(desk: CoordinatorDesk, feed: LiveFeed) -> FastAPI:
 
     @app.exception_handler(DrsError)
     async def refuse(_: Request, error: DrsError) -> JSONResponse:
-        return JSONResponse(explain(error), error.http_status)
+        return _answer(error)
 
     app.add_exception_handler(RequestValidationError, explain_invalid)
     return app
+
+
+def _answer(error: DrsError) -> JSONResponse:
+    return JSONResponse(explain(error), error.http_status)
 
 
 def _add_nodes(app: FastAPI, desk: CoordinatorDesk, feed: LiveFeed) -> None:

@@ -9,12 +9,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from transfer_core.errors import CredentialRefused, DrsError, SecurityError, TooLarge, TooMany, UsageError
+from transfer_core.errors import CredentialRefused, DrsError, SecurityError, TooMany, UsageError
 from transfer_core.server.loopback import names_this_machine
 from transfer_core.server.races.asking import Asking
 from transfer_core.server.races.race_api import race_routes
 from transfer_core.server.races.user_api import user_routes
 from transfer_core.server.races.viewer_api import ViewerApi
+from transfer_core.server.small_bodies import SmallBodies
 from transfer_core.telemetry.desk import TelemetryDesk
 
 BODY_MAX = 64 * 1024
@@ -27,15 +28,12 @@ def build_app(
     app = FastAPI(title="DRS-SYNC races", description="Live telemetry, races and replays.", version="1")
     app.state.asking = asking
     app.state.viewers_port = viewers_port
+    app.add_middleware(SmallBodies, answer=explain, limit_bytes=BODY_MAX)
 
     @app.middleware("http")
     async def gate(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         if local_only and not names_this_machine(request.headers.get("host"), request.headers.get("origin")):
             return explain(SecurityError("only this machine may ask", hint="Ask by a loopback address."))
-        length = request.headers.get("content-length", "0")
-        chunked = "transfer-encoding" in request.headers
-        if chunked or not (length.isascii() and length.isdecimal()) or int(length) > BODY_MAX:
-            return explain(TooLarge(f"a body has at most {BODY_MAX} bytes here, and says how many"))
         return await call_next(request)
 
     @app.exception_handler(DrsError)

@@ -106,6 +106,11 @@ def test_a_field_that_no_json_can_say_again_is_answered_as_any_wrong_one(site: S
     assert ["body", "node_id"] in [fault["loc"] for fault in answer.json()["detail"]]
 
 
+def test_a_registration_has_an_end(site: Site) -> None:
+    answer = site.here.post("/api/register", content=b" " * 2_000_000, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "E_TOO_LARGE")
+
+
 def test_a_paired_key_registers_and_a_name_alone_does_not(site: Site) -> None:
     key = site.agent.public.hex()
     answer = site.here.post("/api/register", json=NODE | {"node_id": key})
