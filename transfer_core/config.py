@@ -40,6 +40,12 @@ def priority_name(priority: int) -> str:
     return next((name for name, number in PRIORITY_NAMES.items() if number == priority), str(priority))
 
 
+def check_dest_path(text: str) -> None:
+    """UsageError for a path at a destination that would lead out of the folder that is meant for it."""
+    if "\0" in text or any(part in (".", "..") for part in text.replace("\\", "/").split("/")):
+        raise UsageError(f"{text!a} is no destination path", hint="Leave out . and ..")
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreWeights:
     """The reference's weights; they are divided by their sum."""

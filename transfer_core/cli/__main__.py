@@ -137,7 +137,7 @@ def run(arguments: Sequence[str], *, default: str | None = None) -> int:
         error_line(DrsError(what, hint=f"This is a fault of the program; {TRACEBACK_VARIABLE}=1 shows where it is."))
         return FAILED
     if result == INTERRUPTED:
-        error_line(Cancelled("stopped from the keyboard", hint="What is queued stays queued."))
+        error_line(Cancelled("stopped before it was through", hint="What is queued stays queued."))
         return FAILED
     return result if isinstance(result, int) else DONE
 

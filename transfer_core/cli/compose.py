@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transfer_core.cli import output
+from transfer_core.cli.options import check_start
 from transfer_core.errors import DrsError, NotFoundError, StateError, UsageError
 
 if TYPE_CHECKING:
@@ -263,12 +264,16 @@ def open_console() -> Any:
 
 
 def whole_ids(service: TransferService, starts: Sequence[str]) -> list[str]:
-    """The jobs whose ids begin like these. NotFoundError for none, UsageError for several."""
+    """The jobs whose ids begin like these. NotFoundError for none, UsageError for several or too short a start."""
     known = [job.file_id for job in service.jobs()]
     whole: list[str] = []
     for start in starts:
-        found = [start] if start in known else [file_id for file_id in known if file_id.startswith(start)]
-        if not found or not start:
+        if start in known:
+            whole.append(start)
+            continue
+        check_start(start)
+        found = [file_id for file_id in known if file_id.startswith(start)]
+        if not found:
             raise NotFoundError(f"there is no job {start!r}")
         if len(found) > 1:
             raise UsageError(f"{start!r} is the start of {len(found)} jobs", hint="Write more of the id.")

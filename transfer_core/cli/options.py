@@ -12,6 +12,7 @@ from transfer_core.config import Policy
 from transfer_core.errors import UsageError
 from transfer_core.units import NS_PER_S, parse_bytes, parse_duration_ns
 
+START_LEAST = 4  # characters of an id
 PIXELS_LEAST, PIXELS_MOST = 200, 10_000  # of a window
 
 State = Annotated[
@@ -20,7 +21,7 @@ State = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 FileIds = Annotated[
-    list[str], typer.Argument(metavar="FILE_ID...", help="As `status` shows them; their start is enough.")
+    list[str], typer.Argument(metavar="FILE_ID...", help="As `status` shows them; 4 characters are enough.")
 ]
 Priority = Annotated[
     str | None,
@@ -51,6 +52,12 @@ def window_size(text: str | None) -> tuple[int, int] | None:
     if not all(PIXELS_LEAST <= each <= PIXELS_MOST for each in size):
         raise UsageError(f"{text!r} is no size", hint=f"Give two numbers from {PIXELS_LEAST} to {PIXELS_MOST}.")
     return size
+
+
+def check_start(text: str) -> None:
+    """UsageError for so short a start of an id that a slip would reach another thing than was meant."""
+    if len(text) < START_LEAST:
+        raise UsageError(f"{text!r} is too short for an id", hint=f"Write {START_LEAST} characters of it, or more.")
 
 
 def link_names(text: str | None) -> list[str] | None:

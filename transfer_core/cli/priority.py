@@ -12,7 +12,7 @@ from transfer_core.config import parse_priority, priority_name
 
 
 def priority(
-    file_id: Annotated[str, typer.Argument(metavar="FILE_ID", help="As `status` shows it; its start is enough.")],
+    file_id: Annotated[str, typer.Argument(metavar="FILE_ID", help="As `status` shows it; 4 characters are enough.")],
     level: Annotated[
         str, typer.Argument(metavar="N", help="1 (first) to 10, or critical, high, normal, low, background.")
     ],

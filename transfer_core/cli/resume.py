@@ -13,7 +13,7 @@ from transfer_core.errors import UsageError
 
 def resume(
     file_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE_ID...", help="As `status` shows them; their start is enough.")
+        list[str] | None, typer.Argument(metavar="FILE_ID...", help="As `status` shows them; 4 characters are enough.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="The queue as a whole, also over restarts.")] = False,
     state: State = None,

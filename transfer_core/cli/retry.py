@@ -13,7 +13,7 @@ from transfer_core.errors import UsageError
 
 def retry(
     file_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE_ID...", help="As `status` shows them; their start is enough.")
+        list[str] | None, typer.Argument(metavar="FILE_ID...", help="As `status` shows them; 4 characters are enough.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All jobs that failed.")] = False,
     to: Annotated[str, typer.Option("--to", metavar="NAME", help="With --failed: to this destination.")] = "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +47,8 @@ def send(
         result = add(service, paths, to, priority, dest_path)
         skipped = complain(result)
         file_ids = {job.file_id for job in result.added}
-        jobs = _send_all(service, file_ids, stop, as_json=json)
+        own = {"--links": links, "--simulate": simulate, "--policy": policy, "--trace": trace}
+        jobs = _send_all(service, file_ids, stop, [name for name, value in own.items() if value], as_json=json)
         done = [job for job in jobs if job.status is JobState.COMPLETED]
         for job in done:
             if not json:
@@ -60,15 +61,18 @@ def send(
     raise typer.Exit(1 if skipped or len(done) < len(file_ids) else 0)
 
 
-def _send_all(service: TransferService, file_ids: set[str], stop: threading.Event, *, as_json: bool) -> list[JobView]:
-    """These jobs as they stand when they have ended or a signal came."""
+def _send_all(
+    service: TransferService, file_ids: set[str], stop: threading.Event, own: Sequence[str], *, as_json: bool
+) -> list[JobView]:
+    """These jobs as they stand when they have ended or a signal came. `own`: options that only an own agent follows."""
     from transfer_core.cli.agent_loop import ended, follow
     from transfer_core.cli.reporting import choose_reporter
 
     try:
         service.start()
     except StateLocked:
-        output.note("The agent that runs here already sends them.")
+        besides = f" It has links and a policy of its own: {', '.join(own)} does not count." if own else ""
+        output.note(f"The agent that runs here already sends them.{besides}")
         return _wait_for(service, file_ids, stop)
     watch = follow(service, choose_reporter(as_json=as_json, bars=True), stop, ended(file_ids))
     return [job for job in watch.jobs.values() if job.file_id in file_ids]

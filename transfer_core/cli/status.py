@@ -13,7 +13,7 @@ from transfer_core.errors import UsageError
 
 def status(
     file_id: Annotated[
-        str | None, typer.Argument(metavar="FILE_ID", help="One job; the start of its id is enough.")
+        str | None, typer.Argument(metavar="FILE_ID", help="One job; 4 characters of its id are enough.")
     ] = None,
     manifest: Annotated[bool, typer.Option("--manifest", help="Print this job's manifest as JSON.")] = False,
     state: State = None,

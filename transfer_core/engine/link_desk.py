@@ -94,6 +94,13 @@ class LinkDesk:
         self._loop.loop.post(lambda: self._loop.set_links(ports))
         return came_up
 
+    def not_there(self) -> tuple[list[str], list[str]]:
+        """Chosen links that this machine has not got at this moment, and the links that it has."""
+        if self._chosen is None or self._simulation is not None:
+            return [], []
+        there = [fact.name for fact in scan()]
+        return [name for name in self._chosen if name not in there], there
+
     def _found_links(self, relay_hosts: Sequence[str]) -> list[Link]:
         return links_for(relay_hosts, scan(), self._chosen)
 

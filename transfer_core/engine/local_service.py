@@ -34,7 +34,7 @@ from transfer_core.engine.system import SystemClock
 from transfer_core.engine.telemetry_part import TelemetryPart
 from transfer_core.engine.uploads.desk import UploadDesk
 from transfer_core.engine.uploads.pairing import AgentSelf
-from transfer_core.errors import ConfigError
+from transfer_core.errors import ConfigError, UsageError
 from transfer_core.events import (
     DestinationsChanged,
     EngineChanged,
@@ -84,7 +84,7 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         self._discovery = discovery
         self._chosen, self._policy_asked, self._trace_file = links, policy, trace
         self._trace: QlogTrace | None = None
-        self._simulation = _read_simulation(simulation)
+        self._simulation = _read_simulation(simulation, links or ())
         super().__init__(state_dir, clock or SystemClock(), config or EngineConfig())
         self._upload_verbs: UploadVerbs | None = None
         self._stopped = False
@@ -160,12 +160,20 @@ class LocalService(TelemetryPart, SideRooms, ProgressVerbs, LinkVerbs, Destinati
         clerk.start()
         self._bell = Doorbell(self._state_dir, self._on_ring)
         self._bell.start()
+        self._say_what_is_not_there(desk)
         if self._store.is_any_pending():
             reports.data_flows.wait(HEAD_START_S)
         clerk.runner.uploads.start_telling()
         self._start_sync(promised, name, identity, self._who_is_near())
         self.start_telemetry()
         self._start_watches(promised)
+
+    def _say_what_is_not_there(self, desk: LinkDesk) -> None:
+        """A name may be misspelt, or its link be unplugged: it is waited for, and that is said."""
+        missing, there = desk.not_there()
+        if missing:
+            text = f"no link here is called {' or '.join(missing)}, so it is waited for; there are {', '.join(there)}"
+            self._say(Severity.CAUTION, "link", text, "")
 
     def _on_ring(self) -> None:
         if self._clerk is not None:
@@ -314,11 +322,17 @@ class _Forward:
         return getattr(self.reports, name)
 
 
-def _read_simulation(path: Path | None) -> Simulation | None:
+def _read_simulation(path: Path | None, chosen: Sequence[str]) -> Simulation | None:
     if path is None:
         return None
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}", hint="Name a simulation file.") from error
-    return parse_simulation(text)
+    found = parse_simulation(text)
+    names = [setup.name for setup in found.links]
+    unknown = [name for name in chosen if name not in names]
+    if unknown:
+        what = f"the simulation has no link {' or '.join(unknown)}"
+        raise UsageError(what, hint=f"Choose of {', '.join(names)}.")
+    return found

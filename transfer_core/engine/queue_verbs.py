@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from transfer_core.config import parse_priority
+from transfer_core.config import check_dest_path, parse_priority
 from transfer_core.engine.gate import PAUSED_KEY
 from transfer_core.engine.settings_verbs import SettingsVerbs
 from transfer_core.errors import NotFoundError
@@ -13,6 +13,12 @@ from transfer_core.jobs.model import FileIds, to_view
 from transfer_core.jobs.sources import expand
 from transfer_core.jobs.store import NewJob
 from transfer_core.service import AddResult
+
+
+def destinations_hint(known: Iterable[str]) -> str:
+    """What to do about a destination that is none of these."""
+    names = ", ".join(sorted(known))
+    return f"Pair with a relay first, or name one of: {names}" if names else "Pair with a relay first."
 
 
 class QueueVerbs(SettingsVerbs):
@@ -33,9 +39,8 @@ class QueueVerbs(SettingsVerbs):
         name = destination or settings.default_destination or (next(iter(known)) if len(known) == 1 else "")
         if name not in known:
             what = f"there is no destination {name!r}" if name else "no destination is named"
-            raise NotFoundError(
-                what, hint="Pair with a relay first, or name one of: " + (", ".join(sorted(known)) or "-")
-            )
+            raise NotFoundError(what, hint=destinations_hint(known))
+        check_dest_path(dest_path)
         rank = parse_priority(settings.default_priority if priority is None else priority)
         entries, skipped = expand(paths, dest_path)
         file_ids = FileIds(self._entropy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from transfer_core.config import check_dest_path
 from transfer_core.errors import UsageError
 from transfer_core.events.base import Event
 
@@ -51,8 +52,7 @@ class WatchSpec:
             )
         if not self.pattern or "\0" in self.pattern:
             raise UsageError("the pattern is empty", hint='Use one such as "*.jpg".')
-        if any(part in (".", "..") for part in self.dest_path.split("/")) or "\0" in self.dest_path:
-            raise UsageError(f"{self.dest_path!a} is no destination path", hint="Leave out . and ..")
+        check_dest_path(self.dest_path)
         if not 1 <= self.priority <= 10:
             raise UsageError(f"priority {self.priority} is not from 1 to 10")
         limits = (

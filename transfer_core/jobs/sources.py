@@ -32,7 +32,7 @@ def expand(paths: Sequence[str], dest_path: str = "") -> tuple[list[SourceEntry]
     """
     entries: list[SourceEntry] = []
     skipped: list[Skipped] = []
-    prefix = dest_path.strip("/")
+    prefix = "/".join(part for part in dest_path.split("/") if part)
     for text in paths:
         path = Path(os.path.abspath(text))  # noqa: PTH100 - a named symbolic link keeps its own name
         target = f"{prefix}/{path.name}".strip("/")

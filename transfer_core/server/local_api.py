@@ -30,6 +30,7 @@ from transfer_core.server.link_routes import link_routes
 from transfer_core.server.loopback import is_loopback, names_this_machine
 from transfer_core.server.small_bodies import SmallBodies
 from transfer_core.server.strict_body import StrictBody
+from transfer_core.server.told_error import told_hint
 from transfer_core.server.upload_routes import upload_routes
 from transfer_core.server.watch_routes import watch_routes
 from transfer_core.service import Subscription, TransferService
@@ -154,7 +155,7 @@ class AnyNameResponse(JSONResponse):
 
 
 def _error_answer(error: DrsError) -> JSONResponse:
-    return AnyNameResponse({"code": error.code, "message": error.message, "hint": error.hint}, error.http_status)
+    return AnyNameResponse({"code": error.code, "message": error.message, "hint": told_hint(error)}, error.http_status)
 
 
 def _add_links(app: FastAPI, service: TransferService) -> None:
@@ -183,12 +184,16 @@ def _add_files(app: FastAPI, service: TransferService, spool: Path) -> None:
         rank = parse_priority(priority)
         spool.mkdir(parents=True, exist_ok=True)
         place = free_name(spool / safe_name(Path(file.filename or "upload").name))
-        with place.open("xb") as out:
-            while block := file.file.read(COPY_BYTES):
-                out.write(block)
-        result = service.add_paths([str(place)], destination=destination, priority=rank, source="api")
-        if not result.added:
-            raise UsageError(result.skipped[0].why)
+        try:
+            with place.open("xb") as out:
+                while block := file.file.read(COPY_BYTES):
+                    out.write(block)
+            result = service.add_paths([str(place)], destination=destination, priority=rank, source="api")
+            if not result.added:
+                raise UsageError(result.skipped[0].why)
+        except (DrsError, OSError):
+            place.unlink(missing_ok=True)
+            raise
         return file_object(result.added[0])
 
     @app.get("/api/files")

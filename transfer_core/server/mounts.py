@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from transfer_core.errors import DrsError, SecurityError
 from transfer_core.server.companion import RelayGround
 from transfer_core.server.loopback import names_this_machine
+from transfer_core.server.told_error import error_object
 from transfer_core.server.uploads.rates import Rates
 
 
@@ -80,5 +81,4 @@ async def _refuse(error: DrsError, scope: Scope, receive: Receive, send: Send) -
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": error.code})
         return
-    body = {"error": error.message, "code": error.code, "hint": error.hint}
-    await JSONResponse(body, error.http_status)(scope, receive, send)
+    await JSONResponse(error_object(error), error.http_status)(scope, receive, send)

@@ -65,27 +65,40 @@ def test_an_empty_queue_is_said_to_be_empty_and_is_an_empty_list(drs, service) -
 
 
 def test_one_job_is_found_by_the_start_of_its_id_and_its_manifest_printed(drs, queued) -> None:
-    assert [job["file_id"] for job in json.loads(drs("status", "bb", "--json")[1])] == ["bb22"]
+    queued.queue |= {name: make_job(name) for name in ("cafe-1", "cafe-2")}
+    assert [job["file_id"] for job in json.loads(drs("status", "bb22", "--json")[1])] == ["bb22"]
+    assert [job["file_id"] for job in json.loads(drs("status", "cafe-2", "--json")[1])] == ["cafe-2"]
     assert json.loads(drs("status", "bb22", "--manifest")[1]) == {"file_id": "bb22", "total_chunks": 1}
-    code, _, err = drs("status", "zz")
+    code, _, err = drs("status", "zzzz")
     assert code == 1
     assert err.startswith("E_NOT_FOUND: ")
-    code, _, err = drs("status", "a")
+    code, _, err = drs("status", "cafe")
     assert code == 2
     assert "2 jobs" in err
 
 
+@pytest.mark.parametrize("verb", ["pause", "resume", "cancel", "retry", "status"])
+def test_less_than_four_characters_of_an_id_name_no_job(verb, drs, queued) -> None:
+    for start in ("b", "bb", "bb2", ""):
+        code, _, err = drs(verb, start)
+        assert code == 2
+        assert err.startswith("E_USAGE: ")
+        assert "4 characters" in err
+    assert queued.calls == []
+
+
 @pytest.mark.parametrize("verb", ["pause", "resume", "cancel", "retry"])
 def test_a_verb_reaches_all_jobs_named(verb, drs, queued) -> None:
-    code, out, _ = drs(verb, "aa", "bb22")
+    queued.queue["cafe-1"] = make_job("cafe-1")
+    code, out, _ = drs(verb, "cafe", "bb22")
     assert code == 0
-    assert queued.calls == [(verb, ["aa11", "bb22"])]
-    assert [line.split()[0] for line in out.splitlines()] == ["aa11", "bb22"]
+    assert queued.calls == [(verb, ["cafe-1", "bb22"])]
+    assert [line.split()[0] for line in out.splitlines()] == ["cafe-1", "bb22"]
     assert [job["file_id"] for job in json.loads(drs(verb, "ab12", "--json")[1])] == ["ab12"]
 
 
 def test_nothing_is_done_if_one_of_several_ids_is_unknown(drs, queued) -> None:
-    assert drs("cancel", "aa11", "zz")[0] == 1
+    assert drs("cancel", "aa11", "zzzz")[0] == 1
     assert queued.calls == []
 
 

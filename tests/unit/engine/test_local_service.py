@@ -13,7 +13,7 @@ import pytest
 from transfer_core.engine import clerk, local_service
 from transfer_core.engine.local_service import LocalService
 from transfer_core.engine.system import SystemClock, SystemEntropy
-from transfer_core.errors import ConflictError, NotFoundError
+from transfer_core.errors import ConflictError, NotFoundError, UsageError
 from transfer_core.events import JobState, LinkMarked
 from transfer_core.jobs.store import JobStore, NewJob
 from transfer_core.protocol.security.noise import KeyPair
@@ -189,6 +189,49 @@ def test_an_agent_with_nothing_left_to_send_does_not_wait_for_any_relay(tmp_path
     service = LocalService(tmp_path, links=("none",))
     try:
         start_within_time(service)
+    finally:
+        service.stop()
+
+
+def test_a_link_that_is_not_there_is_said_at_once_with_those_that_are(tmp_path: Path) -> None:
+    service = LocalService(tmp_path, links=("lo", "nope"))
+    try:
+        service.start()
+        (said,) = [notice.text for notice in service.notices() if notice.topic == "link"]
+        assert said.startswith("no link here is called nope, ")
+        assert "lo" in said.partition("there are ")[2].split(", ")
+    finally:
+        service.stop()
+
+
+def test_a_link_that_a_simulation_has_not_got_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "links.toml").write_text(LINKS)
+    with pytest.raises(UsageError, match="no link lte") as told:
+        LocalService(tmp_path / "state", links=("wifi", "lte"), simulation=tmp_path / "links.toml")
+    assert told.value.hint == "Choose of wifi."
+
+
+@pytest.mark.parametrize("path", ["../..", "a/../b", ".", "./a", "..\\a", "a\0b"])
+def test_a_path_out_of_the_folder_at_the_destination_is_refused_when_it_is_given(tmp_path: Path, path: str) -> None:
+    (tmp_path / "lap").write_bytes(b"x")
+    service = LocalService(tmp_path / "state")
+    try:
+        service.pair(pairing_token(KeyPair.generate(SystemEntropy())), "pit")
+        with pytest.raises(UsageError, match="no destination path"):
+            service.add_paths([str(tmp_path / "lap")], dest_path=path)
+        assert service.jobs() == []
+        (job,) = service.add_paths([str(tmp_path / "lap")], dest_path="/a//..b/").added
+        assert job.dest_path == "a/..b/lap"
+    finally:
+        service.stop()
+
+
+def test_without_any_destination_none_is_offered(tmp_path: Path) -> None:
+    service = LocalService(tmp_path)
+    try:
+        with pytest.raises(NotFoundError) as told:
+            service.add_paths([str(tmp_path)], destination="pit")
+        assert told.value.hint == "Pair with a relay first."
     finally:
         service.stop()
 

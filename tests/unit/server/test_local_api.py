@@ -99,6 +99,19 @@ def test_a_field_that_is_not_known_is_refused_by_its_name(
     assert (api.get("/api/limits").json(), api.get("/api/destinations").json()) == before
 
 
+def test_no_answer_speaks_of_the_command_line_or_of_classes(api: httpx.Client, tmp_path: Path) -> None:
+    watch = {"name": "a", "directory": str(tmp_path), "destination": "pit", "priority": 99}
+    assert "--" not in api.post("/api/watches", json=watch).json()["hint"]
+    (fault,) = api.post("/api/files/upload", data={"file": "text"}).json()["detail"]
+    assert (fault["loc"], fault["msg"]) == (["body", "file"], "a file is expected")
+
+
+def test_a_file_that_is_not_queued_leaves_nothing_in_the_spool(api: httpx.Client, tmp_path: Path) -> None:
+    answer = api.post("/api/files/upload", files={"file": ("lap.bin", b"0123")}, data={"destination": "nowhere"})
+    assert answer.status_code == 404
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
 def test_pause_resume_cancel_and_transfer_change_the_state(api: httpx.Client) -> None:
     place = f"/api/files/{_upload(api)['file_id']}"
     assert api.post(f"{place}/pause").json()["status"] == "paused"

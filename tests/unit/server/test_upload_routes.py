@@ -54,7 +54,11 @@ def test_one_that_is_not_there_is_told_with_what_to_do(api: httpx.Client) -> Non
     tried = api.post("/api/destinations/test", json={"url": "http://127.0.0.1:9", "kind": "tus"}).json()
     assert not tried["is_good"]
     assert tried["why"]
-    assert tried["hint"]
+    assert tried["hint"] == "Check the network and the server's address."
+    unasked = api.post("/api/destinations", json={"name": "box", "url": "http://127.0.0.1:9"}).json()
+    assert unasked["code"] == "E_SERVER_SILENT"
+    assert "goes on" not in unasked["hint"]
+    assert api.post("/api/destinations", json={"name": "box", "url": "http://127.0.0.1:9", "kind": "tus"}).is_success
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from transfer_core.cli.options import check_start
 from transfer_core.errors import NotFoundError, UsageError
 from transfer_core.units import NS_PER_S
 
@@ -25,6 +26,8 @@ def find_race(telemetry: TelemetryService, text: str) -> RaceView:
     if named:
         return named[0]
     begun = [race for race in known if text and race.race_id.startswith(text)]
+    if begun and begun[0].race_id != text:
+        check_start(text)
     if len(begun) > 1:
         raise UsageError(f"{text!r} is the start of {len(begun)} races", hint="Write more of the id.")
     if begun:

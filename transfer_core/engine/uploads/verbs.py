@@ -12,7 +12,7 @@ from transfer_core.engine.uploads.desk import target_of
 from transfer_core.engine.uploads.limits import keep_limits, load_limits
 from transfer_core.engine.uploads.ways import Ways
 from transfer_core.entropy import Entropy
-from transfer_core.errors import ConflictError, DrsError, NotFoundError, UsageError
+from transfer_core.errors import ConflictError, DrsError, NotFoundError, ServerSilent, UsageError
 from transfer_core.events import DestinationView, JobState
 from transfer_core.jobs.store import Destination, JobStore
 from transfer_core.protocol.security.receipts import verify_receipt
@@ -99,6 +99,9 @@ class UploadVerbs:
         ways = Ways(target, self._clock, chosen=self._chosen, simulated=self._simulated, views=lambda: ())
         try:
             return question(ways)
+        except ServerSilent as error:
+            unasked = "" if target.kind else "; one whose kind is named is kept unasked"
+            raise ServerSilent(error.message, hint=f"Check the network and the server's address{unasked}.") from error
         finally:
             ways.close()
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from transfer_core.clock import Clock
 from transfer_core.engine.doorbell import ring
+from transfer_core.engine.queue_verbs import destinations_hint
 from transfer_core.engine.side_rooms import VIEWS_VERB
 from transfer_core.engine.watches.desk import WatchDesk
 from transfer_core.engine.watches.selections import run_row
@@ -21,7 +22,7 @@ from transfer_core.errors import ConflictError, DiskFull, NotFoundError, SourceM
 from transfer_core.events.watches import TriggerRun, WatchSpec, WatchState, WatchView
 from transfer_core.ingest.camera_config import parse_camera_config
 from transfer_core.ingest.config_file import read_camera_config
-from transfer_core.ingest.selection import Selection, ball_folder
+from transfer_core.ingest.selection import Selection, ball_folder, clean_folder
 from transfer_core.ingest.trigger import Trigger, make_trigger
 from transfer_core.jobs.model import FileIds
 from transfer_core.jobs.store import JobStore, WatchRow
@@ -56,8 +57,7 @@ class WatchVerbs:
         spec = self._sound(spec)
         if not os.path.isdir(spec.directory):  # noqa: PTH112 - names need not be valid Unicode
             raise SourceMissing(f"{spec.directory!a} is no folder", hint="Name the folder that the camera writes to.")
-        self._store.add_watches([spec])
-        self._poke()
+        self._add([spec])
         return self._kept(spec.name)
 
     def import_cameras(self, text: str, settings: WatchSpec) -> Sequence[WatchView]:
@@ -66,19 +66,29 @@ class WatchVerbs:
             self._sound(replace(settings, name=each.name, directory=each.source, dest_path=each.dest_path))
             for each in parse_camera_config(text)
         ]
-        self._store.add_watches(specs)
-        self._poke()
+        self._add(specs)
         return [self._kept(spec.name) for spec in specs]
 
     def import_file(self, path: str, settings: WatchSpec) -> Sequence[WatchView]:
         """See `WatchService`."""
         return self.import_cameras(read_camera_config(Path(path)), settings)
 
+    def _add(self, specs: Sequence[WatchSpec]) -> None:
+        """All or none. ConflictError for a name that is taken, or if each frame would go to one place twice."""
+        going = [row.spec for row in self._store.watches() if not row.ended]
+        for spec in specs:
+            twin = next((each for each in going if _sends_of(each) == _sends_of(spec) and each.name != spec.name), None)
+            if twin is not None:
+                what = f"{spec.directory!a} is watched as {twin.name} already, and goes to the same place"
+                raise ConflictError(what, hint="Choose another --pattern or --dest-path, or remove that one first.")
+            going.append(spec)
+        self._store.add_watches(specs)
+        self._poke()
+
     def _sound(self, spec: WatchSpec) -> WatchSpec:
-        known = sorted(each.name for each in self._store.destinations())
+        known = [each.name for each in self._store.destinations()]
         if spec.destination not in known:
-            hint = "Pair with a relay first, or name one of: " + (", ".join(known) or "-")
-            raise NotFoundError(f"there is no destination {spec.destination!r}", hint=hint)
+            raise NotFoundError(f"there is no destination {spec.destination!r}", hint=destinations_hint(known))
         if not spec.directory or "\0" in spec.directory:
             raise UsageError("no folder is named", hint="Name the folder that the camera writes to.")
         whole = os.path.realpath(spec.directory)
@@ -208,6 +218,12 @@ class WatchVerbs:
         except (DiskFull, StateError) as error:
             return (), f"the agent can't be asked: {error.message}"
         return (), "the agent that runs here has not answered, so figures are not known"
+
+
+def _sends_of(spec: WatchSpec) -> tuple[object, ...]:
+    """Which frames it sends, and where to; two watches that are alike in this send each frame twice."""
+    folder = os.path.realpath(spec.directory)
+    return folder, spec.pattern, spec.destination, clean_folder(spec.dest_path), spec.on_trigger
 
 
 def views_text(views: Sequence[WatchView]) -> str:

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from transfer_core.errors import CredentialRefused, DrsError
 from transfer_core.events.sync import SyncVersionView
 from transfer_core.server.api_document import ERROR_ANSWERS
-from transfer_core.server.coordinator.desk import CoordinatorDesk, explain
+from transfer_core.server.coordinator.desk import CoordinatorDesk
 from transfer_core.server.coordinator.live import Listener, LiveFeed
 from transfer_core.server.coordinator.model import (
     ConflictOut,
@@ -31,6 +31,7 @@ from transfer_core.server.coordinator.model import (
 )
 from transfer_core.server.invalid_request import explain_invalid
 from transfer_core.server.small_bodies import SmallBodies
+from transfer_core.server.told_error import error_object
 
 LIMIT_MAX = 1000
 
@@ -61,7 +62,7 @@ def build_app(desk: CoordinatorDesk, feed: LiveFeed) -> FastAPI:
 
 
 def _answer(error: DrsError) -> JSONResponse:
-    return JSONResponse(explain(error), error.http_status)
+    return JSONResponse(error_object(error), error.http_status)
 
 
 def _add_nodes(app: FastAPI, desk: CoordinatorDesk, feed: LiveFeed) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 
 from transfer_core.clock import Clock
-from transfer_core.errors import DrsError, NotFoundError, UnknownPeer
+from transfer_core.errors import NotFoundError, UnknownPeer
 from transfer_core.events.sync import SyncFolderView
 from transfer_core.server.companion import RelayGround
 from transfer_core.server.coordinator.base import CoordinatorStore, NodeRecord, SampleRecord
@@ -211,8 +211,3 @@ class CoordinatorDesk:
 
 def _paths(agent: AgentNow) -> list[PathOut]:
     return [PathOut(address=each.address, rtt_ms=each.rtt_ms, rate_bps=each.rate_bps) for each in agent.paths]
-
-
-def explain(error: DrsError) -> dict[str, str]:
-    """An error as all of the relay's HTTP says it."""
-    return {"error": error.message, "code": error.code, "hint": error.hint}

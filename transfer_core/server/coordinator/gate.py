@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from transfer_core.errors import CredentialRefused, DrsError
 from transfer_core.protocol.security.http_bearer import bearer_for_agent
 from transfer_core.protocol.security.noise import KeyPair
-from transfer_core.server.coordinator.desk import explain
 from transfer_core.server.loopback import is_loopback, names_this_machine
+from transfer_core.server.told_error import error_object
 from transfer_core.storage.relay_store import RelayStore
 
 _PROXIED = ("forwarded", "x-forwarded-for", "x-real-ip")
@@ -35,7 +35,7 @@ class CoordinatorGate:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008, "reason": error.code})
             else:
-                await JSONResponse(explain(error), error.http_status)(scope, receive, send)
+                await JSONResponse(error_object(error), error.http_status)(scope, receive, send)
             return
         scope.setdefault("state", {})["agent"] = agent
         await self._app(scope, receive, send)

@@ -10,12 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from transfer_core.errors import CredentialRefused, DrsError, SecurityError, TooMany, UsageError
+from transfer_core.server.invalid_request import fault_text
 from transfer_core.server.loopback import names_this_machine
 from transfer_core.server.races.asking import Asking
 from transfer_core.server.races.race_api import race_routes
 from transfer_core.server.races.user_api import user_routes
 from transfer_core.server.races.viewer_api import ViewerApi
 from transfer_core.server.small_bodies import SmallBodies
+from transfer_core.server.told_error import error_object
 from transfer_core.telemetry.desk import TelemetryDesk
 
 BODY_MAX = 64 * 1024
@@ -43,7 +45,7 @@ def build_app(
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        return explain(UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", hint="See /docs."))
+        return explain(UsageError(f"{'.'.join(map(str, first['loc']))}: {fault_text(first)}", hint="See /docs."))
 
     @app.get("/health", tags=["health"])
     def health() -> dict[str, str]:
@@ -64,5 +66,4 @@ def explain(error: DrsError) -> JSONResponse:
     if isinstance(error, TooMany):
         seconds = re.search(r"\d+", error.hint)
         headers["Retry-After"] = seconds[0] if seconds else "60"
-    body = {"error": error.message, "code": error.code, "hint": error.hint}
-    return JSONResponse(body, error.http_status, headers=headers)
+    return JSONResponse(error_object(error), error.http_status, headers=headers)

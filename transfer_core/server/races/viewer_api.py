@@ -22,6 +22,7 @@ from transfer_core.server.races.accounts import User
 from transfer_core.server.races.asking import Asking, may_see
 from transfer_core.server.races.fan_out import RATE_DEFAULT_HZ, RATE_MAX_HZ, Channel, Tick
 from transfer_core.server.races.race_api import RUNNING
+from transfer_core.server.told_error import told_hint
 from transfer_core.telemetry.desk import TelemetryDesk
 from transfer_core.units import NS_PER_S
 
@@ -95,7 +96,7 @@ class ViewerApi:
             try:
                 now = await run_in_threadpool(steer_replay, desk, replay_id, message)
             except DrsError as error:
-                answer = {"type": "error", "code": error.code, "message": error.message, "hint": error.hint}
+                answer = {"type": "error", "code": error.code, "message": error.message, "hint": told_hint(error)}
             else:
                 answer = replay_object(now)
             await websocket.send_text(json.dumps(answer))

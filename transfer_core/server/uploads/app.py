@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from transfer_core.errors import ConflictError, DrsError, NotFoundError, UsageError
 from transfer_core.server.api_document import ERROR_ANSWERS
+from transfer_core.server.invalid_request import fault_text
 from transfer_core.server.uploads.body import inbound_of
 from transfer_core.server.uploads.chunk_api import ChunkApi
 from transfer_core.server.uploads.desk import Desk, Refusal, refuse
@@ -65,7 +66,7 @@ async def _explain_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))
-    return await refuse(inbound_of(request), Refusal(UsageError(f"{place}: {first['msg']}", hint="See /docs.")))
+    return await refuse(inbound_of(request), Refusal(UsageError(f"{place}: {fault_text(first)}", hint="See /docs.")))
 
 
 async def _explain_unknown(request: Request, error: Exception) -> Response:

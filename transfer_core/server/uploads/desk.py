@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from transfer_core.config import RelayHttpConfig
 from transfer_core.errors import DrsError, UsageError
+from transfer_core.server.told_error import error_object
 from transfer_core.server.uploads.body import Body, Inbound
 from transfer_core.server.uploads.claims import Claims, Holder
 from transfer_core.server.uploads.ending import Ending
@@ -86,11 +87,6 @@ def client_of(request: Request) -> Client:
     client = request.scope.get("state", {}).get("client", ANYBODY)
     assert isinstance(client, Client)
     return client
-
-
-def error_object(error: DrsError) -> dict[str, Any]:
-    """An error as programs get it."""
-    return {"error": error.message, "code": error.code, "hint": error.hint}
 
 
 def error_headers(error: DrsError) -> dict[str, str]:

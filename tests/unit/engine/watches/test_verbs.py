@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,42 @@ def arm(agent: Agent, cameras: list[Path], **wishes: object) -> None:
     for camera in cameras:
         agent.add(camera, dest_path=f"race/{camera.name}", on_trigger=True, **wishes)
     until(lambda: [view.state for view in agent.verbs.views()] == [WatchState.ARMED] * 2)
+
+
+def test_a_folder_is_not_watched_twice_for_one_place(agent: Agent, cameras: list[Path]) -> None:
+    agent.add(cameras[0], name="first", pattern="*.jpg", dest_path="race/")
+    twin = WatchSpec("again", str(cameras[0]), "pit", pattern="*.jpg", dest_path="/race")
+    with pytest.raises(ConflictError, match="as first already"):
+        agent.verbs.add(twin)
+    (cameras[0].parent / "link").symlink_to(cameras[0])
+    with pytest.raises(ConflictError, match="as first already"):
+        agent.verbs.add(replace(twin, directory=str(cameras[0].parent / "link")))
+    others = (
+        replace(twin, name="other names", pattern="*.png"),
+        replace(twin, name="other place", dest_path="test"),
+        replace(twin, name="on trigger", on_trigger=True),
+        replace(twin, name="other folder", directory=str(cameras[1])),
+    )
+    for other in others:
+        agent.verbs.add(other)
+    agent.verbs.remove("first")
+    agent.verbs.add(twin)
+
+
+def test_a_folder_may_be_watched_again_once_its_watch_has_ended(agent: Agent, cameras: list[Path]) -> None:
+    agent.add(cameras[0], name="first", once=True)
+    until(lambda: agent.verbs.views()[0].state is WatchState.ENDED)
+    agent.verbs.add(WatchSpec("again", str(cameras[0]), "pit"))
+
+
+def test_no_destination_is_named_where_there_is_none(agent: Agent, cameras: list[Path]) -> None:
+    with pytest.raises(NotFoundError) as told:
+        agent.verbs.add(WatchSpec("camera01", str(cameras[0]), "box"))
+    assert told.value.hint.endswith("name one of: pit")
+    agent.store.forget_destination("pit")
+    with pytest.raises(NotFoundError) as told:
+        agent.verbs.add(WatchSpec("camera01", str(cameras[0]), "box"))
+    assert told.value.hint == "Pair with a relay first."
 
 
 def test_an_armed_camera_sends_nothing_by_itself(agent: Agent, cameras: list[Path]) -> None:
