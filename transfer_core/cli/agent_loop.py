@@ -59,8 +59,9 @@ def _refusal(watch: Watch) -> DrsError | None:
     if not wanted or len(whys) < len(wanted) or not all(why.startswith("E_") for why in whys):
         return None
     code, _, text = whys[0].partition(": ")
-    hint = error_from_code(code, "").hint
-    return type(error_from_code(code, ""))(text.removesuffix(hint).strip())
+    known = error_from_code(code, "")
+    hint = known.hint if text.endswith(known.hint) else ""  # it may bring another one with it
+    return type(known)(text.removesuffix(hint).strip(), hint=hint)
 
 
 def drained(service: TransferService) -> Callable[[Watch], bool]:

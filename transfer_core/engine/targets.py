@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from transfer_core.clock import Clock
 from transfer_core.engine.agent_loop import AgentLoop
@@ -15,12 +15,24 @@ from transfer_core.engine.name_lookup import resolve
 from transfer_core.engine.reach import Reach
 from transfer_core.engine.runner import JobRunner, Notify
 from transfer_core.engine.uplink import RelayTarget
-from transfer_core.errors import DrsError, NoUsableLink
+from transfer_core.errors import ConflictError, DrsError, NoUsableLink
 from transfer_core.events import DestinationsChanged, DestinationView, Severity
 from transfer_core.jobs.store import Destination, JobStore
 from transfer_core.protocol.security.tokens import fingerprint
 
 LOOK_S = 0.05
+
+
+def second_names(destinations: Iterable[Destination]) -> dict[str, str]:
+    """Relays that are there under another name too, with that one: a relay holds one session of an agent.
+
+    Used is the name that is paired, or else the first.
+    """
+    used: dict[bytes, str] = {}
+    relays = [each for each in destinations if each.kind == "relay"]
+    for each in sorted(relays, key=lambda each: (each.secret is not None, each.name)):
+        used.setdefault(each.public_key, each.name)
+    return {each.name: name for each in relays if (name := used[each.public_key]) != each.name}
 
 
 class Targets:
@@ -36,6 +48,7 @@ class Targets:
         self._all: tuple[Destination, ...] = ()
         self._room_bytes: dict[str, int] = {}
         self._awaited: frozenset[str] = frozenset()
+        self._second: dict[str, str] = {}  # names that are not used
 
     # --- any thread
 
@@ -80,13 +93,16 @@ class Targets:
         """Send to those that are known by now; whether these are others than before."""
         destinations = tuple(self._store.destinations())
         if destinations == self._all:
+            for name in self._second:
+                self._store.say_why(name, self._second_why(name).message)
             self._note_awaited()
             return False
         self._all = destinations
+        before, self._second = self._second, second_names(destinations)
         targets = [
             RelayTarget(each.name, resolve(each.addresses), each.public_key, each.secret)
             for each in destinations
-            if each.kind == "relay"
+            if each.kind == "relay" and each.name not in self._second
         ]
         if self._runner.uploads is not None:
             self._runner.uploads.set_destinations(destinations)
@@ -95,16 +111,32 @@ class Targets:
         self._loop.loop.post(lambda: self._loop.set_relays(targets))
         self._awaited = frozenset()  # new ones know nothing of it
         self._note_awaited()
+        self._tell_second_names(before)
         self._tell()
         return True
 
+    def _tell_second_names(self, before: Mapping[str, str]) -> None:
+        for name in before.keys() - self._second.keys():
+            self.reach.refused(name, "")
+            self._store.say_why(name, "")
+        for name in self._second.keys() - before.keys():
+            self.refused(name, self._second_why(name))
+
+    def _second_why(self, name: str) -> ConflictError:
+        used = self._second[name]
+        hint = f"Queue its files for {used}, cancel these, then write `drs-sync destination remove {name}`."
+        return ConflictError(f"{name} is another name of the relay {used}, and only that one is used", hint=hint)
+
     def _note_awaited(self) -> None:
         """Have relays that do not answer called the more often, if there is something for them."""
-        silent = [each.name for each in self._all if each.kind == "relay" and not self.reach.own(each.name)]
+        silent = [each.name for each in self._all if self._is_silent(each)]
         awaited = self._store.awaited(silent) if silent else frozenset()
         if awaited != self._awaited:
             self._awaited = awaited
             self._loop.loop.post(lambda: self._loop.set_awaited(awaited))
+
+    def _is_silent(self, each: Destination) -> bool:
+        return each.kind == "relay" and not self.reach.own(each.name) and each.name not in self._second
 
     def ready_relays(self) -> list[str]:
         """The relays that answer over UDP."""

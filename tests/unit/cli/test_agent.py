@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tests.support.scripted_service import WIFI, make_job
-from transfer_core.errors import StateLocked
+from transfer_core.errors import ConflictError, StateLocked, UnknownPeer
 from transfer_core.events import (
+    DestinationsChanged,
+    DestinationView,
     EngineChanged,
     EngineView,
     JobsChanged,
@@ -53,6 +55,19 @@ def busy(service):
 
 def lines_of(out):
     return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UnknownPeer("the relay does not know us"), ConflictError("pit is box", hint="Queue its files for box.")],
+    ids=["usual hint", "own hint"],
+)
+def test_agent_once_ends_with_the_error_of_relays_that_refuse_it_and_one_hint(drs, service, error) -> None:
+    service.queue = {FIRST.file_id: FIRST}
+    relay = DestinationView(FIRST.destination, "relay", ("10.0.0.5:9000",), False, why=error.one_line())
+    service.drains.append([JobsChanged((FIRST,)), DestinationsChanged((relay,))])
+    code, _, err = drs("agent", "--once")
+    assert (code, err) == (1, f"{error.one_line()}\n")
 
 
 def test_agent_once_ends_when_the_queue_is_drained_and_old_failures_do_not_count(drs, busy) -> None:

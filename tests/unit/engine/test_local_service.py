@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,49 @@ def test_without_any_destination_none_is_offered(tmp_path: Path) -> None:
         assert told.value.hint == "Pair with a relay first."
     finally:
         service.stop()
+
+
+def under_another_name(state: Path, name: str) -> None:
+    """As versions before this one could do it."""
+    store = JobStore(state, SystemClock())
+    (known,) = store.destinations()
+    store.keep_destination(replace(known, name=name))
+    store.close()
+
+
+def until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_relay_with_two_names_is_used_under_one_and_the_other_says_so(tmp_path: Path) -> None:
+    (tmp_path / "lap").write_bytes(b"x" * 1000)
+    host, service = LocalService(tmp_path / "host"), LocalService(tmp_path / "state")
+    try:
+        host.start_relay(str(tmp_path / "in"), "127.0.0.1:0")
+        service.pair(host.relay_token().text, "box")
+        under_another_name(tmp_path / "state", "pit")
+        (to_box, to_pit) = (
+            service.add_paths([str(tmp_path / "lap")], destination=to).added[0] for to in ("box", "pit")
+        )
+        service.start()
+        until(lambda: service.job(to_box.file_id).status is JobState.COMPLETED)
+        until(lambda: "another name of the relay box" in service.job(to_pit.file_id).reason)
+        later = service.add_paths([str(tmp_path / "lap")], destination="pit").added[0]
+        until(lambda: "another name of the relay box" in service.job(later.file_id).reason)
+        said = [notice.error for notice in service.notices() if "another name" in notice.text]
+        assert len(said) == 1
+        assert said[0].startswith("E_CONFLICT: pit ")
+        assert "destination remove pit" in said[0]
+        assert [each.why for each in service.destinations()] == ["", said[0]]
+        service.forget_destination("box")
+        until(lambda: all(job.status is JobState.COMPLETED for job in service.jobs()))
+        assert service.job(later.file_id).reason == ""
+    finally:
+        service.stop()
+        host.stop()
 
 
 def pairing_token(relay: KeyPair) -> str:
