@@ -248,7 +248,7 @@ class Congestion:
     def _take_train(self, dispersion: float) -> None:
         rate = self._start.on_train(dispersion, self.rate)
         if self.mode is Mode.STARTUP:
-            self.rate, self._cruise.told = rate, self._start.told
+            self.rate, self._cruise.told = self._within_bounds(rate), self._start.told
 
     def _brake(self, sample: Sample) -> None:
         """A queue has shown while growing: settle at once, not at the round's end."""
@@ -277,7 +277,11 @@ class Congestion:
             pass
         else:
             self._cruise_round(sample, measured)
-        self.rate = min(RATE_MAX, max(self.rate, self.packet_bytes / max(self.rtt_min_s, 0.010)))
+        self.rate = self._within_bounds(self.rate)
+
+    def _within_bounds(self, rate: float) -> float:
+        """At least a packet each round trip: less often would look like a pause after each, and tell nothing."""
+        return min(RATE_MAX, max(rate, self.packet_bytes / max(self.rtt_min_s, 0.010)))
 
     def _startup_round(self, sample: Sample, measured: Round) -> None:
         found = self._start.on_round(measured, self._seen(measured))

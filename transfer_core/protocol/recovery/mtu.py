@@ -13,8 +13,9 @@ a word, so that it has to be told from loss:
 A search sends a probe of every larger size, padding and nothing else, and the largest that is acknowledged is used
 from then on. That takes one round trip, where a search one by one takes ten. A round is repeated while loss may
 explain that the largest was not acknowledged, by what is known of the loss by then: a path that is about to begin
-knows nothing of it, and would stay small for ten minutes. Probes go no faster than data, the smallest first: all at
-once would fill the queue of a slow link, and the sizes that fit would be lost with those that do not.
+knows nothing of it, and would stay small for ten minutes. File data has its turn in between, since a probe that is
+lost alone silences the path. Probes go no faster than data, the smallest first: all at once would fill the queue of a
+slow link, and the sizes that fit would be lost with those that do not.
 
 A confirmed path that is silent for a second may have become another path: it falls, too, so that what probes the
 silence gets through wherever anything does.
@@ -63,6 +64,7 @@ class MtuSearch:
         self._under_way: set[int] = set()
         self._rounds = 0  # of the search under way, or of the last one
         self._due_ns: int | None = None
+        self._may_repeat = False
         self._lost_in_a_row = 0
         self._silent_since_ns: int | None = None
 
@@ -70,6 +72,7 @@ class MtuSearch:
 
     def on_data_acked(self, size: int, now_ns: int) -> None:
         """File data in packets of that size has arrived."""
+        self._may_repeat = True
         if size > BASE_BYTES:
             self._lost_in_a_row = 0
         if self.state is Size.TRYING and size >= self.packet_bytes - NEARLY_BYTES:
@@ -125,7 +128,7 @@ class MtuSearch:
             if now_ns >= self._due_ns:
                 self._rounds = 0
                 self._begin_round()
-            elif self._rounds and self._rounds < rounds(loss):
+            elif self._may_repeat and 0 < self._rounds < rounds(loss):
                 self._begin_round()
         return self._to_send[0] if self._to_send else None
 
@@ -171,6 +174,7 @@ class MtuSearch:
         if self._under_way or self._to_send:
             return
         self._rounds += 1
+        self._may_repeat = False
         self._due_ns = None if self.packet_bytes >= self.most_bytes else now_ns + AGAIN_NS
 
 

@@ -297,7 +297,7 @@ class PathSender:
         self.late_packets += len(late)
         self._count(len(fresh), len(lost))
         if advanced:
-            dispersion = None if ack.train is None else self._train.bytes_per_s(ack.train, packets)
+            dispersion = None if ack.train is None else self._train.bytes_per_s(ack.train, packets, now_ns)
             self._congestion.on_sample(
                 self._samples.read(ack, now_ns, largest_tx_ns, packets, dispersion=dispersion, loss=self.loss)
             )

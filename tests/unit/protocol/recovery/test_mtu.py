@@ -116,9 +116,21 @@ def test_sizes_that_were_lost_are_tried_once_more_and_then_in_ten_minutes() -> N
     for _ in range(rounds(0.0)):
         assert probe_all(search, S) == [9000]
         search.on_probe_lost(9000, S)
+        search.on_data_acked(1500, S)
     assert probe_all(search, 2 * S) == []
     assert search.due_ns == S + AGAIN_NS
     assert probe_all(search, S + AGAIN_NS) == [9000]
+
+
+def test_file_data_has_its_turn_before_sizes_that_were_lost_are_tried_again() -> None:
+    search = fallen()
+    search.on_small_acked(S)
+    for size in probe_all(search, S):
+        search.on_probe_lost(size, S)
+    search.on_small_acked(2 * S)
+    assert probe_all(search, 2 * S, 0.7) == []
+    search.on_data_acked(BASE_BYTES, 2 * S)
+    assert probe_all(search, 2 * S, 0.7) == [size for size in SIZES if BASE_BYTES < size <= 1500]
 
 
 def test_a_lossy_path_is_asked_more_often() -> None:
@@ -136,7 +148,7 @@ def test_a_search_that_finds_nothing_ends_though_small_packets_arrive_between_it
         told += len(sent)
         for size in sent:
             search.on_probe_lost(size, 2 * S + turn)
-        search.on_small_acked(2 * S + turn)
+        search.on_data_acked(BASE_BYTES, 2 * S + turn)
     assert told == rounds(0.0) * len([size for size in SIZES if BASE_BYTES < size <= 1500])
     assert search.due_ns is not None
     assert search.due_ns > AGAIN_NS
@@ -151,6 +163,7 @@ def test_a_search_that_ended_goes_on_when_the_loss_proves_to_be_greater_than_was
         found.append(len(sent))
         for size in sent:
             search.on_probe_lost(size, S + turn)
+        search.on_data_acked(BASE_BYTES, S + turn)
     assert [turn for turn, sent in enumerate(found) if sent] == [0, 1, *range(20, 20 + rounds(0.7) - rounds(0.0))]
     assert search.due_ns is not None
     assert search.due_ns > AGAIN_NS

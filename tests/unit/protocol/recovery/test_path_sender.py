@@ -243,6 +243,16 @@ def test_a_path_that_was_only_pinged_begins_with_a_train() -> None:
     assert sender.rate_bytes_per_s > before
 
 
+def test_however_little_a_train_told_a_packet_goes_each_round_trip() -> None:
+    sender, peer = PathSender(0, rtt_hint_ns=20 * MS), Peer()
+    sender.set_demand(True)
+    sender.budget_datagrams(0, 1472)
+    send(sender, 0, 10)
+    ack = replace(peer.ack(sender, list(range(10)), 2010 * MS), train=Train(0, 1000, 9, 2_001_000))
+    sender.on_ack(ack, 2020 * MS)
+    assert sender.rate_bytes_per_s >= 1500 / 0.020
+
+
 def test_a_train_from_before_a_long_pause_is_not_taken_for_the_new_one() -> None:
     for is_new in (False, True):
         sender, peer = PathSender(0, rtt_hint_ns=20 * MS), Peer()
