@@ -15,7 +15,7 @@ LOST_NS = 10 * NS_PER_S  # and older than this not at all
 
 QUOTA_SHORT = 0.9  # from this share of a quota on it needs a look
 
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _NOT_DELIVERING = (LinkState.KILLED, LinkState.DOWN, LinkState.UNUSED)
 
 
@@ -114,8 +114,8 @@ def shown_state(link: LinkView, now_ns: int) -> LinkState:
 def file_name(path: str) -> str:
     """The last part of a path, or the path where it has none, on one line that reads as it is written.
 
-    Line breaks, other control characters and what turns the direction of text (Unicode bidi embeddings, overrides and
-    isolates) are legal in names; they are shown as U+FFFD.
+    Line breaks, other control characters, what turns the direction of text (Unicode bidi embeddings, overrides and
+    isolates) and bytes that are no UTF-8 (lone surrogates here) are legal in names; they are shown as U+FFFD.
     """
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", PurePath(path).name or path)
 

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QFontMetrics
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
@@ -362,6 +362,16 @@ def test_a_hash_and_a_long_name_at_the_other_end_are_there_whole_and_do_not_wide
     tips = {label.toolTip() for label in page.details.findChildren(QLabel)}
     assert {digest, stored} <= tips
     assert page.details.minimumSizeHint().width() <= page.details.width()
+
+
+@pytest.mark.parametrize("word", [f"/srv/{'full_resolution_' * 4}copy.mcap", "x" * 90])
+def test_an_error_that_names_a_long_path_and_a_long_name_are_read_whole_beside_the_queue(
+    page: QueuePage, word: str
+) -> None:
+    page.details.show_job(job(word, status=JobState.FAILED, error="E_DISK_FULL", reason=f"{word}: no space is left"))
+    scroll = page.details.findChild(QScrollArea)
+    assert scroll.widget().minimumSizeHint().width() <= scroll.viewport().width()
+    assert page.details.state.text().replace("\u200b", "") == f"Failed: {word}: no space is left"
 
 
 def test_the_details_say_that_a_file_was_sent_when_the_engine_was_last_heard_of(

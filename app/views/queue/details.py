@@ -22,6 +22,7 @@ from transfer_core.service.values import UNKNOWN_LINK, ChunkMap
 from transfer_core.units import format_bytes, format_duration
 
 MAP_MS = 1000
+UNBROKEN_MOST = 20  # letters and digits that fit beside the queue
 _LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"  # a name begins at the left, as in the queue, whatever its letters
 _WHOLE = ("hash", "stored as")  # one word each, cut in its middle; the tool tip and Copy have it whole
 _ROLES = (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole)
@@ -189,7 +190,7 @@ class DetailsPanel(QFrame):
     @Slot()
     def _show_state(self) -> None:
         if self._job is not None:
-            self.state.setText(state_words(self._job, is_heard=self._state.is_heard))
+            self.state.setText(_breakable(state_words(self._job, is_heard=self._state.is_heard)))
 
     def _dress_name(self, kind: str) -> None:
         if self.name.property("kind") != kind:
@@ -291,6 +292,6 @@ def _with_links_of(before: ChunkMap, newest: ChunkMap) -> ChunkMap:
     return replace(newest, links=(*before.links, UNKNOWN_LINK), cells=cells)
 
 
-def _breakable(name: str) -> str:
-    """The name, with places where a label may break it: a long one has no spaces."""
-    return re.sub(r"([_.\-])", "\\1\u200b", name)
+def _breakable(text: str) -> str:
+    """The text, with places where a label may break it: long names have no spaces, and would widen what is around."""
+    return re.sub(rf"([_.\-/]|[^\W_]{{{UNBROKEN_MOST}}})", "\\1\u200b", text)

@@ -133,6 +133,7 @@ def test_many_files_are_counted_in_thousands() -> None:
         ("/data/телеметрия_テレメトリー.mcap", "телеметрия_テレメトリー.mcap"),
         ("/data/one\nline.tar", "one\N{REPLACEMENT CHARACTER}line.tar"),
         ("/data/fdp\u202eexe.bin", "fdp\N{REPLACEMENT CHARACTER}exe.bin"),
+        ("/data/no\udcffutf8.bin", "no\N{REPLACEMENT CHARACTER}utf8.bin"),
         ("/", "/"),
     ],
 )
