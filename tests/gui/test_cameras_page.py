@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontMetrics, QGuiApplication
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.console_state import ConsoleState
@@ -19,6 +20,7 @@ from app.views.cameras.camera_card import FIGURES_GAP, LABEL_GAP, MARGIN, PICTUR
 from app.views.cameras.page import CamerasPage
 from app.views.cameras.trigger_dialog import TriggerDialog
 from app.views.cameras.watch_dialog import WatchDialog
+from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
 from app.workers.calls_here import CallsHere
 from app.workers.thumbnails import Thumbnails, decode
@@ -167,6 +169,19 @@ def test_cards_stay_while_their_figures_change_and_go_with_their_watch(page: Cam
         page.card("camera03")
     state.apply([WatchesChanged(())])
     assert page.empty.isVisible()
+
+
+@pytest.mark.parametrize("words", ["Watch a folder…", "Import…"])
+def test_a_page_without_cameras_offers_both_ways_to_one_however_narrow_it_is(
+    page: CamerasPage, state: ConsoleState, words: str
+) -> None:
+    state.apply([WatchesChanged(())])
+    page.resize(420, 400)
+    QApplication.processEvents()
+    button = next(each for each in page.empty.findChildren(ActionButton) if each.text() == words)
+    assert button.isVisible()
+    button.click()
+    assert any(isinstance(each, WatchDialog) and each.isVisible() for each in page.children())
 
 
 def test_hidden_it_asks_for_no_picture_and_paints_nothing_new(page: CamerasPage, state: ConsoleState) -> None:

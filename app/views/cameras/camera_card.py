@@ -222,5 +222,4 @@ class CameraCard(QWidget):
         else:
             words = view.run or view.newest_frame.rpartition("/")[2] or view.spec.directory
             painter.setPen(look.muted)
-        elide = Qt.TextElideMode.ElideRight if severity is not Severity.INFO else Qt.TextElideMode.ElideMiddle
-        painter.drawText(box, _LEFT, small.elidedText(words, elide, box.width()))
+        painter.drawText(box, _LEFT, small.elidedText(words, Qt.TextElideMode.ElideMiddle, box.width()))

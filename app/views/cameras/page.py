@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.actions import make_action, offer
 from app.models.watch_words import card_text, fps_text
@@ -21,7 +21,7 @@ from app.views.cameras.camera_card import PICTURE, CameraCard
 from app.views.cameras.card_grid import CardGrid
 from app.views.cameras.trigger_dialog import TriggerDialog
 from app.views.cameras.watch_dialog import WatchDialog
-from app.views.page import Page, ServiceCalls, empty_label, page_column
+from app.views.page import Page, ServiceCalls, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
@@ -95,12 +95,32 @@ class CamerasPage(Page):
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.empty = empty_label("No folder is watched yet. Add one, or import a camera_config.json.")
+        self.empty = self._empty_room()
         layout = page_column(self)
         layout.addWidget(bar)
         layout.addWidget(self._scroll, 1)
         layout.addWidget(self.empty, 1)
         self._show_views()
+
+    def _empty_room(self) -> QFrame:
+        """What stands in the place of the cards while there are none: what to do next."""
+        room = QFrame()
+        room.setProperty("kind", "card")
+        words = QLabel("No folder is watched yet. Add one, or import a camera_config.json.", wordWrap=True)
+        words.setProperty("kind", "muted")
+        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for name in ("add", "import"):
+            buttons.addWidget(ActionButton(self.page_actions[name]))
+        buttons.addStretch(1)
+        column = QVBoxLayout(room)
+        column.setSpacing(12)
+        column.addStretch(1)
+        column.addWidget(words)
+        column.addLayout(buttons)
+        column.addStretch(1)
+        return room
 
     # --- what others may read
     def card(self, name: str) -> CameraCard:
