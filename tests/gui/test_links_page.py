@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from app.models.link_history import LinkHistory
 from app.models.links_model import LinkColumn
@@ -348,3 +348,23 @@ def test_three_links_and_why_one_is_silent_stand_in_the_table_of_a_small_page_wh
     room = table.columnWidth(LinkColumn.STATE)
     assert room >= table.fontMetrics().horizontalAdvance("silent: nothing comes back")
     page.on_hidden()
+
+
+def test_what_is_said_of_a_link_is_greyed_with_the_reason_while_there_is_none(page, state) -> None:
+    buttons = [each for each in page.findChildren(QAbstractButton) if each.text() in ("Limits…", "Simulate…")]
+    assert [button.isEnabled() for button in buttons] == [True, True]
+    state.set_links(link_view("eth0", LinkState.UNUSED, why="no carrier"))
+    assert [button.isEnabled() for button in buttons] == [False, False]
+    assert all("no link" in button.toolTip() for button in buttons)
+    state.set_links(link_view("wifi"))
+    assert [button.isEnabled() for button in buttons] == [True, True]
+
+
+def test_a_long_name_of_a_link_leaves_room_for_how_it_does(page, state) -> None:
+    def end_of_head(name: str) -> QImage:
+        state.set_links(link_view(name, LinkState.DEGRADED, why="31 % loss"))
+        head = page.card(name).head
+        QApplication.processEvents()
+        return head.grab(QRect(head.width() - 150, 0, 150, head.height())).toImage()
+
+    assert end_of_head("router in the truck " * 8) == end_of_head("wifi")

@@ -71,8 +71,7 @@ class WatchDialog(Dialog):
         self.on_trigger = QCheckBox("Send only what a tri&gger asks for")
         self.preserve = QCheckBox("&Keep the folders inside")
         self.delete_after = QCheckBox("Delete a file once the other end has &verified it")
-        self.cleanup = QCheckBox("Delete stale .part files &up")
-        self.cleanup.setText("Clean &up .part files that nobody has written to for an hour")
+        self.cleanup = QCheckBox("Clean &up .part files that nobody has written to for an hour")
         for box in (self.once, self.on_trigger, self.preserve, self.delete_after, self.cleanup):
             words = box.text().replace("&", "")
             box.setAccessibleName(words)
@@ -130,7 +129,7 @@ class WatchDialog(Dialog):
         self.accept()
 
     def _imported(self, views: Sequence[object]) -> None:
-        self.added.emit(f"{len(views)} cameras are watched")
+        self.added.emit("1 camera is watched" if len(views) == 1 else f"{len(views)} cameras are watched")
         self.accept()
 
     def _refused(self, error: DrsError) -> None:

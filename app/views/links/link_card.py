@@ -92,13 +92,15 @@ class CardHead(QWidget):
         painter = QPainter(self)
         left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         area = self.rect().adjusted(10, 0, -10, 0)
-        line = QFontMetrics(look.strong).height()
+        strong = QFontMetrics(look.strong)
+        line = strong.height()
         painter.fillRect(QRect(area.left(), area.center().y() - line // 2, 4, line), look.link(self._place))
         x = area.left() + 4 + look.gap
         painter.setFont(look.strong)
         painter.setPen(look.text)
-        painter.drawText(QRect(x, 0, area.right() - x, self.height()), left, link.name)
-        x += QFontMetrics(look.strong).horizontalAdvance(link.name) + look.gap + 4
+        name = strong.elidedText(link.name, Qt.TextElideMode.ElideMiddle, (area.right() - x) // 2)
+        painter.drawText(QRect(x, 0, area.right() - x, self.height()), left, name)
+        x += strong.horizontalAdvance(name) + look.gap + 4
         small = QFontMetrics(look.small)
         right = small.elidedText(self.right_text, Qt.TextElideMode.ElideRight, (area.right() - x) * 2 // 3)
         wide = small.horizontalAdvance(right)

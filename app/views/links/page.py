@@ -190,6 +190,7 @@ class LinksPage(Page):
             self._drawer.reset()
             self._is_new = True  # they have their places with the next turn of the loop; then all are drawn at once
             self._timer.setInterval(FRAME_MS // max(1, len(used)))
+        self.toolbar.offer_links(bool(used))
         now_ns = self._told_ns = self._state.now_ns()
         for _, link in used:
             self._cards.cards[link.name].show_link(link, now_ns)
@@ -309,7 +310,7 @@ class LinksPage(Page):
     @Slot()
     def open_limits(self) -> None:
         """Ask what a link may."""
-        if self._service is not None and self._cards.cards:
+        if self._service is not None:
             dialog = LimitsDialog(self._service, list(self._cards.cards), self._chosen_link(), self.done.emit, self)
             dialog.open_beside()
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from app.actions import make_action
+from app.actions import make_action, offer
 from app.figures import NO_NEWS
 from app.widgets.action_button import ActionButton
 from app.widgets.look import Look
@@ -25,6 +26,7 @@ class Toolbar(QHBoxLayout):
         self.setSpacing(8)
         self._page = page
         self._windows: dict[str, QPushButton] = {}
+        self._of_links: list[QAction] = []
         for (label, span_s), name in zip(WINDOWS_S.items(), WINDOW_COMMANDS, strict=True):
             button = self._add(name, partial(show_window, span_s))  # in no group: Tab has to reach each
             button.setCheckable(True)
@@ -33,8 +35,8 @@ class Toolbar(QHBoxLayout):
         self.freeze = self._add("links.freeze", slots["freeze"])
         self.freeze.setCheckable(True)
         self.addStretch(1)
-        self.limits = self._add("links.limits", slots["limits"])
-        self.simulate = self._add("links.simulate", slots["simulate"])
+        self.limits = self._add("links.limits", slots["limits"], of_links=True)
+        self.simulate = self._add("links.simulate", slots["simulate"], of_links=True)
         self.badge = QPushButton()
         self.badge.setObjectName("liveBadge")
         self.badge.setAutoDefault(False)
@@ -42,11 +44,20 @@ class Toolbar(QHBoxLayout):
         self.badge.clicked.connect(slots["live"])
         self.addWidget(self.badge)
 
-    def _add(self, name: str, slot: Callable[[], object]) -> ActionButton:
-        button = ActionButton(make_action(name, self._page, slot), self._page)
+    def _add(self, name: str, slot: Callable[[], object], *, of_links: bool = False) -> ActionButton:
+        action = make_action(name, self._page, slot)
+        if of_links:
+            self._of_links.append(action)
+        button = ActionButton(action, self._page)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.addWidget(button)
         return button
+
+    def offer_links(self, has_some: bool) -> None:
+        """Grey what is said of a link while there is none."""
+        for action in self._of_links:
+            if action.isEnabled() is not has_some:
+                offer(action, "" if has_some else "There is no link yet")
 
     def show_window(self, span_s: float) -> None:
         """Check the button of the window that is shown."""
