@@ -117,7 +117,12 @@ def file_name(path: str) -> str:
     Line breaks, other control characters, what turns the direction of text (Unicode bidi embeddings, overrides and
     isolates) and bytes that are no UTF-8 (lone surrogates here) are legal in names; they are shown as U+FFFD.
     """
-    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", PurePath(path).name or path)
+    return seen(PurePath(path).name or path)
+
+
+def seen(text: str) -> str:
+    """The text with a mark (U+FFFD) for each character that would be drawn as nothing, or would turn the others."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def moment_text(at: str | None) -> str:

@@ -124,7 +124,13 @@ def test_a_destination_that_does_not_answer_and_a_camera_that_falls_behind_are_t
     assert watch_problem(replace(view, online=False), NOW_NS)[0] is Severity.SERIOUS
     late = replace(view, newest_there_ns=NOW_NS - 6 * 10**9)
     assert watch_problem(late, NOW_NS) == (Severity.CAUTION, "the other end falls behind")
-    assert watch_problem(replace(late, backlog=0), NOW_NS) == (Severity.INFO, "")
+    for other in (
+        replace(late, backlog=0),
+        replace(late, state=WatchState.PAUSED),
+        replace(late, state=WatchState.ENDED),
+        replace(late, online=None),
+    ):
+        assert watch_problem(other, NOW_NS) == (Severity.INFO, "")
 
 
 def test_why_frames_wait_is_told_on_their_cards(page: CamerasPage, state: ConsoleState) -> None:
@@ -360,3 +366,13 @@ def test_rates_of_an_engine_that_does_not_answer_are_not_shown(page: CamerasPage
     state.apply([EngineSilent(False)])
     page.refresh()
     assert page.totals.text().startswith("90.0 fps in")
+
+
+def test_of_an_engine_that_does_not_answer_nobody_knows_whether_the_other_end_falls_behind(
+    page: CamerasPage, state: ConsoleState
+) -> None:
+    state.apply([WatchesChanged((replace(demo_watches()[0], newest_there_ns=NOW_NS - 60 * 10**9),))])
+    assert "falls behind" in page.card("camera01").toolTip()
+    state.apply([EngineSilent(True)])
+    page.refresh()
+    assert "falls behind" not in page.card("camera01").toolTip()

@@ -28,7 +28,8 @@ def watch_problem(view: WatchView, now_ns: int) -> tuple[Severity, str]:
     if view.why:
         return Severity.CAUTION, view.why
     there_ns = view.newest_there_ns
-    if view.backlog and there_ns is not None and now_ns - there_ns > BEHIND_NS:
+    is_sent = view.state is WatchState.WATCHING and view.online
+    if is_sent and view.backlog and there_ns is not None and now_ns - there_ns > BEHIND_NS:
         return Severity.CAUTION, "the other end falls behind"
     return Severity.INFO, ""
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.figures import was_text
+from app.figures import seen, was_text
 from app.models.watch_words import card_text, figures, state_words
 from app.widgets.look import Look
 from app.widgets.status_shape import SEVERITY_SHAPES, Shape, paint_shape, severity_colour
@@ -222,4 +222,4 @@ class CameraCard(QWidget):
         else:
             words = view.run or view.newest_frame.rpartition("/")[2] or view.spec.directory
             painter.setPen(look.muted)
-        painter.drawText(box, _LEFT, small.elidedText(words, Qt.TextElideMode.ElideMiddle, box.width()))
+        painter.drawText(box, _LEFT, small.elidedText(seen(words), Qt.TextElideMode.ElideMiddle, box.width()))

@@ -321,5 +321,5 @@ class CamerasPage(Page):
 
 
 def _unheard(view: WatchView) -> WatchView:
-    """What is still true of it while the engine is not heard of: the counts, and no rates."""
-    return replace(view, fps_in=None, fps_out=None)
+    """What is still true of it while the engine is not heard of: the counts, no rates, and not who answers."""
+    return replace(view, fps_in=None, fps_out=None, online=None)
