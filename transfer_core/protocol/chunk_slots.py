@@ -33,6 +33,7 @@ class ChunkSlot:
     slice_bytes: int = field(init=False)
     left: int = field(init=False)  # slices not acknowledged yet
     unsent_from: int = 0
+    begun_by: int | None = None  # the path that sends what was never sent of it
     lost: int = 0  # slices that are waiting to be sent again
     carried: dict[int, int] = field(default_factory=dict)  # slices that each path has brought, by its number
 

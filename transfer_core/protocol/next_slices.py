@@ -61,7 +61,8 @@ class NextSlices:
         is_copy = bool(picked)
         if waits and not picked and budget > 0:
             room_bytes = slice_bytes_max(path.datagram_bytes)
-            picked = self._queue.take(room_bytes, budget, may_cut=not path.sender.is_silent)
+            others = [each.number for each in self._others(path) if each.carries_data and not each.sender.is_silent]
+            picked = self._queue.take(path.number, others, room_bytes, budget, may_cut=not path.sender.is_silent)
         # asked also when nothing may go, since the deadline has to move on
         if not picked and self._copies.are_due(path, now_ns) and budget > 0:
             is_copy = True

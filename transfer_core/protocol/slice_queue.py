@@ -1,10 +1,15 @@
 """The slices of a session that wait to be sent: lost ones of the most urgent file first, then those never sent.
 
+A path goes on with the chunk that it began, so that one that falls silent holds back its own chunks and no others;
+only at a file's end do paths share what is left of a chunk.
+
 A chunk is cut into slices of one size, which fit the smallest packets of all paths when it comes. For a path whose
 packets are smaller it is cut anew, and the receiver begins that chunk again.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +45,8 @@ class SliceQueue:
         if file is None or file.unread:
             return None
         left_bytes += sum(slot.lost * slot.slice_bytes for slot in file.lost.values())
-        if file.fresh and file.fresh[0].unsent_from:
-            left_bytes += (file.fresh[0].slices - file.fresh[0].unsent_from) * file.fresh[0].slice_bytes
-        return left_bytes
+        begun = (slot for slot in file.fresh if slot.unsent_from)
+        return left_bytes + sum((slot.slices - slot.unsent_from) * slot.slice_bytes for slot in begun)
 
     def look_at(self, file: OutgoingFile) -> None:
         """This file may have slices that may go now."""
@@ -71,16 +75,17 @@ class SliceQueue:
         file.lost[slot.number] = slot
         self._files.add(file)
 
-    def take(self, room_bytes: int, most: int, *, may_cut: bool) -> Picked:
+    def take(self, path: int, others: Collection[int], room_bytes: int, most: int, *, may_cut: bool) -> Picked:
         """The next slices, all of one size of `room_bytes` at most, at most `most`; they count as sent from now on.
 
+        `path` takes them, `others` go on with the chunks that they have begun themselves.
         `may_cut`: a chunk whose slices are larger is cut anew; else nothing is taken before it.
         """
         picked: Picked = []
         slice_bytes = 0
         while most and (file := self._files.first()) is not None:
             from_lost = bool(file.lost)
-            slot = next(iter(file.lost.values())) if from_lost else file.fresh[0]
+            slot = next(iter(file.lost.values())) if from_lost else _fresh_for(file, others)
             if slice_bytes not in (0, slot.slice_bytes):
                 break
             if slot.slice_bytes > room_bytes:
@@ -89,7 +94,12 @@ class SliceQueue:
                 self._cut_anew(file, slot, room_bytes)
                 continue
             slice_bytes = slot.slice_bytes
-            slices: Slices = self._take_lost(file, slot, most) if from_lost else self._take_fresh(file, slot, most)
+            slices: Slices
+            if from_lost:
+                slices = self._take_lost(file, slot, most)
+            else:
+                slices = self._take_fresh(file, slot, most)
+                slot.begun_by = path
             most -= len(slices)
             picked.append((slot, slices))
         return picked
@@ -130,7 +140,7 @@ class SliceQueue:
         slices = range(slot.unsent_from, end)
         slot.unsent_from = end
         if end == slot.slices:
-            file.fresh.popleft()
+            file.fresh.remove(slot)
         return slices
 
     def _cut_anew(self, file: OutgoingFile, slot: ChunkSlot, room_bytes: int) -> None:
@@ -151,6 +161,11 @@ def _cut(length: int, slice_bytes_most: int) -> tuple[int, int]:
     """Into how many equal slices so many bytes are cut, and how large these are."""
     slices = -(-length // slice_bytes_most)
     return slices, -(-length // slices)
+
+
+def _fresh_for(file: OutgoingFile, others: Collection[int]) -> ChunkSlot:
+    """The first chunk that none of these paths has begun, or the first of all."""
+    return next((slot for slot in file.fresh if slot.begun_by not in others), file.fresh[0])
 
 
 def _has_to_send(file: OutgoingFile) -> bool:

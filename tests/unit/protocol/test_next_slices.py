@@ -80,6 +80,38 @@ def test_what_waits_goes_once_in_its_order_and_no_more_than_the_path_may_send() 
     assert stage.send(0, 0)[0] == []
 
 
+def _chunks(tags: list[int]) -> set[int]:
+    """Which chunks the tags are of, by their slots, which are given out in rising order."""
+    return {tag >> 16 & 0xFFFFFF for tag in tags}
+
+
+def test_each_path_goes_on_with_the_chunk_that_it_has_begun() -> None:
+    stage = Stage(20, 20, chunks=4)
+    first, second = stage.send(0, 0, most=1)[0], stage.send(1, 0, most=1)[0]
+    assert _chunks(first) == {0}
+    assert _chunks(second) == {1}
+    assert _chunks(stage.send(0, 0, most=2)[0]) == {0}
+    assert _chunks(stage.send(1, 0, most=4)[0]) == {1, 2}
+    assert _chunks(stage.send(0, 0, most=2)[0]) == {0, 3}
+
+
+def test_the_last_chunk_is_shared_by_all_paths() -> None:
+    stage = Stage(20, 20, chunks=1)
+    sent = stage.send(0, 0, most=1)[0] + stage.send(1, 0)[0]
+    assert len(sent) == len(set(sent)) == 4
+
+
+@pytest.mark.parametrize("gone", ["silent", "not to be used"])
+def test_another_path_goes_on_with_the_chunk_of_one_that_is_gone(gone: str) -> None:
+    stage = Stage(20, 20, chunks=4)
+    stage.send(0, 0, most=1)
+    if gone == "silent":
+        stage.paths[0].sender.on_timeout(10 * NS_PER_S)
+        assert stage.paths[0].sender.is_silent
+    stage.paths[0].carries_data = gone == "silent"
+    assert _chunks(stage.send(1, 0, most=2)[0]) == {0}
+
+
 def test_a_path_that_may_carry_no_files_is_not_asked() -> None:
     stage = Stage(20)
     stage.paths[0].carries_data = False

@@ -95,7 +95,7 @@ class Stage:
 
     def send_all(self) -> np.ndarray:
         """Tags of all that waits, which counts as sent."""
-        picked = self.files.queue.take(1 << 16, 1 << 16, may_cut=True)
+        picked = self.files.queue.take(0, (), 1 << 16, 1 << 16, may_cut=True)
         return np.concatenate([slot.tags(slices) for slot, slices in picked])
 
 
@@ -140,7 +140,7 @@ def test_the_end_of_a_file_leaves_in_one_burst_with_the_beginning_of_the_next(ta
             place[:] = part
             seal_record(record, name, chunk, at, len(part))
             stage.files.provide_chunks(number, chunk, [record])
-    picked = stage.files.queue.take(1372, 1 << 16, may_cut=True)
+    picked = stage.files.queue.take(0, (), 1372, 1 << 16, may_cut=True)
     assert [(slot.file, slot.chunk) for slot, _ in picked] == [(file, chunk) for file in (1, 2) for chunk in range(21)]
     there = IncomingFile(2, "b", "b", len(content), CHUNK, 21, 0, 1, 5)
     slot, last = picked[-1][0], slice(0, picked[-1][0].slices)
@@ -164,7 +164,7 @@ def test_the_end_of_a_short_file_is_not_made_much_longer_than_it_is() -> None:
         record, _ = new_record("a", size)
         seal_record(record, "a", chunk, chunk * CHUNK, size)
         stage.files.provide_chunks(number, chunk, [record])
-    first, last = (stage.files.queue.take(1372, 64, may_cut=True)[0][0] for _ in range(2))
+    first, last = (stage.files.queue.take(0, (), 1372, 64, may_cut=True)[0][0] for _ in range(2))
     assert (first.chunk, last.chunk) == (0, 1)
     assert last.slice_bytes < 64
 
