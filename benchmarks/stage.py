@@ -73,7 +73,7 @@ class Speaker:
             )
         self.log = log
         self.marks: list[Said] = []  # what happened to links
-        self._lines: queue.SimpleQueue[Said | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[tuple[float, str] | None] = queue.SimpleQueue()  # each with when it was read
         threading.Thread(target=self._read, name="speaker", daemon=True).start()
 
     @property
@@ -86,12 +86,12 @@ class Speaker:
         end = time.monotonic() + limit_s
         while (left_s := end - time.monotonic()) > 0:
             try:
-                said = self._lines.get(timeout=left_s)
+                line = self._lines.get(timeout=left_s)
             except queue.Empty:
                 break
-            if said is None:
+            if line is None:
                 raise RuntimeError(f"it ended: {self.log.read_text(encoding='utf-8')[-1500:]}")
-            if wanted(said):
+            if wanted(said := _said(*line)):
                 return said
         raise TimeoutError(f"nothing like it was said in {limit_s:.0f} s")
 
@@ -107,13 +107,17 @@ class Speaker:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            fields = json.loads(line)
-            said = Said(time.monotonic(), str(fields.pop("event")), fields)
-            if said.event == "link_mark":
+        for line in self.process.stdout:  # taken apart once somebody asks: that costs more than some of what it says
+            read_s = time.monotonic()
+            if '"link_mark"' in line and (said := _said(read_s, line)).event == "link_mark":
                 self.marks.append(said)
-            self._lines.put(said)
+            self._lines.put((read_s, line))
         self._lines.put(None)
+
+
+def _said(read_s: float, line: str) -> Said:
+    fields = json.loads(line)
+    return Said(read_s, str(fields.pop("event")), fields)
 
 
 @dataclass(slots=True)
