@@ -322,9 +322,17 @@ class AgentFiles:
             self._closing.popleft().close()
 
     def _hash(self, uplink: Uplink, session: SenderSession, job: OutgoingJob, number: int) -> Answer:
+        """Hash on, a bounded piece at a time: others have to be read, too."""
         try:
-            digest = job.finish_digest()
+            digest = job.finish_digest() if job.hash_on() else None
         except DrsError as error:
             failure = error
             return lambda: self._source_failed(uplink, session, job, failure)
-        return lambda: session.provide_digest(number, digest)
+
+        def answer() -> None:
+            if digest is not None:
+                session.provide_digest(number, digest)
+            elif uplink.session is session and uplink.jobs.get(job.job.file_id) is job:
+                self._reads.add(lambda: self._hash(uplink, session, job, number))
+
+        return answer

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from transfer_core.errors import DrsError
 from transfer_core.jobs.model import Job
 from transfer_core.protocol.wire.chunk_record import new_record, seal_record
-from transfer_core.storage.file_hash import FollowingHash
+from transfer_core.storage.file_hash import BEHIND_CHUNKS, FollowingHash
 from transfer_core.storage.reader import Fingerprint, SourceFile
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ class OutgoingJob:
         made = [new_record(self.job.file_id, min(step, size - offset)) for offset in offsets]
         try:
             self.source.read_into(offsets[0], *(data for _, data in made))
+            self.digest.catch_up(self._read_chunk, first, limit=BEHIND_CHUNKS * count)
         except DrsError as error:
             self.failed = error
             return None
@@ -134,12 +135,17 @@ class OutgoingJob:
             self.digest.feed(chunk, data)
         return [record for record, _ in made]
 
-    def finish_digest(self) -> str:
-        """The whole file's hash; reads what was not read in order. SourceChanged if it is another file by now."""
+    def hash_on(self) -> bool:
+        """Hash some of what was not read in order; whether that was all. SourceChanged if it is another file by now."""
         if not self.digest.is_complete:
             self.source.check_unchanged()
-        while not self.digest.is_complete:
             self.digest.catch_up(self._read_chunk, self.chunks)
+        return self.digest.is_complete
+
+    def finish_digest(self) -> str:
+        """The whole file's hash; reads what was not read in order. SourceChanged if it is another file by now."""
+        while not self.hash_on():
+            pass
         self.source.check_unchanged()
         return self.digest.hexdigest()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer_core.storage.file_hash import FollowingHash
+from transfer_core.errors import WriteFailed
+from transfer_core.storage.file_hash import BEHIND_CHUNKS, FollowingHash
 from transfer_core.storage.free_space import Room
 from transfer_core.storage.incoming import IncomingFile
 from transfer_core.storage.relay_store import IncomingRecord
@@ -74,9 +76,10 @@ class Arriving:
             self.dirty.add(chunk)
 
     def follow(self, chunk: int, data: memoryview) -> None:
-        """Hash a chunk that was written, once it is its turn."""
-        if self.digest.feed(chunk, data):
-            for _ in range(2):  # what came early is read back behind the front
+        """Hash a chunk that was written, if it is its turn, and behind it some that came early."""
+        self.digest.feed(chunk, data)
+        with suppress(WriteFailed):  # it is read again at the end, which says what is wrong with the disk
+            for _ in range(BEHIND_CHUNKS):
                 front = self.digest.front
                 if front >= self.offer.chunks or not self.written[front]:
                     break
@@ -86,10 +89,16 @@ class Arriving:
         offset = chunk * self.offer.chunk_bytes
         return self.file.read(offset, min(self.offer.chunk_bytes, self.offer.size - offset))
 
-    def whole_hash(self) -> str:
-        """The hash of all of it, once all is written."""
-        while not self.digest.is_complete:
+    def hash_on(self) -> bool:
+        """Once all is written, hash some of what is left; whether that was the end. WriteFailed."""
+        with self.open_lock:
             self.digest.catch_up(self._read, self.offer.chunks)
+        return self.digest.is_complete
+
+    def whole_hash(self) -> str:
+        """The hash of all of it, once all is written. WriteFailed."""
+        while not self.hash_on():
+            pass
         return self.digest.hexdigest()
 
     def sync(self) -> list[int]:

@@ -19,7 +19,7 @@ from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 from transfer_core.engine.gathered_work import Answer, GatheredWork
 from transfer_core.engine.parcels import RelayMail
-from transfer_core.errors import DrsError, NotFoundError, StorageError
+from transfer_core.errors import DrsError, NotFoundError, StorageError, WriteFailed
 from transfer_core.protocol.receiver_events import (
     ChunkReady,
     FeedArrived,
@@ -291,11 +291,24 @@ class RelayFiles:
     def _finish_whole(self) -> None:
         with self._whole_lock:
             whole, self._whole = self._whole, []
-        if whole:
-            results = self._intake.finish(whole)
-            is_patient = all(arriving.offer.chunks == 1 for arriving, _ in whole)
+        hashed: list[tuple[Arriving, str]] = []
+        unread: list[tuple[Arriving, str]] = []
+        for each in whole:
+            (hashed if self._is_hashed(each[0]) else unread).append(each)
+        if unread:
+            self._finish_later(unread)  # after others: a large file may take minutes
+        if hashed:
+            results = self._intake.finish(hashed)
+            is_patient = all(arriving.offer.chunks == 1 for arriving, _ in hashed)
             tell = self._loop.post_soon if is_patient else self._loop.post
             tell(lambda: self._all_finished(results))
+
+    def _is_hashed(self, arriving: Arriving) -> bool:
+        """Hash some of it; whether nothing is left. One that can't be read is finished at once, which says so."""
+        try:
+            return arriving.hash_on()
+        except WriteFailed:
+            return True
 
     def _all_finished(self, results: list[tuple[Arriving, Stored | DrsError]]) -> None:
         for arriving, result in results:

@@ -1,8 +1,9 @@
 """A whole file's hash, computed in order behind the moving front of its chunks.
 
 Chunks come in any order, over several links; a hash wants them in order. What comes in order is hashed as it passes,
-from memory. What came early is read back from the disk when the front reaches it, a bounded number at a time, so that
-one thread can serve many files. After a restart the front begins at 0 and catches up the same way.
+from memory. What came early is read back from the disk when the front reaches it: two for each that comes, and what is
+left at the end a bounded number at a time, so that one thread can serve many files. After a restart the front begins at
+0 and catches up the same way.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import blake3
 
 from transfer_core.errors import IntegrityError
 
-CATCH_UP_CHUNKS = 256
+CATCH_UP_CHUNKS = 64
+BEHIND_CHUNKS = 2  # are read back for each that comes, so that little is left at the end
 BLAKE3 = "blake3"
 SHA256 = "sha256"
 _READ_BYTES = 1 << 20

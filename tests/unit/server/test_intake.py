@@ -12,10 +12,19 @@ import numpy as np
 import pytest
 
 from transfer_core.config import RelayConfig
-from transfer_core.errors import DiskFull, DrsError, FileHashMismatch, NameRefused, QuotaExceeded, StateError
+from transfer_core.errors import (
+    DiskFull,
+    DrsError,
+    FileHashMismatch,
+    NameRefused,
+    QuotaExceeded,
+    StateError,
+    WriteFailed,
+)
 from transfer_core.server.arriving import Arriving, Offer, Stored
 from transfer_core.server.intake import Intake, Looked
 from transfer_core.sim.manual_clock import ManualClock
+from transfer_core.storage.incoming import IncomingFile
 from transfer_core.storage.relay_store import RelayStore, Verdict
 
 CHUNK = 65536
@@ -94,6 +103,41 @@ def finish(intake: Intake, arriving: Arriving, digest: str | None = None) -> Sto
     wanted = digest or "blake3:" + blake3.blake3(data_of(arriving.offer.size)).hexdigest()
     ((_, result),) = intake.finish([(arriving, wanted)])
     return result
+
+
+def test_chunks_that_came_early_are_hashed_behind_later_ones_and_not_all_at_the_end(
+    tmp_path: Path, store: FailingStore
+) -> None:
+    intake = make(tmp_path, store)
+    arriving = opened(intake, offer(size=80 * CHUNK))
+    for first, end in ((1, 40), (0, 1), (40, 80)):
+        write(intake, arriving, first, end)
+    assert arriving.digest.is_complete
+    assert isinstance(finish(intake, arriving), Stored)
+
+
+def test_what_is_left_to_hash_is_read_a_bounded_piece_at_a_time(tmp_path: Path, store: FailingStore) -> None:
+    intake = make(tmp_path, store)
+    arriving = opened(intake, offer(size=150 * CHUNK))
+    for first, end in ((1, 150), (0, 1)):
+        write(intake, arriving, first, end)
+    assert [arriving.hash_on() for _ in range(3)] == [False, False, True]
+    assert isinstance(finish(intake, arriving), Stored)
+
+
+def test_a_part_that_can_not_be_read_while_chunks_come_is_said_at_the_end(
+    tmp_path: Path, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bytearray:
+        raise WriteFailed("the disk does not give it")
+
+    intake = make(tmp_path, store)
+    arriving = opened(intake, offer(size=9 * CHUNK))
+    monkeypatch.setattr(IncomingFile, "read", refuse)
+    for first, end in ((1, 5), (0, 1), (5, 9)):
+        write(intake, arriving, first, end)
+    result = finish(intake, arriving)
+    assert isinstance(result, WriteFailed)
 
 
 def test_two_files_that_would_each_fit_do_not_get_the_same_room(

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.field import data_of
+from tests.support.loop_stage import LoopStage, job_of
 from tests.support.step_agent import WAIT_S, Agent
 from transfer_core.engine.parcels import BUNDLE_PREFIX
 from transfer_core.engine.system import SystemClock
@@ -14,8 +16,10 @@ from transfer_core.errors import UnknownPeer
 from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.outgoing_file import FileState
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MIN, new_record, seal_record
+from transfer_core.server.arriving import Arriving
 from transfer_core.server.relay import Relay
 from transfer_core.server.relay_live import Answer
+from transfer_core.sim.conditions import LinkConditions
 from transfer_core.storage.relay_store import RelayStore
 
 
@@ -188,3 +192,30 @@ def test_a_bundle_that_is_stopped_in_the_breath_that_ends_it_harms_nobody(relay:
         agent.ping(session)
         assert agent.is_answered(session, WAIT_S)
     assert relay.failure is None
+
+
+def test_a_file_that_is_hashed_only_once_it_is_whole_is_hashed_piece_by_piece_and_arrives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Arriving, "follow", lambda *_: None)  # as if the front had never been reached
+    turns: list[int] = []
+    hash_on = Arriving.hash_on
+
+    def counted(arriving: Arriving) -> bool:
+        turns.append(arriving.offer.size)
+        return hash_on(arriving)
+
+    monkeypatch.setattr(Arriving, "hash_on", counted)
+    stage = LoopStage(tmp_path)
+    try:
+        stage.plug("wifi", LinkConditions(rate_mbps=400, delay_ms=1))
+        stage.wait(lambda: stage.sessions() == 1)
+        source = tmp_path / "lap.bin"
+        source.write_bytes(data_of(9_000_000))
+        out = job_of("id-1", source, "lap.bin")
+        stage.agent.loop.post(lambda: stage.agent.begin("pit", [out]))
+        stage.wait(lambda: bool(stage.arrived()))
+    finally:
+        stage.close()
+    assert turns.count(9_000_000) >= 3
+    assert (tmp_path / "in" / "car" / "lap.bin").read_bytes() == source.read_bytes()
