@@ -21,6 +21,7 @@ from transfer_core.events import JobState
 from transfer_core.jobs.model import Job
 from transfer_core.protocol.sender import SenderSession
 from transfer_core.protocol.wire.bundle import (
+    BUNDLE_BYTES_MAX,
     BUNDLE_FILES_MAX,
     BUNDLES_MAX,
     BundledFile,
@@ -30,11 +31,11 @@ from transfer_core.protocol.wire.bundle import (
 )
 from transfer_core.protocol.wire.messages import PATH_MAX
 from transfer_core.storage.file_hash import FollowingHash
-from transfer_core.units import MIB, NS_PER_S
+from transfer_core.units import NS_PER_S
 
 BUNDLE = "bundle"  # the source of jobs that stand for several
 FILES_MIN = 8  # fewer are as fast one by one
-BUNDLE_BYTES = MIB
+HEAD_EACH_BYTES = head_bytes([("", "")])
 BUNDLE_NS = NS_PER_S // 10  # on the line, at the rate that is known
 AT_ONCE = BUNDLES_MAX - 8  # some may still be under way at the relay that are not here
 AGAIN_NS = 30 * NS_PER_S  # after a refusal
@@ -57,8 +58,9 @@ class Bundles:
         group: list[OutgoingJob] = []
         group_bytes = 0
         for out in jobs:
-            fits = out.job.size <= most_bytes and _fits(out)
-            is_full = group_bytes + out.job.size > most_bytes or len(group) == BUNDLE_FILES_MAX
+            bytes_there = _bytes_there(out)
+            fits = bytes_there <= most_bytes and _fits(out)
+            is_full = group_bytes + bytes_there > most_bytes or len(group) == BUNDLE_FILES_MAX
             if group and (not fits or is_full or not _goes_with(out, group[0])):
                 made = _together(group, free)
                 free -= len(made) == 1
@@ -66,7 +68,7 @@ class Bundles:
                 group, group_bytes = [], 0
             if fits:
                 group.append(out)
-                group_bytes += out.job.size
+                group_bytes += bytes_there
             else:
                 yield [out]
         yield from _together(group, free)
@@ -76,7 +78,7 @@ class Bundles:
         if refused_ns is not None and self._clock.monotonic_ns() - refused_ns < AGAIN_NS:
             return 0
         rate = sum(path.sender.rate_bytes_per_s for path in session.paths.values() if not path.sender.is_silent)
-        return min(BUNDLE_BYTES, int(rate * BUNDLE_NS / NS_PER_S))
+        return min(BUNDLE_BYTES_MAX, int(rate * BUNDLE_NS / NS_PER_S))
 
     def refused(self, uplink: Uplink) -> None:
         """The relay did not take a bundle: what is offered to it goes one by one for a while."""
@@ -138,6 +140,11 @@ def share_links(members: Sequence[OutgoingJob], path_bytes: Mapping[int, int]) -
 def _together(group: list[OutgoingJob], free: int) -> list[list[OutgoingJob]]:
     """As one if that is worth it and there may be one more; else each by itself."""
     return [group] if len(group) >= FILES_MIN and free > 0 else [[out] for out in group]
+
+
+def _bytes_there(out: OutgoingJob) -> int:
+    """What it takes of a bundle, at most: a character of a name is four bytes there, or fewer."""
+    return out.job.size + HEAD_EACH_BYTES + 4 * (len(out.job.file_id) + len(out.job.dest_path))
 
 
 def _fits(out: OutgoingJob) -> bool:

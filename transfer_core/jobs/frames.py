@@ -137,7 +137,7 @@ class FrameTable(StateDatabase):
 
     def settle_frames(self, settled: Sequence[FrameRow], forgotten: Sequence[FrameRow]) -> None:
         """Nothing is to be done for the first any more; the second are not there any more, and need no row."""
-        with self._write() as db:
+        with self._write_soon() as db:  # what a loss of power takes back is dealt with once more, which does no more
             db.executemany("UPDATE frame SET settled = 1 WHERE file_id = ?", [(each.file_id,) for each in settled])
             db.executemany(
                 "DELETE FROM frame WHERE watch = ? AND run_id = ? AND relative = ? AND file_id = ?",

@@ -13,6 +13,7 @@ from transfer_core.engine import bundling
 from transfer_core.engine.bundling import make_bundle, share_links
 from transfer_core.engine.outgoing import OutgoingJob
 from transfer_core.engine.parcels import Parcels
+from transfer_core.protocol.wire.bundle import BUNDLE_BYTES_MAX
 from transfer_core.sim.conditions import LinkConditions
 from transfer_core.units import NS_PER_S
 
@@ -180,3 +181,16 @@ def test_no_bundle_holds_more_files_than_a_relay_takes_out_of_one(
     stage.wait(lambda: len(stage.arrived()) == 1 + FILES)
     check_all_there(stage, outs, tmp_path)
     assert largest_arrival(stage) == 9
+
+
+def test_no_bundle_is_longer_than_a_relay_takes_with_the_names_in_it(stage: LoopStage, tmp_path: Path) -> None:
+    warm_up(stage, tmp_path)
+    outs = []
+    for number in range(FILES):
+        source = tmp_path / f"{number:02d}.jpg"
+        source.write_bytes(bytes([number]) * (BUNDLE_BYTES_MAX // FILES))
+        outs.append(job_of(f"id-{number}", source, f"camera 1/{source.name}"))
+    send(stage, outs)
+    stage.wait(lambda: len(stage.arrived()) == 1 + FILES)
+    check_all_there(stage, outs, tmp_path)
+    assert largest_arrival(stage) > FILES // 2
