@@ -3,8 +3,10 @@
 Theory of operation. A controller that holds a small queue yields to one that fills the buffer (TCP's CUBIC): it slows
 down because of a queue that is not its own, until it has next to nothing. But a queue of one's own obeys: send less,
 and it shrinks. One that stays long while the rate is lowered round after round belongs to somebody else, or is no queue
-at all but a longer way; a longer way stays to the millisecond (`QueueWatch`). Another flow of ours may keep more
-standing than it knows, until the next drain, in which all of ours take part; so one has to have been tried.
+at all but a longer way; a longer way is there at once and stays to the millisecond (`QueueWatch`). Another flow of ours
+may keep more standing than it knows, until the next drain, in which all of ours take part; so one has to have been
+tried. Two that leave the queue tell a flow that has little left as much of one that comes and goes with its owner's
+losses.
 
 Beside a buffer filler only a window is fair (`Competition`). It grows as CUBIC's does. It shrinks when the queue shows
 that the others have shrunk, not at each drop: whoever paces evenly sees most of the drops at a full buffer, and would
@@ -44,6 +46,9 @@ TEST_AGAIN_S = 0.75  # where the answer has to be confirmed, or the share was sm
 YIELD_EVERY_S = 10.0
 YIELD_TO = 0.9  # of what the line holds without a queue
 EMPTY_ROUNDS = 4
+KEPT = 0.5  # of the target: a drain that leaves so much has drained nothing,
+KEPT_DRAINS = 2  # and so many in a row tell a flow that is starved that somebody else keeps it up
+STARVED = 0.5  # of what it has carried of late
 
 
 class Finding(Enum):
@@ -61,11 +66,13 @@ class QueueWatch:
         self._seen: deque[tuple[float, float]] = deque(maxlen=ROUNDS)  # (queue, rate)
         self._stayed = 0
         self._has_drained = False
+        self._kept_drains = 0
+        self._calm_s = self._jump_s = 0.0  # the queue before it was noticed, and how much longer it was then
 
     @property
     def rate_before(self) -> float:
         """The rate when it was first noticed."""
-        return self._seen[0][1]
+        return self._seen[0][1] if self._seen else 0.0
 
     def forget(self) -> None:
         """What was seen means nothing any more."""
@@ -73,24 +80,37 @@ class QueueWatch:
         self._stayed = 0
         self._has_drained = False
 
-    def on_drained(self) -> None:
-        """All flows to this receiver have tried to empty the queue at the same time."""
+    def on_drained(self, queue_s: float, target_s: float) -> None:
+        """All flows to this receiver have tried to empty the queue at the same time; so much is left of it."""
         self._has_drained = bool(self._seen)
+        self._kept_drains = self._kept_drains + 1 if queue_s > KEPT * target_s else 0
 
-    def on_round(self, queue_s: float, target_s: float, rtt_min_s: float, rate: float, much: float) -> Finding:
-        """Take the queue and the rate at a round's end. `much`: a rate whose fall the queue would feel."""
+    def on_round(
+        self, queue_s: float, target_s: float, rtt_min_s: float, rate: float, much: float, *, is_starved: bool = False
+    ) -> Finding:
+        """Take the queue and the rate at a round's end. `much`: a rate whose fall the queue would feel.
+
+        `is_starved`: the rate is a small part of what the path has carried of late.
+        """
+        if is_starved and self._kept_drains >= KEPT_DRAINS and queue_s > KEPT * target_s:
+            self._kept_drains = 0
+            return Finding.COMPANY
         if queue_s <= max(1.25 * target_s, 0.22 * rtt_min_s) + 0.001:
             self.forget()
+            self._calm_s = queue_s
             return Finding.NOTHING
         stays = bool(self._seen) and queue_s > STAYS * self._seen[-1][0]
         self._stayed = self._stayed + 1 if stays else 0
+        if not self._seen:
+            self._jump_s = queue_s - self._calm_s
         self._seen.append((queue_s, rate))
         if len(self._seen) < ROUNDS:
             return Finding.NOTHING
         queues = [queue for queue, _ in self._seen]
-        is_constant = max(queues) - min(queues) < 0.04 * rtt_min_s + 0.001
+        noise_s = 0.04 * rtt_min_s + 0.001
+        is_constant = max(queues) - min(queues) < noise_s
         # a flow that has next to nothing can't tell by slowing down
-        if is_constant and self.rate_before >= max(1.25 * rate, much):
+        if is_constant and self._jump_s > 2 * noise_s and self.rate_before >= max(1.25 * rate, much):
             return Finding.LONGER_WAY
         is_high = min(queues) > min(COMPANY_QUEUE * target_s, 0.5 * rtt_min_s + 0.010)
         has_yielded = self.rate_before >= YIELDED * rate or self.rate_before < much

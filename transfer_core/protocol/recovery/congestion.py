@@ -35,7 +35,7 @@ from transfer_core.protocol.recovery.capacity import (
     Sample,
     are_mixed,
 )
-from transfer_core.protocol.recovery.company import Competition, Finding, QueueWatch
+from transfer_core.protocol.recovery.company import STARVED, Competition, Finding, QueueWatch
 from transfer_core.protocol.recovery.cruise import STEER_MOST, Cruise, Standing
 from transfer_core.protocol.recovery.loss import LossWindows
 from transfer_core.protocol.recovery.loss_response import LossResponse, Situation
@@ -350,7 +350,7 @@ class Congestion:
         if rate is not None:
             self.rate = rate
         elif was_draining:
-            self._watch.on_drained()
+            self._watch.on_drained(now.queue_s, now.target_s)
         return rate is not None
 
     def _wander_s(self) -> float:
@@ -370,7 +370,10 @@ class Congestion:
         """The queue does not obey: then it is a longer way, or somebody else's."""
         self._capacity_most = max(self.capacity, self._capacity_most * (1 - min(1.0, measured.span_s / 30)))
         much = 1.2 * self._opening_rate()
-        finding = self._watch.on_round(self.queue.queue_s, self.queue_target_s, self.rtt_min_s, self.rate, much)
+        is_starved = self.rate < STARVED * self._capacity_most
+        finding = self._watch.on_round(
+            self.queue.queue_s, self.queue_target_s, self.rtt_min_s, self.rate, much, is_starved=is_starved
+        )
         if finding is Finding.NOTHING or self._is_short_of_data(measured):
             return False
         if finding is Finding.COMPANY and self.losses.accepted > COMPANY_LOSS_MAX:

@@ -27,6 +27,19 @@ def test_beside_cubic_each_gets_its_part(cubic_after_s: int) -> None:
     assert cubic.mbps(8 * S, 30 * S) / 20 >= 0.3
 
 
+@pytest.mark.parametrize(("rate_mbps", "rtt_ms", "cubic_after_ms"), [(50, 60, 200), (100, 30, 300)])
+def test_cubic_that_begins_soon_after_does_not_starve_it_for_long(
+    rate_mbps: int, rtt_ms: int, cubic_after_ms: int
+) -> None:
+    """Its queue comes and goes, and is constant at its height: neither as long as company's, nor a longer way."""
+    conditions, line = Conditions(rate_mbps, rtt_ms, queue_ms=rtt_ms), Bottleneck()
+    ours = PathModel(conditions, 1, bottleneck=line)
+    cubic = CubicFlow(conditions, line, 101, begins_ns=cubic_after_ms * MS)
+    run_together([ours, cubic], 30 * S)
+    assert share(ours, 8 * S, 30 * S) >= 0.3
+    assert cubic.mbps(8 * S, 30 * S) / rate_mbps >= 0.3
+
+
 def test_when_cubic_has_gone_the_queue_is_small_again() -> None:
     conditions, line = Conditions(20, 60, queue_ms=60), Bottleneck()
     ours = PathModel(conditions, 1, bottleneck=line)
@@ -84,7 +97,7 @@ def after_a_drain(watch: QueueWatch, seen: list[tuple[float, float]]) -> list[Fi
     found = []
     for queue_s, rate in seen:
         found.append(watch.on_round(queue_s, 0.014, 0.06, rate, 3e6))
-        watch.on_drained()
+        watch.on_drained(0.040, 0.014)
     return found
 
 
@@ -109,8 +122,32 @@ def test_a_long_queue_is_not_called_company_before_all_of_ours_have_tried_to_emp
     watch = QueueWatch()
     for i in range(20):
         assert watch.on_round(0.040 + 0.004 * (i % 3), 0.014, 0.06, 5e6 * 0.9**i, 3e6) is Finding.NOTHING
-    watch.on_drained()
+    watch.on_drained(0.040, 0.014)
     assert watch.on_round(0.042, 0.014, 0.06, 5e5, 3e6) is Finding.COMPANY
+
+
+def test_two_drains_that_leave_the_queue_tell_a_starved_flow_of_company_however_it_comes_and_goes() -> None:
+    for is_starved, found in ((True, Finding.COMPANY), (False, Finding.NOTHING)):
+        watch = QueueWatch()
+        for _ in range(2):
+            assert watch.on_round(0.040, 0.030, 0.06, 1e6, 3e6, is_starved=is_starved) is Finding.NOTHING
+            watch.on_drained(0.025, 0.030)
+            assert watch.on_round(0.010, 0.030, 0.06, 1e6, 3e6, is_starved=is_starved) is Finding.NOTHING
+        assert watch.on_round(0.025, 0.030, 0.06, 1e6, 3e6, is_starved=is_starved) is found
+
+
+def test_a_drain_that_empties_the_queue_shows_that_nobody_else_keeps_it_up() -> None:
+    watch = QueueWatch()
+    for left_s in (0.025, 0.002, 0.025):
+        watch.on_drained(left_s, 0.030)
+        assert watch.on_round(0.025, 0.030, 0.06, 1e6, 3e6, is_starved=True) is Finding.NOTHING
+
+
+def test_a_queue_that_has_come_slowly_is_no_longer_way_though_it_stays_to_the_millisecond() -> None:
+    watch = QueueWatch()
+    queues_s = [0.010 + 0.004 * i for i in range(8)] + [0.040] * 12
+    found = [watch.on_round(queue_s, 0.030, 0.06, 5e7 * 0.9**i, 3e6) for i, queue_s in enumerate(queues_s)]
+    assert found == [Finding.NOTHING] * 20
 
 
 def test_a_queue_that_stays_to_the_millisecond_is_a_longer_way() -> None:
