@@ -14,6 +14,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
+from app.figures import plain_tip
+
 WINDOW = "window"
 
 
@@ -214,7 +216,7 @@ def make_action(name: str, owner: QWidget, slot: Callable[[], object]) -> QActio
     action.setShortcutContext(
         Qt.ShortcutContext.WindowShortcut if everywhere else Qt.ShortcutContext.WidgetWithChildrenShortcut
     )
-    action.setToolTip(command.tool_tip())
+    action.setToolTip(plain_tip(command.tool_tip()))
     action.triggered.connect(lambda _checked=False: slot())
     owner.addAction(action)
     return action
@@ -224,11 +226,11 @@ def offer(action: QAction, why_not: str = "") -> None:
     """Let a command be used; or grey it, and have its tool tip say why it can do nothing just now."""
     command = COMMANDS[action.objectName()]
     action.setEnabled(not why_not)
-    action.setToolTip(command.tool_tip(why_not))
+    action.setToolTip(plain_tip(command.tool_tip(why_not)))
 
 
 def name_field(name: str, field: QWidget) -> None:
     """Give a field the words of the command that leads to it."""
     command = COMMANDS[name]
     field.setAccessibleName(command.text)
-    field.setToolTip(command.tool_tip())
+    field.setToolTip(plain_tip(command.tool_tip()))

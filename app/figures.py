@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePath
 
 from transfer_core.events import LinkState, LinkView
@@ -16,6 +17,8 @@ LOST_NS = 10 * NS_PER_S  # and older than this not at all
 QUOTA_SHORT = 0.9  # from this share of a quota on it needs a look
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_MARKUP = re.compile("<(?![0-9\N{WORD JOINER}])|&(?=lt;)")  # what may begin markup, and is not kept from it already
+_BREAKS = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 _NOT_DELIVERING = (LinkState.KILLED, LinkState.DOWN, LinkState.UNUSED)
 
 
@@ -123,6 +126,20 @@ def file_name(path: str) -> str:
 def seen(text: str) -> str:
     """The text with a mark (U+FFFD) for each character that would be drawn as nothing, or would turn the others."""
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def plain_tip(text: str) -> str:
+    """The text as a tool tip that Qt shows as it is written, line by line, with a mark for what is unseen.
+
+    Qt takes one with a tag in its first line for HTML (`Qt.mightBeRichText`), and names of files, links and machines
+    are not ours. A word joiner, which is drawn as nothing, keeps `<` from beginning a tag.
+    """
+    return _MARKUP.sub("\\g<0>\N{WORD JOINER}", "\n".join(map(seen, text.split("\n"))))
+
+
+def table_line(cells: Iterable[str]) -> str:
+    """One row for the clipboard: whatever is in a cell, each stays one when it is pasted in a table."""
+    return "\t".join(seen(_BREAKS.sub(" ", cell)) for cell in cells)
 
 
 def moment_text(at: str | None) -> str:

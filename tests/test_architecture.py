@@ -184,6 +184,42 @@ def test_the_console_sees_only_the_door(path: Path) -> None:
     assert rooms <= {"transfer_core.service", "transfer_core.events"}
 
 
+def texts_that_may_be_markup(tree: ast.Module) -> Iterator[str]:
+    """Labels of Qt's own kind, and tool tips of text that is made at run time but not by `plain_tip`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from (f"line {node.lineno}: is a QLabel" for base in node.bases if ast.unparse(base) == "QLabel")
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if called == "QLabel":
+            yield f"line {node.lineno}: makes a QLabel"
+        place = 1 if called == "QToolTip.showText" else 0 if called.endswith(".setToolTip") else None
+        if place is None or isinstance(node.args[place], ast.Constant):
+            continue
+        if not ast.unparse(node.args[place]).startswith("plain_tip("):
+            yield f"line {node.lineno}: sets a tool tip without plain_tip"
+
+
+@pytest.mark.parametrize("path", modules_under(ROOT / "app"), ids=name_of)
+def test_the_console_takes_no_text_for_markup(path: Path) -> None:
+    is_the_label = name_of(path) == "app/widgets/plain_label.py"
+    assert is_the_label or list(texts_that_may_be_markup(tree_of(path))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("QLabel(name)", "line 1: makes a QLabel"),
+        ("class A(QLabel): pass", "line 1: is a QLabel"),
+        ("a.b.setToolTip(name)", "line 1: sets a tool tip without plain_tip"),
+        ("QToolTip.showText(at, name)", "line 1: sets a tool tip without plain_tip"),
+    ],
+)
+def test_the_check_of_markup_sees(text: str, found: str) -> None:
+    assert list(texts_that_may_be_markup(ast.parse(text))) == [found]
+
+
 @pytest.mark.parametrize("path", SOURCE_MODULES, ids=name_of)
 def test_every_module_says_what_it_is(path: Path) -> None:
     docstring = ast.get_docstring(tree_of(path))

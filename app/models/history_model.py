@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from PySide6.QtCore import QObject, Signal
 
-from app.figures import file_name, mbit_text, moment_text
+from app.figures import file_name, mbit_text, moment_text, table_line
 from app.models.table_model import ROOT, Heading, Index, TableModel
 from transfer_core.events import JobState, JobView
 from transfer_core.units import format_bytes, format_duration
@@ -85,7 +85,7 @@ class HistoryModel(TableModel):
     def row_text(self, row: int) -> str:
         """One row for the clipboard, tab-separated, with the reason of a failure."""
         job = self._jobs[row]
-        return "\t".join(filter(None, (*self._texts[row], job.error or "")))
+        return table_line(filter(None, (*self._texts[row], job.error or "")))
 
     def canFetchMore(self, parent: Index) -> bool:
         """True while older rows may exist and are not under way."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
+from app.figures import plain_tip
+
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
 KEY_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -107,7 +109,7 @@ class NameList(QAbstractListModel):
         if role == KEY_ROLE:
             return each.key
         if role == Qt.ItemDataRole.ToolTipRole:
-            return each.tip or None
+            return plain_tip(each.tip) or None
         if role == Qt.ItemDataRole.CheckStateRole and self._checkable:
             return Qt.CheckState.Checked if each.key in self._checked else Qt.CheckState.Unchecked
         return None

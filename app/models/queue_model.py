@@ -14,7 +14,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from app.figures import DASH, file_name, was_text
+from app.figures import DASH, file_name, plain_tip, seen, was_text
 from app.models.queue_order import moved
 from transfer_core.events import JobState, JobView
 from transfer_core.units import format_bytes, format_duration
@@ -157,7 +157,7 @@ class QueueModel(QAbstractTableModel):
             return _FIGURE_ALIGNMENT
         if role == Qt.ItemDataRole.ToolTipRole:
             words = f"{job.status.value.upper()}: {self._text(job)[Column.STATE]}"  # as programs call it, and people
-            return job.path if index.column() == Column.FILE else words
+            return plain_tip(seen(job.path) if index.column() == Column.FILE else words)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{self._text(job)[Column.FILE]}, {self._text(job)[Column.STATE]}"
         return None

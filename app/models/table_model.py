@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from app.figures import plain_tip, table_line
+
 Index = QModelIndex | QPersistentModelIndex
 
 ROOT = QModelIndex()
@@ -60,7 +62,7 @@ class TableModel(QAbstractTableModel):
 
     def row_text(self, row: int) -> str:
         """One row for the clipboard, tab-separated."""
-        return "\t".join(self.text(row, column) for column in range(len(self.headings)))
+        return table_line(self.text(row, column) for column in range(len(self.headings)))
 
     def tell_rows(self, first: int, last: int, first_column: int = 0) -> None:
         """These rows have changed, from that column on. Nothing is told of a table without rows."""
@@ -86,7 +88,7 @@ class TableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _RIGHT if self.headings[index.column()].is_figure else _LEFT
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self.tip(index.row(), index.column()) or None
+            return plain_tip(self.tip(index.row(), index.column())) or None
         return self.subject(index.row()) if role == SUBJECT_ROLE else None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
-from PySide6.QtWidgets import QFrame, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from app.models.link_history import LinkHistory
 from app.models.sample_rings import mean_line
@@ -21,6 +21,7 @@ from app.views.links.simulate_dialog import SimulateDialog
 from app.views.page import ServiceCalls
 from app.widgets.link_tile import SPARK_S, LinkTile
 from app.widgets.look import look_of
+from app.widgets.plain_label import PlainLabel
 from app.widgets.spark_line import Spark
 from transfer_core.events import LinkState, LinkView
 from transfer_core.units import NS_PER_S
@@ -77,7 +78,7 @@ class LinkStrip(QWidget):
         self._column = QWidget()
         self._tiles_layout = QVBoxLayout(self._column)
         self._space(GAP)
-        self._empty = QLabel("Looking for links…", wordWrap=True)
+        self._empty = PlainLabel("Looking for links…", wordWrap=True)
         self._tiles_layout.addWidget(self._empty)
         self._tiles_layout.addStretch(1)
         scroll = QScrollArea()
@@ -89,7 +90,7 @@ class LinkStrip(QWidget):
         scroll.viewport().setAutoFillBackground(False)
         self._column.setAutoFillBackground(False)
         self._scroll = scroll
-        self._unused = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self._unused = PlainLabel(wordWrap=True)
         self._unused.setObjectName("unusedLinks")
         self._unused.setAccessibleName("Links that are not used")
         self._unused.setContentsMargins(12, 6, 12, 10)

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMainWindow, QMenu, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from app.actions import COMMANDS, make_action
+from app.figures import plain_tip
 from app.models.announcer import LinkAnnouncer
 from app.models.conditions import Condition, state_condition
 from app.models.console_state import ConsoleState
@@ -139,7 +140,7 @@ class MainWindow(QMainWindow):
             action = QAction(page.title, self)
             action.setObjectName(f"page.{page.name}")
             action.setShortcut(QKeySequence(key))
-            action.setToolTip(f"Show {page.title}  ({key})")
+            action.setToolTip(plain_tip(f"Show {page.title}  ({key})"))
             action.triggered.connect(lambda _checked=False, name=page.name: self.go_to(name))
             self.addAction(action)
             page.place_wanted.connect(self.go_to)
@@ -270,7 +271,9 @@ class MainWindow(QMainWindow):
     def _dress(self) -> None:
         following = self._theme.next_name.capitalize()
         self._theme_action.setText(f"{following} theme")
-        self._theme_action.setToolTip(COMMANDS["window.theme"].tool_tip(f"Change to the {following.lower()} theme"))
+        self._theme_action.setToolTip(
+            plain_tip(COMMANDS["window.theme"].tool_tip(f"Change to the {following.lower()} theme"))
+        )
 
     # --- files dropped anywhere
 

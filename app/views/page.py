@@ -14,6 +14,7 @@ from app.models.console_state import ConsoleState
 from app.models.link_history import LinkHistory
 from app.theme.theme import Theme
 from app.widgets.measures import GAP, MARGINS
+from app.widgets.plain_label import PlainLabel
 from transfer_core.errors import DrsError
 
 
@@ -52,7 +53,7 @@ def page_column(page: QWidget) -> QVBoxLayout:
 
 def empty_label(text: str) -> QLabel:
     """What stands in the place of a list without rows: what will come there, and what to do for that."""
-    label = QLabel(text, alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+    label = PlainLabel(text, alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
     label.setProperty("kind", "empty")
     label.setMargin(16)
     return label

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
 
-from app.figures import DASH, files_text
+from app.figures import DASH, files_text, plain_tip
 from app.models.conditions import Condition
 from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.theme.theme import Theme
@@ -14,6 +14,7 @@ from app.theme.tokens import THEMES
 from app.widgets.action_button import ActionButton, SteadyButton
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
+from app.widgets.plain_label import PlainLabel
 from app.widgets.status_shape import SEVERITY_SHAPES, paint_shape, severity_colour
 from transfer_core.events import EngineView, Severity
 from transfer_core.units import format_bytes, format_duration, format_rate, utc_iso
@@ -67,7 +68,7 @@ class StateButton(QAbstractButton):
         self._severity, self._whys = severity, whys
         self.setText(word)
         self.setAccessibleName(f"State: {word}. {why}")
-        self.setToolTip(f"{word}: {why}\n{tip}" if why else tip)
+        self.setToolTip(plain_tip(f"{word}: {why}\n{tip}" if why else tip))
         self.updateGeometry()
         self.update()
 
@@ -134,10 +135,10 @@ class Figure(QWidget):
     def __init__(self, label: str) -> None:
         super().__init__()
         self._room = 0  # px
-        self.label, self._head = label, QLabel(label)
+        self.label, self._head = label, PlainLabel(label)
         self._head.setProperty("kind", "caption")
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Preferred)
-        self.value = QLabel("")
+        self.value = PlainLabel("")
         self.value.setProperty("kind", "total")
         self.value.setAccessibleName(label)
         layout = QVBoxLayout(self)
@@ -176,7 +177,7 @@ class TopBar(FittingRow):
         self.utc = Figure("UTC")
         self.pause, self.look = SteadyButton(pause, PAUSE_WORDS), SteadyButton(look, THEME_WORDS)
         self.menu = ActionButton(menu)
-        name = QLabel("DRS-SYNC")
+        name = PlainLabel("DRS-SYNC")
         name.setProperty("kind", "total")
         self.row.setContentsMargins(14, 4, 16, 5)
         self.add(name, rank=7)
@@ -254,7 +255,7 @@ class TopBar(FittingRow):
         none = "none answers" if self._state.destinations else "no destination"
         none = DASH if self._state.engine is ENGINE_UNKNOWN else none
         self.to.value.setText(several or (self._short(online[0]) if online else none))
-        self.to.setToolTip("\n".join(online) or "No destination answers")
+        self.to.setToolTip(plain_tip("\n".join(online) or "No destination answers"))
 
     def _short(self, name: str) -> str:
         """A destination's name with its middle left out, if it is long; the tool tip has it whole."""

@@ -8,6 +8,8 @@ from PySide6.QtCore import QSize, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton, QStyle, QStyleOptionButton, QWidget
 
+from app.figures import plain_tip
+
 
 class ActionButton(QPushButton):
     """Triggers the action; the key is the action's own."""
@@ -24,7 +26,7 @@ class ActionButton(QPushButton):
     def follow(self) -> None:
         """Take over what the action says."""
         self.setText(self._action.text())
-        self.setToolTip(self._action.toolTip())
+        self.setToolTip(plain_tip(self._action.toolTip()))
         self.setAccessibleName(self._action.text().replace("…", ""))
         self.setEnabled(self._action.isEnabled())
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from app.actions import COMMANDS
+from app.figures import plain_tip
 from app.widgets.look import ThemeLike, look_of
+from app.widgets.plain_label import PlainLabel
 from app.widgets.status_shape import SEVERITY_SHAPES, StatusShape, severity_colour
 from transfer_core.events import Severity
 
@@ -26,21 +28,21 @@ class Banner(QFrame):
         self.setProperty("kind", "banner")
         self.setAccessibleName("Message")
         self._shape = StatusShape()
-        self.text = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.text = PlainLabel(wordWrap=True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.more = QLabel()
+        self.more = PlainLabel()
         self.more.setProperty("kind", "muted")
         self.helps = QPushButton("Help", autoDefault=False)
         self.helps.setAccessibleName("Help")
-        self.helps.setToolTip(COMMANDS["window.help_banner"].tool_tip())
+        self.helps.setToolTip(plain_tip(COMMANDS["window.help_banner"].tool_tip()))
         self.helps.clicked.connect(self.help_wanted)
         self.copy = QPushButton("Copy", autoDefault=False)
-        self.copy.setToolTip(COMMANDS["window.copy_banner"].tool_tip())
+        self.copy.setToolTip(plain_tip(COMMANDS["window.copy_banner"].tool_tip()))
         self.copy.setAccessibleName("Copy the message")
         self.copy.clicked.connect(self._copy)
         self.close_button = QPushButton("Hide", autoDefault=False)
-        self.close_button.setToolTip(COMMANDS["window.close_banner"].tool_tip())
+        self.close_button.setToolTip(plain_tip(COMMANDS["window.close_banner"].tool_tip()))
         self.close_button.setAccessibleName("Hide the message")
         self.close_button.clicked.connect(self.closed)
         layout = QHBoxLayout(self)
@@ -61,13 +63,13 @@ class Banner(QFrame):
         self.text.setText(text)
         self.setAccessibleDescription(text)
         self.more.setText(f"and {len(more.splitlines())} more" if more else "")
-        self.more.setToolTip(more)
+        self.more.setToolTip(plain_tip(more))
         self.more.setVisible(bool(more))
         self.copy.setVisible(bool(detail))
         self.helps.setVisible(helps is not None)
         if helps is not None:
             self.helps.setText(helps[0])
-            self.helps.setToolTip(COMMANDS["window.help_banner"].tool_tip(helps[1]))
+            self.helps.setToolTip(plain_tip(COMMANDS["window.help_banner"].tool_tip(helps[1])))
             self.helps.setAccessibleName(helps[0])
         self._dress()
         self.show()

@@ -8,6 +8,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.figures import plain_tip
+
 COLUMNS, ROWS = 30, 12
 CELLS = COLUMNS * ROWS
 
@@ -27,7 +29,7 @@ class ChunkGrid(QWidget):
         """Paint these; `words` say the same."""
         self._cells, self._colours, self._empty = cells, list(colours), empty
         self.setAccessibleDescription(words)
-        self.setToolTip(words)
+        self.setToolTip(plain_tip(words))
         self.updateGeometry()
         self.update()
 

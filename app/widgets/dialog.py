@@ -8,6 +8,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.figures import plain_tip
+from app.widgets.plain_label import PlainLabel
+
 
 class Dialog(QDialog):
     """Not modal, and deleted when closed. Parts go into `body`; buttons come from `add_button`."""
@@ -40,7 +43,7 @@ class Dialog(QDialog):
         name = text.replace("&", "").rstrip("…")
         keys = QKeySequence.mnemonic(text).toString(QKeySequence.SequenceFormat.NativeText)
         key = ", ".join(each for each in ("Esc" if closes else "Enter" if primary else "", keys) if each)
-        button.setToolTip(f"{tip or name}  ({key})" if key else tip or name)
+        button.setToolTip(plain_tip(f"{tip or name}  ({key})" if key else tip or name))
         button.setAccessibleName(name)
         button.clicked.connect(lambda _checked=False: slot())
         if primary:
@@ -82,7 +85,7 @@ class Dialog(QDialog):
 
 def text_label(text: str = "", kind: str = "") -> QLabel:
     """A label of plain text that breaks its lines."""
-    label = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+    label = PlainLabel(text, wordWrap=True)
     if kind:
         label.setProperty("kind", kind)
     return label

@@ -8,7 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QStyle, QStyleOption, QWidget
 
-from app.figures import clock_text
+from app.figures import clock_text, plain_tip
 from app.widgets.look import Look, ThemeLike, look_of
 from app.widgets.status_shape import SEVERITY_SHAPES, paint_shape, severity_colour
 from transfer_core.events import Notice
@@ -46,7 +46,7 @@ class EventTicker(QWidget):
         """Put a notice in front; the oldest of three leaves."""
         self._notices.appendleft(notice)
         self.setAccessibleDescription("; ".join(self.texts))
-        self.setToolTip("\n".join([*self.texts, "Click to open the log"]))
+        self.setToolTip(plain_tip("\n".join([*self.texts, "Click to open the log"])))
         self.update()
 
     @Slot()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QAbstractSpinBox, QCheckBox, QFormLayout, QLabel, QWidget
 
+from app.figures import plain_tip
 from app.widgets.measures import BESIDE, LABEL
+from app.widgets.plain_label import PlainLabel
 
 SPIN_MARGIN = 7
 
@@ -30,8 +32,8 @@ def add_field(form: QFormLayout, label: str, field: QWidget, tip: str) -> QLabel
     """
     key = QKeySequence.mnemonic(label).toString(QKeySequence.SequenceFormat.NativeText)
     field.setAccessibleName(label.replace("&", ""))
-    field.setToolTip(f"{tip}  ({key})" if key else tip)
-    head = QLabel(label)
+    field.setToolTip(plain_tip(f"{tip}  ({key})" if key else tip))
+    head = PlainLabel(label)
     head.setProperty("kind", "field")
     head.setBuddy(field)
     if isinstance(field, QCheckBox):

@@ -26,6 +26,7 @@ from app.figures import (
     mbit_text,
     ms_text,
     percent_text,
+    plain_tip,
     plan_text,
     shown_state,
     since_text,
@@ -255,7 +256,7 @@ class LinkTile(QWidget):
         self.switch.setText(text)
         self.switch.setEnabled(not waiting)
         self.switch.setAccessibleName(f"{verb} link {link.name}")
-        self.switch.setToolTip("Waiting for the engine to confirm" if waiting else tip)
+        self.switch.setToolTip(plain_tip("Waiting for the engine to confirm" if waiting else tip))
         if changed:
             self.updateGeometry()
             self._place_switch()
@@ -263,7 +264,7 @@ class LinkTile(QWidget):
             return
         self.setAccessibleName(f"Link {link.name}")
         self.setAccessibleDescription(self._words(link))
-        self.setToolTip(self._tip(link))
+        self.setToolTip(plain_tip(self._tip(link)))
         self.update()
 
     def _words(self, link: LinkView) -> str:

@@ -13,6 +13,7 @@ from PySide6.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex,
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
+from app.figures import plain_tip, table_line
 from app.widgets.look import Look
 from app.widgets.row_keys import KeyedRows
 from app.widgets.shape_delegate import NameDelegate, ShapeDelegate, ShapeOf
@@ -58,7 +59,7 @@ class RowTable(KeyedRows):
         self._shapes: set[int] = set()
         self.setModel(model)
         self.setAccessibleName(name)
-        self.setToolTip(tip)
+        self.setToolTip(plain_tip(tip))
         self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         mode = QTableView.SelectionMode
         self.setSelectionMode(mode.SingleSelection if one else mode.ExtendedSelection)
@@ -168,7 +169,7 @@ class RowTable(KeyedRows):
         columns = range(model.columnCount())
         lines = [[self.heading(column) for column in columns]]
         lines += [[str(model.index(row, column).data()) for column in columns] for row in rows]
-        return "\n".join("\t".join(line) for line in lines)
+        return "\n".join(map(table_line, lines))
 
     @Slot()
     def copy_rows(self) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.figures import plain_tip
 from app.widgets.look import Look
 from transfer_core.events import LinkState, Severity
 
@@ -157,7 +158,7 @@ class StatusShape(QWidget):
             return
         self._shape, self._colour = shape, colour
         self.setAccessibleName(words)
-        self.setToolTip(words)
+        self.setToolTip(plain_tip(words))
         self.update()
 
     def sizeHint(self) -> QSize:

@@ -8,6 +8,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPen, QWheelEvent
 
+from app.figures import plain_tip
 from app.widgets.look import Look
 
 
@@ -24,7 +25,7 @@ class StillPlot(pg.PlotWidget):  # type: ignore[misc]
     ) -> None:
         super().__init__(background=look.card, axisItems=axis_items or {})
         self.setAccessibleName(name)
-        self.setToolTip(tip)
+        self.setToolTip(plain_tip(tip))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setAntialiasing(False)

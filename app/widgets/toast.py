@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAction, QKeySequence
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+
+from app.figures import plain_tip
+from app.widgets.plain_label import PlainLabel
 
 SHOWN_MS = 8000
 NOTHING = "Nothing that was done just now can be taken back"
@@ -22,10 +25,10 @@ class Toast(QFrame):
         self.setAccessibleName("What was just done")
         self._undo: Callable[[], object] | None = None
         self._action, self._tip = undo, undo.toolTip()
-        self.text = QLabel()
+        self.text = PlainLabel()
         self.undo_button = QPushButton("Undo", autoDefault=False)
         self.undo_button.setAccessibleName("Undo what was just done")
-        self.undo_button.setToolTip(undo.toolTip())
+        self.undo_button.setToolTip(plain_tip(undo.toolTip()))
         self.undo_button.clicked.connect(self.take_back)
         undo.triggered.connect(self.take_back)
         layout = QHBoxLayout(self)
@@ -66,7 +69,7 @@ class Toast(QFrame):
     def _offer(self) -> None:
         self._action.setEnabled(self.can_undo)
         key = self._action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        self._action.setToolTip(self._tip if self.can_undo else f"{NOTHING}  ({key})")
+        self._action.setToolTip(plain_tip(self._tip if self.can_undo else f"{NOTHING}  ({key})"))
 
     @Slot()
     def take_back(self) -> None:

@@ -12,6 +12,7 @@ from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from app.figures import plain_tip
 from app.widgets.look import ThemeLike, look_of
 from transfer_core.units import format_rate
 
@@ -45,7 +46,7 @@ class WeekGrid(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Caps by hour of the week")
-        self.setToolTip(KEYS_HELP)
+        self.setToolTip(plain_tip(KEYS_HELP))
         theme.changed.connect(self._apply_look)
         self._say_where()
 
@@ -126,7 +127,9 @@ class WeekGrid(QWidget):
         """The tool tip says what the hour under the pointer is."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             place = self.place_at(event.pos())
-            QToolTip.showText(event.globalPos(), self.toolTip() if place is None else self.words(*place), self)
+            QToolTip.showText(
+                event.globalPos(), plain_tip(self.toolTip() if place is None else self.words(*place)), self
+            )
             return True
         return super().event(event)
 

@@ -3,12 +3,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import QModelIndex, Qt
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QModelIndex
+from PySide6.QtGui import Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
+from app.figures import plain_tip
 from app.models.history_model import HEADINGS, PAGE_ROWS, HistoryColumn, HistoryModel
 from app.models.links_model import LinkColumn, LinksModel
 from app.models.log_model import LogColumn, LogFilter, LogModel
+from app.models.name_list import Named, NameList
+from app.models.queue_model import QueueModel
+from app.widgets.elided_label import ElidedLabel
+from app.widgets.plain_label import PlainLabel
 from tests.support.console_world import START_NS, job_view, link_view, notice
 from transfer_core.events import JobState, LinkState, Severity
 from transfer_core.units import NS_PER_S
@@ -32,6 +40,59 @@ def test_the_links_model_keeps_the_rules_while_links_come_go_and_change() -> Non
     model.show_links([lte], START_NS)
     model.show_links([], START_NS)
     assert tester.model() is model
+
+
+HOSTILE = (
+    "<b>x</b><img src=http://a/b.png>",
+    "a <i>b",
+    "&lt;b&gt;",
+    "<?xml version='1.0'?><b>x",
+    "<!DOCTYPE html>",
+    "< b>",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_tool_tip_shows_tags_in_a_name_as_they_are_written(name: str) -> None:
+    assert Qt.mightBeRichText(name)
+    tip = plain_tip(name)
+    assert not Qt.mightBeRichText(tip)
+    assert tip.replace("\N{WORD JOINER}", "") == name
+    assert plain_tip(tip) == tip  # what a button takes over from its action
+
+
+@given(st.text(alphabet="<>&lt;b/!?x 1\n\t\"='-"))
+def test_no_text_of_a_tool_tip_is_ever_markup(text: str) -> None:
+    assert not Qt.mightBeRichText(plain_tip(text))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_models_tool_tips_are_plain(name: str) -> None:
+    queue, history, log, names = QueueModel(), HistoryModel(), LogModel(), NameList()
+    failed = replace(job_view(1, JobState.FAILED, reason=name, error=name), path=name)
+    queue.update_jobs([failed])
+    history.replace([failed])
+    log.append([replace(notice("link"), error=name, text=name)])
+    names.show_names([Named("a", name, tip=name)])
+    for model in (queue, history, log, names):
+        for column in range(1 if model is names else model.columnCount()):
+            tip = model.index(0, column).data(Qt.ItemDataRole.ToolTipRole)
+            assert not Qt.mightBeRichText(tip or "")
+
+
+def test_a_label_of_the_console_shows_tags_as_they_are_written() -> None:
+    assert PlainLabel("<b>x</b>").textFormat() is Qt.TextFormat.PlainText
+    assert ElidedLabel("<b>x</b>").textFormat() is Qt.TextFormat.PlainText
+
+
+def test_a_copied_row_stays_one_row_whatever_its_file_is_called() -> None:
+    model = HistoryModel()
+    model.replace([replace(job_view(1, JobState.FAILED, error="one\r\ntwo\tthree"), destination="a\tb\u202e")])
+    line = model.row_text(0)
+    assert line.count("\t") == len(HEADINGS) - 1  # no rate for one that failed, but the error
+    assert len(line.splitlines()) == 1
+    assert line.endswith("one two three")
+    assert "a b\N{REPLACEMENT CHARACTER}" in line
 
 
 def test_only_the_row_that_differs_is_announced(qtbot) -> None:

@@ -483,3 +483,13 @@ def test_what_a_removal_took_off_is_selected_again_when_it_is_undone(page: Queue
     state.apply([JobsChanged(FOUR[3:])])
     page.refresh()
     assert [each.file_id for each in page.selected()] == ["a"]
+
+
+def test_a_copied_row_stays_one_row_of_cells_whatever_its_file_is_called(page: QueuePage) -> None:
+    page.model.update_jobs([job("z", position=-1.0, path="/data/a\n\tb.bin", reason="one\ntwo")])
+    page.table.selectRow(0)
+    page.copy_rows()
+    text = QApplication.clipboard().text()
+    assert len(text.splitlines()) == 1
+    assert text.startswith("/data/a b.bin\t")
+    assert text.count("\t") == page.model.columnCount() - 2

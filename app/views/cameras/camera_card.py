@@ -10,7 +10,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.figures import seen, was_text
+from app.figures import plain_tip, seen, was_text
 from app.models.watch_words import card_text, figures, state_words
 from app.widgets.look import Look
 from app.widgets.status_shape import SEVERITY_SHAPES, Shape, paint_shape, severity_colour
@@ -79,7 +79,7 @@ class CameraCard(QWidget):
             self.setAccessibleName(view.spec.name)
             self.setAccessibleDescription(card_text(view, now_ns))
             place = f"{view.spec.directory}\nto {view.spec.destination}: {view.spec.dest_path or '/'}"
-            self.setToolTip("\n".join(filter(None, (place, view.run, self._problem[1]))))
+            self.setToolTip(plain_tip("\n".join(filter(None, (place, view.run, self._problem[1])))))
             self.update()
 
     def show_picture(self, path: str, picture: QImage) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.actions import make_action, offer
 from app.models.watch_words import card_text, fps_text
@@ -25,6 +25,7 @@ from app.views.page import Page, ServiceCalls, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
+from app.widgets.plain_label import PlainLabel
 from app.workers.thumbnails import Thumbnails
 from transfer_core.events import Event
 from transfer_core.events.watches import WatchesChanged, WatchState, WatchView
@@ -83,7 +84,7 @@ class CamerasPage(Page):
             if name == "import":
                 bar.row.addSpacing(12)
         bar.row.addStretch(1)
-        self.totals = QLabel()
+        self.totals = PlainLabel()
         self.totals.setProperty("kind", "muted")
         bar.add(self.totals, rank=3)
         make_action("cameras.copy", self, self._copy)
@@ -106,7 +107,7 @@ class CamerasPage(Page):
         """What stands in the place of the cards while there are none: what to do next."""
         room = QFrame()
         room.setProperty("kind", "card")
-        words = QLabel("No folder is watched yet. Add one, or import a camera_config.json.", wordWrap=True)
+        words = PlainLabel("No folder is watched yet. Add one, or import a camera_config.json.", wordWrap=True)
         words.setProperty("kind", "muted")
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         buttons = QHBoxLayout()

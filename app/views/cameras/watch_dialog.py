@@ -8,6 +8,7 @@ from pathlib import PurePath
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QSpinBox, QWidget
 
+from app.figures import plain_tip
 from app.views.page import ServiceCalls
 from app.widgets.dialog import Dialog
 from app.widgets.fields import add_field, field_form, pad_spin
@@ -75,7 +76,7 @@ class WatchDialog(Dialog):
         for box in (self.once, self.on_trigger, self.preserve, self.delete_after, self.cleanup):
             words = box.text().replace("&", "")
             box.setAccessibleName(words)
-            box.setToolTip(words)
+            box.setToolTip(plain_tip(words))
             self._form.addRow("", box)
 
     def spec(self) -> WatchSpec:

@@ -13,17 +13,18 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QSlider,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from app.figures import plain_tip
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.fields import add_field, field_form, pad_spin
 from app.widgets.look import ThemeLike
 from app.widgets.measures import BESIDE, CARD
+from app.widgets.plain_label import PlainLabel
 from app.widgets.week_grid import WeekGrid
 from transfer_core.service import UploadLimits
 
@@ -83,7 +84,7 @@ class LimitsPanel(QFrame):
         self.concurrent = QSpinBox(minimum=1, maximum=16)
         pad_spin(self.concurrent)
         form = field_form()
-        heading = QLabel("Limits, over UDP and HTTP")
+        heading = PlainLabel("Limits, over UDP and HTTP")
         heading.setProperty("kind", "heading")
         add_field(form, "Cap of &all", self.cap, "All links and destinations together, over UDP and HTTP; 0 is no cap")
         form.addRow("", self.slider)
@@ -110,21 +111,21 @@ class LimitsPanel(QFrame):
         self.brush_cap.setValue(5.0)
         row = QHBoxLayout()
         row.setSpacing(BESIDE)
-        label, cap_label = QLabel("&Paint"), QLabel("a&t")
+        label, cap_label = PlainLabel("&Paint"), PlainLabel("a&t")
         for words, field, name, tip in (
             (label, self.brush, "Paint", "What drawing over hours puts there"),
             (cap_label, self.brush_cap, "Cap to paint", "The cap that drawing over hours puts there"),
         ):
             words.setBuddy(field)
             field.setAccessibleName(name)
-            field.setToolTip(tip)
+            field.setToolTip(plain_tip(tip))
             row.addWidget(words)
             row.addWidget(field)
         legend = ElidedLabel("bar: cap · line: stop")
         legend.setProperty("kind", "caption")
         legend.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(legend, 1)
-        heading = QLabel("Timetable for everything, local time")
+        heading = PlainLabel("Timetable for everything, local time")
         heading.setProperty("kind", "heading")
         self.brush.currentIndexChanged.connect(self._brush_changed)
         self.brush_cap.valueChanged.connect(self._brush_changed)

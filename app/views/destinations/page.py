@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QColor, QGuiApplication
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.actions import make_action, offer
 from app.figures import files_text
@@ -21,6 +21,7 @@ from app.views.page import Page, ServiceCalls, empty_label, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.fitting_row import FittingRow
 from app.widgets.look import look_of
+from app.widgets.plain_label import PlainLabel
 from app.widgets.row_table import Index
 from app.widgets.status_shape import Shape
 from transfer_core.errors import error_from_code
@@ -66,7 +67,7 @@ class DestinationsPage(Page):
         for rank, action in enumerate(self.actions_by_name.values()):
             bar.add(ActionButton(action), rank=rank)
         self.add_button = bar.findChildren(ActionButton)[0]
-        self.note = QLabel()
+        self.note = PlainLabel()
         self.note.setProperty("kind", "muted")
         self.note.setMinimumWidth(60)
         bar.add(self.note, rank=9)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QWidget
 
 from app.actions import make_action, name_field, offer
 from app.figures import files_text
@@ -17,6 +17,7 @@ from app.models.table_model import SUBJECT_ROLE
 from app.views.page import Page, ServiceCalls, empty_label, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
+from app.widgets.plain_label import PlainLabel
 from app.widgets.row_table import Columns, Index, RowTable
 from app.widgets.status_shape import Shape
 from transfer_core.events import JobState, JobView
@@ -85,7 +86,7 @@ class HistoryPage(Page):
         self.find_field.textChanged.connect(self._type)
         self.retry_action = make_action("history.retry", self, self.retry_selected)
         self.retry_button = ActionButton(self.retry_action)
-        self.count = QLabel()
+        self.count = PlainLabel()
         bar = QHBoxLayout()
         bar.addWidget(self.retry_button)
         bar.addWidget(self.count)

@@ -24,7 +24,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip
 
-from app.figures import clock_text
+from app.figures import clock_text, plain_tip
 from app.models.sample_rings import Buckets, Floats, Window, bucket, bucket_max, bucket_mean, bucket_min, thin_line
 from app.views.links.lane_axis import LaneAxis
 from app.views.links.scales import LOSS, RTT, THROUGHPUT, loss_share, rtt_share, time_step_s
@@ -299,7 +299,7 @@ class LinkPlot(StillPlot):
             if mark is None:
                 QToolTip.hideText()
             else:
-                QToolTip.showText(event.globalPos(), mark_words(mark), self.viewport())
+                QToolTip.showText(event.globalPos(), plain_tip(mark_words(mark)), self.viewport())
             return True
         return bool(super().viewportEvent(event))
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from app.actions import make_action, offer
-from app.figures import NO_NEWS
+from app.figures import NO_NEWS, plain_tip
 from app.widgets.action_button import ActionButton
 from app.widgets.look import Look
 
@@ -71,7 +71,7 @@ class Toolbar(QHBoxLayout):
         tip = "Follow the data again  (Space)" if frozen_at else "The picture follows the data  (Space)"
         self.badge.setText(text)
         self.badge.setAccessibleName(text)
-        self.badge.setToolTip(tip)
+        self.badge.setToolTip(plain_tip(tip))
         self.badge.setAccessibleDescription(tip)
         colour = look.caution if frozen_at or not is_heard else look.border
         self.badge.setStyleSheet(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QColor, QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from app.actions import make_action, name_field, offer
 from app.models.log_model import LINES_MOST, LogColumn, LogFilter, LogModel
@@ -15,6 +15,7 @@ from app.models.table_model import SUBJECT_ROLE
 from app.views.page import Page, page_column
 from app.widgets.action_button import ActionButton
 from app.widgets.look import look_of
+from app.widgets.plain_label import PlainLabel
 from app.widgets.row_table import Columns, Index, RowTable
 from app.widgets.status_shape import SEVERITY_SHAPES, Shape, severity_colour
 from transfer_core.events import Notice, Severity
@@ -59,7 +60,7 @@ class LogPage(Page):
         self.level = QComboBox()
         self.level.addItems(list(_LEVELS))
         name_field("log.severity", self.level)
-        label = QLabel("Severity")
+        label = PlainLabel("Severity")
         self.level.currentTextChanged.connect(self._choose_level)
         self.follow = QCheckBox("Follow")
         self.follow.setChecked(True)
@@ -71,7 +72,7 @@ class LogPage(Page):
         name_field("log.find", self.find_field)
         self.find_field.setMaximumWidth(320)
         self.find_field.textChanged.connect(self._choose_words)
-        self.count = QLabel()
+        self.count = PlainLabel()
         bar = QHBoxLayout()
         for widget in (label, self.level, self.follow, self.copy_button, self.count):
             bar.addWidget(widget)
@@ -81,7 +82,7 @@ class LogPage(Page):
         layout = page_column(self)
         layout.addLayout(bar)
         layout.addWidget(self.table, 1)
-        self.empty = QLabel(alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.empty = PlainLabel(alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.empty.setProperty("kind", "muted")
         QVBoxLayout(self.table.viewport()).addWidget(self.empty)
         self._add_actions()

@@ -5,20 +5,21 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QLabel, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.figures import files_text
+from app.widgets.plain_label import PlainLabel
 
 NOTE_MS = 4000
 
 
-class FileChooser(QLabel):
+class FileChooser(PlainLabel):
     """The word beside the buttons. Asks by `files_wanted`; the owner answers with `added` or `refused`."""
 
     files_wanted = Signal(list, object)  # paths, file id to land before or None
 
     def __init__(self, page: QWidget) -> None:
-        super().__init__(page)
+        super().__init__(parent=page)
         self.setProperty("kind", "muted")
         self._page = page
         self._folder = ""  # where files were last chosen

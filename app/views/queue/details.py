@@ -9,13 +9,14 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QColor, QGuiApplication
 from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from app.figures import DASH, file_name
+from app.figures import DASH, file_name, plain_tip, seen
 from app.models.console_state import ConsoleState
 from app.models.queue_model import state_words
 from app.theme.theme import Theme
 from app.widgets.action_button import ActionButton
 from app.widgets.chunk_grid import CELLS, ChunkGrid
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.plain_label import PlainLabel
 from transfer_core.config import priority_name
 from transfer_core.events import JobState, JobView
 from transfer_core.service.values import UNKNOWN_LINK, ChunkMap
@@ -29,7 +30,7 @@ _ROLES = (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole)
 
 
 def _label(kind: str = "", *, wrap: bool = False) -> QLabel:
-    label = QLabel(wordWrap=wrap, textFormat=Qt.TextFormat.PlainText)
+    label = PlainLabel(wordWrap=wrap)
     if kind:
         label.setProperty("kind", kind)
     return label
@@ -182,7 +183,7 @@ class DetailsPanel(QFrame):
         more = f"  (and {self._others} more selected)" if self._others else ""
         self._dress_name("heading")
         self.name.setText(_LEFT_TO_RIGHT + _breakable(file_name(job.path)) + more)
-        self.name.setToolTip(job.path)
+        self.name.setToolTip(plain_tip(seen(job.path)))
         chunks = "" if self._map is None else f" · {self._map.chunks_done:,} of {self._map.chunks_total:,} chunks"
         self.done.setText(f"{format_bytes(job.bytes_done)} of {format_bytes(job.size)}{chunks}")
         self._show_state()
@@ -229,7 +230,7 @@ class DetailsPanel(QFrame):
     def _show_fact(self, name: str, text: str) -> None:
         self._facts[name].setText(text)
         if name in _WHOLE:
-            self._facts[name].setToolTip(text)
+            self._facts[name].setToolTip(plain_tip(text))
         self._facts_form.setRowVisible(self._facts[name], bool(text))
 
     # --- the chunk map

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.figures import plain_tip
 from app.theme.theme import Theme
+from app.widgets.plain_label import PlainLabel
 
 
 class EmptyQueue(QWidget):
@@ -20,7 +22,7 @@ class EmptyQueue(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._has_destination = False
-        self.head, self.text, self.button = QLabel(), QLabel(), QPushButton()
+        self.head, self.text, self.button = PlainLabel(), PlainLabel(), QPushButton()
         self.head.setProperty("kind", "heading")
         self.text.setProperty("kind", "muted")
         self.button.setProperty("kind", "primary")
@@ -44,7 +46,9 @@ class EmptyQueue(QWidget):
         )
         self.button.setText("Add files…" if has_destination else "Pair…")
         self.button.setAccessibleName(self.button.text())
-        self.button.setToolTip("Choose files  (Ctrl+O)" if has_destination else "Paste a pairing token  (Ctrl+P)")
+        self.button.setToolTip(
+            plain_tip("Choose files  (Ctrl+O)" if has_destination else "Paste a pairing token  (Ctrl+P)")
+        )
         self.setVisible(is_empty)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

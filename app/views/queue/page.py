@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import COMMANDS, make_action, name_field, offer
+from app.figures import plain_tip, table_line
 from app.models.console_state import ENGINE_UNKNOWN, ConsoleState
 from app.models.queue_model import QueueModel
 from app.theme.theme import Theme
@@ -234,7 +235,7 @@ class QueuePage(Page):
         what = self._state.engine.undo
         undo = self._actions["queue.undo"]
         undo.setEnabled(what is not None)
-        undo.setToolTip(COMMANDS["queue.undo"].tool_tip(f"Undo {what}" if what else "Nothing to undo"))
+        undo.setToolTip(plain_tip(COMMANDS["queue.undo"].tool_tip(f"Undo {what}" if what else "Nothing to undo")))
 
     @Slot(str)
     def _filter(self, text: str) -> None:
@@ -327,7 +328,7 @@ class QueuePage(Page):
         lines = []
         for row in self.table.selected_rows():
             texts = [str(self.model.index(row, column).data()) for column in columns]
-            lines.append("\t".join([self.model.job_at(row).path, *texts[1:]]))
+            lines.append(table_line([self.model.job_at(row).path, *texts[1:]]))
         QGuiApplication.clipboard().setText("\n".join(lines))
 
     def toggle_details(self) -> None:

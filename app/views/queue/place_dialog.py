@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QRadioButton, QSpinBox, QWidget
 
-from app.figures import file_name, files_text
+from app.figures import file_name, files_text, plain_tip
 from app.widgets.dialog import Dialog, text_label
 from app.widgets.fields import pad_spin
 from transfer_core.config import priority_name
@@ -91,7 +91,7 @@ class PlaceDialog(Dialog):
     @staticmethod
     def _name(control: QWidget, name: str, key: str) -> None:
         control.setAccessibleName(name)
-        control.setToolTip(f"{name}  ({key})")
+        control.setToolTip(plain_tip(f"{name}  ({key})"))
 
     def _follow(self) -> None:
         by_place = self.to_place.isChecked()

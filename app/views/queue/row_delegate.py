@@ -8,6 +8,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, Q
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPolygonF
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
+from app.figures import seen
 from app.models.console_state import ConsoleState
 from app.models.queue_model import JOB_ROLE, Column, has_begun
 from app.theme.theme import Theme
@@ -136,9 +137,8 @@ class RowDelegate(QStyledItemDelegate):
         painter.setFont(self._look.small)
         painter.setPen(self._look.muted)
         line = QRectF(area.left(), line.bottom(), area.width(), small.height())
-        where = (
-            job.destination if "/" not in job.dest_path else f"{job.destination} · {job.dest_path.rpartition('/')[0]}"
-        )
+        folder, slash, _name = job.dest_path.rpartition("/")
+        where = seen(f"{job.destination} · {folder}" if slash else job.destination)
         painter.drawText(line, int(_LEFT), small.elidedText(where, Qt.TextElideMode.ElideMiddle, int(area.width())))
 
     def _paint_bar(self, painter: QPainter, area: QRectF, job: JobView) -> None:

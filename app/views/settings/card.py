@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QWidget
 from app.theme.theme import Theme
 from app.widgets.fields import add_field, field_form
 from app.widgets.measures import CARD
+from app.widgets.plain_label import PlainLabel
 
 FIELD_WIDTH = 180  # px
 WIDEST_LABEL = "Default destination"  # of all cards
@@ -20,7 +21,7 @@ class SettingsCard(QFrame):
         self.setProperty("kind", "card")
         self._theme = theme
         self._labels: list[QLabel] = []
-        self.heading = QLabel(title)
+        self.heading = PlainLabel(title)
         self.heading.setProperty("kind", "heading")
         self.form = field_form(self)
         self.form.setContentsMargins(*CARD)

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
@@ -29,6 +28,7 @@ from app.views.settings.receive import ReceivePanel
 from app.widgets.action_button import ActionButton
 from app.widgets.fields import pad_spin
 from app.widgets.measures import BESIDE, GAP, MARGINS
+from app.widgets.plain_label import PlainLabel
 from transfer_core.config import Policy
 from transfer_core.events import DestinationView, LinkState, LinkView
 from transfer_core.service import Settings
@@ -153,7 +153,7 @@ class SettingsPage(Page):
     def _build_roles(self) -> QWidget:
         card = self._roles_card = SettingsCard("Roles of the links", self._theme)
         self._roles_head = card.heading
-        self._no_links = QLabel("No link yet")
+        self._no_links = PlainLabel("No link yet")
         self._no_links.setProperty("kind", "muted")
         card.form.addRow(self._no_links)
         return card
@@ -169,7 +169,7 @@ class SettingsPage(Page):
         self.save = ActionButton(make_action("settings.save", self, self._save))
         self.save.setProperty("kind", "primary")
         self.discard = ActionButton(make_action("settings.discard", self, self._discard))
-        self.note = QLabel()
+        self.note = PlainLabel()
         self.note.setProperty("kind", "muted")
         row = QHBoxLayout()
         row.setSpacing(BESIDE)

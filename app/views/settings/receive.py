@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPlainTextEdit,
     QVBoxLayout,
@@ -28,6 +27,7 @@ from app.widgets.action_button import ActionButton
 from app.widgets.fields import field_form
 from app.widgets.look import look_of
 from app.widgets.measures import BESIDE, CARD
+from app.widgets.plain_label import PlainLabel
 from app.widgets.row_table import Columns, RowTable
 from app.widgets.status_shape import Shape, StatusShape
 from transfer_core.events import IncomingView, RelayView
@@ -79,7 +79,7 @@ class ReceivePanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(*CARD)
         layout.setSpacing(BESIDE)
-        title = QLabel("Receive here")
+        title = PlainLabel("Receive here")
         title.setProperty("kind", "heading")
         layout.addWidget(title)
         layout.addLayout(self._build_form())
@@ -87,7 +87,7 @@ class ReceivePanel(QFrame):
         layout.addLayout(self._build_status())
         layout.addWidget(self._build_token())
         self.incoming = self._build_table()
-        arrived = QLabel("Arri&ved")
+        arrived = PlainLabel("Arri&ved")
         arrived.setProperty("kind", "section")
         arrived.setBuddy(self.incoming)
         layout.addWidget(arrived)
@@ -117,7 +117,7 @@ class ReceivePanel(QFrame):
         self.http.setEnabled(False)
         form = field_form()
         for label, field, buddy in (("&Folder", row, self.directory), ("&Listen on", self.listen, self.listen)):
-            head = QLabel(label)
+            head = PlainLabel(label)
             head.setProperty("kind", "field")
             head.setBuddy(buddy)
             form.addRow(head, field)
@@ -137,7 +137,7 @@ class ReceivePanel(QFrame):
 
     def _build_status(self) -> QHBoxLayout:
         self.shape = StatusShape()
-        self.status = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.status = PlainLabel(wordWrap=True)
         self.status.setAccessibleName("Relay state")
         row = QHBoxLayout()
         row.setSpacing(BESIDE)
@@ -152,7 +152,7 @@ class ReceivePanel(QFrame):
         self.token_text.setToolTip("Paste this on the sending machine  (Ctrl+Shift+T)")
         self.token_text.setMaximumHeight(76)
         self.token_text.setTabChangesFocus(True)
-        self.expiry = QLabel()
+        self.expiry = PlainLabel()
         self.expiry.setProperty("kind", "muted")
         self.copy = ActionButton(self._actions["copy_token"])
         row = QHBoxLayout()
@@ -171,7 +171,7 @@ class ReceivePanel(QFrame):
         tip = "What arrives here and has arrived, newest first"
         table = RowTable(self._model, look_of(self._theme), "What has arrived", tip, Columns(_SAMPLES, wide=0))
         table.setMinimumHeight(120)
-        self._nothing = QLabel(table.viewport(), alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self._nothing = PlainLabel(parent=table.viewport(), alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self._nothing.setProperty("kind", "muted")
         self._nothing.setContentsMargins(16, 24, 16, 24)
         over = QVBoxLayout(table.viewport())

@@ -9,9 +9,11 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.actions import make_action, offer
+from app.figures import plain_tip
 from app.models.sync_rows import conflict_key, version_lines
 from app.widgets.action_button import ActionButton
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.plain_label import PlainLabel
 from transfer_core.events.sync import SyncConflictView, SyncVersionView
 
 _NAMES = ("edited by", "at (UTC)", "size", "kept as")
@@ -23,7 +25,7 @@ class VersionCard(QFrame):
     def __init__(self, title: str) -> None:
         super().__init__()
         self.setProperty("kind", "card")
-        self.title = QLabel(title)
+        self.title = PlainLabel(title)
         self.title.setProperty("kind", "strong")
         grid = QGridLayout(self)
         grid.setContentsMargins(12, 8, 12, 8)
@@ -32,7 +34,7 @@ class VersionCard(QFrame):
         grid.addWidget(self.title, 0, 0, 1, 2)
         self.values: list[QLabel] = []
         for row, name in enumerate(_NAMES, 1):
-            label, value = QLabel(name), ElidedLabel()
+            label, value = PlainLabel(name), ElidedLabel()
             label.setProperty("kind", "muted")
             grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(value, row, 1)
@@ -44,7 +46,7 @@ class VersionCard(QFrame):
         self.title.setText(title)
         for label, text in zip(self.values, version_lines(version), strict=True):
             label.setText(text)
-            label.setToolTip(text)
+            label.setToolTip(plain_tip(text))
 
 
 class ConflictPanel(QFrame):
@@ -57,7 +59,7 @@ class ConflictPanel(QFrame):
         self.setProperty("kind", "card")
         self._conflicts: tuple[SyncConflictView, ...] = ()
         self._at = 0
-        self.head = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.head = PlainLabel(wordWrap=True)
         self.head.setProperty("kind", "warning")
         self.head.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.left, self.right = VersionCard(""), VersionCard("")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from app.figures import plain_tip
 from app.models.rows_model import RowsModel
 from app.models.sync_rows import (
     EVENT_HEADERS,
@@ -23,6 +24,7 @@ from app.views.sync.causal_view import CausalView
 from app.views.sync.saving_bars import SavingBars
 from app.views.sync.text_table import TextTable
 from app.widgets.look import Look
+from app.widgets.plain_label import PlainLabel
 from transfer_core.events.sync import SyncFolderView, SyncHappening, SyncSavingView, SyncVectorView
 
 LINES_KEPT = 1000
@@ -41,7 +43,7 @@ class Versions(QWidget):
 
     def __init__(self, look: Look, page: QWidget) -> None:
         super().__init__()
-        self.head = QLabel()
+        self.head = PlainLabel()
         self.head.setProperty("kind", "strong")
         self.drawing = CausalView(look)
         self.model = RowsModel(VECTOR_HEADERS, right=(2,), parent=self)
@@ -115,10 +117,10 @@ class Monitor(QWidget):
 
     def __init__(self, look: Look, page: QWidget) -> None:
         super().__init__()
-        self.figures = QLabel()
+        self.figures = PlainLabel()
         self.figures.setProperty("kind", "strong")
         self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.progress = QLabel()
+        self.progress = PlainLabel()
         self.progress.setProperty("kind", "muted")
         self.progress.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._lines: deque[SyncHappening] = deque(maxlen=LINES_KEPT)
@@ -147,7 +149,7 @@ class Monitor(QWidget):
         self.figures.setText(figures_text(sum_of(folders)))
         lines = [f"{each.name}: {progress_text(each, is_heard=is_heard)}" for each in folders]
         self.progress.setText("\n".join(lines[:FOLDERS_TOLD]))
-        self.progress.setToolTip("\n".join(lines))
+        self.progress.setToolTip(plain_tip("\n".join(lines)))
 
     def start_with(self, lines: Sequence[SyncHappening]) -> None:
         """What happened until now, newest first."""

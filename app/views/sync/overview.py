@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from app.actions import make_action, name_field
+from app.figures import plain_tip
 from app.models.rows_model import RowsModel
 from app.models.sync_rows import (
     FILE_HEADERS,
@@ -24,6 +25,7 @@ from app.models.table_model import SUBJECT_ROLE
 from app.views.sync.text_table import TextTable
 from app.widgets.look import Look
 from app.widgets.measures import GAP
+from app.widgets.plain_label import PlainLabel
 from app.widgets.status_shape import Shape
 from transfer_core.events.sync import SyncFileView, SyncFolderView, SyncState
 
@@ -119,7 +121,7 @@ class Overview(QWidget):
         self._typing = QTimer(self, singleShot=True, interval=TYPING_MS)
         self._typing.timeout.connect(lambda: self.files_wanted.emit(self.find_field.text().strip()))
         self.find_field.textChanged.connect(lambda _: self._typing.start())
-        self.reports = QLabel()
+        self.reports = PlainLabel()
         self.reports.setProperty("kind", "warning")
         self.reports.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # no height by width
         self.reports.hide()
@@ -194,7 +196,7 @@ class Overview(QWidget):
         if folder is not None and folder.text and folder.state is not SyncState.PAUSED:  # who paused it knows
             lines.insert(0, folder.text)
         self.reports.setText("\n".join(f"▲ {line}" for line in lines))
-        self.reports.setToolTip("\n".join(lines))
+        self.reports.setToolTip(plain_tip("\n".join(lines)))
         self.reports.setVisible(bool(lines))
 
     def show_files(self, files: Sequence[SyncFileView]) -> None:

@@ -6,12 +6,13 @@ from enum import Enum
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
-from app.figures import NO_NEWS
+from app.figures import NO_NEWS, plain_tip
 from app.widgets.action_button import ActionButton
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.look import Look
+from app.widgets.plain_label import PlainLabel
 from transfer_core.events.telemetry import ReplayState, ReplayView
 from transfer_core.units import NS_PER_S
 
@@ -44,7 +45,7 @@ class ModeBar(QWidget):
         self.mode = Mode.LIVE
         self._is_heard = True
         self._duration_ns = 1
-        self.badge = QLabel(Mode.LIVE.value)
+        self.badge = PlainLabel(Mode.LIVE.value)
         self.words = ElidedLabel()
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setMaximum(SLIDER_STEPS)
@@ -52,8 +53,8 @@ class ModeBar(QWidget):
         self.slider.setToolTip("Where the replay is  (Tab, then Left or Right)")
         self.slider.setMinimumWidth(40)
         self.slider.valueChanged.connect(self._slid)
-        self.speed = QLabel("1x")
-        self.position = QLabel()
+        self.speed = PlainLabel("1x")
+        self.position = PlainLabel()
         self.buttons = {name: ActionButton(action, self) for name, action in actions.items()}
         said, steering = QHBoxLayout(), QHBoxLayout()
         said.addWidget(self.badge)
@@ -116,7 +117,7 @@ class ModeBar(QWidget):
         """Say it, as far as there is room."""
         if words != self.words.text():
             self.words.setText(words)
-            self.words.setToolTip(words)
+            self.words.setToolTip(plain_tip(words))
 
     def show_replay(self, replay: ReplayView) -> None:
         """Where the replay stands."""

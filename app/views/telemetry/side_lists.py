@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import (
-    QLabel,
     QLineEdit,
     QListView,
     QStyledItemDelegate,
@@ -17,8 +16,9 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import make_action, name_field
-from app.figures import was_text
+from app.figures import plain_tip, was_text
 from app.models.name_list import KEY_ROLE, Named, NameList
+from app.widgets.plain_label import PlainLabel
 from transfer_core.events.telemetry import ChannelView, RaceState, RaceView
 from transfer_core.units import format_duration
 
@@ -34,7 +34,7 @@ class FoundList(QWidget):
     def __init__(self, title: str, command: str, tip: str, *, checkable: bool = False) -> None:
         super().__init__()
         self.model = NameList(self, checkable=checkable)
-        heading = QLabel(title)
+        heading = PlainLabel(title)
         heading.setProperty("kind", "muted")
         self.field = QLineEdit(placeholderText="Find…", clearButtonEnabled=True)
         name_field(command, self.field)
@@ -46,7 +46,7 @@ class FoundList(QWidget):
             changed.connect(self.current_changed)
         self.field.textChanged.connect(self.current_changed)  # what is not found any more is not selected
         self.view.setAccessibleName(title)
-        self.view.setToolTip(f"{tip}  (Tab, then Up or Down)")
+        self.view.setToolTip(plain_tip(f"{tip}  (Tab, then Up or Down)"))
         self.view.setMinimumHeight(LEAST_PX)
         self.view.setUniformItemSizes(checkable)  # names that people gave may need two lines
         self.view.setWordWrap(not checkable)
@@ -55,7 +55,7 @@ class FoundList(QWidget):
             self.view.setItemDelegate(_Wrapped(self.view))
         self.view.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.view.taken.connect(self.chosen)
-        self.empty = QLabel(wordWrap=True)
+        self.empty = PlainLabel(wordWrap=True)
         self.empty.setProperty("kind", "muted")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
