@@ -44,8 +44,7 @@ class WatchTable(StateDatabase):
     def watch_change(self) -> int:
         """Grows when watches or runs are changed by anybody but the agent's own counting."""
         with self._read() as db:
-            number: int = db.execute("SELECT value FROM counter WHERE name = 'watch'").fetchone()[0]
-        return number
+            return _newest_change(db)
 
     def watches(self) -> list[WatchRow]:
         """All of them by name."""
@@ -54,9 +53,14 @@ class WatchTable(StateDatabase):
         found = [(_spec_of(row[0]), row) for row in rows]
         return [WatchRow(spec, bool(row[1]), bool(row[2]), row[3]) for spec, row in found if spec is not None]
 
-    def add_watches(self, specs: Sequence[WatchSpec]) -> None:
-        """Keep new ones, all or none. ConflictError if a name is taken."""
+    def add_watches(self, specs: Sequence[WatchSpec], as_of: int | None = None) -> bool:
+        """Keep new ones, all or none. ConflictError if a name is taken.
+
+        `as_of`: the `watch_change` by which this was decided. If there was another since, nothing is done: False.
+        """
         with self._write() as db:
+            if not _is_as_of(db, as_of):
+                return False
             for spec in specs:
                 db.execute("DELETE FROM watch WHERE name = ? AND removed = 1", (spec.name,))
                 try:
@@ -69,14 +73,18 @@ class WatchTable(StateDatabase):
                         f"there is a watch {spec.name!r} already", hint="Use another --name."
                     ) from error
             _watches_changed(db)
+        return True
 
-    def pause_watch(self, name: str, paused: bool) -> None:
-        """Hold it, or let it go on; one that had ended begins again."""
+    def pause_watch(self, name: str, paused: bool, as_of: int | None = None) -> bool:
+        """Hold it, or let it go on; one that had ended begins again. `as_of` and the answer: see `add_watches`."""
         with self._write() as db:
+            if not _is_as_of(db, as_of):
+                return False
             again = "" if paused else ", ended = 0"
             change = f"UPDATE watch SET paused = ?{again} WHERE name = ? AND removed = 0"
             _require(db.execute(change, (int(paused), name)), name)
             _watches_changed(db)
+        return True
 
     def remove_watch(self, name: str) -> None:
         """Forget it; what is queued stays queued. The last one forgotten keeps its frames, for `restore_watch`."""
@@ -137,6 +145,15 @@ def _spec_of(text: str) -> WatchSpec | None:
 def _require(cursor: sqlite3.Cursor, name: str) -> None:
     if not cursor.rowcount:
         raise NotFoundError(f"there is no watch {name!r}", hint=_HINT)
+
+
+def _newest_change(db: sqlite3.Connection) -> int:
+    number: int = db.execute("SELECT value FROM counter WHERE name = 'watch'").fetchone()[0]
+    return number
+
+
+def _is_as_of(db: sqlite3.Connection, change: int | None) -> bool:
+    return change is None or change == _newest_change(db)
 
 
 def _watches_changed(db: sqlite3.Connection) -> None:

@@ -75,14 +75,22 @@ class WatchVerbs:
 
     def _add(self, specs: Sequence[WatchSpec]) -> None:
         """All or none. ConflictError for a name that is taken, or if each frame would go to one place twice."""
-        going = [row.spec for row in self._store.watches() if not row.ended]
-        for spec in specs:
-            twin = next((each for each in going if _sends_of(each) == _sends_of(spec) and each.name != spec.name), None)
-            if twin is not None:
-                what = f"{spec.directory!a} is watched as {twin.name} already, and goes to the same place"
-                raise ConflictError(what, hint="Choose another --pattern or --dest-path, or remove that one first.")
-            going.append(spec)
-        self._store.add_watches(specs)
+        self._unless_twins(specs, lambda as_of: self._store.add_watches(specs, as_of))
+
+    def _unless_twins(self, specs: Sequence[WatchSpec], change: Callable[[int], bool]) -> None:
+        """Have these watched, unless others send the same; judged anew if watches change meanwhile. ConflictError."""
+        while True:
+            as_of = self._store.watch_change()
+            going = [row.spec for row in self._store.watches() if not row.ended]
+            for spec in specs:
+                same = (each for each in going if each.name != spec.name and _sends_of(each) == _sends_of(spec))
+                twin = next(same, None)
+                if twin is not None:
+                    what = f"{spec.directory!a} is watched as {twin.name} already, and goes to the same place"
+                    raise ConflictError(what, hint="Choose another --pattern or --dest-path, or remove that one first.")
+                going.append(spec)
+            if change(as_of):
+                break
         self._poke()
 
     def _sound(self, spec: WatchSpec) -> WatchSpec:
@@ -118,8 +126,8 @@ class WatchVerbs:
 
     def resume(self, name: str) -> None:
         """See `WatchService`."""
-        self._store.pause_watch(name, False)
-        self._poke()
+        row = self._row(name)
+        self._unless_twins([row.spec], lambda as_of: self._store.pause_watch(name, False, as_of))
 
     def remove(self, name: str) -> None:
         """See `WatchService`."""
@@ -138,7 +146,7 @@ class WatchVerbs:
             self.desk.rescan(name)
         else:
             self._store.pause_watch(name, True)
-            self._store.pause_watch(name, False)
+            self.resume(name)
 
     def is_through(self) -> bool:
         """See `WatchService`."""

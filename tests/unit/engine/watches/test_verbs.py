@@ -13,6 +13,7 @@ from transfer_core.engine.watches import chosen, verbs
 from transfer_core.engine.watches.verbs import views_of, views_text
 from transfer_core.errors import ConfigError, ConflictError, DiskFull, NotFoundError, SourceMissing, UsageError
 from transfer_core.events.watches import WatchSpec, WatchState, WatchView
+from transfer_core.jobs.store import WatchRow
 from transfer_core.units import NS_PER_S
 
 FRAME = "frame_camera01_{:09d}.jpg"
@@ -69,6 +70,27 @@ def test_a_folder_may_be_watched_again_once_its_watch_has_ended(agent: Agent, ca
     agent.add(cameras[0], name="first", once=True)
     until(lambda: agent.verbs.views()[0].state is WatchState.ENDED)
     agent.verbs.add(WatchSpec("again", str(cameras[0]), "pit"))
+    with pytest.raises(ConflictError, match="as again already"):
+        agent.verbs.resume("first")
+    agent.verbs.remove("again")
+    agent.verbs.resume("first")
+
+
+def test_of_two_who_have_one_folder_watched_in_the_same_instant_one_is_refused(
+    agent: Agent, cameras: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watches, mine = agent.store.watches, WatchSpec("mine", str(cameras[0]), "pit")
+
+    def outrun() -> list[WatchRow]:
+        rows = watches()
+        monkeypatch.undo()
+        agent.store.add_watches([replace(mine, name="theirs")])
+        return rows
+
+    monkeypatch.setattr(agent.store, "watches", outrun)
+    with pytest.raises(ConflictError, match="as theirs already"):
+        agent.verbs.add(mine)
+    assert [row.spec.name for row in watches()] == ["theirs"]
 
 
 def test_no_destination_is_named_where_there_is_none(agent: Agent, cameras: list[Path]) -> None:
