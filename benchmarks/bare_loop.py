@@ -29,7 +29,6 @@ TAG_BYTES = 16
 PLAIN_BYTES = DATAGRAM_BYTES - HEAD_BYTES - TAG_BYTES
 BURST = 44
 WINDOW_BYTES = 2 * 1024 * 1024
-BUFFER_BYTES = 8 * 1024 * 1024
 RING_BURSTS = 512  # 32 MB
 ANSWER_EVERY_BYTES = 256 * 1024
 LOST_S = 0.2
@@ -69,7 +68,7 @@ def bare_loop(total_bytes: int) -> LoopResult:
 def _send(port: int, total_bytes: int) -> float:
     """CPU seconds that it took."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        enlarge_buffers(sock, BUFFER_BYTES)
+        enlarge_buffers(sock)
         sock.connect(("127.0.0.1", port))
         sock.settimeout(LOST_S)
         seal = AESGCM(_KEY).encrypt_into
@@ -107,7 +106,7 @@ def _ring() -> list[list[memoryview]]:
 
 def _receive(total_bytes: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        enlarge_buffers(sock, BUFFER_BYTES)
+        enlarge_buffers(sock)
         sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
         sock.bind(("127.0.0.1", 0))
         sock.settimeout(30)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from transfer_core.errors import LinkDown
 from transfer_core.net.base import UdpPort
-from transfer_core.net.udp import BUFFER_BYTES, bind_socket, prepare_socket
+from transfer_core.net.udp import bind_socket, prepare_socket
 from transfer_core.net.udp_linux import LinuxUdpPort
 from transfer_core.protocol.endpoint import Address
 
@@ -35,9 +35,7 @@ def steering(number_at: int, count: int) -> tuple[Instruction, ...]:
     return (_LOAD_WORD, 0, 0, number_at), (_MODULO, 0, 0, count), (_RETURN_A, 0, 0, 0)
 
 
-def open_shared_sockets(
-    bind: Address, count: int, number_at: int, *, buffer_bytes: int = BUFFER_BYTES
-) -> list[socket.socket]:
+def open_shared_sockets(bind: Address, count: int, number_at: int) -> list[socket.socket]:
     """`count` non-blocking sockets on one address: datagrams go to the one whose place is their number modulo `count`.
 
     Only on Linux. PortInUse, BindRefused, LinkDown.
@@ -45,7 +43,7 @@ def open_shared_sockets(
     sockets: list[socket.socket] = []
     try:
         for _ in range(count):
-            sock, _ = prepare_socket(socket.AF_INET6 if ":" in bind[0] else socket.AF_INET, buffer_bytes=buffer_bytes)
+            sock, _ = prepare_socket(socket.AF_INET6 if ":" in bind[0] else socket.AF_INET)
             sockets.append(sock)
             if len(sockets) == 1:
                 bind_socket(sock, bind)

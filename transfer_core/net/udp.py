@@ -16,7 +16,6 @@ from transfer_core.net.udp_plain import PlainUdpPort
 from transfer_core.net.urgency import mark_bulk
 from transfer_core.protocol.endpoint import Address
 
-BUFFER_BYTES = 4 * 1024 * 1024
 _WSAEACCES = 10013  # Windows says this, too, when another program has the port
 
 
@@ -26,7 +25,6 @@ def open_udp_port(
     device: str | None = None,
     six: bool = False,
     plain: bool = False,
-    buffer_bytes: int = BUFFER_BYTES,
 ) -> UdpPort:
     """A non-blocking port, bound to `bind` (None: any address, a free port) and to `device`.
 
@@ -34,7 +32,7 @@ def open_udp_port(
     LinkDown if the address or the device is not here; BindRefused.
     """
     family = socket.AF_INET6 if six or (bind is not None and ":" in bind[0]) else socket.AF_INET
-    sock, notes = prepare_socket(family, device=device, buffer_bytes=buffer_bytes)
+    sock, notes = prepare_socket(family, device=device)
     try:
         bind_socket(sock, bind or ("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
     except BaseException:
@@ -45,9 +43,7 @@ def open_udp_port(
     return PlainUdpPort(sock, device, notes)
 
 
-def prepare_socket(
-    family: socket.AddressFamily, *, device: str | None = None, buffer_bytes: int = BUFFER_BYTES
-) -> tuple[socket.socket, tuple[str, ...]]:
+def prepare_socket(family: socket.AddressFamily, *, device: str | None = None) -> tuple[socket.socket, tuple[str, ...]]:
     """A socket as every port of ours wants it, not bound, with notes for people. LinkDown."""
     try:
         sock = socket.socket(family, socket.SOCK_DGRAM)
@@ -57,7 +53,7 @@ def prepare_socket(
         sock.setblocking(False)
         if sys.platform == "win32":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        notes = enlarge_buffers(sock, buffer_bytes)
+        notes = enlarge_buffers(sock)
         if device is not None:
             notes += bind_to_device(sock, device)
         notes += forbid_fragments(sock)
