@@ -48,8 +48,20 @@ class WatchTable(StateDatabase):
 
     def watches(self) -> list[WatchRow]:
         """All of them by name."""
+        return self._rows(removed=False)
+
+    def removed_watch(self, name: str) -> WatchRow:
+        """What `restore_watch` would take back."""
+        row = next((row for row in self._rows(removed=True) if row.spec.name == name), None)
+        if row is None:
+            raise _no_watch(name)
+        return row
+
+    def _rows(self, *, removed: bool) -> list[WatchRow]:
         with self._read() as db:
-            rows = db.execute("SELECT spec, paused, ended, taken FROM watch WHERE removed = 0 ORDER BY name").fetchall()
+            rows = db.execute(
+                "SELECT spec, paused, ended, taken FROM watch WHERE removed = ? ORDER BY name", (int(removed),)
+            ).fetchall()
         found = [(_spec_of(row[0]), row) for row in rows]
         return [WatchRow(spec, bool(row[1]), bool(row[2]), row[3]) for spec, row in found if spec is not None]
 
@@ -93,11 +105,17 @@ class WatchTable(StateDatabase):
             db.execute("DELETE FROM watch WHERE removed = 1 AND name <> ?", (name,))
             _watches_changed(db)
 
-    def restore_watch(self, name: str) -> None:
-        """Take the last `remove_watch` back: it is as it was, and knows what it has sent."""
+    def restore_watch(self, name: str, as_of: int | None = None) -> bool:
+        """Take the last `remove_watch` back: it is as it was, and knows what it has sent.
+
+        `as_of` and the answer: see `add_watches`.
+        """
         with self._write() as db:
+            if not _is_as_of(db, as_of):
+                return False
             _require(db.execute("UPDATE watch SET removed = 0 WHERE name = ? AND removed = 1", (name,)), name)
             _watches_changed(db)
+        return True
 
     def end_watches(self, names: Sequence[str], runs: Sequence[tuple[str, str]]) -> None:
         """They have sent what they were to send; of runs the id and the watch."""
@@ -144,7 +162,11 @@ def _spec_of(text: str) -> WatchSpec | None:
 
 def _require(cursor: sqlite3.Cursor, name: str) -> None:
     if not cursor.rowcount:
-        raise NotFoundError(f"there is no watch {name!r}", hint=_HINT)
+        raise _no_watch(name)
+
+
+def _no_watch(name: str) -> NotFoundError:
+    return NotFoundError(f"there is no watch {name!r}", hint=_HINT)
 
 
 def _newest_change(db: sqlite3.Connection) -> int:

@@ -136,8 +136,9 @@ class WatchVerbs:
 
     def restore(self, name: str) -> None:
         """See `WatchService`."""
-        self._store.restore_watch(name)
-        self._poke()
+        row = self._store.removed_watch(name)
+        sends = [] if row.ended else [row.spec]
+        self._unless_twins(sends, lambda as_of: self._store.restore_watch(name, as_of))
 
     def rescan(self, name: str) -> None:
         """See `WatchService`."""

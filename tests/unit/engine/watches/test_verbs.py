@@ -76,9 +76,31 @@ def test_a_folder_may_be_watched_again_once_its_watch_has_ended(agent: Agent, ca
     agent.verbs.resume("first")
 
 
+def test_a_watch_does_not_come_back_once_another_has_taken_its_place(agent: Agent, cameras: list[Path]) -> None:
+    agent.add(cameras[0], name="first")
+    agent.verbs.remove("first")
+    agent.verbs.add(WatchSpec("other", str(cameras[0]), "pit"))
+    with pytest.raises(ConflictError, match="as other already"):
+        agent.verbs.restore("first")
+    assert [view.spec.name for view in agent.verbs.views()] == ["other"]
+    agent.store.end_watches(["other"], [])
+    agent.verbs.restore("first")
+    assert [view.spec.name for view in agent.verbs.views()] == ["first", "other"]
+
+
+def test_a_watch_that_had_ended_comes_back_beside_another_in_its_place(agent: Agent, cameras: list[Path]) -> None:
+    agent.add(cameras[0], name="first", once=True)
+    until(lambda: agent.verbs.views()[0].state is WatchState.ENDED)
+    agent.verbs.remove("first")
+    agent.verbs.add(WatchSpec("again", str(cameras[0]), "pit"))
+    agent.verbs.restore("first")
+    assert [view.state for view in agent.verbs.views() if view.spec.name == "first"] == [WatchState.ENDED]
+
+
 def test_of_two_who_have_one_folder_watched_in_the_same_instant_one_is_refused(
     agent: Agent, cameras: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    agent.desk.stop()  # or it might be the one who is outrun
     watches, mine = agent.store.watches, WatchSpec("mine", str(cameras[0]), "pit")
 
     def outrun() -> list[WatchRow]:
