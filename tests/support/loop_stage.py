@@ -29,12 +29,12 @@ NEVER_S = 3600.0
 
 
 class LoopStage:
-    """The loop's listener too: remembers what it is told. The relay makes durable only what it has to."""
+    """The loop's listener too: remembers what it is told. The relay makes durable only what it has to, unless told."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sync_interval_s: float = NEVER_S) -> None:
         self.told: list[tuple[str, tuple[Any, ...]]] = []
         self.relay_events: list[dict[str, Any]] = []
-        config = RelayConfig(keep_free_bytes=0, sync_interval_s=NEVER_S)
+        config = RelayConfig(keep_free_bytes=0, sync_interval_s=sync_interval_s)
         self.relay = Relay(folder / "r", folder / "in", ("127.0.0.1", 0), config, self.relay_events.append)
         self.relay.start()
         address = "127.0.0.1:" + str(self.relay.address[1])

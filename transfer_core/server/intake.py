@@ -232,7 +232,8 @@ class Intake:
     def sync(self, announce: Callable[[Arriving, Runs], None], give_up: Callable[[Arriving, DrsError], None]) -> None:
         """Make durable what was written, save it, then announce it.
 
-        A file whose sync fails is let go: it can be offered again, and goes on from its last checkpoint.
+        A file whose sync fails is given up: once it is closed it can be offered again, and goes on from its last
+        checkpoint. `give_up` has the write thread close it, which may be writing to it.
         """
         synced: list[tuple[Arriving, list[int]]] = []
         refused: list[tuple[Arriving, StorageError]] = []
@@ -247,7 +248,7 @@ class Intake:
             if chunks:
                 synced.append((arriving, chunks))
         for arriving, refusal in refused:
-            self._let_go(arriving, delete=False)
+            self._under_way.drop(arriving)
             give_up(arriving, refusal)
         checkpoints = [
             Checkpoint(arriving.number, arriving.durable, tuple(sorted({chunk // PAGE_CHUNKS for chunk in chunks})))

@@ -89,7 +89,7 @@ class RelayFiles:
         self._chunks.hand_over()
         self._write.flush()
         self._write_thread.stop()
-        self.sync_thread.post(lambda: self._intake.sync(_ignore, _ignore))
+        self.sync_thread.post(lambda: self._intake.sync(_ignore, _close))
         self.sync_thread.stop()
 
     def leave(self, session: RelaySession) -> None:
@@ -268,12 +268,18 @@ class RelayFiles:
         try:
             self._intake.sync(
                 lambda arriving, runs: self._loop.post(lambda: self._durable(arriving, runs)),
-                lambda arriving, error: self._loop.post(lambda: self._finished(arriving, error)),
+                lambda arriving, error: self._loop.post(lambda: self._give_up(arriving, error)),
             )
         except DrsError as error:
             _LOG.warning("a checkpoint could not be saved: %s", error.one_line())
         finally:
             self._sync_running = False
+
+    def _give_up(self, arriving: Arriving, error: DrsError) -> None:
+        self._chunks.hand_over()
+        self._write.add(lambda: _close(arriving))
+        self._write.flush()
+        self._finished(arriving, error)
 
     def _durable(self, arriving: Arriving, runs: Runs) -> None:
         place = self._by_file.get(arriving)
@@ -335,6 +341,10 @@ class RelayFiles:
             session.protocol.finish_file(number, result.digest, result.stored_as)
         else:
             session.protocol.fail_file(number, result.code, result.message)
+
+
+def _close(arriving: Arriving, *_: object) -> None:
+    arriving.close(delete=False)
 
 
 def _ignore(*_: object) -> None:

@@ -222,6 +222,29 @@ def test_nothing_is_called_stored_before_its_checkpoint_is_saved(tmp_path: Path,
     assert store.have(arriving.number, 48).nonzero()[0].tolist() == list(range(7))
 
 
+def test_a_file_that_can_not_be_synced_is_given_up_and_goes_on_from_its_checkpoint_once_it_is_closed(
+    tmp_path: Path, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake, failure = make(tmp_path, store), WriteFailed("the disk does not take it")
+
+    def refuse(_: IncomingFile) -> None:
+        raise failure
+
+    arriving = opened(intake, offer())
+    write(intake, arriving, 0, 5)
+    sync(intake)
+    write(intake, arriving, 5, 7)
+    with monkeypatch.context() as patched:
+        patched.setattr(IncomingFile, "sync", refuse)
+        assert sync(intake) == ([], [failure])
+    write(intake, arriving, 7, 8)  # the write thread does not know of it yet
+    arriving.close(delete=False)
+    again = opened(intake, offer())
+    assert int(again.written.sum()) == 5
+    write(intake, again, 5, 48)
+    assert isinstance(finish(intake, again), Stored)
+
+
 def test_a_file_that_can_not_be_recorded_is_not_called_done_and_arrives_once_when_it_is_sent_again(
     tmp_path: Path, store: FailingStore
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.support.loop_stage import LoopStage, job_of
 from tests.support.step_agent import WAIT_S, Agent
 from transfer_core.engine.parcels import BUNDLE_PREFIX
 from transfer_core.engine.system import SystemClock
-from transfer_core.errors import UnknownPeer
+from transfer_core.errors import UnknownPeer, WriteFailed
 from transfer_core.protocol.live_frame import LiveDatagram
 from transfer_core.protocol.outgoing_file import FileState
 from transfer_core.protocol.wire.chunk_record import CHUNK_BYTES_MIN, new_record, seal_record
@@ -20,6 +21,7 @@ from transfer_core.server.arriving import Arriving
 from transfer_core.server.relay import Relay
 from transfer_core.server.relay_live import Answer
 from transfer_core.sim.conditions import LinkConditions
+from transfer_core.storage.incoming import IncomingFile
 from transfer_core.storage.relay_store import RelayStore
 
 
@@ -218,4 +220,40 @@ def test_a_file_that_is_hashed_only_once_it_is_whole_is_hashed_piece_by_piece_an
     finally:
         stage.close()
     assert turns.count(9_000_000) >= 3
+    assert (tmp_path / "in" / "car" / "lap.bin").read_bytes() == source.read_bytes()
+
+
+def test_a_file_that_can_not_be_synced_is_closed_by_whoever_writes_to_it_and_arrives_when_it_is_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed_by: list[str] = []
+    sync, close = IncomingFile.sync, Arriving.close
+
+    def failing_once(file: IncomingFile) -> None:
+        monkeypatch.setattr(IncomingFile, "sync", sync)
+        raise WriteFailed("the disk does not take it")
+
+    def noted(arriving: Arriving, *, delete: bool) -> None:
+        closed_by.append(threading.current_thread().name)
+        close(arriving, delete=delete)
+
+    monkeypatch.setattr(IncomingFile, "sync", failing_once)
+    monkeypatch.setattr(Arriving, "close", noted)
+    stage = LoopStage(tmp_path, sync_interval_s=0.02)
+    try:
+        stage.plug("wifi", LinkConditions(rate_mbps=200, delay_ms=1))
+        stage.wait(lambda: stage.sessions() == 1)
+        source = tmp_path / "lap.bin"
+        source.write_bytes(data_of(9_000_000))
+
+        def send() -> None:
+            stage.agent.begin("pit", [job_of("id-1", source, "lap.bin")])
+
+        stage.agent.loop.post(send)
+        stage.wait(lambda: any(name == "on_failed" for name, _ in stage.told))
+        stage.agent.loop.post(send)
+        stage.wait(lambda: bool(stage.arrived()))
+        assert closed_by == ["relay-write"]
+    finally:
+        stage.close()
     assert (tmp_path / "in" / "car" / "lap.bin").read_bytes() == source.read_bytes()
