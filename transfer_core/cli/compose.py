@@ -35,8 +35,8 @@ STATE_VARIABLE = "DRS_SYNC_STATE"
 
 
 def state_directory(asked: Path | None) -> Path:
-    """The directory asked for, else that of DRS_SYNC_STATE, else this user's; made if it isn't there."""
-    chosen = asked or _state_of_user()
+    """The directory asked for, else that of DRS_SYNC_STATE, else this user's; absolute, and made if it isn't there."""
+    chosen = (asked or _state_of_user()).absolute()
     try:
         chosen.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

@@ -94,11 +94,11 @@ def _say_details(folder: SyncFolderView) -> None:
     if folder.text:
         output.line(output.printable(f"{folder.name}: {folder.text}"))
     for peer in folder.peers:
-        told = "has everything" if peer.to_tell == 0 else f"{peer.to_tell} changes to tell"
+        told = "has everything" if peer.to_tell == 0 else f"{_many(peer.to_tell, 'change')} to tell"
         way = f", {peer.way}" if peer.way else ""
         output.line(output.printable(f"  {peer.name}: {'online' if peer.online else 'offline'}{way}, {told}"))
     if folder.conflicts:
-        output.line(f"  {folder.conflicts} conflicts: see `drs-sync sync conflicts {folder.name}`")
+        output.line(f"  {_many(folder.conflicts, 'conflict')}: see `drs-sync sync conflicts {folder.name}`")
     for path, why in folder.reports:
         output.line(output.printable(f"  {path}: {why}"))
 
@@ -147,6 +147,10 @@ def resume(
     _say_done("resumed", name, as_json=json)
 
 
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 @group.command("conflicts")
 def conflicts(name: Folder = None, state: State = None, json: Json = False) -> None:
     """List files that were edited on two sides at once; both versions are there."""
@@ -172,8 +176,7 @@ def _say_conflict(conflict: SyncConflictView) -> None:
 def _version_text(version: SyncVersionView | None) -> str:
     if version is None:
         return "nothing any more"
-    whose = "this machine" if version.is_mine else version.by
-    return f"{whose}, {version.at}, {format_bytes(version.size_bytes)}, {version.path}"
+    return f"{version.whose}, {version.at}, {format_bytes(version.size_bytes)}, {version.path}"
 
 
 @group.command("history")

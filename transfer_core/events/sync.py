@@ -78,6 +78,11 @@ class SyncVersionView:
     content: str  # the first signs of its hash
     is_mine: bool  # edited on this machine
 
+    @property
+    def whose(self) -> str:
+        """Who edited it, for people."""
+        return "this machine" if self.is_mine else self.by
+
 
 @dataclass(frozen=True, slots=True)
 class SyncConflictView:

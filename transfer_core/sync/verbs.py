@@ -235,9 +235,9 @@ class FolderVerbs:
             if place is not None:
                 tree.trash(conflict.path, place)
             tree.move(conflict.beside.path, conflict.path, beside)
-            return f"{conflict.path} is {conflict.beside.by}'s now; the other is in the trash"
+            return f"{conflict.path} is {conflict.beside.whose}'s now; the other is in the trash"
         tree.trash(conflict.beside.path, beside)
-        return f"{conflict.path} stays; {conflict.beside.by}'s is in the trash"
+        return f"{conflict.path} stays; {conflict.beside.whose}'s is in the trash"
 
 
 def _free_name(tree: DiskTree, conflict: SyncConflictView) -> str:

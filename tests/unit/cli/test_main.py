@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +136,13 @@ def test_the_state_directory_is_the_one_asked_for_else_the_variables_else_the_us
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
     assert compose.state_directory(None) == tmp_path / "xdg" / "drs-sync"
+
+
+def test_a_state_directory_that_is_named_from_here_is_absolute(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert compose.state_directory(Path("state")) == tmp_path / "state"
+    monkeypatch.setenv("DRS_SYNC_STATE", "variable")
+    assert compose.state_directory(None) == tmp_path / "variable"
 
 
 def test_a_state_directory_that_cannot_be_made_is_an_error_of_its_own(tmp_path, drs) -> None:

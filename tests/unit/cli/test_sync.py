@@ -35,7 +35,7 @@ def test_status_tells_states_peers_conflicts_and_what_is_not_synced(folders: Scr
     assert code == 0
     assert "in sync" in out
     assert "factory: online, 3 changes to tell" in out
-    assert "1 conflicts: see `drs-sync sync conflicts setups`" in out
+    assert "1 conflict: see `drs-sync sync conflicts setups`" in out
     assert "CAFÉ.json" in out
     assert "31 of 40" in out
     one = json.loads(drs("sync", "status", "logs", "--json")[1])

@@ -91,7 +91,10 @@ def test_edits_made_apart_end_as_two_files_and_the_panel_resolves_them(pair: Kee
     assert conflict.in_place is not None
     assert {conflict.in_place.by, conflict.beside.by} == {"a", "b"}
     assert {conflict.in_place.is_mine, conflict.beside.is_mine} == {True, False}
-    pair.a.verbs.resolve(str(pair.a.root / "setup.json"), "mine")
+    assert {conflict.in_place.whose, conflict.beside.whose} == {"this machine", "b"}
+    (said,) = pair.a.verbs.resolve(str(pair.a.root / "setup.json"), "mine")
+    kept, dropped = "setup.json is this machine's now; the other is", "setup.json stays; b's is"
+    assert said == f"{kept if conflict.beside.is_mine else dropped} in the trash"
     pair.until(lambda: pair.b.files() == {"setup.json": b"from a"})
     trash = [path.read_bytes() for path in (pair.a.root / ".drs-sync" / "trash").rglob("*") if path.is_file()]
     assert b"from b, longer" in trash
