@@ -60,6 +60,8 @@ STALL_PACKETS = 3  # a gap between acknowledgements in which so many would have 
 STALL_LOSS_MAX = 0.05
 PAUSE_S = 0.1  # a round that spans more of a pause than this is void
 IDLE_KEPT_S = 10.0
+COMPANY_GONE = 0.2  # of the queue target: so little is left where nobody keeps it up, but not where one has shrunk
+CAPACITY_KEPT_S = 60.0  # as long as others take to squeeze a flow
 COMPANY_LOSS_MAX = 0.1  # a flow that fills buffers lives on no such path; few acknowledgements get through, though
 IDLE_FORGOTTEN_S = 600.0
 RESUMED_SHARE = 0.5  # of a capacity that was known before a pause, until a train has told it anew (RFC 9959)
@@ -368,7 +370,7 @@ class Congestion:
 
     def _is_not_ours(self, sample: Sample, measured: Round) -> bool:
         """The queue does not obey: then it is a longer way, or somebody else's."""
-        self._capacity_most = max(self.capacity, self._capacity_most * (1 - min(1.0, measured.span_s / 30)))
+        self._capacity_most = max(self.capacity, self._capacity_most * (1 - min(1.0, measured.span_s / CAPACITY_KEPT_S)))
         much = 1.2 * self._opening_rate()
         is_starved = self.rate < STARVED * self._capacity_most
         finding = self._watch.on_round(
@@ -401,7 +403,7 @@ class Congestion:
         srtt_s = self.rtt.smoothed_ns / NS_PER_S
         self._cruise.capacity = measured.arriving
         queue_s, target_s = self.queue.above_base_s, self.queue_target_s
-        is_empty = queue_s < 0.5 * target_s or self._is_short_of_data(measured)
+        is_empty = queue_s < COMPANY_GONE * target_s or self._is_short_of_data(measured)
         if competition.on_round(sample.now_s, self.rtt_min_s, srtt_s, queue_s, measured.arriving, is_empty):
             self._leave_competition()
             self._hold(sample, measured.arriving)

@@ -53,6 +53,16 @@ def test_when_cubic_has_gone_the_queue_is_small_again() -> None:
     assert share(ours, 24 * S, 30 * S) > 0.95
 
 
+@pytest.mark.parametrize("cubic_after_ms", [70, 500])
+def test_company_is_not_taken_for_gone_when_it_has_shrunk_nor_forgotten_while_it_squeezes(cubic_after_ms: int) -> None:
+    conditions, line = Conditions(100, 10, queue_ms=10), Bottleneck()
+    ours = PathModel(conditions, 1, bottleneck=line)
+    cubic = CubicFlow(conditions, line, 6, begins_ns=cubic_after_ms * MS)
+    run_together([ours, cubic], 24 * S)
+    assert share(ours, 8 * S, 24 * S) >= 0.3
+    assert cubic.mbps(8 * S, 24 * S) / 100 >= 0.3
+
+
 @pytest.mark.parametrize("rate_mbps", [20, 50])
 def test_beside_cubic_with_a_short_round_trip_each_gets_its_part(rate_mbps: int) -> None:
     conditions, line = Conditions(rate_mbps, 10, queue_ms=10), Bottleneck()
