@@ -286,11 +286,19 @@ class Congestion:
         return min(RATE_MAX, max(rate, self.packet_bytes / max(self.rtt_min_s, 0.010)))
 
     def _startup_round(self, sample: Sample, measured: Round) -> None:
+        self._doubt_train()
         found = self._start.on_round(measured, self._seen(measured))
         if isinstance(found, Found):
             self._hold(sample, found.capacity)
         else:
             self.rate = found
+
+    def _doubt_train(self) -> None:
+        """Packets overtake each other by more than the opening train was spread, so that its figure tells of jitter."""
+        figure = self._start.dispersion
+        if figure is not None and self.lateness_s > TRAIN_PACKETS * self.packet_bytes / figure:
+            self._start.forget_figure()
+            self._cruise.told = None
 
     def _may_be_jitter(self, measured: Round) -> bool:
         jitter_s = self.rtt.jitter_ns / NS_PER_S - self.packet_bytes / self.rate  # what packets wait for each other
@@ -370,7 +378,9 @@ class Congestion:
 
     def _is_not_ours(self, sample: Sample, measured: Round) -> bool:
         """The queue does not obey: then it is a longer way, or somebody else's."""
-        self._capacity_most = max(self.capacity, self._capacity_most * (1 - min(1.0, measured.span_s / CAPACITY_KEPT_S)))
+        self._capacity_most = max(
+            self.capacity, self._capacity_most * (1 - min(1.0, measured.span_s / CAPACITY_KEPT_S))
+        )
         much = 1.2 * self._opening_rate()
         is_starved = self.rate < STARVED * self._capacity_most
         finding = self._watch.on_round(

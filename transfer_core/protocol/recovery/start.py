@@ -69,6 +69,10 @@ class Start:
         self.dispersion = self.told = dispersion
         return min(max(3 * rate, 0.7 * dispersion), 0.9 * dispersion)
 
+    def forget_figure(self) -> None:
+        """The train's spread was not the bottleneck's doing."""
+        self.dispersion = self.told = None
+
     def on_round(self, measured: Round, seen: Seen) -> float | Found:
         """The rate for the next round, or the capacity."""
         figure = self.dispersion
