@@ -241,7 +241,7 @@ def test_a_file_that_can_not_be_synced_is_closed_by_whoever_writes_to_it_and_arr
     monkeypatch.setattr(Arriving, "close", noted)
     stage = LoopStage(tmp_path, sync_interval_s=0.02)
     try:
-        stage.plug("wifi", LinkConditions(rate_mbps=200, delay_ms=1))
+        stage.plug("wifi", LinkConditions(rate_mbps=80, delay_ms=1))
         stage.wait(lambda: stage.sessions() == 1)
         source = tmp_path / "lap.bin"
         source.write_bytes(data_of(9_000_000))
