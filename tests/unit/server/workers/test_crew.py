@@ -28,10 +28,12 @@ LISTENS = "import os, sys\n" + READY + "sys.stdin.read()\n"
 SAYS_MORE = LISTENS.replace(
     "sys.stdin", "print('no json', flush=True)\nprint('{\"event\": \"full\"}', flush=True)\nsys.stdin"
 )
-BEATS = (
+BEAT = 'print(\'{"event": "beat"}\', flush=True)\n'
+BEATS = (  # once before it is ready, so that whoever waits for that knows that it beats
     "import os, sys, threading, time\n"
+    + BEAT
     + READY
-    + 'def beat():\n    while True:\n        print(\'{"event": "beat"}\', flush=True)\n        time.sleep(0.05)\n'
+    + f"def beat():\n    while True:\n        {BEAT}        time.sleep(0.05)\n"
     + "threading.Thread(target=beat, daemon=True).start()\nsys.stdin.read()\nos._exit(0)\n"
 )
 BEATS_AND_TALKS = BEATS.replace("time.sleep", 'print(\'{"event": "full"}\', flush=True)\n        time.sleep')
