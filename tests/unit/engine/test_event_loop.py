@@ -128,5 +128,6 @@ def test_a_loop_that_fails_tells_when_its_ports_are_closed_and_one_that_is_stopp
         loop = EventLoop(name, SystemClock(), partial(told.append, name))
         with _unheard():
             loop.start(driven)
+            until(lambda driven=driven, loop=loop: driven.turns or not loop.is_running)  # type: ignore[misc]
             loop.stop()
     assert told == ["broken"]
