@@ -249,16 +249,20 @@ def test_arrows_lead_from_card_to_card_and_the_buttons_mean_the_chosen_one(
     assert page.chosen == "camera05"
     qtbot.keyClick(page.card("camera05"), Qt.Key.Key_End)
     assert page.chosen == "camera07"
-    do(page, "rescan")
-    assert service.watches.calls == [("rescan", "camera07")]
+    do(page, "pause")
+    assert service.watches.calls == [("resume", "camera07")]
 
 
 def test_pause_and_resume_follow_the_state_and_only_what_stands_still_is_forgotten(
     page: CamerasPage, service: FakeService
 ) -> None:
-    assert (page.page_actions["pause"].text(), page.page_actions["remove"].isEnabled()) == ("Pause", False)
+    def offered() -> tuple[str, bool, bool]:
+        actions = page.page_actions
+        return actions["pause"].text(), actions["remove"].isEnabled(), actions["rescan"].isEnabled()
+
+    assert offered() == ("Pause", False, True)
     do(page, "pause")
-    assert (page.page_actions["pause"].text(), page.page_actions["remove"].isEnabled()) == ("Resume", True)
+    assert offered() == ("Resume", True, False)
     do(page, "pause")
     do(page, "pause")
     do(page, "remove")
@@ -277,6 +281,17 @@ def test_what_is_forgotten_comes_back_with_undo(page: CamerasPage, service: Fake
     undo()
     assert service.watches.calls[-1] == ("restore", "camera01")
     assert page.card("camera01").view is not None
+
+
+def test_a_folder_that_can_t_be_looked_at_again_is_not_said_to_be(
+    page: CamerasPage, service: FakeService, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(page.noted) as noted:
+        do(page, "rescan")
+    assert noted.args == ["camera01 is looked at again"]
+    service.watches.fail["rescan"] = NotFoundError("there is no watch")
+    with qtbot.waitSignal(page.failed), qtbot.assertNotEmitted(page.noted):
+        do(page, "rescan")
 
 
 def test_a_verb_that_fails_is_told(page: CamerasPage, service: FakeService, qtbot: QtBot) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SYNC_FOLDER = "sync"  # below the state: which folders are shared, and their indexes
 VIEWS_VERB = "watch_views"  # another process asks how the watches are doing
+RESCAN_VERB = "watch_rescan"  # another process wants a folder looked at again
 NO_VIEWS = "[]"  # what `watches.verbs.views_text` makes of none
 
 
@@ -117,6 +118,11 @@ class SideRooms(SettingsVerbs):
         from transfer_core.engine.watches.verbs import views_text  # noqa: PLC0415
 
         clerk = promised.clerk
+
+        def rescan(name: str) -> str:
+            desk.rescan(name)
+            return "ok"
+
         desk = WatchDesk(
             store=self._store,
             clock=self._clock,
@@ -132,6 +138,7 @@ class SideRooms(SettingsVerbs):
         def take_over() -> None:
             clerk.runner.watches = desk
             clerk.answerers[VIEWS_VERB] = lambda _: views_text(desk.views())
+            clerk.answerers[RESCAN_VERB] = rescan
             promised.watches.make_way(desk)
 
         clerk.do(take_over)

@@ -50,7 +50,7 @@ class WatchService(Protocol):
         ...
 
     def rescan(self, name: str) -> None:
-        """Look at everything in the folder again. NotFoundError."""
+        """Look at everything in the folder again. NotFoundError, ConflictError for one that is paused or has ended."""
         ...
 
     def trigger(self, frame_id: str, ball_id: str = "") -> TriggerRun:

@@ -262,8 +262,9 @@ class CamerasPage(Page):
         pause = self.page_actions["pause"]
         pause.setText("Resume" if is_still else "Pause")
         first_choose = "Choose a camera first" if view is None else ""
-        for name in ("pause", "rescan", "trigger"):
+        for name in ("pause", "trigger"):
             offer(self.page_actions[name], first_choose)
+        offer(self.page_actions["rescan"], first_choose or ("Resume it first" if is_still else ""))
         offer(self.page_actions["remove"], first_choose or ("" if is_still else "Pause it first"))
 
     def _call(self, verb: str, *arguments: object) -> None:
@@ -276,9 +277,10 @@ class CamerasPage(Page):
             self._call("watches.resume" if view.state in _STILL else "watches.pause", view.spec.name)
 
     def _rescan(self) -> None:
-        if self._chosen:
-            self._call("watches.rescan", self._chosen)
-            self.noted.emit(f"{self._chosen} is looked at again")
+        name, service = self._chosen, self._service
+        if name and service is not None:
+            told = partial(self.noted.emit, f"{name} is looked at again")
+            service.call("watches.rescan", name, on_result=lambda _: told(), on_error=self.failed.emit)
 
     def _remove(self) -> None:
         name, service = self._chosen, self._service

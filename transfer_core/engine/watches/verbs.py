@@ -14,7 +14,7 @@ from typing import Any
 from transfer_core.clock import Clock
 from transfer_core.engine.doorbell import ring
 from transfer_core.engine.queue_verbs import destinations_hint
-from transfer_core.engine.side_rooms import VIEWS_VERB
+from transfer_core.engine.side_rooms import RESCAN_VERB, VIEWS_VERB
 from transfer_core.engine.watches.desk import WatchDesk
 from transfer_core.engine.watches.selections import run_row
 from transfer_core.entropy import Entropy
@@ -142,12 +142,11 @@ class WatchVerbs:
 
     def rescan(self, name: str) -> None:
         """See `WatchService`."""
-        self._row(name)
+        _require_going(self._row(name))
         if self.desk is not None:
             self.desk.rescan(name)
-        else:
-            self._store.pause_watch(name, True)
-            self.resume(name)
+        elif self._agent_runs():  # if none does, the next one begins with a look at everything
+            self._store.ask(RESCAN_VERB, name)
 
     def is_through(self) -> bool:
         """See `WatchService`."""
@@ -168,11 +167,7 @@ class WatchVerbs:
         named = next((row for row in rows if _is_camera(row.spec, trigger.camera)), None)
         if named is None:
             raise NotFoundError(f"no watch is called {trigger.camera!r}", hint=HINT)
-        if named.paused or named.ended:
-            what = "paused" if named.paused else "at its end"
-            raise ConflictError(
-                f"{named.spec.name} is {what}", hint=f"Write `drs-sync watch resume {named.spec.name}`."
-            )
+        _require_going(named)
         self._require_frame(named.spec, trigger)
         others = [row for row in rows if row.spec.on_trigger and not row.paused and not row.ended and row is not named]
         run_id = FileIds(self._entropy).next()
@@ -227,6 +222,13 @@ class WatchVerbs:
         except (DiskFull, StateError) as error:
             return (), f"the agent can't be asked: {error.message}"
         return (), "the agent that runs here has not answered, so figures are not known"
+
+
+def _require_going(row: WatchRow) -> None:
+    """ConflictError for a watch that takes no files."""
+    if row.paused or row.ended:
+        name, what = row.spec.name, "paused" if row.paused else "at its end"
+        raise ConflictError(f"{name} is {what}", hint=f"Write `drs-sync watch resume {name}`.")
 
 
 def _sends_of(spec: WatchSpec) -> tuple[object, ...]:

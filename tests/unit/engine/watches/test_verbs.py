@@ -76,6 +76,40 @@ def test_a_folder_may_be_watched_again_once_its_watch_has_ended(agent: Agent, ca
     agent.verbs.resume("first")
 
 
+def test_a_watch_that_is_paused_or_has_ended_is_not_looked_at_again_and_stays_so(
+    tmp_path: Path, cameras: list[Path]
+) -> None:
+    """Also where no agent runs in this process."""
+    agent = Agent(tmp_path / "state")
+    for name, camera in zip(("paused", "ended"), cameras, strict=True):
+        agent.add(camera, name=name)
+    agent.verbs.pause("paused")
+    agent.store.end_watches(["ended"], [])
+    for runs_elsewhere in (False, True):
+        agent.runs_elsewhere = runs_elsewhere
+        with pytest.raises(ConflictError, match="paused is paused") as told:
+            agent.verbs.rescan("paused")
+        assert told.value.hint == "Write `drs-sync watch resume paused`."
+        with pytest.raises(ConflictError, match="ended is at its end"):
+            agent.verbs.rescan("ended")
+    assert [(row.spec.name, row.paused, row.ended) for row in agent.store.watches()] == [
+        ("ended", False, True),
+        ("paused", True, False),
+    ]
+    assert agent.store.commands() == []
+    agent.store.close()
+
+
+def test_without_an_agent_a_watch_is_looked_at_by_the_next_one(tmp_path: Path, cameras: list[Path]) -> None:
+    agent = Agent(tmp_path / "state")
+    agent.add(cameras[0])
+    agent.verbs.rescan("camera01")
+    assert agent.store.commands() == []
+    with pytest.raises(NotFoundError):
+        agent.verbs.rescan("camera09")
+    agent.store.close()
+
+
 def test_a_watch_does_not_come_back_once_another_has_taken_its_place(agent: Agent, cameras: list[Path]) -> None:
     agent.add(cameras[0], name="first")
     agent.verbs.remove("first")
