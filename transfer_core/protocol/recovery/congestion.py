@@ -56,6 +56,7 @@ from transfer_core.units import NS_PER_S
 TRAIN_PACKETS = 10
 BURST_ROOM_PACKETS = 132  # three bursts of 44: a fast path's acknowledgements come in lumps
 WANDER_MATTERS = 0.1  # of the queue target
+WANDER_SPACING = 0.5  # of the time between two packets
 STALL_PACKETS = 3  # a gap between acknowledgements in which so many would have gone is no stall
 STALL_LOSS_MAX = 0.05
 PAUSE_S = 0.1  # a round that spans more of a pause than this is void
@@ -302,7 +303,10 @@ class Congestion:
 
     def _may_be_jitter(self, measured: Round) -> bool:
         jitter_s = self.rtt.jitter_ns / NS_PER_S - self.packet_bytes / self.rate  # what packets wait for each other
-        return may_be_jitter(measured.packets, self.queue.queue_s, self.queue_target_s, jitter_s)
+        figure = self._start.dispersion
+        is_below = figure is not None and self.rate < figure
+        queue_s, target_s = self.queue.queue_s, self.queue_target_s
+        return may_be_jitter(measured.packets, queue_s, target_s, jitter_s, is_below_figure=is_below)
 
     def _seen(self, measured: Round) -> Seen:
         tells = not self._may_be_jitter(measured)
@@ -366,7 +370,9 @@ class Congestion:
     def _wander_s(self) -> float:
         """How much the delay wanders, where that is enough to be mistaken for a queue."""
         wander_s = self.queue.wander_s
-        return wander_s if wander_s > WANDER_MATTERS * self.queue_target_s else 0.0
+        spacing_s = self.packet_bytes / self.rate  # a queue of a few packets is longer or shorter by one
+        least_s = max(WANDER_MATTERS * self.queue_target_s, WANDER_SPACING * spacing_s)
+        return wander_s if wander_s > least_s else 0.0
 
     def _kept_at_overflow(self, measured: Round) -> float:
         """The bottleneck's queue is full: packet numbers advance by what was dropped there, too. Take that out."""

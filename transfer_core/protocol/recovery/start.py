@@ -29,6 +29,7 @@ SHORT_OF_DATA = 0.6  # of the rate: if less was sent and arrived, the rate was n
 MIXED_PACKETS = 64  # a round of so many tells the rate at which they arrive to a tenth in any order
 MIXED_FULL = 0.8
 JITTER_MATTERS = 0.4  # of the queue target
+JITTER_TELLS = 0.1  # of it, where the train's figure says that there is no queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,14 @@ def filling_rate(capacity: float, rtt_min_s: float, packet_bytes: int) -> float:
     return capacity * (1 + min(FILLING_MOST, queue_target_s(rtt_min_s, capacity, packet_bytes) / rtt_min_s))
 
 
-def may_be_jitter(packets: int, queue_s: float, target_s: float, jitter_s: float) -> bool:
-    """Whether what looks like a queue in a round of so few packets may be none, as the round trip varies."""
-    return jitter_s > JITTER_MATTERS * target_s and packets < MIXED_PACKETS and queue_s <= 2 * target_s
+def may_be_jitter(packets: int, queue_s: float, target_s: float, jitter_s: float, *, is_below_figure: bool) -> bool:
+    """Whether what looks like a queue may be none, as the round trip varies: in a round of so few packets, or at a rate
+    below the train's figure, at which a path that is free has none."""
+    if queue_s > 2 * target_s:
+        return False
+    if is_below_figure:
+        return jitter_s > JITTER_TELLS * target_s
+    return jitter_s > JITTER_MATTERS * target_s and packets < MIXED_PACKETS
 
 
 def _is_full(measured: Round, seen: Seen) -> bool:

@@ -94,8 +94,19 @@ def test_at_the_trains_figure_loss_that_may_be_congestion_ends_it_there() -> Non
     assert told(5e6).on_round(measured(4.9e6, 4.9e6), seen) == Found(5e6)
 
 
-def test_a_queue_seen_in_a_few_packets_of_a_way_whose_round_trip_varies_may_be_none() -> None:
-    assert may_be_jitter(MIXED_PACKETS - 1, queue_s=0.03, target_s=0.02, jitter_s=0.01)
-    assert not may_be_jitter(MIXED_PACKETS, queue_s=0.03, target_s=0.02, jitter_s=0.01)
-    assert not may_be_jitter(10, queue_s=0.041, target_s=0.02, jitter_s=0.01)  # whatever it is, it must not grow
-    assert not may_be_jitter(10, queue_s=0.03, target_s=0.02, jitter_s=0.005)
+@pytest.mark.parametrize(
+    ("packets", "queue_s", "jitter_s", "is_below_figure", "may_be"),
+    [
+        (MIXED_PACKETS - 1, 0.03, 0.01, False, True),
+        (MIXED_PACKETS, 0.03, 0.01, False, False),
+        (10, 0.041, 0.01, False, False),  # whatever it is, it must not grow
+        (10, 0.03, 0.005, False, False),
+        (10 * MIXED_PACKETS, 0.03, 0.005, True, True),  # at this rate the train had none
+        (10 * MIXED_PACKETS, 0.03, 0.001, True, False),
+        (10 * MIXED_PACKETS, 0.041, 0.005, True, False),
+    ],
+)
+def test_a_queue_seen_where_the_round_trip_varies_may_be_none_in_few_packets_or_below_the_trains_figure(
+    packets: int, queue_s: float, jitter_s: float, is_below_figure: bool, may_be: bool
+) -> None:
+    assert may_be_jitter(packets, queue_s, 0.02, jitter_s, is_below_figure=is_below_figure) == may_be
