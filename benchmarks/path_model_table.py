@@ -1,6 +1,6 @@
 """Writes docs/congestion-model.md: what one path reaches in the packet-level model of the unit tests.
 
-python -m benchmarks.path_model_table [--seeds 3] [--out docs/congestion-model.md]
+python -m benchmarks.path_model_table [--seeds 8] [--out docs/congestion-model.md]
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ radio was measured.
 def main() -> None:
     """Measure, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--out", type=Path, default=Path("docs/congestion-model.md"))
     options = parser.parse_args()
     parts = [
