@@ -129,10 +129,9 @@ class ControlPackets:
 
     def _messages(self, path: Path, frames: bytes, sequences: list[int], now_ns: int) -> Transmit:
         loss = max(path.sender.loss, path.receiver.loss)
-        is_first = all(each.sender.in_flight_packets == 0 for each in self._paths.values())
         sealed = [
             self._departures.control(path, Kind.CONTROL, frames, self._tag_messages(sequences), now_ns)
-            for _ in range(message_copies(loss, len(frames), is_first=is_first))
+            for _ in range(message_copies(loss, len(frames), self.outbox.in_flight))
         ]
         return sealed[0] if len(sealed) == 1 else _join(sealed)
 

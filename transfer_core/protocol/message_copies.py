@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 
 COPIES_LOSS_MIN = 0.02  # below this loss a message is sent once
-COPIES_FIRST = 2  # but for the first after a pause: a start hangs on it, and nothing behind it tells that it was lost
+COPIES_FEW = (
+    2  # but for one of few in flight: a start or an end hangs on it, and nothing behind it tells that it was lost
+)
+MESSAGES_FEW = 4
 COPIES_MISS = 0.02  # above it so often that all copies are lost this rarely,
 COPIES_MAX = 12  # but not more often,
 COPIES_BYTES = 6000  # nor more than so much in all
 
 
-def message_copies(loss: float, frames_bytes: int, *, is_first: bool) -> int:
-    """Copies of a packet with so many bytes of frames, where that share is lost. `is_first`: nothing is in flight."""
+def message_copies(loss: float, frames_bytes: int, messages_in_flight: int) -> int:
+    """Copies of a packet with so many bytes of frames, where that share is lost; its own messages are in flight."""
     if loss < COPIES_LOSS_MIN:
-        return COPIES_FIRST if is_first else 1
+        return COPIES_FEW if messages_in_flight <= MESSAGES_FEW else 1
     wanted = math.ceil(math.log(COPIES_MISS) / math.log(min(loss, 0.95)))
     return max(1, min(wanted, COPIES_BYTES // frames_bytes, COPIES_MAX))

@@ -41,6 +41,11 @@ class Outbox:
         """Messages that the peer has not acknowledged."""
         return len(self._waiting) + len(self._in_flight)
 
+    @property
+    def in_flight(self) -> int:
+        """Messages among these that a packet carries, or that were taken for one."""
+        return len(self._in_flight)
+
     def add(self, body: bytes) -> int:
         """Deliver this one after all others; its number, for `is_delivered`. LocalProtocolError if no datagram could
         ever hold it."""

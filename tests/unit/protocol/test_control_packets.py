@@ -12,6 +12,7 @@ from transfer_core.protocol.departures import Departures
 from transfer_core.protocol.endpoint import Transmit
 from transfer_core.protocol.live import OutFrame
 from transfer_core.protocol.live_frame import Entry, LiveFrame, encode_frame
+from transfer_core.protocol.message_copies import MESSAGES_FEW
 from transfer_core.protocol.path import Path, new_path
 from transfer_core.protocol.recovery.congestion import TRAIN_PACKETS
 from transfer_core.protocol.recovery.mtu import MtuSearch
@@ -55,7 +56,7 @@ def tags_of(path: Path) -> list[int]:
     return path.sender.outstanding_tags().tolist()
 
 
-def test_messages_ride_the_path_that_answers_fastest_and_twice_when_nothing_else_is_on_its_way() -> None:
+def test_messages_ride_the_path_that_answers_fastest_and_twice_when_they_are_few() -> None:
     stage = Stage(30, 10, 20)
     assert not any(stage.control.has_messages_for(path) for path in stage.paths.values())
     stage.control.outbox.add(b"word")
@@ -63,6 +64,24 @@ def test_messages_ride_the_path_that_answers_fastest_and_twice_when_nothing_else
     packets = frames_in(stage.control.messages_or_ping(stage.paths[1], 0))
     assert packets == [[MessageFrame(0, b"word")]] * 2
     assert not stage.control.outbox.is_waiting
+
+
+def test_a_file_s_last_message_goes_twice_with_the_one_before_it_and_other_packets_on_their_way() -> None:
+    stage = Stage(10, 30)
+    stage.control.outbox.add(b"last chunk")
+    stage.control.messages_or_ping(stage.paths[0], 0)
+    stage.control.acknowledgement(stage.paths[1], 0, 8)
+    stage.control.outbox.add(b"verdict")
+    packets = frames_in(stage.control.messages_or_ping(stage.paths[0], 10 * NS_PER_MS))
+    assert packets == [[MessageFrame(1, b"verdict")]] * 2
+
+
+def test_one_of_many_messages_on_their_way_goes_once() -> None:
+    stage = Stage(10)
+    for number in range(MESSAGES_FEW + 1):
+        stage.control.outbox.add(bytes([number]))
+        packets = frames_in(stage.control.messages_or_ping(stage.paths[0], 0))
+    assert packets == [[MessageFrame(MESSAGES_FEW, bytes([MESSAGES_FEW]))]]
 
 
 def test_a_message_is_delivered_with_one_of_its_copies_and_waits_again_when_all_are_lost() -> None:

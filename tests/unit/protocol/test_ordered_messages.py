@@ -70,9 +70,10 @@ def test_a_message_waits_again_only_when_no_packet_carries_it_any_more() -> None
     outbox.sent(2, sequences)
     outbox.resolve(1, was_acked=False)
     assert not outbox.is_waiting
+    assert outbox.in_flight == 1
     outbox.resolve(2, was_acked=False)
     assert outbox.is_waiting
-    assert outbox.pending == 1
+    assert (outbox.pending, outbox.in_flight) == (1, 0)
 
 
 def test_a_message_that_no_datagram_can_hold_is_refused() -> None:
