@@ -9,6 +9,7 @@
     receiver        all UDP ports in one thread; recorder writes what they hand over into a log, the truth
     samples         what was recorded, to be asked: SQLite or PostgreSQL, filled from the log by filler
     catalog         the races that are known; mcap_file and export write them for others, replay shows them again
+    race_folders    a race's files deleted, so that a crash in between leaves neither half a race nor a forgotten one
     desk            all of it as the verbs of `service.telemetry`
 
 The way of a datagram: `receiver -> recorder -> log -> filler -> samples`; beside it `receiver -> feed`, which may be

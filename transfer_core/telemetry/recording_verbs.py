@@ -11,6 +11,7 @@ from blake3 import blake3
 
 from transfer_core.errors import (
     ConflictError,
+    DrsError,
     IntegrityError,
     SourceMissing,
     SourceUnreadable,
@@ -24,7 +25,7 @@ from transfer_core.events.telemetry import (
     RecordedSourceView,
     ThinnedSeries,
 )
-from transfer_core.telemetry import mcap_file
+from transfer_core.telemetry import mcap_file, race_folders
 from transfer_core.telemetry.catalog import Race
 from transfer_core.telemetry.channels import channel_view
 from transfer_core.telemetry.decoders.base import Decoder
@@ -51,14 +52,15 @@ class RecordingVerbs(SealingVerbs):
             if filler is not None:
                 filler.stop()
             self._store.delete(race_id)
-            self._catalog.remove(race_id)
+            races = self._folder / RACES
+            race_folders.mark_deleted(races, race_id)
             try:
-                shutil.rmtree(self._folder / RACES / race_id)
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                raise WriteFailed(f"a recording can't be deleted: {error.strerror or error}") from error
+                self._catalog.remove(race_id)
+            except DrsError:
+                race_folders.unmark(races, race_id)
+                raise
         self._around.publish(RaceRemoved(race_id))
+        race_folders.delete_marked(races, race_id)
 
     def _require_deletable(self, race_id: str) -> None:
         race = self._catalog.race(race_id)

@@ -10,7 +10,7 @@ from typing import Any
 from transfer_core.errors import ConfigError, DrsError, NotFoundError
 from transfer_core.events.telemetry import RaceState, RaceView
 from transfer_core.storage.safe_path import safe_name
-from transfer_core.telemetry import mcap_file
+from transfer_core.telemetry import mcap_file, race_folders
 from transfer_core.telemetry.arrivals import source_name
 from transfer_core.telemetry.catalog import Race
 from transfer_core.telemetry.decoders.registry import make_decoder
@@ -124,7 +124,9 @@ class SealingVerbs(RaceVerbs):
         return {**named, **joined}
 
     def recover(self) -> None:
-        """After a crash: make whole what was being recorded, seal what was not sealed, fill what is not stored."""
+        """After a crash: delete what was being deleted, make whole what was being recorded, seal what was not sealed,
+        fill what is not stored."""
+        self._finish_deleting()
         for race in self._catalog.running():
             if race.race_id not in self._running:
                 self._recover_one(race)
@@ -134,6 +136,15 @@ class SealingVerbs(RaceVerbs):
             elif race.error == NOT_QUEUED_YET and race.path:
                 self._queue(race, Path(race.path))
         self._fill_what_is_not_stored()
+
+    def _finish_deleting(self) -> None:
+        races = self._folder / RACES
+        for race_id in race_folders.marked(races):
+            try:
+                self._catalog.remove(race_id)
+                race_folders.delete_marked(races, race_id)
+            except DrsError as error:
+                self._around.say(True, f"A race could not be deleted: {error.message}", error.one_line())
 
     def _recover_one(self, race: Race) -> None:
         path = self._log_of(race.race_id)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,8 +11,18 @@ import pytest
 
 from tests.support.telemetry_world import Around, desk_in, pilots, wait_until
 from transfer_core.engine.system import SystemClock, SystemEntropy
-from transfer_core.errors import ConflictError, IntegrityError, NotFoundError, PortInUse, SourceMissing, UsageError
+from transfer_core.errors import (
+    ConflictError,
+    DiskFull,
+    IntegrityError,
+    NotFoundError,
+    PortInUse,
+    SourceMissing,
+    UsageError,
+    WriteFailed,
+)
 from transfer_core.events.telemetry import RaceRemoved, RacesChanged, RaceState, ReplayState, Role, TelemetryChanged
+from transfer_core.telemetry import race_folders
 from transfer_core.telemetry.catalog import Catalog
 from transfer_core.telemetry.desk import TelemetryDesk
 from transfer_core.telemetry.log import LogReader
@@ -195,6 +206,69 @@ def test_a_race_that_is_deleted_is_gone_with_all_it_had(desk, around, tmp_path) 
     assert not (tmp_path / "telemetry" / "races" / race.race_id).exists()
     with pytest.raises(NotFoundError):
         desk.race(race.race_id)
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "is_whole"),
+    [(race_folders, "mark_deleted", True), (Catalog, "remove", False), (race_folders, "delete_marked", False)],
+)
+def test_a_race_whose_deletion_was_cut_off_is_whole_or_gone_with_the_next_start(
+    desk, tmp_path, monkeypatch, place, name, is_whole
+) -> None:
+    deleted, other = a_race(desk)[0].race_id, a_race(desk, "heat 2")[0].race_id
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(place, name, die)
+        with pytest.raises(Killed):
+            desk.delete_race(deleted)
+    desk.stop()
+    with desk_in(tmp_path / "telemetry") as after:
+        expected = {other, deleted} if is_whole else {other}
+        assert {each.race_id for each in after.races()} == expected
+        assert {each.name for each in (tmp_path / "telemetry" / "races").iterdir()} == expected
+        for race_id in expected:
+            assert after.wait_until_stored(race_id, 60)
+            assert len(after.recorded_sources(race_id)) == 2
+
+
+def test_a_race_that_can_not_be_forgotten_stays_whole(desk, tmp_path, monkeypatch) -> None:
+    race, _ = a_race(desk)
+
+    def refuse(*_: object) -> None:
+        raise DiskFull("no room")
+
+    with monkeypatch.context() as full:
+        full.setattr(Catalog, "remove", refuse)
+        with pytest.raises(DiskFull):
+            desk.delete_race(race.race_id)
+    assert [each.race_id for each in desk.races()] == [race.race_id]
+    assert len(logged(tmp_path / "telemetry", race.race_id)) == 300
+
+
+def test_what_the_system_keeps_of_a_deleted_race_is_told_of_and_deleted_with_the_next_start(
+    desk, tmp_path, monkeypatch
+) -> None:
+    race, _ = a_race(desk)
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as kept:
+        kept.setattr(shutil, "rmtree", refuse)
+        with pytest.raises(WriteFailed, match="Permission denied"):
+            desk.delete_race(race.race_id)
+    assert desk.races() == []
+    desk.stop()
+    with desk_in(tmp_path / "telemetry") as after:
+        assert after.races() == []
+        assert not list((tmp_path / "telemetry" / "races").iterdir())
 
 
 def test_a_race_that_is_discarded_is_in_no_list_and_comes_back_whole_when_it_is_taken_back(
