@@ -103,6 +103,19 @@ def test_paths_that_were_idle_start_at_the_rate_that_their_trains_told(delays_ms
     world.assert_equal()
 
 
+@pytest.mark.parametrize(("stamps", "most"), [(True, 1.10), (False, 1.50)])
+def test_a_receiver_that_reads_late_learns_the_rate_at_once_where_its_system_stamps_arrivals(
+    stamps: bool, most: float
+) -> None:
+    world = SessionWorld([LinkConditions(rate_mbps=300, delay_ms=15)], seed=5, coalesce_ns=1 * MS, stamps=stamps)
+    world.run(lambda: world.now_ns >= 3 * S, limit_s=3)
+    began_ns = world.now_ns
+    world.add_file(_file("a", 30_000_000))
+    assert world.run(limit_s=10)
+    assert (world.now_ns - began_ns) / S < most * 30_000_000 * 8 / (300e6 * 0.96)
+    world.assert_equal()
+
+
 def test_a_file_that_goes_on_in_a_new_session_starts_at_the_rate_that_a_train_told_meanwhile() -> None:
     world = SessionWorld([LinkConditions(rate_mbps=50, delay_ms=30, queue_ms=400)], seed=5)
     world.add_file(_file("a", 20_000_000))

@@ -59,6 +59,7 @@ def _world(rng: np.random.Generator, seed: int) -> SessionWorld:
         window_chunks=int(rng.choice([8, 64, 512])),
         disk_ns=int(rng.choice([0, 0, 20])) * MS,
         coalesce_ns=int(rng.choice([0, 1, 2, 5])) * MS,
+        stamps=bool(seed % 2),
         late_ms=float(rng.choice([0.0, 0.0, 1.0])),
         stall_ms=float(rng.choice([0.0, 0.0, 80.0])),
     )

@@ -99,6 +99,7 @@ class SessionWorld:
         window_chunks: int = 512,
         disk_ns: int = 0,
         coalesce_ns: int = 0,
+        stamps: bool = False,
         packet_bytes_max: int = 1500,
         late_ms: float = 0.0,
         stall_ms: float = 0.0,
@@ -106,6 +107,7 @@ class SessionWorld:
         self.now_ns = 1 * S
         self.seed = seed
         self.window_chunks, self.disk_ns, self.coalesce_ns = window_chunks, disk_ns, coalesce_ns
+        self.stamps = stamps  # the receiver's system tells when it took in each datagram
         self.packet_bytes_max = packet_bytes_max
         self.late_ms, self.stall_ms = late_ms, stall_ms
         rng = np.random.default_rng(seed)
@@ -135,7 +137,7 @@ class SessionWorld:
         self._sync_due = False
         self._old: list[bytes] = []
         self._newest_ns: dict[SimulatedLink, int] = {}  # when the latest arrival on each link is due
-        self._landed: list[tuple[Association, int, bytes]] = []
+        self._landed: list[tuple[Association, int, bytes, int]] = []
         self._read: set[tuple[int, int]] = set()  # chunks of this session by file
         self._refused = False  # the disk has turned some chunk of this session away
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
@@ -359,7 +361,7 @@ class SessionWorld:
             if trouble.replay and rng.random() < 0.1:
                 self._old = [*self._old[-50:], datagram]
             for each in arriving:
-                arrive = functools.partial(self._arrive, other, link, transmit.path, each)
+                arrive = functools.partial(self._arrive, other, link, transmit.path, each, release_ns)
                 heapq.heappush(self._heap, (release_ns, next(self._order), arrive))
 
     def _bent(self, datagram: bytes) -> bytes:
@@ -369,18 +371,21 @@ class SessionWorld:
             return datagram[:at]
         return datagram[:at] + bytes([datagram[at] ^ 1 << int(self.rng.integers(8))]) + datagram[at + 1 :]
 
-    def _arrive(self, side: Association, link: SimulatedLink, path: int, datagram: bytes) -> None:
+    def _arrive(self, side: Association, link: SimulatedLink, path: int, datagram: bytes, at_ns: int) -> None:
         if not self.is_up or side not in (self.sender, self.receiver):
             self.trouble.posthumous += 1
         elif link.deliver(1) and datagram:
-            self._landed.append((side, path, datagram))
+            stamp_us = (at_ns + self.clock_of(side) - self.now_ns) // 1000 & 0xFFFFFFFF
+            self._landed.append((side, path, datagram, stamp_us))
 
     def _hand_over(self) -> None:
         """What has landed since, equal datagrams that came after each other as one burst, as a system has it."""
         landed, self._landed = self._landed, []
         for (side, path, width), group in itertools.groupby(landed, lambda each: (each[0], each[1], len(each[2]))):
-            payload = b"".join(datagram for _, _, datagram in group)
-            received = Received(("10.0.0.2", path + 1), memoryview(payload), width)
+            of_one = list(group)
+            payload = b"".join(datagram for _, _, datagram, _ in of_one)
+            stamps_us = [came_us for *_, came_us in of_one] if self.stamps else ()
+            received = Received(("10.0.0.2", path + 1), memoryview(payload), width, stamps_us)
             side.receive_datagrams(path, received, self.clock_of(side))
 
     def _file(self, number: int) -> WorldFile:

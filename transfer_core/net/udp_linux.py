@@ -1,5 +1,8 @@
 """UDP on Linux with segmentation (UDP_SEGMENT, 4.18) and coalescing (UDP_GRO, 5.0): one call, many datagrams.
 
+Each read also tells when the kernel took in what it brings (SO_TIMESTAMPNS, socket(7)); of datagrams that it has
+coalesced, when the first came.
+
 Whether the kernel has these is asked, not guessed from its version. A driver may still refuse a burst at run time
 (EIO without checksum offload, EINVAL or EOPNOTSUPP in tunnels). The same errors also come when one datagram would not
 go either, because it is over the MTU or its source address is gone; so the burst is sent again one by one, and only if
@@ -19,12 +22,14 @@ from transfer_core.protocol.endpoint import Address
 _SOL_UDP = 17
 _UDP_SEGMENT = 103  # linux/udp.h
 _UDP_GRO = 104
+_SO_TIMESTAMPNS = 35  # asm-generic/socket.h, SO_TIMESTAMPNS_OLD; also the type of what it brings
 SEGMENTS_MAX = 64  # UDP_MAX_SEGMENTS; 128 since 6.9, which nobody can rely on
 SEND_BYTES_MAX = 65_507
 _REFUSED = frozenset({errno.EIO, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOPROTOOPT, errno.EMSGSIZE})
 _SEGMENT = struct.Struct("=H")
 _GRO = struct.Struct("=i")
-_CMSG_SPACE = socket.CMSG_SPACE(_GRO.size) if hasattr(socket, "CMSG_SPACE") else 64
+_TIMESPEC = struct.Struct("@ll")
+_CMSG_SPACE = socket.CMSG_SPACE(_GRO.size) + socket.CMSG_SPACE(_TIMESPEC.size) if hasattr(socket, "CMSG_SPACE") else 64
 
 
 def supports_segmentation(sock: socket.socket) -> bool:
@@ -45,6 +50,15 @@ def enable_coalescing(sock: socket.socket) -> bool:
     return True
 
 
+def enable_stamps(sock: socket.socket) -> bool:
+    """Have each read tell when the kernel took in what it brings; False if this kernel does not."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    except OSError:
+        return False
+    return True
+
+
 class LinuxUdpPort(PlainUdpPort):
     """A UDP socket that sends and receives bursts. See `base.UdpPort`."""
 
@@ -52,6 +66,7 @@ class LinuxUdpPort(PlainUdpPort):
         super().__init__(sock, device, notes)
         self._segmentation = supports_segmentation(sock)
         self._coalescing = enable_coalescing(sock)
+        enable_stamps(sock)
         self._control: list[tuple[int, int, bytes]] = []
         self._control_bytes = 0
 
@@ -102,6 +117,11 @@ class LinuxUdpPort(PlainUdpPort):
 
     def _receive_into(self, buffer: memoryview) -> Arrival:
         size, control, _, address = self._sock.recvmsg_into((buffer,), _CMSG_SPACE)
-        # A lone datagram brings no control message; nothing else was asked for that could bring one.
-        segment_bytes = _GRO.unpack_from(control[0][2])[0] if control else size
-        return size, segment_bytes, address
+        segment_bytes, came_us = size, None
+        for _, kind, data in control:  # a lone datagram brings no segment size
+            if kind == _UDP_GRO:
+                segment_bytes = _GRO.unpack_from(data)[0]
+            elif kind == _SO_TIMESTAMPNS:
+                seconds, ns = _TIMESPEC.unpack_from(data)
+                came_us = seconds * 1_000_000 + ns // 1000 & 0xFFFFFFFF
+        return size, segment_bytes, address, came_us

@@ -26,8 +26,8 @@ CLOSED = frozenset({errno.EBADF, errno.ENOTSOCK})
 ERRORS_PER_RECEIVE = 64  # each pending ICMP answer costs one read
 
 
-Arrival = tuple[int, int, tuple[str, int] | tuple[str, int, int, int]]
-"""Bytes, bytes of each datagram, and who sent them."""
+Arrival = tuple[int, int, tuple[str, int] | tuple[str, int, int, int], int | None]
+"""Bytes, bytes of each datagram, who sent them, and when the system took in the first (us mod 2**32), if it tells."""
 
 
 class PlainUdpPort:
@@ -83,19 +83,22 @@ class PlainUdpPort:
         first = self._take_held() or self._receive_at(0)
         if first is None:
             return None
-        end, segment_bytes, address = first
+        end, segment_bytes, address, came_us = first
+        stamps_us = [] if came_us is None else [came_us] * -(-end // segment_bytes)
         most = min(BURST_BYTES - segment_bytes, (BURST_DATAGRAMS - 1) * segment_bytes)
         while end <= most and end % segment_bytes == 0:
             following = self._receive_at(end)
             if following is None:
                 break
-            size, next_segment_bytes, next_address = following
+            size, next_segment_bytes, next_address, came_us = following
             is_last = size <= min(segment_bytes, next_segment_bytes)  # one datagram alone, which may be shorter
             if next_address != address or (next_segment_bytes != segment_bytes and not is_last):
                 self._held = following, bytes(self._view[end : end + size])
                 break
+            if came_us is not None:
+                stamps_us += [came_us] * -(-size // segment_bytes)
             end += size
-        return Received(peer_address(address), self._view[:end], segment_bytes)
+        return Received(peer_address(address), self._view[:end], segment_bytes, stamps_us)
 
     def _take_held(self) -> Arrival | None:
         if self._held is None:
@@ -121,7 +124,7 @@ class PlainUdpPort:
 
     def _receive_into(self, buffer: memoryview) -> Arrival:
         size, address = self._sock.recvfrom_into(buffer)
-        return size, size, address
+        return size, size, address, None
 
     def _raise_if_gone(self, error: OSError) -> None:
         """What concerns one destination counts as a lost datagram; the way out being gone does not.

@@ -11,11 +11,13 @@ leave by `departures`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from transfer_core.errors import RemoteProtocolError
-from transfer_core.protocol.arrivals import Arrivals
+from transfer_core.protocol.arrivals import Arrivals, Run
 from transfer_core.protocol.control_frames import AckFrame, MessageFrame, frames_of
 from transfer_core.protocol.control_packets import LIVE_TAG, PING_TAG, ControlPackets
 from transfer_core.protocol.departures import Departures
@@ -27,7 +29,7 @@ from transfer_core.protocol.ordered_messages import Inbox
 from transfer_core.protocol.path import Counters, Path, new_path
 from transfer_core.protocol.recovery.ack import Ack
 from transfer_core.protocol.recovery.resolved import NOTHING_RESOLVED, Resolved
-from transfer_core.protocol.sealing import SEAL_ROWS, Outside, Sealing, prefixes, seal_rows_max
+from transfer_core.protocol.sealing import SEAL_ROWS, Sealing, prefixes, seal_rows_max
 from transfer_core.protocol.security.keys import PathKeys
 from transfer_core.protocol.wire.datagram import (
     DATA_HEAD,
@@ -93,26 +95,37 @@ class Association:
 
     def receive_datagrams(self, path: int, received: Received, now_ns: int) -> None:
         """Take what arrived. What can't be believed is counted and dropped."""
-        for payload, outside, width in self._arrivals.runs(received.payload, received.segment_bytes):
-            self._receive_run(payload, outside, width, received.address, now_ns)
+        for run in self._arrivals.runs(received.payload, received.segment_bytes):
+            self._receive_run(run, received, now_ns)
 
-    def _receive_run(self, payload: memoryview, outside: Outside, width: int, address: Address, now_ns: int) -> None:
+    def _receive_run(self, run: Run, received: Received, now_ns: int) -> None:
+        outside = run.outside
         is_mine = outside.session == self.my_index
         path = self.paths.get(outside.path)
         if path is None and is_mine:
-            path = self._unknown_path(outside.path, address, now_ns)
+            path = self._unknown_path(outside.path, received.address, now_ns)
         if path is None or not is_mine:
             self.counters.foreign += len(outside.pns)
             return
-        opened = self._arrivals.open(payload, outside, width, path)
+        opened = self._arrivals.open(run, path)
         if opened is None:
             self._forget_unproven(path)
             return
         pns, plain = opened
-        path.note_heard(address, int(pns[-1]), len(pns), width, now_ns)
-        self._take_plain(path, outside.kind, pns, plain, now_ns)
+        path.note_heard(received.address, int(pns[-1]), len(pns), run.width, now_ns)
+        are_all = len(pns) == len(outside.pns)
+        stamps_us = received.stamps_us[run.first : run.first + len(pns)] if are_all else ()
+        self._take_plain(path, outside.kind, pns, plain, stamps_us, now_ns)
 
-    def _take_plain(self, path: Path, kind: int, pns: NDArray[np.int64], plain: NDArray[np.uint8], now_ns: int) -> None:
+    def _take_plain(
+        self,
+        path: Path,
+        kind: int,
+        pns: NDArray[np.int64],
+        plain: NDArray[np.uint8],
+        stamps_us: Sequence[int],
+        now_ns: int,
+    ) -> None:
         if (observer := self._departures.observer) is not None:
             size, bodies = plain.shape[1] + SEALED_OVERHEAD, plain[:, PREFIX_BYTES:]
             observer.on_received(now_ns, path, Kind(kind), pns, size, bodies)
@@ -127,11 +140,11 @@ class Association:
             taken = self._take_data(path, head, plain[:, DATA_HEAD_BYTES:], now_ns)
             if not taken.all():
                 self.counters.refused += len(pns) - int(np.count_nonzero(taken))
-                pns, tx_us, floors = pns[taken], tx_us[taken], floors[taken]
+                pns, tx_us, floors, stamps_us = pns[taken], tx_us[taken], floors[taken], ()
             if len(pns):
-                path.receiver.on_fresh(pns, tx_us, floors, now_ns, True)
+                path.receiver.on_fresh(pns, tx_us, floors, now_ns, True, stamps_us)
             return
-        path.receiver.on_fresh(pns, tx_us, floors, now_ns, kind == Kind.CONTROL)
+        path.receiver.on_fresh(pns, tx_us, floors, now_ns, kind == Kind.CONTROL, stamps_us)
         for row in plain:
             try:
                 self._take_frames(memoryview(row)[PREFIX_BYTES:], now_ns)

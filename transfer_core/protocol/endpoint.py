@@ -6,6 +6,7 @@ The invariant: one mutation, then drain `poll_transmit` and `poll_event` until b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -35,11 +36,17 @@ class Transmit:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Datagrams that one read brought from one sender, laid out as in `Transmit`. Borrowed likewise."""
+    """Datagrams that were read together from one sender, laid out as in `Transmit`. Borrowed likewise.
+
+    `stamps_us`: when the system took in each of them, however much later it was read; nothing where it does not tell.
+    By the system's own clock mod 2**32, of which only differences tell, and which may jump. Datagrams that it has
+    coalesced share that of the first.
+    """
 
     address: Address
     payload: memoryview
     segment_bytes: int
+    stamps_us: Sequence[int] = ()
 
     @property
     def datagrams(self) -> int:

@@ -29,14 +29,14 @@ class Stage:
     def take(self, payload: bytes, width: int) -> list[tuple[int, list[int]]]:
         """Of each run that opens: its path and packet numbers, which are noted as seen."""
         found: list[tuple[int, list[int]]] = []
-        for run, outside, run_width in self.arrivals.runs(memoryview(payload), width):
-            opened = self.arrivals.open(run, outside, run_width, self.path)
+        for run in self.arrivals.runs(memoryview(payload), width):
+            opened = self.arrivals.open(run, self.path)
             if opened is not None:
                 pns, plain = opened
                 assert [bytes(row[PREFIX_BYTES:])[:1] for row in plain] == [b"\x03"] * len(pns)
                 zeros = np.zeros(len(pns), np.int64)
                 self.path.receiver.on_fresh(pns, zeros.astype(np.uint32), zeros, 1, True)
-                found.append((outside.path, pns.tolist()))
+                found.append((run.outside.path, pns.tolist()))
         return found
 
 

@@ -2,6 +2,7 @@
 
     ack             what an acknowledgement says, and its bytes
     path_receiver   marks what arrives, decides when to acknowledge
+      arriving_train  the first and last arrival of packets that left together
     path_sender     holds the sending parts together:
       sent_packets    what was sent, and what became of it
       resolved        the same as told to the session, by tags

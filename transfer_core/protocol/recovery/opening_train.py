@@ -2,7 +2,8 @@
 
 none so far         the path begins with one: pings ahead of the data, or the first data
 begun               it counts from then on; one that was sent before tells nothing of the way as it is
-void                it took longer by the receiver's clock than it was under way: that clock jumped meanwhile
+void                it took longer by the receiver's clock than it was under way, or less than no time: that clock
+                    jumped meanwhile
 gone                so many packets were in flight at once that it was one; the next pause may want another
 """
 
@@ -53,6 +54,6 @@ class OpeningTrain:
         ):
             return None
         span_us = signed32(told.last_rx_us - told.first_rx_us)
-        self._is_void |= span_us * NS_PER_US > now_ns - packets.sent_at_ns(told.first_pn)
+        self._is_void |= not 0 <= span_us * NS_PER_US <= now_ns - packets.sent_at_ns(told.first_pn)
         passed = packets.bytes_through(told.last_pn) - packets.bytes_through(told.first_pn)
         return passed * 1e6 / max(span_us, 1) if passed > 0 and not self._is_void else None

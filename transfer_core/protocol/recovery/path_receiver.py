@@ -13,10 +13,13 @@ it is full.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack, Train
+from transfer_core.protocol.recovery.ack import WINDOW_PACKETS_MAX, Ack
+from transfer_core.protocol.recovery.arriving_train import ArrivingTrain
 from transfer_core.units import NS_PER_MS
 
 ACK_PACKETS = 25
@@ -31,8 +34,6 @@ ACK_GAP_MAX_NS = 5 * NS_PER_MS
 EARLY_PACKETS = 100  # until so many have arrived, each acknowledgement is sent three times
 EARLY_TIMES = 3
 EARLY_REPEAT_NS = 4 * NS_PER_MS
-TRAIN_SPAN = 3  # packets that left together and arrived at least so far apart tell the dispersion
-TRAIN_TOLD_PACKETS = 1000  # of data; so long the train is looked for, and told
 QUIET_NS = 5_000_000_000  # a path on which
 QUIET_PACKETS = 64  # fewer arrive in that time carries no data: the next train is another one
 LOSS_WINDOW_PACKETS = 40
@@ -68,10 +69,7 @@ class PathReceiver:
         self._repeats = 0
         self._rtt_ns = _RTT_UNKNOWN_NS
         self._loss_from = (-1, 0)
-        self._train: Train | None = None
-        self._train_tx_us = -1
-        self._train_is_over = False
-        self._train_looked_from = 0  # packets received before
+        self._train = ArrivingTrain()
         self._looked_from = (0, 0)  # packets received before, and when
 
     def set_rtt_hint_ns(self, rtt_ns: int) -> None:
@@ -110,10 +108,12 @@ class PathReceiver:
         floors: NDArray[np.int64],
         now_ns: int,
         ack_eliciting: bool,
+        stamps_us: Sequence[int] = (),
     ) -> None:
         """Mark packets that arrived together, at least one, all of which `is_fresh` has just found to be so.
 
-        `tx_us` is the sender's clock mod 2**32, `floors` the sender's floor, both as each packet carried them. Only
+        `tx_us` is the sender's clock mod 2**32, `floors` the sender's floor, both as each packet carried them;
+        `stamps_us` as in `endpoint.Received`. Only
         what the session has authenticated may be told here: floors are believed.
         """
         count = len(pns)
@@ -129,8 +129,8 @@ class PathReceiver:
         self.received_total += count
         owd_us = signed32(now_us - int(tx_us[0])) if is_one else int((np.uint32(now_us) - tx_us).view(np.int32).min())
         self._min_owd_us = owd_us if self._min_owd_us is None else min(self._min_owd_us, owd_us)
-        if not self._train_is_over:
-            self._note_train(pns, tx_us, now_us)
+        if not self._train.is_over:
+            self._train.on_arrived(pns, tx_us, self.received_total, now_us, stamps_us)
         if newest > self.largest:
             self.largest = newest
             self._largest_rx_us = now_us
@@ -152,26 +152,8 @@ class PathReceiver:
         """Pings alone have come for a while: what begins after them begins with a train of its own."""
         total, _ = self._looked_from
         if self.received_total - total < QUIET_PACKETS:
-            self._train, self._train_is_over, self._train_tx_us = None, False, -1
-            self._train_looked_from = self.received_total
+            self._train.look_again(self.received_total)
         self._looked_from = (self.received_total, now_ns)
-
-    def _note_train(self, pns: NDArray[np.int64], tx_us: NDArray[np.uint32], now_us: int) -> None:
-        """Follow the first run of packets that left together, which is told by their common send time."""
-        if self.received_total - self._train_looked_from > TRAIN_TOLD_PACKETS:
-            self._train, self._train_is_over = None, True
-            return
-        train, same = self._train, tx_us == self._train_tx_us
-        if train is not None and same.any():
-            pns = pns[same]
-            if int(pns[0]) < train.last_pn:
-                self._train, self._train_is_over = None, True  # out of order: the spread means nothing
-                return
-            self._train = Train(train.first_pn, train.first_rx_us, int(pns[-1]), now_us)
-        elif train is None or train.last_pn - train.first_pn < TRAIN_SPAN:
-            # of packets handed over together, only the last one's arrival is known
-            self._train_tx_us = int(tx_us[-1])
-            self._train = Train(int(pns[-1]), now_us, int(pns[-1]), now_us)
 
     def _note_loss(self) -> None:
         largest, total = self._loss_from
@@ -222,9 +204,6 @@ class PathReceiver:
         if self._min_owd_us is not None:
             self._told_owd_us, self._min_owd_us = self._min_owd_us, None
         floor = min(self.floor, self.largest + 1)
-        train = self._train
-        if train is not None and train.last_pn - train.first_pn < TRAIN_SPAN:
-            train = None
         return Ack(
             largest=max(self.largest, 0),
             largest_rx_us=self._largest_rx_us,
@@ -234,6 +213,6 @@ class PathReceiver:
             floor=floor,
             received=self._marks[floor - self._origin : self.largest + 1 - self._origin].copy(),
             window_chunks=min(window_chunks, 0xFFFF),
-            train=train,
+            train=self._train.told,
             turn=self.acks_built,
         )

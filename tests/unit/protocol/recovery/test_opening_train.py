@@ -66,6 +66,8 @@ def test_a_train_that_took_longer_than_it_was_under_way_tells_nothing_for_that_c
     train.begin(0)
     assert train.bytes_per_s(jumped, record, 160 * MS) is None
     assert train.bytes_per_s(jumped, record, LATER_NS) is None  # nor when it could have taken so long by then
+    train.begin(0)
+    assert train.bytes_per_s(Train(0, 2000, 9, 1000), record, LATER_NS) is None  # or back
     train.begin_with_data(2 * TELLS_NS)
     record.append(2 * TELLS_NS, 10, 1500, np.zeros(10, np.int64), last_bytes=1500, flying=True)
     assert train.bytes_per_s(Train(10, 1000, 19, 10_000), record, LATER_NS) == 9 * 1500 / 0.009
