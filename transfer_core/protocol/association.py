@@ -216,7 +216,7 @@ class Association:
 
     def next_timeout_ns(self) -> int | None:
         """The earliest of all paths' deadlines, due acknowledgements and pings."""
-        earliest: int | None = None
+        earliest = None if self.closed else self._control.again_due_ns()
         for path in self.paths.values():
             path.sender.set_demand(self._wants_to_send(path))
             for deadline in (
@@ -276,6 +276,8 @@ class Association:
                 return self._control.live(path, live, now_ns)
             if says:
                 return self._control.messages_or_ping(path, now_ns)
+        if self._control.is_again_due(path, now_ns) and not self.closed:
+            return self._control.messages_again(path, now_ns)
         if path.search is not None and not path.sender.is_silent:
             size = path.search.next_probe(now_ns, path.sender.loss)
             if size is not None and self._control.may_send(path, now_ns):

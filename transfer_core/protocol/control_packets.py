@@ -31,6 +31,7 @@ from transfer_core.protocol.wire.datagram import PREFIX_BYTES, SEALED_OVERHEAD, 
 
 CONTROL_PACKETS_FREE = 4
 SRTT_UNKNOWN_NS = 1 << 62  # a path of which nothing is known is not the one that answers fastest
+TIMES_DOUBLED = 6
 PING_TAG = -1
 LIVE_TAG = -(1 << 62)  # less the number of the live frame, which no other control packet's tag ever gets down to
 
@@ -45,6 +46,8 @@ class ControlPackets:
         self._departures = departures
         self._probes: dict[int, int] = {}  # IP bytes of probes in flight, by tag
         self._next_tag = PING_TAG - 1
+        self._said_ns = 0  # when messages went last
+        self._times_again = 0  # that they did since one was acknowledged
 
     # --- what may go
 
@@ -57,6 +60,20 @@ class ControlPackets:
     def has_messages_for(self, path: Path) -> bool:
         """Whether messages wait that ride this path."""
         return self.outbox.is_waiting and path is self._message_path()
+
+    def again_due_ns(self) -> int | None:
+        """When the oldest messages go again, since word of the newest should have come: nothing behind it tells that it
+        was lost. Each time twice as long after the last, whatever else waits (RFC 9002 section 6.2)."""
+        if not self.outbox.in_flight or self.outbox.is_waiting:
+            return None
+        path = self._message_path()
+        wait_ns = None if path is None or path.sender.is_silent else path.sender.probe_timeout_ns
+        return None if wait_ns is None else self._said_ns + (wait_ns << min(self._times_again, TIMES_DOUBLED))
+
+    def is_again_due(self, path: Path, now_ns: int) -> bool:
+        """Whether they do now, and by this path."""
+        due_ns = self.again_due_ns()
+        return due_ns is not None and due_ns <= now_ns and path is self._message_path()
 
     def ping_due_ns(self, path: Path) -> int | None:
         """None while as much is on its way as asks for an answer anyway, which may be more than the path may send."""
@@ -102,6 +119,7 @@ class ControlPackets:
         frames, sequences = self.outbox.take_again(_room_bytes(path))
         if not sequences:
             return None
+        self._said_ns, self._times_again = now_ns, self._times_again + 1
         tag = self._tag_messages(sequences)
         return self._departures.control(path, Kind.CONTROL, b"".join(frames), tag, now_ns)
 
@@ -128,6 +146,7 @@ class ControlPackets:
         )
 
     def _messages(self, path: Path, frames: bytes, sequences: list[int], now_ns: int) -> Transmit:
+        self._said_ns = now_ns
         loss = max(path.sender.loss, path.receiver.loss)
         sealed = [
             self._departures.control(path, Kind.CONTROL, frames, self._tag_messages(sequences), now_ns)
@@ -156,6 +175,7 @@ class ControlPackets:
         size = self._probes.pop(tag, None)
         if size is None:
             self.outbox.resolve(tag, was_acked=was_acked)
+            self._times_again = 0 if was_acked else self._times_again
         elif path.search is not None:
             if was_acked:
                 path.search.on_probe_acked(size, now_ns)

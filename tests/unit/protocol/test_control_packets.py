@@ -181,6 +181,30 @@ def test_a_live_frame_s_tag_tells_its_number() -> None:
     assert [LIVE_TAG - tag for tag in tags_of(stage.paths[0])] == [42]
 
 
+def test_messages_of_which_nothing_is_heard_go_again_by_the_fastest_path_each_time_twice_as_long_after() -> None:
+    stage = Stage(40, 100)
+    fast, slow = stage.paths.values()
+    wait_ns = fast.sender.probe_timeout_ns
+    assert wait_ns == (40 + 4 * 20 + 25) * NS_PER_MS
+    assert stage.control.again_due_ns() is None
+    stage.control.outbox.add(b"verdict")
+    assert stage.control.again_due_ns() is None  # it goes first
+    stage.control.messages_or_ping(fast, 7)
+    assert stage.control.again_due_ns() == 7 + wait_ns
+    assert not stage.control.is_again_due(fast, 6 + wait_ns)
+    assert not stage.control.is_again_due(slow, 7 + wait_ns)
+    assert stage.control.is_again_due(fast, 7 + wait_ns)
+    again = stage.control.messages_again(fast, 7 + wait_ns)
+    assert again is not None
+    assert frames_in(again) == [[MessageFrame(0, b"verdict")]]
+    assert stage.control.again_due_ns() == 7 + 3 * wait_ns
+    stage.control.on_resolved(fast, tags_of(fast)[-1], 9 * wait_ns, was_acked=True)
+    assert stage.control.again_due_ns() is None
+    stage.control.outbox.add(b"next")
+    stage.control.messages_or_ping(fast, 10 * wait_ns)
+    assert stage.control.again_due_ns() == 11 * wait_ns
+
+
 def test_the_oldest_messages_are_said_again_by_any_path_until_they_are_delivered() -> None:
     stage = Stage(10, 20)
     assert stage.control.messages_again(stage.paths[1], 0) is None

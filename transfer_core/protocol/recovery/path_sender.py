@@ -113,6 +113,14 @@ class PathSender:
         return self._rtt.srtt_ns
 
     @property
+    def probe_timeout_ns(self) -> int | None:
+        """So long after the last packet word of it should have come (RFC 9002 section 6.2.1); None while no round trip
+        is known."""
+        if self._rtt.srtt_ns is None:
+            return None
+        return self._rtt.srtt_ns + max(4 * self._rtt.rttvar_ns, NS_PER_MS) + ACK_DELAY_MAX_NS
+
+    @property
     def min_rtt_ns(self) -> int:
         """Least round trip."""
         return self._rtt.min_ns
