@@ -243,6 +243,21 @@ def test_a_path_that_was_only_pinged_begins_with_a_train() -> None:
     assert sender.rate_bytes_per_s > before
 
 
+def test_a_train_that_told_nothing_is_followed_by_another_when_all_of_it_is_answered_and_not_before() -> None:
+    sender, peer = PathSender(0, rtt_hint_ns=20 * MS), Peer()
+    sender.begin_train(0)
+    send(sender, 0, 10)
+    sender.on_ack(peer.ack(sender, list(range(9)), 10 * MS), 20 * MS)
+    assert not sender.wants_train(20 * MS)
+    sender.on_ack(peer.ack(sender, [9], 11 * MS), 21 * MS)
+    assert sender.wants_train(21 * MS)
+    sender.begin_train(21 * MS)
+    first = send(sender, 21 * MS, 10)
+    sender.on_ack(told_train(peer.ack(sender, list(range(first, first + 10)), 31 * MS), first), 42 * MS)
+    assert not sender.wants_train(42 * MS)
+    assert not sender.wants_train(1000 * MS)
+
+
 def test_however_little_a_train_told_a_packet_goes_each_round_trip() -> None:
     sender, peer = PathSender(0, rtt_hint_ns=20 * MS), Peer()
     sender.set_demand(True)
