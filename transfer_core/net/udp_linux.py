@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+from contextlib import suppress
 
 from transfer_core.net.base import Capabilities
 from transfer_core.net.udp_plain import FULL, Arrival, PlainUdpPort
@@ -50,13 +51,10 @@ def enable_coalescing(sock: socket.socket) -> bool:
     return True
 
 
-def enable_stamps(sock: socket.socket) -> bool:
-    """Have each read tell when the kernel took in what it brings; False if this kernel does not."""
-    try:
+def enable_stamps(sock: socket.socket) -> None:
+    """Have each read tell when the kernel took in what it brings, if this kernel can."""
+    with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    except OSError:
-        return False
-    return True
 
 
 class LinuxUdpPort(PlainUdpPort):

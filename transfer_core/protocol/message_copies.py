@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 
 COPIES_LOSS_MIN = 0.02  # below this loss a message is sent once
-COPIES_FEW = (
-    2  # but for one of few in flight: a start or an end hangs on it, and nothing behind it tells that it was lost
-)
-MESSAGES_FEW = 4
+COPIES_FEW = 2  # but for one of so few in flight: a start or an end hangs on it,
+MESSAGES_FEW = 4  # and nothing behind it tells that it was lost
 COPIES_MISS = 0.02  # above it so often that all copies are lost this rarely,
 COPIES_MAX = 12  # but not more often,
 COPIES_BYTES = 6000  # nor more than so much in all

@@ -20,11 +20,15 @@ def mark_deleted(races: Path, race_id: str) -> None:
     """Durable when it returns; nothing if the race has no folder. WriteFailed, with everything as it was."""
     try:
         (races / race_id).rename(races / (race_id + _MARK))
-        sync_folder(races)
     except FileNotFoundError:
-        pass
+        return
     except OSError as error:
-        raise WriteFailed(f"a recording can't be deleted: {error.strerror or error}") from error
+        raise _not_deleted(error) from error
+    try:
+        sync_folder(races)
+    except OSError as error:
+        unmark(races, race_id)
+        raise _not_deleted(error) from error
 
 
 def unmark(races: Path, race_id: str) -> None:
@@ -49,5 +53,8 @@ def delete_marked(races: Path, race_id: str) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        hint = "The next start tries again."
-        raise WriteFailed(f"a recording can't be deleted: {error.strerror or error}", hint=hint) from error
+        raise _not_deleted(error, hint="The next start tries again.") from error
+
+
+def _not_deleted(error: OSError, hint: str | None = None) -> WriteFailed:
+    return WriteFailed(f"a recording can't be deleted: {error.strerror or error}", hint=hint)

@@ -252,6 +252,20 @@ def test_a_race_that_can_not_be_forgotten_stays_whole(desk, tmp_path, monkeypatc
     assert len(logged(tmp_path / "telemetry", race.race_id)) == 300
 
 
+def test_a_race_whose_deletion_can_not_be_made_durable_stays_whole(desk, tmp_path, monkeypatch) -> None:
+    race, _ = a_race(desk)
+
+    def refuse(folder: Path) -> None:
+        raise OSError(5, "Input/output error", str(folder))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(race_folders, "sync_folder", refuse)
+        with pytest.raises(WriteFailed, match="Input/output error"):
+            desk.delete_race(race.race_id)
+    assert [each.race_id for each in desk.races()] == [race.race_id]
+    assert len(logged(tmp_path / "telemetry", race.race_id)) == 300
+
+
 def test_what_the_system_keeps_of_a_deleted_race_is_told_of_and_deleted_with_the_next_start(
     desk, tmp_path, monkeypatch
 ) -> None:

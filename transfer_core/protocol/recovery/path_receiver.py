@@ -113,8 +113,8 @@ class PathReceiver:
         """Mark packets that arrived together, at least one, all of which `is_fresh` has just found to be so.
 
         `tx_us` is the sender's clock mod 2**32, `floors` the sender's floor, both as each packet carried them;
-        `stamps_us` as in `endpoint.Received`. Only
-        what the session has authenticated may be told here: floors are believed.
+        `stamps_us` as in `endpoint.Received`. Only what the session has authenticated may be told here: floors are
+        believed.
         """
         count = len(pns)
         now_us = now_ns // 1000 & _US_MASK

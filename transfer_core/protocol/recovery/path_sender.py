@@ -252,7 +252,7 @@ class PathSender:
         if self._rtt.srtt_ns is None:
             return self._packets.next_pn > 0 and not self._train.is_begun
         if self._train.is_begun and not self._packets.in_flight_packets:
-            return True  # all of it is answered, and it told nothing: it was handed over whole
+            return True  # all of it is answered or lost, and it told nothing: most often it was handed over whole
         return not self._train.is_awaited(now_ns, self._rtt.smoothed_ns)
 
     def begin_train(self, now_ns: int) -> None:
