@@ -8,27 +8,26 @@ one that is damaged.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from transfer_core.errors import WriteFailed
 from transfer_core.storage.durable import sync_folder
 
 _MARK = ".deleted"  # no race has it in its id
+_LATER = "The next start tries again."
 
 
 def mark_deleted(races: Path, race_id: str) -> None:
     """Durable when it returns; nothing if the race has no folder. WriteFailed, with everything as it was."""
-    try:
+    with _deletion():
         (races / race_id).rename(races / (race_id + _MARK))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _not_deleted(error) from error
-    try:
-        sync_folder(races)
-    except OSError as error:
-        unmark(races, race_id)
-        raise _not_deleted(error) from error
+        try:
+            sync_folder(races)
+        except OSError:
+            unmark(races, race_id)
+            raise
 
 
 def unmark(races: Path, race_id: str) -> None:
@@ -46,15 +45,25 @@ def marked(races: Path) -> list[str]:
     return [each.name.removesuffix(_MARK) for each in races.glob(f"*{_MARK}")]
 
 
+def empty_marked(races: Path, race_id: str) -> None:
+    """Make the room that forgetting it may take, and keep the mark. WriteFailed; what is left stays marked."""
+    with _deletion(hint=_LATER):
+        for each in (races / (race_id + _MARK)).iterdir():
+            each.unlink()
+
+
 def delete_marked(races: Path, race_id: str) -> None:
     """WriteFailed; what is left stays marked."""
-    try:
+    with _deletion(hint=_LATER):
         shutil.rmtree(races / (race_id + _MARK))
+
+
+@contextmanager
+def _deletion(hint: str | None = None) -> Iterator[None]:
+    """What is not there need not be deleted."""
+    try:
+        yield
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise _not_deleted(error, hint="The next start tries again.") from error
-
-
-def _not_deleted(error: OSError, hint: str | None = None) -> WriteFailed:
-    return WriteFailed(f"a recording can't be deleted: {error.strerror or error}", hint=hint)
+        raise WriteFailed(f"a recording can't be deleted: {error.strerror or error}", hint=hint) from error

@@ -11,6 +11,7 @@ from blake3 import blake3
 
 from transfer_core.errors import (
     ConflictError,
+    DiskFull,
     DrsError,
     IntegrityError,
     SourceMissing,
@@ -51,16 +52,23 @@ class RecordingVerbs(SealingVerbs):
                 filler = self._fillers.pop(race_id, None)
             if filler is not None:
                 filler.stop()
-            self._store.delete(race_id)
             races = self._folder / RACES
             race_folders.mark_deleted(races, race_id)
             try:
-                self._catalog.remove(race_id)
+                self._forget_race(race_id)
+            except DiskFull:
+                race_folders.empty_marked(races, race_id)  # so that there is room to forget it
+                self._forget_race(race_id)
             except DrsError:
                 race_folders.unmark(races, race_id)
                 raise
         self._around.publish(RaceRemoved(race_id))
         race_folders.delete_marked(races, race_id)
+
+    def _forget_race(self, race_id: str) -> None:
+        """StoreGone, StateError, DiskFull; then all of it is known but, maybe, its samples."""
+        self._store.delete(race_id)
+        self._catalog.remove(race_id)
 
     def _require_deletable(self, race_id: str) -> None:
         race = self._catalog.race(race_id)

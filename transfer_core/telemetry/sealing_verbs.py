@@ -141,7 +141,9 @@ class SealingVerbs(RaceVerbs):
         races = self._folder / RACES
         for race_id in race_folders.marked(races):
             try:
+                race_folders.empty_marked(races, race_id)
                 self._catalog.remove(race_id)
+                self._store.delete(race_id)
                 race_folders.delete_marked(races, race_id)
             except DrsError as error:
                 self._around.say(True, f"A race could not be deleted: {error.message}", error.one_line())

@@ -18,6 +18,7 @@ from transfer_core.errors import (
     NotFoundError,
     PortInUse,
     SourceMissing,
+    StateError,
     UsageError,
     WriteFailed,
 )
@@ -242,14 +243,46 @@ def test_a_race_that_can_not_be_forgotten_stays_whole(desk, tmp_path, monkeypatc
     race, _ = a_race(desk)
 
     def refuse(*_: object) -> None:
+        raise StateError("the list of races is damaged")
+
+    with monkeypatch.context() as damaged:
+        damaged.setattr(Catalog, "remove", refuse)
+        with pytest.raises(StateError):
+            desk.delete_race(race.race_id)
+    assert [each.race_id for each in desk.races()] == [race.race_id]
+    assert len(logged(tmp_path / "telemetry", race.race_id)) == 300
+
+
+def test_a_race_on_a_full_disk_makes_the_room_that_forgetting_it_takes(desk, tmp_path, monkeypatch) -> None:
+    race, _ = a_race(desk)
+    forget = Catalog.remove
+
+    def forget_if_there_is_room(catalog: Catalog, race_id: str) -> None:
+        if list((tmp_path / "telemetry" / "races").glob("*/*")):
+            raise DiskFull("no room")
+        forget(catalog, race_id)
+
+    monkeypatch.setattr(Catalog, "remove", forget_if_there_is_room)
+    desk.delete_race(race.race_id)
+    assert desk.races() == []
+    assert not list((tmp_path / "telemetry" / "races").iterdir())
+
+
+def test_a_race_that_can_not_be_forgotten_for_want_of_room_is_forgotten_when_there_is_some(
+    desk, tmp_path, monkeypatch
+) -> None:
+    race, _ = a_race(desk)
+
+    def refuse(*_: object) -> None:
         raise DiskFull("no room")
 
     with monkeypatch.context() as full:
         full.setattr(Catalog, "remove", refuse)
         with pytest.raises(DiskFull):
             desk.delete_race(race.race_id)
-    assert [each.race_id for each in desk.races()] == [race.race_id]
-    assert len(logged(tmp_path / "telemetry", race.race_id)) == 300
+    desk.delete_race(race.race_id)
+    assert desk.races() == []
+    assert not list((tmp_path / "telemetry" / "races").iterdir())
 
 
 def test_a_race_whose_deletion_can_not_be_made_durable_stays_whole(desk, tmp_path, monkeypatch) -> None:
