@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from app.figures import plain_tip, table_line
 from app.widgets.look import Look
-from app.widgets.row_keys import KeyedRows
 from app.widgets.shape_delegate import NameDelegate, ShapeDelegate, ShapeOf
+from app.widgets.whole_rows import WholeRows
 
 SIDES = 16  # px left and right of a cell's text
 SHAPE_GAP = 6  # px between a shape and its text
@@ -38,7 +38,7 @@ class Columns:
     names: Sequence[int] = ()
 
 
-class RowTable(KeyedRows):
+class RowTable(WholeRows):
     """`name` is its accessible name and `tip` what it holds. Small ones have small text and stand below something."""
 
     def __init__(
@@ -146,10 +146,6 @@ class RowTable(KeyedRows):
         return str(self.model().headerData(column, Qt.Orientation.Horizontal))
 
     # --- what is chosen
-
-    def chosen_rows(self) -> list[int]:
-        """The selected rows, from the top."""
-        return sorted(index.row() for index in self.selectionModel().selectedRows())
 
     def choose_rows(self, rows: Sequence[int]) -> None:
         """Select these and no others, whatever keys are held."""

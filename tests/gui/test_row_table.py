@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import (
@@ -76,6 +76,28 @@ def test_larger_type_makes_wider_columns_and_higher_rows(table: RowTable) -> Non
     table.apply_look(look_of(Theme(zoom=1.5)))
     assert table.columnWidth(0) > before[0]
     assert table.rowHeight(0) > before[1]
+
+
+def test_choosing_all_of_many_rows_asks_the_model_of_those_alone_that_are_seen(qtbot: QtBot) -> None:
+    asked: list[int] = []
+
+    class Asked(RowsModel):
+        def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
+            asked.append(index.row())
+            return super().flags(index)
+
+    model = Asked(("name", "size"))
+    model.replace([TextRow(row, (str(row), "1")) for row in range(2000)])
+    table = RowTable(model, look_of(Theme()), "Names", "Some names", Columns({0: "999999"}))
+    qtbot.addWidget(table)
+    with qtbot.waitExposed(table):
+        table.show()
+    asked.clear()
+    table.selectAll()
+    table.horizontalHeader().viewport().repaint()
+    table.viewport().repaint()
+    assert len(table.chosen_rows()) == 2000
+    assert len(asked) < 1000
 
 
 def test_choosing_rows_leaves_no_other_selected(table: RowTable) -> None:

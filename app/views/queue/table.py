@@ -27,7 +27,7 @@ from app.models.console_state import ConsoleState
 from app.models.queue_model import ROWS_MIME, Column, QueueModel
 from app.theme.theme import Theme
 from app.views.queue.row_delegate import DOTS, PADDING, RowDelegate
-from app.widgets.row_keys import KeyedRows
+from app.widgets.whole_rows import WholeRows
 
 _SAMPLES = {Column.SIZE: "999.9 MB", Column.RATE: "1000.0", Column.LEFT: "59 min 59 s"}
 _PADDING = 20
@@ -39,7 +39,7 @@ EDGE_MS = 30  # between two steps of scrolling while rows are held near an edge
 NAME_SHARE = 0.52  # of what the figures leave to name and state
 
 
-class QueueTable(KeyedRows):
+class QueueTable(WholeRows):
     """Shows a `QueueModel`. A band is no row: it is room above the first row of each priority."""
 
     def __init__(self, model: QueueModel, state: ConsoleState, theme: Theme, parent: QWidget | None = None) -> None:
@@ -310,9 +310,8 @@ class QueueTable(KeyedRows):
 
     def selected_rows(self) -> list[int]:
         """The selected rows that can be seen, from the top."""
-        runs = self.selectionModel().selection().toList()
-        rows = {row for run in runs for row in range(run.top(), run.bottom() + 1)}
-        return sorted(row for row in rows if not self.isRowHidden(row)) if self._hidden else sorted(rows)
+        rows = self.chosen_rows()
+        return [row for row in rows if not self.isRowHidden(row)] if self._hidden else rows
 
     def select_rows(self, rows: list[int]) -> None:
         """Select these and no others, with one change of the selection."""

@@ -1,4 +1,4 @@
-"""How keys lead through a table of whole rows: the first one chooses the row at hand, Home and End the outermost."""
+"""What a table of whole rows does otherwise than Qt's: how keys lead through it, and what its heading heeds."""
 
 from __future__ import annotations
 
@@ -10,9 +10,23 @@ _STEPS = (Qt.Key.Key_Up, Qt.Key.Key_Down)
 _OUTERMOST = {Qt.Key.Key_Home: 1, Qt.Key.Key_End: -1}
 
 
-class KeyedRows(QTableView):
-    """Qt makes a row current when the keyboard comes, but selects none, and would step over it; its Home and End lead
-    along the row."""
+class WholeRows(QTableView):
+    """The first key chooses the row at hand, Home and End the outermost: Qt makes a row current when the keyboard
+    comes, but selects none, and would step over it; its Home and End lead along the row.
+
+    The heading knows of no selection: it would ask each selected row, for each column, whether it may be selected.
+    """
+
+    def setSelectionModel(self, selection: QItemSelectionModel) -> None:
+        """See the class; called by `setModel`, too."""
+        super().setSelectionModel(selection)
+        header = self.horizontalHeader()
+        header.setSelectionModel(QItemSelectionModel(selection.model(), header))
+
+    def chosen_rows(self) -> list[int]:
+        """The selected rows, from the top."""
+        runs = self.selectionModel().selection().toList()
+        return sorted({row for run in runs for row in range(run.top(), run.bottom() + 1)})
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """See the class; all else as in any table."""
