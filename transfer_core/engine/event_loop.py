@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from transfer_core.clock import Clock
+from transfer_core.engine.system import keep_freed_memory
 from transfer_core.errors import LinkError
 from transfer_core.net.base import UdpPort
 from transfer_core.protocol.endpoint import Received, Transmit
@@ -85,6 +86,7 @@ class EventLoop:
         """Begin to run."""
         self._driven = driven
         sys.setswitchinterval(SWITCH_S)
+        keep_freed_memory()
         self._thread.start()
 
     def post(self, call: Callable[[], None]) -> None:
