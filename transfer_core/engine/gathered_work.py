@@ -17,7 +17,7 @@ from transfer_core.engine.disk_thread import DiskThread
 from transfer_core.engine.event_loop import EventLoop
 
 _LOG = logging.getLogger(__name__)
-ANSWER_S = 0.005  # so long an answer waits for the next one
+ANSWER_S = 0.001  # so long an answer waits for the next one: a frame of 1.5 MB is read in about that
 Answer = Callable[[], None]
 
 
