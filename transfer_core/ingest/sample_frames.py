@@ -79,10 +79,10 @@ def write_samples(folder: Path, plan: SamplePlan, finished: Callable[[Path, int]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _own_error(folder, error) from error
-    began_s = time.monotonic()
+    cameras = [_Camera(folder, plan, number, finished, stop) for number in range(1, plan.cameras + 1)]
+    began_s = time.monotonic()  # once all are ready: a camera that begins late would hurry to catch up
     with ThreadPoolExecutor(plan.cameras, thread_name_prefix="camera") as pool:
-        cameras = [_Camera(folder, plan, number, finished, stop, began_s) for number in range(1, plan.cameras + 1)]
-        return sum(pool.map(_Camera.run, cameras))
+        return sum(pool.map(lambda camera: camera.run(began_s), cameras))
 
 
 class _Camera:
@@ -95,24 +95,22 @@ class _Camera:
         number: int,
         finished: Callable[[Path, int], None],
         stop: threading.Event,
-        began_s: float,
     ) -> None:
         self._name = camera_name(number)
         self._folder, self._plan, self._finished, self._stop = folder / self._name, plan, finished, stop
-        self._began_s = began_s
         self._random = np.random.default_rng((plan.seed, number))
         room = max(POOL_BYTES, round(plan.max_mb * MIB))
         self._pool = memoryview(self._random.bytes(room) * 2)
         self._room = room
 
-    def run(self) -> int:
-        """Write its frames; how many."""
+    def run(self, began_s: float) -> int:
+        """Write its frames, the first at that time; how many."""
         plan, done = self._plan, 0
         try:
             self._folder.mkdir(exist_ok=True)
             for number in range(plan.first, plan.first + plan.count):
                 if plan.fps:
-                    self._sleep_until(self._began_s + (number - plan.first) / plan.fps)
+                    self._sleep_until(began_s + (number - plan.first) / plan.fps)
                 if self._stop.is_set():
                     break
                 self._write(number)
