@@ -36,7 +36,7 @@ def warm_memory(total_bytes: int) -> Iterator[None]:
 
     Fewer where memory is small. Does nothing where the kernel doesn't tell what is free.
     """
-    wanted = min(total_bytes, int(psutil.virtual_memory().available * (1 - LEFT_SHARE)))
+    wanted = min(total_bytes, warm_most_bytes())
     if not sys.platform.startswith("linux") or wanted < STEP_BYTES:
         yield
         return
@@ -50,6 +50,11 @@ def warm_memory(total_bytes: int) -> Iterator[None]:
         holder.kill()
         holder.wait()
         holder.stdout.close()
+
+
+def warm_most_bytes() -> int:
+    """So much can be made warm at most."""
+    return int(psutil.virtual_memory().available * (1 - LEFT_SHARE))
 
 
 def bytes_to_release(free_bytes: int, wanted_free_bytes: int, held_bytes: int) -> int:
