@@ -82,13 +82,14 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One part of the page."""
+    """One part of the page. One that is not `repeated` has its own repetitions within a run, or none."""
 
     name: str
     title: str
     about: str
     measure: Callable[[Bench], Result]
     order: int = 100
+    repeated: bool = True
 
 
 def _remove_what_the_dead_left(parent: Path) -> None:

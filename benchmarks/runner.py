@@ -73,7 +73,7 @@ def _take(figure: Figure, bench: Bench, command: str) -> Result | None:
         return None
     today = time.strftime("%Y-%m-%d", time.gmtime())
     quick = " --quick" if bench.quick else ""
-    runs = "one run" if bench.runs == 1 else f"medians of {bench.runs} runs"
+    runs = "one run" if bench.runs == 1 or not figure.repeated else f"medians of {bench.runs} runs"
     took_s = time.monotonic() - began
     said = [
         f'Measured {today} by `make {command} ARGS="{figure.name}{quick}"`, {runs}, in {took_s:.0f} s;',

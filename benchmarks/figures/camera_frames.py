@@ -188,4 +188,5 @@ FIGURE = Figure(
     "takes a frame once the one four places later is there or its size is stable.",
     measure,
     order=61,
+    repeated=False,
 )

@@ -103,4 +103,5 @@ FIGURE = Figure(
     "all of it again and again may take.",
     measure,
     order=62,
+    repeated=False,
 )

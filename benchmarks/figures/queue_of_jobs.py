@@ -125,4 +125,5 @@ FIGURE = Figure(
     "each change a transaction of its own that is synced before it returns.",
     measure,
     order=60,
+    repeated=False,
 )

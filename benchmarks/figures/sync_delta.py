@@ -190,4 +190,5 @@ FIGURE = Figure(
     "until the other has it, in both directions.",
     measure,
     order=80,
+    repeated=False,
 )

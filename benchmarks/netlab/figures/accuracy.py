@@ -133,4 +133,5 @@ FIGURE = Figure(
     "was set against what a stream of datagrams measured, one way.",
     measure,
     order=200,
+    repeated=False,
 )
