@@ -25,6 +25,7 @@ BEYOND_TOLD = 1.5  # and without one the rate rises by so much: a millisecond to
 GAIN = 2.5  # of what arrives, a round,
 UNTOLD_GAIN = 3.5  # and more while no train has told anything,
 UNTOLD_RTT_S = 0.05  # on a way that is no shorter: there little time is lost, and a policer is found out late
+TRIED = 0.9  # of the rate: if so much was sent, it was sent at that rate, whatever it was a round ago
 SHORT_OF_DATA = 0.6  # of the rate: if less was sent and arrived, the rate was not tried
 MIXED_PACKETS = 64  # a round of so many tells the rate at which they arrive to a tenth in any order
 MIXED_FULL = 0.8
@@ -103,7 +104,7 @@ class Start:
 
     def _rise_beyond(self, measured: Round, seen: Seen) -> float:
         """Beyond the train's figure, if what was measured was sent at this rate, not at the one before."""
-        if measured.sending <= math.sqrt(self._rate_before * seen.rate):
+        if measured.sending <= min(math.sqrt(self._rate_before * seen.rate), TRIED * seen.rate):
             return seen.rate
         self._rate_before = seen.rate
         return BEYOND_TOLD * seen.rate

@@ -89,6 +89,16 @@ def test_a_figure_that_more_than_arrives_is_dropped_and_the_rate_rises_beyond_it
     assert start.told == 2e6
 
 
+def test_a_figure_that_comes_late_lowers_the_rate_and_does_not_hold_it_there() -> None:
+    start = Start(1e6)
+    assert start.on_round(measured(4.4e6, 4.4e6), replace(QUIET, rate=4.4e6)) == 8.8e6
+    lowered = start.on_train(4e6, 4.4e6)
+    assert lowered == pytest.approx(3.6e6)
+    more_than_told = start.on_round(measured(3.2e6, 4.7e6), replace(QUIET, rate=lowered))
+    assert more_than_told == lowered, "a round that went more slowly says nothing of this rate"
+    assert start.on_round(measured(lowered, lowered), replace(QUIET, rate=lowered)) == BEYOND_TOLD * lowered
+
+
 def test_at_the_trains_figure_loss_that_may_be_congestion_ends_it_there() -> None:
     seen = replace(QUIET, rate=4.9e6, is_calm=False)
     assert told(5e6).on_round(measured(4.9e6, 4.9e6), seen) == Found(5e6)
