@@ -148,10 +148,14 @@ def _flapping(bench: Bench, folder: Path, source: Path, run: int) -> float:
     return share
 
 
+def _backs(cuts: list[Cut]) -> list[float]:
+    return [cut.back_s if cut.back_s is not None else float("inf") for cut in cuts]
+
+
 def _result(ours: list[Cut], theirs: list[Cut], flaps: list[float]) -> Result:
     gap = median(cut.gap_s for cut in ours)
     left = median(cut.left_share for cut in ours)
-    backs = [cut.back_s if cut.back_s is not None else float("inf") for cut in ours]
+    backs = _backs(ours)
     goals = [
         Goal("best link killed: longest gap in delivered bytes", "<= 300 ms", f"{gap * 1e3:.0f} ms", gap <= 0.3),
         Goal("from 1 s after it: share of what is left", ">= 90 %", f"{left:.1%}", left >= 0.9),
@@ -168,9 +172,7 @@ def _result(ours: list[Cut], theirs: list[Cut], flaps: list[float]) -> Result:
             name,
             spread([cut.gap_s * 1e3 for cut in cuts], 0),
             spread([cut.left_share for cut in cuts], 3),
-            spread([cut.back_s for cut in cuts if cut.back_s is not None])
-            if cuts[-1].back_s is not None
-            else "not in 4 s",
+            spread(_backs(cuts)).replace("inf", "not in 4 s"),
         )
         for name, cuts in (("ours", ours), (PEER.name, theirs))
         if cuts
