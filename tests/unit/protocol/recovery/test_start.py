@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transfer_core.protocol.recovery.capacity import Round
 from transfer_core.protocol.recovery.start import (
     BEYOND_TOLD,
     MIXED_PACKETS,
+    RATE_MAX,
     Found,
     Seen,
     Start,
@@ -120,3 +123,31 @@ def test_a_queue_seen_where_the_round_trip_varies_may_be_none_in_few_packets_or_
     packets: int, queue_s: float, jitter_s: float, is_below_figure: bool, may_be: bool
 ) -> None:
     assert may_be_jitter(packets, queue_s, 0.02, jitter_s, is_below_figure=is_below_figure) == may_be
+
+
+@given(
+    before=st.lists(st.floats(0.3, 1.05), max_size=8),
+    figure=st.floats(0.5, 8.0),
+    at_it=st.lists(st.tuples(st.floats(0.3, 1.05), st.floats(0.8, 3.0)), max_size=4),
+    after=st.lists(st.floats(0.92, 1.02), min_size=16, max_size=16),
+    rtt_min_s=st.sampled_from([0.0002, 0.01, 0.06, 0.6]),
+)
+def test_whatever_a_train_told_and_whenever_a_rate_that_arrives_whole_doubles_in_the_end(
+    before: list[float], figure: float, at_it: list[tuple[float, float]], after: list[float], rtt_min_s: float
+) -> None:
+    start, rate = Start(1e6), 1e6
+    quiet = replace(QUIET, rtt_min_s=rtt_min_s)
+
+    def rounds(shares: list[tuple[float, float]]) -> None:
+        nonlocal rate
+        for sent, arrived in shares:
+            found = start.on_round(measured(sent * rate, arrived * sent * rate), replace(quiet, rate=rate))
+            assert isinstance(found, float), "no queue was seen"
+            rate = found
+
+    rounds([(sent, 1.0) for sent in before])
+    rate = start.on_train(figure * rate, rate)
+    rounds(at_it)
+    reached = rate
+    rounds([(sent, 1.0) for sent in after])
+    assert rate >= min(2 * reached, RATE_MAX)
